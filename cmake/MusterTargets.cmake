@@ -1,0 +1,34 @@
+# How every target of Muster is compiled: warnings are errors, sanitizers by preset.
+find_package(Threads REQUIRED)
+
+find_program(MUSTER_CCACHE ccache)
+if(MUSTER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers need the sloppiness; base_dir makes a second checkout hit.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${MUSTER_CCACHE})
+endif()
+
+add_library(muster_options INTERFACE)
+target_compile_features(muster_options INTERFACE cxx_std_17)
+target_compile_options(muster_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+target_link_libraries(muster_options INTERFACE Threads::Threads)
+if(MUSTER_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(muster_options INTERFACE -fpch-preprocess)
+endif()
+if(MUSTER_SANITIZE)
+  target_compile_options(muster_options INTERFACE -fsanitize=${MUSTER_SANITIZE} -fno-omit-frame-pointer
+                                                  -fno-sanitize-recover=all)
+  target_link_options(muster_options INTERFACE -fsanitize=${MUSTER_SANITIZE})
+  if(MUSTER_SANITIZE MATCHES "undefined")
+    # CAF's and libstdc++'s headers form null references that are never read.
+    target_compile_options(muster_options INTERFACE -fno-sanitize=null,vptr)
+  endif()
+endif()
+
+# muster_library(NAME): a static library of the calling folder's sources.
+function(muster_library name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC muster_options)
+endfunction()

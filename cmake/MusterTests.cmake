@@ -1,0 +1,11 @@
+# muster_test(NAME LABEL LIBRARIES...): one test program of the calling folder's sources, each of its cases a ctest test.
+function(muster_test name label)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE muster_test_support ${ARGN})
+  target_precompile_headers(${name} REUSE_FROM muster_test_support)
+  catch_discover_tests(${name} TEST_PREFIX "${label}/" PROPERTIES LABELS ${label} TIMEOUT 120)
+endfunction()

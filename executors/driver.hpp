@@ -1,0 +1,118 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
+#include "muster/spec/model.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// The contract between Muster and what runs attempts: processes, containers, jobs of another scheduler.
+namespace muster {
+
+/// What a node offers.
+struct capacity {
+  std::int64_t cpu = 0;
+  std::int64_t memory = 0;  ///< Bytes.
+  std::int64_t storage = 0; ///< Bytes.
+  std::vector<std::uint32_t> gpus; ///< Indices that may be leased.
+};
+
+/// What an executor can do, found out by asking the real thing.
+struct capabilities {
+  std::string driver;  ///< `process`, `docker`, ...
+  std::string version; ///< Of the engine behind it; empty if it has none.
+  bool images = false; ///< Runs a task in its image; otherwise the command runs on the host.
+  capacity total;
+};
+
+/// One input of an attempt, located.
+struct located_input {
+  std::string task;              ///< The upstream task, or empty for a URL.
+  std::filesystem::path source;  ///< A folder or file that exists on this node.
+  std::string regex;
+};
+
+/// Everything a driver needs to run one attempt. Tokens in `command`, `args`, `environment`, `files` and URLs are not
+/// replaced yet: what `{{output}}` is depends on the driver.
+struct attempt_spec {
+  attempt_id id;
+  epoch lease;
+  std::string workflow_id; ///< `<name>-<n>`
+  std::string group;
+  spec::task task;
+  spec::resource resource;            ///< With the pool's defaults filled in.
+  std::filesystem::path folder;       ///< The attempt's own folder: log, work/, output/, input/. The driver creates it.
+  std::vector<located_input> inputs;  ///< Same order as `task.inputs`.
+  std::string address;                ///< The task's own address.
+  std::map<std::string, std::string> peers; ///< Task name -> address, of the whole group, this task included.
+  std::vector<std::uint32_t> gpus;    ///< Leased indices.
+};
+
+/// How an attempt ended. A non-zero code is a result, not an error.
+struct exit_result {
+  std::int32_t code = 0;   ///< 0-255; 128 + signal when a signal ended it, as shells count.
+  std::int32_t signal = 0; ///< 0 if none.
+  bool out_of_memory = false;
+  std::string message;     ///< For people; empty if there is nothing to add.
+  timestamp started{};
+  timestamp ended{};
+};
+
+/// Told by a driver what became of attempts. Calls come from the driver's own thread, one at a time, never from within a
+/// call into the driver; they must not block.
+class driver_listener {
+public:
+  virtual ~driver_listener() = default;
+  /// `prepare` is done: the attempt could start at once. Or it failed, and nothing of it is left.
+  virtual void on_prepared(attempt_id id, result<void> outcome) = 0;
+  /// The attempt runs. Or it could not be started, and nothing of it is left but its log.
+  virtual void on_started(attempt_id id, result<void> outcome) = 0;
+  /// The attempt has ended, and nothing of it runs any more. Said once per attempt and runtime.
+  virtual void on_exited(attempt_id id, exit_result outcome) = 0;
+  /// Nobody can tell any more what became of it; `why` says what was tried.
+  virtual void on_lost(attempt_id id, std::string why) = 0;
+};
+
+/// What `adopt` found out about an attempt.
+enum class adoption : std::uint8_t {
+  never_started = 1, ///< No record: it may be prepared and started under the same id.
+  running = 2,       ///< It runs; `on_exited` follows.
+  exited = 3,        ///< It ended while nobody looked; `on_exited` follows.
+  lost = 4,          ///< It was started, and how it ended cannot be known.
+};
+
+/// Turns attempts into something that runs. All calls return at once; results come through the listener. Every call is
+/// idempotent per attempt id: a second `start` never starts a second time, also after a restart of Muster.
+class driver {
+public:
+  virtual ~driver() = default;
+
+  /// Asks the real thing what it can do. May block; called once before anything else.
+  [[nodiscard]] virtual result<capabilities> probe() = 0;
+
+  /// Makes everything ready short of running: folders, inputs, files, image, container. -> `on_prepared`
+  virtual void prepare(attempt_spec spec) = 0;
+
+  /// Starts what was prepared. -> `on_started`, later `on_exited`
+  virtual void start(attempt_id id) = 0;
+
+  /// Ends it: a polite signal to all of it, `grace` later a kill. `on_exited` follows as for any other end.
+  virtual void stop(attempt_id id, std::chrono::milliseconds grace) = 0;
+
+  /// Forgets the attempt and removes what only a running attempt needs; log and output stay. Never before it has ended.
+  virtual void remove(attempt_id id) = 0;
+
+  /// After a restart: says what became of each attempt that may have been started. May block. `on_exited` for those that
+  /// run or have ended comes later; inputs, peers and files of an adopted attempt are not needed.
+  [[nodiscard]] virtual result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) = 0;
+};
+
+} // namespace muster

@@ -1,0 +1,1 @@
+#include "executors/driver.hpp"

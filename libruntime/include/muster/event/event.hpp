@@ -1,0 +1,52 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/time.hpp"
+#include "muster/state/status.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace muster {
+
+/// What kind of fact an event records. Stored: numbers never change.
+enum class event_type : std::uint8_t {
+  unspecified = 0,
+  /// A workflow was accepted; its plan and all its rows exist from here on.
+  workflow_submitted = 1,
+  /// A workflow's status changed.
+  workflow_status = 2,
+  /// A cancel was accepted; `text` is the user's message.
+  workflow_cancel_requested = 3,
+  /// A stopped workflow was taken up again.
+  workflow_resumed = 4,
+  /// A group of two or more changed its status. A group of one has no such events: its task's status is its own.
+  group_status = 10,
+  /// An attempt of a task changed its status. PROCESSING of a new number creates the attempt: it is the intent to start.
+  task_status = 20,
+};
+
+/// `workflow.submitted`, `task.status`: the type as monitors see it.
+[[nodiscard]] std::string_view to_string(event_type type) noexcept;
+
+/// No exit code is known.
+constexpr std::int32_t no_exit_code = -1;
+
+/// One committed fact. Flat, so that a million of them cost little; fields that a type does not use are at their default.
+struct event {
+  sequence seq; ///< Given by the journal at commit; 0 before.
+  timestamp time{};
+  event_type type = event_type::unspecified;
+  workflow_key workflow;
+  group_index group;
+  task_index task;
+  std::uint32_t attempt = 0;
+  muster::status status = muster::status::unspecified;
+  std::int32_t exit_code = no_exit_code;
+  epoch lease;         ///< The lease under which it happened; 0 for none.
+  std::string text;    ///< Why, for people: "waiting for 2 CPUs", "Lead task finished".
+  std::string node;    ///< Where, from INITIALIZING on.
+  std::string address; ///< The task's address within its group, from INITIALIZING on.
+};
+
+} // namespace muster

@@ -1,0 +1,12 @@
+#pragma once
+
+// Catch2 is version 2 on Debian 12 and version 3 on Debian 13 and Ubuntu 24.04: tests include this header alone.
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+using Catch::Matchers::ContainsSubstring;
+#else
+#include <catch2/catch.hpp>
+using Catch::Matchers::Contains;
+inline auto ContainsSubstring(const std::string& text) { return Contains(text); }
+#endif
