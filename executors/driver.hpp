@@ -20,8 +20,8 @@ namespace muster {
 /// What a node offers.
 struct capacity {
   std::int64_t cpu = 0;
-  std::int64_t memory = 0;  ///< Bytes.
-  std::int64_t storage = 0; ///< Bytes.
+  std::int64_t memory = 0;         ///< Bytes.
+  std::int64_t storage = 0;        ///< Bytes.
   std::vector<std::uint32_t> gpus; ///< Indices that may be leased.
 };
 
@@ -35,8 +35,9 @@ struct capabilities {
 
 /// One input of an attempt, located.
 struct located_input {
-  std::string task;              ///< The upstream task, or empty for a URL.
-  std::filesystem::path source;  ///< A folder or file that exists on this node.
+  std::string task;             ///< The upstream task, or empty for a URL.
+  std::filesystem::path source; ///< For a task: its output link, absent if it wrote nothing (then the input is an empty
+                                ///< folder). For a URL: it must exist.
   std::string regex;
 };
 
@@ -48,12 +49,12 @@ struct attempt_spec {
   std::string workflow_id; ///< `<name>-<n>`
   std::string group;
   spec::task task;
-  spec::resource resource;            ///< With the pool's defaults filled in.
-  std::filesystem::path folder;       ///< The attempt's own folder: log, work/, output/, input/. The driver creates it.
-  std::vector<located_input> inputs;  ///< Same order as `task.inputs`.
-  std::string address;                ///< The task's own address.
+  spec::resource resource;           ///< With the pool's defaults filled in.
+  std::filesystem::path folder;      ///< The attempt's own folder: log, work/, output/, input/. The driver creates it.
+  std::vector<located_input> inputs; ///< Same order as `task.inputs`.
+  std::string address;               ///< The task's own address.
   std::map<std::string, std::string> peers; ///< Task name -> address, of the whole group, this task included.
-  std::vector<std::uint32_t> gpus;    ///< Leased indices.
+  std::vector<std::uint32_t> gpus;          ///< Leased indices.
 };
 
 /// How an attempt ended. A non-zero code is a result, not an error.
@@ -61,13 +62,13 @@ struct exit_result {
   std::int32_t code = 0;   ///< 0-255; 128 + signal when a signal ended it, as shells count.
   std::int32_t signal = 0; ///< 0 if none.
   bool out_of_memory = false;
-  std::string message;     ///< For people; empty if there is nothing to add.
+  std::string message; ///< For people; empty if there is nothing to add.
   timestamp started{};
   timestamp ended{};
 };
 
-/// Told by a driver what became of attempts. Calls come from the driver's own thread, one at a time, never from within a
-/// call into the driver; they must not block.
+/// Told by a driver what became of attempts. Calls come from the driver's own thread, one at a time, never from within
+/// a call into the driver; they must not block.
 class driver_listener {
 public:
   virtual ~driver_listener() = default;
@@ -89,6 +90,9 @@ enum class adoption : std::uint8_t {
   lost = 4,          ///< It was started, and how it ended cannot be known.
 };
 
+/// What an attempt was judged to be when it is removed.
+enum class removal : std::uint8_t { completed = 1, not_completed = 2 };
+
 /// Turns attempts into something that runs. All calls return at once; results come through the listener. Every call is
 /// idempotent per attempt id: a second `start` never starts a second time, also after a restart of Muster.
 class driver {
@@ -108,10 +112,13 @@ public:
   virtual void stop(attempt_id id, std::chrono::milliseconds grace) = 0;
 
   /// Forgets the attempt and removes what only a running attempt needs; log and output stay. Never before it has ended.
-  virtual void remove(attempt_id id) = 0;
+  /// `outcome` says what the attempt was judged to be: with `completed` its output folder becomes the task's output
+  /// (the link `<task>/output`, if the folder is not empty) before any later `prepare` looks for it. The driver itself
+  /// cannot judge: an exit action may complete a task that exited with 15.
+  virtual void remove(attempt_id id, removal outcome) = 0;
 
-  /// After a restart: says what became of each attempt that may have been started. May block. `on_exited` for those that
-  /// run or have ended comes later; inputs, peers and files of an adopted attempt are not needed.
+  /// After a restart: says what became of each attempt that may have been started. May block. `on_exited` for those
+  /// that run or have ended comes later; inputs, peers and files of an adopted attempt are not needed.
   [[nodiscard]] virtual result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) = 0;
 };
 

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "muster/base/result.hpp"
+#include "muster/event/event.hpp"
+#include "muster/spec/model.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The facade of the actors: what cli and gateway know of them. Plain C++ types; every member is thread-safe.
+namespace muster {
+
+/// How a runtime on this machine is set up.
+struct runtime_config {
+  std::filesystem::path state_directory;
+  /// Runs the attempts. Made by the caller, who also launches the warden before any thread exists.
+  std::unique_ptr<driver> executor;
+  std::string pool = "local";
+  std::uint32_t max_parallel = 0; ///< Attempts at once; 0 for as many as fit.
+  double oversubscribe = 1.0;     ///< Factor on the machine's CPUs and memory, for hosts where tasks are light.
+  std::uint32_t max_retries = 3;  ///< New attempts that RESCHEDULE may make per task.
+  std::chrono::milliseconds stop_grace{10'000};      ///< Between the polite signal and the kill.
+  duration exec_timeout{};                           ///< For specs that name none; 0 for none.
+  duration queue_timeout{};                          ///< For specs that name none; 0 for none.
+  duration start_timeout = std::chrono::minutes{30}; ///< From placement to RUNNING.
+  std::uint32_t threads = 2;                         ///< Of the actor scheduler.
+};
+
+/// What is kept of a submission beside the workflow itself.
+struct submission_info {
+  std::string spec_text; ///< As the user wrote it.
+  std::string profile;   ///< `muster` or `osmo`.
+  std::string options;   ///< JSON of how it was submitted: values set, flags.
+};
+
+/// A workflow that was accepted.
+struct accepted_workflow {
+  workflow_key key;
+  std::string id; ///< `<name>-<n>`
+};
+
+/// Receives committed events in order, a batch at a time, on a thread of the runtime; must not block.
+using event_handler = std::function<void(const std::vector<event>&)>;
+
+/// A running set of actors over one state directory.
+class runtime {
+public:
+  /// Opens the store, probes the executor, starts the actors. Fails with what the store or the driver reports.
+  [[nodiscard]] static result<std::unique_ptr<runtime>> start(runtime_config config);
+
+  /// Ends the actors in order. Tasks that run go on where the executor lets them; `resume` finds them again.
+  ~runtime();
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+
+  /// What the executor found at start.
+  [[nodiscard]] const capabilities& offered() const noexcept;
+
+  /// Every event committed from now on goes to `handler`, until the runtime ends.
+  void subscribe(event_handler handler);
+
+  /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
+  /// and inputs or outputs with a scheme that no driver here can read (`unsupported`).
+  [[nodiscard]] result<accepted_workflow> submit(const spec::workflow& workflow, submission_info info);
+
+  /// Takes up a workflow that an earlier runtime left unfinished. `not_found` if there is none, `conflict` if it is
+  /// finished or already live here.
+  [[nodiscard]] result<accepted_workflow> resume(const std::string& id);
+
+  /// Ends a workflow: FAILED_CANCELED. Returns once the request is durable; the end is seen in the events. With `force`
+  /// tasks are killed without grace; a second call may add it.
+  [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
+
+  /// Waits until the workflow is finished: its final status, or nothing at the deadline.
+  [[nodiscard]] std::optional<status> wait(workflow_key workflow,
+                                           std::optional<std::chrono::steady_clock::time_point> deadline = {});
+
+private:
+  class impl;
+  explicit runtime(std::unique_ptr<impl> x);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace muster
