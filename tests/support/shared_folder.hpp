@@ -1,0 +1,12 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+namespace muster::test {
+
+/// The folder of material that is not part of the project (conformance cases, third-party specs), beside the checkout.
+/// Nothing where it is absent: a test that needs it then says so with WARN and returns.
+[[nodiscard]] std::optional<std::filesystem::path> shared_folder();
+
+} // namespace muster::test
