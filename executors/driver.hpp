@@ -68,7 +68,8 @@ struct exit_result {
 };
 
 /// Told by a driver what became of attempts. Calls come from the driver's own thread, one at a time, never from within
-/// a call into the driver; they must not block.
+/// a call into the driver; they must not block. Often several come in a row: `on_batch_end` follows the last of the
+/// row.
 class driver_listener {
 public:
   virtual ~driver_listener() = default;
@@ -80,6 +81,8 @@ public:
   virtual void on_exited(attempt_id id, exit_result outcome) = 0;
   /// Nobody can tell any more what became of it; `why` says what was tried.
   virtual void on_lost(attempt_id id, std::string why) = 0;
+  /// No further call follows at once: what was gathered since the last `on_batch_end` should be passed on now.
+  virtual void on_batch_end() {}
 };
 
 /// What `adopt` found out about an attempt.
@@ -101,6 +104,9 @@ public:
 
   /// Asks the real thing what it can do. May block; called once before anything else.
   [[nodiscard]] virtual result<capabilities> probe() = 0;
+
+  /// Where results go from now on. Called once, after `probe` and before all others; `to` must outlive the driver.
+  virtual void listen(driver_listener& to) = 0;
 
   /// Makes everything ready short of running: folders, inputs, files, image, container. -> `on_prepared`
   virtual void prepare(attempt_spec spec) = 0;
