@@ -1,0 +1,120 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/result.hpp"
+#include "muster/store/layout.hpp"
+#include "muster/store/records.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace muster::store {
+
+/// Which workflows to list. Newest first.
+struct workflow_query {
+  std::string name;             ///< Exact; empty for any.
+  std::vector<status> statuses; ///< Any of these; empty for any.
+  bool unfinished = false;      ///< Only those that have not ended.
+  workflow_key before;          ///< Cursor: only those older than this one; 0 to begin.
+  std::size_t limit = 100;
+};
+
+/// Which events to read.
+struct event_query {
+  sequence after;
+  std::optional<workflow_key> workflow;
+  std::optional<group_index> group; ///< Only with `workflow`.
+  std::optional<task_index> task;   ///< Only with `workflow`.
+  std::vector<event_type> types;    ///< Any of these; empty for any.
+  std::size_t limit = 1000;
+};
+
+/// A page of events in order.
+struct event_page {
+  std::vector<named_event> events;
+  sequence next_after; ///< What to ask for next: everything up to here was looked at.
+  bool at_end = false; ///< There was no further event at the time.
+};
+
+/// Reads a store, while a writer writes or when none does; never makes the writer wait. Every list is read in pages:
+/// what a reader holds does not grow with the history. Owned by one thread at a time.
+///
+/// Reading needs no right to write. Where the directory cannot be written to and no writer is at work, the store is
+/// read as it was left; where a writer of another user is at work, its `muster.db-shm` and `muster.db-wal` must be
+/// readable.
+class reader {
+public:
+  /// Fails with `not_found` if there is no store, else as `writer::open` but for the lock.
+  [[nodiscard]] static result<reader> open(const state_directory& directory);
+
+  reader(reader&&) noexcept;
+  reader& operator=(reader&&) noexcept;
+  ~reader();
+
+  /// While it lives, its reader sees one state of the store, true at `at`. Keep it short: it holds up the recycling of
+  /// the write-ahead log. Must not outlive the reader.
+  class snapshot {
+  public:
+    snapshot(snapshot&& other) noexcept : owner_(other.owner_), at_(other.at_) { other.owner_ = nullptr; }
+    snapshot& operator=(snapshot&&) = delete;
+    ~snapshot();
+    [[nodiscard]] sequence at() const noexcept { return at_; }
+
+  private:
+    friend class reader;
+    snapshot(reader* owner, sequence at) noexcept : owner_(owner), at_(at) {}
+    reader* owner_;
+    sequence at_;
+  };
+
+  /// Begins a snapshot. Fails with `conflict` if one is open.
+  [[nodiscard]] result<snapshot> freeze();
+
+  // -- workflows
+
+  [[nodiscard]] result<std::vector<workflow_record>> workflows(const workflow_query& query);
+  /// By id. `not_found` says which ids are near.
+  [[nodiscard]] result<workflow_record> workflow(std::string_view id);
+  [[nodiscard]] result<workflow_record> workflow(workflow_key key);
+  /// The spec as submitted.
+  [[nodiscard]] result<std::string> spec_text(workflow_key key);
+  /// How many tasks are in each status; statuses without tasks are left out.
+  [[nodiscard]] result<std::vector<std::pair<status, std::uint64_t>>> task_counts(workflow_key key);
+
+  // -- rows of one workflow, in the order of the plan: at most `limit`, from `first` on. A short page is the last one.
+
+  [[nodiscard]] result<std::vector<group_record>> groups(workflow_key key, group_index first, std::size_t limit);
+  [[nodiscard]] result<std::vector<task_record>> tasks(workflow_key key, task_index first, std::size_t limit);
+  /// Requests and bodies, for a resume or to show one task.
+  [[nodiscard]] result<std::vector<task_body>> bodies(workflow_key key, task_index first, std::size_t limit);
+  /// The groups that must be done before `group`.
+  [[nodiscard]] result<std::vector<group_index>> upstream(workflow_key key, group_index group);
+  /// The task of that name; `not_found` says which names are near.
+  [[nodiscard]] result<task_record> task(workflow_key key, std::string_view name);
+  /// All attempts of one task, oldest first.
+  [[nodiscard]] result<std::vector<attempt_record>> attempts(workflow_key key, task_index task);
+
+  // -- events
+
+  /// Events after `query.after`, filtered. `not_found` if some of them were compacted; says where the log begins.
+  [[nodiscard]] result<event_page> events(const event_query& query);
+  /// The number of the last event; 0 if there is none.
+  [[nodiscard]] result<sequence> latest();
+  /// The number of the first event that is still there, or will be.
+  [[nodiscard]] result<sequence> earliest();
+  /// A number that differs when somebody committed since it was last asked for; cheap, for followers that poll.
+  [[nodiscard]] result<std::uint64_t> data_version();
+
+private:
+  class impl;
+  explicit reader(std::unique_ptr<impl> x) noexcept;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace muster::store

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/time.hpp"
+#include "muster/event/event.hpp"
+#include "muster/state/status.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muster::store {
+
+/// A group to be stored; its position is its `group_index`.
+struct new_group {
+  std::string_view name;
+  bool barrier = true;
+  bool ignore_nonlead_status = true;
+  std::vector<group_index> upstream;
+  status initial = status::waiting;
+};
+
+/// A task to be stored; its position is its `task_index`. The tasks of a group are neighbours, groups in their order.
+struct new_task {
+  std::string_view name;
+  group_index group;
+  bool lead = false;
+  std::string_view request; ///< What it needs of its node, as JSON. Equal texts are stored once per workflow.
+  std::string_view body;    ///< The rest of the task, as JSON. Likewise.
+  status initial = status::waiting;
+};
+
+/// A workflow to be stored, laid out. The views must live until `writer::submit` has returned.
+struct submission {
+  timestamp time{}; ///< Of the submission; also of its event.
+  std::string name;
+  std::map<std::string, std::string> labels;
+  std::string pool;
+  std::string profile;
+  std::string options; ///< JSON of how it was submitted.
+  std::string_view spec_text;
+  std::optional<duration> exec_timeout;
+  std::optional<duration> queue_timeout;
+  status initial = status::pending;
+  std::vector<new_group> groups;
+  std::vector<new_task> tasks;
+};
+
+/// What became of a submission; it counts from `writer::commit` on.
+struct submitted_workflow {
+  workflow_key key;
+  std::string id; ///< `<name>-<n>`; n counts per name and is never used again.
+  event fact;     ///< Its `workflow_submitted` event, numbered.
+};
+
+} // namespace muster::store

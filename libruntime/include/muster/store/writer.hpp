@@ -1,0 +1,64 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/result.hpp"
+#include "muster/event/event.hpp"
+#include "muster/store/layout.hpp"
+#include "muster/store/submission.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace muster::store {
+
+/// The one writer of a store. Everything between two commits is one transaction: events and the rows they change become
+/// durable together, or not at all. Owned by one thread at a time.
+///
+/// Errors of `submit` and `append` are of two kinds. `invalid_argument`, `not_found`, `conflict` and `limit_exceeded`
+/// refuse the one call: nothing of it is stored, the transaction goes on. Any other error has rolled back the whole
+/// transaction: every further call fails likewise until `commit` has reported it or `rollback` was called; after that
+/// the writer is where it was after the last commit, and may go on. No sequence number is lost by either.
+class writer {
+public:
+  /// Creates the state directory and the store where they are missing, takes the writer's lock and migrates the schema.
+  /// Fails with `store_locked`, `store_corrupt` (damaged, or not Muster's), `store_version` (of a newer Muster),
+  /// `store_full` or `io_error`.
+  [[nodiscard]] static result<writer> open(const state_directory& directory);
+
+  writer(writer&&) noexcept;
+  writer& operator=(writer&&) noexcept;
+  /// Rolls back what is not committed.
+  ~writer();
+
+  /// Stores a workflow with all its rows and its `workflow_submitted` event.
+  [[nodiscard]] result<submitted_workflow> submit(const submission& x);
+
+  /// Numbers one event, stores it and applies it to the rows. Refused with `conflict`: any change of what is finished;
+  /// an attempt that was made before, or whose predecessor has not ended; a step back of an attempt that runs; an
+  /// attempt that is not the latest; a status of a group of one (its task's is its own). `time` 0 becomes now.
+  [[nodiscard]] result<sequence> append(event x);
+
+  /// Likewise for several events that belong together: all, or none. Sets their `seq` (and `time` where it is 0).
+  [[nodiscard]] result<void> append(std::vector<event>& batch);
+
+  /// Makes everything since the last commit durable: when it returns well, it is on disk. Fails with `store_full`,
+  /// `io_error` or what an earlier call reported; then nothing of the transaction is stored.
+  [[nodiscard]] result<void> commit();
+
+  /// Forgets everything since the last commit.
+  void rollback();
+
+  /// The number of the last event, whether committed or not; 0 if there is none.
+  [[nodiscard]] sequence latest() const noexcept;
+
+  /// How many events wait for a commit.
+  [[nodiscard]] std::size_t pending() const noexcept;
+
+private:
+  class impl;
+  explicit writer(std::unique_ptr<impl> x) noexcept;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace muster::store
