@@ -108,13 +108,17 @@ public:
   /// Where results go from now on. Called once, after `probe` and before all others; `to` must outlive the driver.
   virtual void listen(driver_listener& to) = 0;
 
-  /// Makes everything ready short of running: folders, inputs, files, image, container. -> `on_prepared`
+  /// Makes everything ready short of running: folders, inputs, files, image, container. -> `on_prepared`. Ignored for
+  /// an attempt that is known already.
   virtual void prepare(attempt_spec spec) = 0;
 
-  /// Starts what was prepared. -> `on_started`, later `on_exited`
+  /// Starts what was prepared. -> `on_started`, later `on_exited` (or `on_lost`). `not_found` if it is not prepared;
+  /// ignored if it was started before.
   virtual void start(attempt_id id) = 0;
 
-  /// Ends it: a polite signal to all of it, `grace` later a kill. `on_exited` follows as for any other end.
+  /// Ends it: a polite signal to all of it, `grace` later a kill. `on_exited` follows as for any other end. Again with
+  /// a shorter grace: that one counts. Before it was started, it never will be: `on_prepared` with `canceled` if it was
+  /// still being prepared, else `on_exited` with signal 15 and no `started`. Ignored if it has ended or is unknown.
   virtual void stop(attempt_id id, std::chrono::milliseconds grace) = 0;
 
   /// Forgets the attempt and removes what only a running attempt needs; log and output stay. Never before it has ended.

@@ -1,0 +1,299 @@
+#include "harness.hpp"
+
+#include "support/catch.hpp"
+
+// One case per sentence of executors/driver.hpp, run over every driver.
+
+using namespace muster;
+using namespace muster::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using names = std::vector<std::string>;
+
+/// A driver at work, and what it said. The driver goes first: its thread must be gone before the listener is.
+struct bench {
+  explicit bench(const subject& x) : on(x), driver_(x.make(dir.path())) {
+    REQUIRE(driver_->probe().ok());
+    driver_->listen(heard);
+  }
+  driver* operator->() { return driver_.get(); }
+
+  attempt_spec spec(const wish& x, std::uint32_t task = 0, std::uint32_t number = 0) const {
+    auto out = make_spec(dir.path(), task, number);
+    on.shape(out, x);
+    return out;
+  }
+  attempt_id prepared(const attempt_spec& x) {
+    driver_->prepare(x);
+    const auto seen = heard.wait_prepared(x.id);
+    REQUIRE(seen.prepared.has_value());
+    REQUIRE((seen.prepared->ok() ? "" : seen.prepared->failure().message) == std::string{});
+    return x.id;
+  }
+  attempt_id running(const attempt_spec& x) {
+    driver_->start(prepared(x));
+    const auto seen = heard.wait_started(x.id);
+    REQUIRE(seen.started.has_value());
+    REQUIRE((seen.started->ok() ? "" : seen.started->failure().message) == std::string{});
+    return x.id;
+  }
+
+  scratch dir;
+  const subject& on;
+  recorder heard;
+  std::unique_ptr<driver> driver_;
+};
+
+template <class F>
+void for_each_driver(F&& test) {
+  for (const auto& x : subjects()) {
+    DYNAMIC_SECTION(x.name) {
+      test(x);
+    }
+  }
+}
+
+} // namespace
+
+TEST_CASE("probe names the driver and what it offers") {
+  for_each_driver([](const subject& x) {
+    scratch dir;
+    const auto found = x.make(dir.path())->probe();
+    REQUIRE(found.ok());
+    CHECK(found->driver == x.name);
+    CHECK(found->total.cpu > 0);
+    CHECK(found->total.memory > 0);
+    CHECK(found->total.storage > 0);
+  });
+}
+
+TEST_CASE("an attempt is prepared, started and exits, in this order") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto id = b.running(b.spec({0ms, 0, false}));
+    const auto seen = b.heard.wait_end(id);
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.calls == names{"prepared", "started", "exited"});
+    CHECK(seen.exited->code == 0);
+    CHECK(seen.exited->signal == 0);
+    CHECK(seen.exited->started != timestamp{});
+    CHECK(seen.exited->ended >= seen.exited->started);
+    CHECK(b.heard.wait_batch_closed());
+  });
+}
+
+TEST_CASE("a code other than zero is a result") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    for (const int code : {1, 42, 127, 255}) {
+      const auto id = b.running(b.spec({0ms, code, false}, static_cast<std::uint32_t>(code)));
+      const auto seen = b.heard.wait_end(id);
+      REQUIRE(seen.exited.has_value());
+      CHECK(seen.exited->code == code);
+      CHECK(seen.exited->signal == 0);
+    }
+  });
+}
+
+TEST_CASE("prepare runs nothing") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto first = b.prepared(b.spec({0ms, 0, false}, 0));
+    b.heard.wait_end(b.running(b.spec({0ms, 0, false}, 1)));
+    CHECK(b.heard.of(first).calls == names{"prepared"});
+  });
+}
+
+TEST_CASE("a failed prepare says why and leaves nothing to start") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    auto spec = b.spec({});
+    x.spoil_prepare(spec);
+    b->prepare(spec);
+    const auto seen = b.heard.wait_prepared(spec.id);
+    REQUIRE(seen.prepared.has_value());
+    REQUIRE_FALSE(seen.prepared->ok());
+    CHECK_FALSE(seen.prepared->failure().message.empty());
+    b->start(spec.id);
+    const auto then = b.heard.wait_started(spec.id);
+    REQUIRE(then.started.has_value());
+    CHECK(then.started->failure().code == ec::not_found);
+  });
+}
+
+TEST_CASE("a failed start says why and nothing follows") {
+  for_each_driver([](const subject& x) {
+    if (!x.spoil_start) {
+      WARN("skipped for " + x.name + ": a command that cannot be started is a result there (126, 127)");
+      return;
+    }
+    bench b{x};
+    auto spec = b.spec({});
+    x.spoil_start(spec);
+    b->start(b.prepared(spec));
+    const auto seen = b.heard.wait_started(spec.id);
+    REQUIRE(seen.started.has_value());
+    REQUIRE_FALSE(seen.started->ok());
+    CHECK_FALSE(seen.started->failure().message.empty());
+    b.heard.wait_end(b.running(b.spec({}, 1)));
+    CHECK(b.heard.of(spec.id).calls == names{"prepared", "started"});
+  });
+}
+
+TEST_CASE("a second prepare or start does nothing") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto spec = b.spec({60'000ms, 0, false});
+    const auto id = b.running(spec);
+    b->prepare(spec);
+    b->start(id);
+    b.heard.wait_end(b.running(b.spec({}, 1)));
+    CHECK(b.heard.of(id).calls == names{"prepared", "started"});
+    b->stop(id, 0ms);
+    b.heard.wait_end(id);
+    b->start(id);
+    b.heard.wait_end(b.running(b.spec({}, 2)));
+    CHECK(b.heard.of(id).calls == names{"prepared", "started", "exited"});
+  });
+}
+
+TEST_CASE("what is not prepared cannot be started") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const attempt_id nobody{workflow_key{99}, task_index{1}, 0};
+    b->start(nobody);
+    const auto seen = b.heard.wait_started(nobody);
+    REQUIRE(seen.started.has_value());
+    CHECK(seen.started->failure().code == ec::not_found);
+  });
+}
+
+TEST_CASE("stop ends by the polite signal") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto id = b.running(b.spec({60'000ms, 0, false}));
+    b->stop(id, 60'000ms);
+    const auto seen = b.heard.wait_end(id);
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.exited->signal == 15);
+    CHECK(seen.exited->code == 143);
+    CHECK(seen.calls == names{"prepared", "started", "exited"});
+  });
+}
+
+TEST_CASE("who ignores the polite signal is killed after the grace") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto id = b.running(b.spec({60'000ms, 0, true}));
+    b->stop(id, 50ms);
+    const auto seen = b.heard.wait_end(id);
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.exited->signal == 9);
+    CHECK(seen.exited->code == 137);
+  });
+}
+
+TEST_CASE("a second stop may shorten the grace") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto id = b.running(b.spec({60'000ms, 0, true}));
+    b->stop(id, 3'600'000ms);
+    b->stop(id, 0ms);
+    const auto seen = b.heard.wait_end(id);
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.exited->signal == 9);
+  });
+}
+
+TEST_CASE("an attempt that is stopped before its start never starts") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto id = b.prepared(b.spec({}));
+    b->stop(id, 1'000ms);
+    const auto seen = b.heard.wait_end(id);
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.exited->signal == 15);
+    CHECK(seen.exited->started == timestamp{});
+    b->start(id);
+    b.heard.wait_end(b.running(b.spec({}, 1)));
+    CHECK(b.heard.of(id).calls == names{"prepared", "exited"});
+  });
+}
+
+TEST_CASE("stop of what has ended or is unknown is ignored") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto id = b.running(b.spec({}));
+    b.heard.wait_end(id);
+    b->stop(id, 0ms);
+    const attempt_id nobody{workflow_key{99}, task_index{1}, 0};
+    b->stop(nobody, 0ms);
+    b.heard.wait_end(b.running(b.spec({}, 1)));
+    CHECK(b.heard.of(id).calls == names{"prepared", "started", "exited"});
+    CHECK(b.heard.of(nobody).calls.empty());
+  });
+}
+
+TEST_CASE("a removed attempt is forgotten") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto id = b.running(b.spec({}));
+    b.heard.wait_end(id);
+    b->remove(id, removal::completed);
+    b->remove(id, removal::completed);
+    b->stop(id, 0ms);
+    b.heard.wait_end(b.running(b.spec({}, 1)));
+    CHECK(b.heard.of(id).calls == names{"prepared", "started", "exited"});
+  });
+}
+
+TEST_CASE("many attempts at once each get exactly one outcome") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    constexpr std::uint32_t count = 60;
+    std::vector<attempt_spec> all;
+    for (std::uint32_t i = 0; i < count; ++i)
+      all.push_back(b.spec({std::chrono::milliseconds{i % 7}, static_cast<int>(i % 5), false}, i));
+    for (const auto& each : all)
+      b->prepare(each);
+    for (const auto& each : all)
+      b.heard.wait_prepared(each.id);
+    for (const auto& each : all)
+      b->start(each.id);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const auto seen = b.heard.wait_end(all[i].id);
+      REQUIRE(seen.exited.has_value());
+      CHECK(seen.exited->code == static_cast<int>(i % 5));
+      CHECK(seen.calls == names{"prepared", "started", "exited"});
+    }
+  });
+}
+
+TEST_CASE("adopt says never_started for what it does not know") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto found = b->adopt({make_spec(b.dir.path(), 7), make_spec(b.dir.path(), 8)});
+    REQUIRE(found.ok());
+    CHECK(*found == std::vector<adoption>{adoption::never_started, adoption::never_started});
+    // And it may then be prepared and started under the same id.
+    const auto seen = b.heard.wait_end(b.running(b.spec({}, 7)));
+    CHECK(seen.exited.has_value());
+  });
+}
+
+TEST_CASE("a driver may be destroyed with attempts in every state") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    b.prepared(b.spec({}, 0));
+    const auto id = b.running(b.spec({60'000ms, 0, false}, 1));
+    b->prepare(b.spec({}, 2));
+    if (x.durable) { // Nothing may be left behind by this test.
+      b->stop(id, 0ms);
+      b.heard.wait_end(id);
+    }
+    b.driver_.reset();
+    SUCCEED();
+  });
+}

@@ -1,0 +1,119 @@
+#include "harness.hpp"
+
+#include "executors/null/null_driver.hpp"
+
+#include <stdexcept>
+
+namespace muster::test {
+
+scratch::scratch() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "muster-drivers-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw std::runtime_error("no temporary folder");
+  path_ = pattern;
+}
+
+scratch::~scratch() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+template <class F>
+void recorder::note(attempt_id id, const char* call, F&& set) {
+  const std::lock_guard lock{mutex_};
+  auto& entry = seen_[to_string(id)];
+  entry.calls.emplace_back(call);
+  set(entry);
+  ++open_calls_;
+  changed_.notify_all();
+}
+
+void recorder::on_prepared(attempt_id id, result<void> outcome) {
+  note(id, "prepared", [&](history& x) { x.prepared = std::move(outcome); });
+}
+
+void recorder::on_started(attempt_id id, result<void> outcome) {
+  note(id, "started", [&](history& x) { x.started = std::move(outcome); });
+}
+
+void recorder::on_exited(attempt_id id, exit_result outcome) {
+  note(id, "exited", [&](history& x) { x.exited = std::move(outcome); });
+}
+
+void recorder::on_lost(attempt_id id, std::string why) {
+  note(id, "lost", [&](history& x) { x.lost = std::move(why); });
+}
+
+void recorder::on_batch_end() {
+  const std::lock_guard lock{mutex_};
+  open_calls_ = 0;
+  changed_.notify_all();
+}
+
+history recorder::wait(attempt_id id, const std::function<bool(const history&)>& is_there) {
+  std::unique_lock lock{mutex_};
+  changed_.wait_for(lock, patience, [&] { return is_there(seen_[to_string(id)]); });
+  return seen_[to_string(id)];
+}
+
+history recorder::wait_prepared(attempt_id id) {
+  return wait(id, [](const history& x) { return x.prepared.has_value(); });
+}
+
+history recorder::wait_started(attempt_id id) {
+  return wait(id, [](const history& x) { return x.started.has_value(); });
+}
+
+history recorder::wait_end(attempt_id id) {
+  return wait(id, [](const history& x) { return x.exited.has_value() || x.lost.has_value(); });
+}
+
+history recorder::of(attempt_id id) {
+  const std::lock_guard lock{mutex_};
+  return seen_[to_string(id)];
+}
+
+bool recorder::wait_batch_closed() {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, patience, [&] { return open_calls_ == 0; });
+}
+
+attempt_spec make_spec(const std::filesystem::path& state, std::uint32_t task, std::uint32_t number) {
+  attempt_spec out;
+  out.id = {workflow_key{1}, task_index{task}, number};
+  out.lease = epoch{1};
+  out.workflow_id = "w-1";
+  out.task.name = "t" + std::to_string(task);
+  out.group = out.task.name + "-group";
+  out.folder = state / "workflows" / out.workflow_id / "tasks" / out.task.name / std::to_string(number);
+  out.address = "127.0.0.1";
+  out.peers = {{out.task.name, out.address}};
+  return out;
+}
+
+namespace {
+
+subject null_subject() {
+  subject out;
+  out.name = "null";
+  out.make = [](const std::filesystem::path&) { return make_null_driver(); };
+  out.shape = [](attempt_spec& spec, const wish& x) {
+    spec.task.environment = {{"MUSTER_NULL_EXIT", std::to_string(x.exit)},
+                             {"MUSTER_NULL_DURATION", std::to_string(x.run.count()) + "ms"},
+                             {"MUSTER_NULL_STUBBORN", x.ignores_polite_signal ? "1" : ""}};
+  };
+  out.spoil_prepare = [](attempt_spec& spec) {
+    spec.task.environment = {{"MUSTER_NULL_FAIL_PREPARE", "no such input"}};
+  };
+  out.spoil_start = [](attempt_spec& spec) { spec.task.environment = {{"MUSTER_NULL_FAIL_START", "no such command"}}; };
+  return out;
+}
+
+} // namespace
+
+const std::vector<subject>& subjects() {
+  static const std::vector<subject> all{null_subject()};
+  return all;
+}
+
+} // namespace muster::test
