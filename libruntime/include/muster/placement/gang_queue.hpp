@@ -1,0 +1,108 @@
+#pragma once
+
+#include "muster/placement/placement.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace muster {
+
+/// The caller's name for a gang in a `gang_queue`; its own, never reused while the gang is there.
+using gang_key = std::uint64_t;
+
+/// How a pool shares out its nodes.
+struct queue_policy {
+  std::optional<std::uint32_t> max_parallel; ///< Members that hold a place at the same time.
+  std::uint32_t max_passes = 256;            ///< How many later gangs may pass the oldest one while it does not fit.
+  std::uint32_t look_ahead = 64;             ///< How many different requests are tried when the oldest does not fit.
+};
+
+/// A gang that got its place.
+struct grant {
+  gang_key key = 0;
+  assignment where;
+};
+
+/// A gang that can never have a place here.
+struct refused {
+  std::string reason;
+};
+
+/// The nodes of a pool and the gangs that wait for them: oldest first; a later gang may pass the oldest while that does
+/// not fit, but only `max_passes` times. Gangs with equal requests share one line, so a hundred thousand gangs of one
+/// cost a few dozen bytes each, and a place that frees is given away in a time that does not grow with their number.
+class gang_queue {
+public:
+  gang_queue(std::vector<node_state> nodes, queue_policy policy);
+
+  /// A gang asks for places: has them (`assignment`), waits (`no_place`; `poll` will grant it), or never fits
+  /// (`refused`). A key that is known already is refused.
+  [[nodiscard]] std::variant<assignment, no_place, refused> submit(gang_key key, const gang& who);
+
+  /// Books a gang that runs already, by the names of its members' nodes and their GPU indices.
+  /// Fails with `ec::not_found` for a node that is not here, `ec::conflict` for a key that is known,
+  /// `ec::invalid_argument` if the numbers of members differ.
+  result<assignment> restore(gang_key key, const gang& who,
+                             const std::vector<std::pair<std::string, std::vector<std::uint32_t>>>& where);
+
+  /// Gives up a gang's places, or its place in the queue. False for an unknown key. `poll` afterwards.
+  bool withdraw(gang_key key);
+
+  /// Takes up to `limit` waiting gangs that fit now and grants them. Call again while it returns `limit`.
+  [[nodiscard]] std::vector<grant> poll(std::size_t limit = 64);
+
+  /// Why a gang waits, as of now; nothing if it does not.
+  [[nodiscard]] std::optional<std::string> why_waiting(gang_key key) const;
+
+  /// Why a gang would never fit; nothing if it would.
+  [[nodiscard]] std::optional<std::string> never_fits(const gang& who) const;
+
+  [[nodiscard]] const std::vector<node_state>& nodes() const noexcept { return nodes_; }
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
+  /// Gangs that hold places, and their members.
+  [[nodiscard]] std::size_t holding() const noexcept { return entries_.size() - waiting_; }
+  [[nodiscard]] std::size_t members_placed() const noexcept { return members_placed_; }
+
+private:
+  /// Gangs with equal requests, oldest first.
+  struct line {
+    gang who;
+    std::deque<std::pair<std::uint64_t, gang_key>> waiting; ///< Number in the order of arrival, key.
+    std::size_t entries = 0;                                ///< Gangs that refer to this line, waiting or placed.
+    std::string text;                                       ///< Its key in `lines_by_text_`.
+  };
+  struct entry {
+    std::uint32_t line = 0;
+    std::uint64_t arrival = 0; ///< 0 when it holds places.
+    assignment where;
+  };
+
+  [[nodiscard]] std::uint32_t line_for(const gang& who);
+  void drop_from_line(std::uint32_t number);
+  void hold(gang_key key, entry& e, assignment where);
+  [[nodiscard]] std::variant<assignment, no_place> try_place(const gang& who) const;
+  void clean_front(std::uint32_t number);
+
+  std::vector<node_state> nodes_;
+  queue_policy policy_;
+  std::vector<line> lines_;
+  std::vector<std::uint32_t> free_lines_;
+  std::unordered_map<std::string, std::uint32_t> lines_by_text_;
+  std::set<std::pair<std::uint64_t, std::uint32_t>> fronts_; ///< Lines that have waiting gangs, oldest front first.
+  std::unordered_map<gang_key, entry> entries_;
+  std::uint64_t next_arrival_ = 1;
+  std::uint64_t oldest_ = 0; ///< Arrival of the gang that `passes_` counts for.
+  std::uint32_t passes_ = 0;
+  std::size_t waiting_ = 0;
+  std::size_t members_placed_ = 0;
+};
+
+} // namespace muster

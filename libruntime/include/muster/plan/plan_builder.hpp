@@ -1,0 +1,42 @@
+#pragma once
+
+#include "muster/plan/plan.hpp"
+
+#include <string>
+#include <unordered_map>
+
+namespace muster {
+
+/// Builds a plan from rows, as read from the store. Add each group, followed by its tasks, in the order of their
+/// numbers; then `finish`. The first problem is kept and reported by `finish`.
+class plan_builder {
+public:
+  explicit plan_builder(plan_header header);
+
+  /// `row.upstream` may name groups that are added later. Returns the group's number.
+  group_index add_group(const group_row& row);
+  /// `row.group` must be the group added last. Returns the task's number.
+  task_index add_task(const task_row& row);
+  void add_external_input(external_input x);
+
+  /// The plan, or `ec::invalid_spec`: an edge to nowhere, a cycle, a group without exactly one lead, a name twice; or
+  /// `ec::limit_exceeded`: more than 4 GiB of names or 2^32 - 1 groups, tasks or edges.
+  [[nodiscard]] result<plan> finish() &&;
+
+private:
+  void fail(std::string what);
+  [[nodiscard]] std::uint32_t intern_resource(std::string_view text);
+  [[nodiscard]] std::uint32_t intern_body(std::string_view text);
+  void close_group();
+  void link_downstream();
+  void sort_names();
+  void check_acyclic();
+
+  plan plan_;
+  std::optional<error> problem_;
+  bool has_lead_ = false;
+  std::unordered_map<std::string, std::uint32_t> resource_numbers_;
+  std::unordered_multimap<std::size_t, std::uint32_t> body_numbers_; ///< By hash of the text.
+};
+
+} // namespace muster

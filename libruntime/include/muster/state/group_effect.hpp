@@ -1,0 +1,124 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/time.hpp"
+#include "muster/event/event.hpp"
+#include "muster/state/status.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// What a `group_machine` asks its owner to do. Effects are carried out in order.
+namespace muster {
+
+/// One task's attempt, within the group's workflow.
+struct task_attempt {
+  task_index task;
+  std::uint32_t attempt = 0;
+
+  friend constexpr bool operator==(task_attempt a, task_attempt b) noexcept {
+    return a.task == b.task && a.attempt == b.attempt;
+  }
+};
+
+/// Clocks of a group.
+enum class group_timer : std::uint8_t {
+  exec = 1,    ///< Runs from RUNNING to the end of the group.
+  queue = 2,   ///< Runs while the group waits for a place.
+  start = 3,   ///< Runs from a lease, or from a retry, until all members run.
+  backoff = 4, ///< Before the group asks for a place again.
+  retry = 5,   ///< Before one member's next attempt is prepared.
+};
+
+/// Everything about effects of a group. See each for what the owner must do.
+namespace effect {
+
+/// Journal this status of an attempt; no answer is awaited. The owner adds lease, node and address from INITIALIZING
+/// on.
+struct record_task {
+  task_attempt who;
+  muster::status status = muster::status::unspecified;
+  std::int32_t exit_code = no_exit_code;
+  std::string text;
+};
+
+/// Journal this status of the group. Only for groups of two or more.
+struct record_group {
+  muster::status status = muster::status::unspecified;
+  std::string text;
+};
+
+/// Journal these new attempts as PROCESSING and, once that is committed, call `intent_committed(ticket)`.
+struct commit_intent {
+  std::uint32_t ticket = 0;
+  std::vector<task_attempt> attempts;
+};
+
+/// Ask the pool for a place for the members named (all unfinished ones), all or none. Answer with `placed`, `must_wait`
+/// or `cannot_place`, with this ticket. With `restore`, members run already on the nodes and addresses recorded: the
+/// pool must book them there, whatever is free, and answer `placed`.
+struct ask_place {
+  std::uint32_t ticket = 0;
+  bool restore = false;
+  std::vector<task_index> members;
+};
+
+/// Give up what the pool holds for this group: its lease, or its place in the queue, or a lease whose message is still
+/// on its way.
+struct release {};
+
+/// Call the driver's `prepare`; answer with `prepared`.
+struct prepare {
+  task_attempt who;
+};
+
+/// Call the driver's `start`; answer with `started`, later `exited` or `lost`.
+struct start {
+  task_attempt who;
+};
+
+/// Call the driver's `stop`; `exited` or `lost` follows. May come a second time with a shorter grace.
+struct stop {
+  task_attempt who;
+  duration grace{};
+};
+
+/// Call the driver's `remove`: the attempt has ended, or was prepared and will not be started.
+struct remove {
+  task_attempt who;
+};
+
+/// Call `timer_fired(timer, generation, task)` after `delay`. `task` matters for `retry` only.
+struct set_timer {
+  group_timer timer = group_timer::exec;
+  std::uint32_t generation = 0;
+  task_index task;
+  duration delay{};
+};
+
+/// That timer is not needed any more. A firing that is on its way already is ignored, so this saves memory only.
+struct cancel_timer {
+  group_timer timer = group_timer::exec;
+  std::uint32_t generation = 0;
+  task_index task;
+};
+
+/// The group has ended: nothing of it runs, its lease is released, its status is recorded. The last effect ever.
+struct finished {
+  muster::status status = muster::status::unspecified;
+  std::string text;
+};
+
+} // namespace effect
+
+/// One thing to do.
+using group_effect = std::variant<effect::record_task, effect::record_group, effect::commit_intent, effect::ask_place,
+                                  effect::release, effect::prepare, effect::start, effect::stop, effect::remove,
+                                  effect::set_timer, effect::cancel_timer, effect::finished>;
+
+/// Things to do, in this order.
+using group_effects = std::vector<group_effect>;
+
+} // namespace muster

@@ -1,0 +1,211 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
+#include "muster/spec/model.hpp"
+#include "muster/state/backoff.hpp"
+#include "muster/state/group_effect.hpp"
+#include "muster/state/status.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muster {
+
+/// What all groups of a workflow, or of a pool, have in common.
+struct group_policy {
+  std::optional<duration> exec_timeout;                            ///< Of a group, from RUNNING.
+  std::optional<duration> queue_timeout;                           ///< Of a group, while it waits for a place.
+  std::optional<duration> start_timeout{std::chrono::minutes{30}}; ///< From a lease until all members run.
+  duration grace{std::chrono::seconds{30}};                        ///< Between a polite stop and a kill.
+  std::uint32_t max_retries = 3; ///< Attempts after the first that RESCHEDULE may ask for.
+  std::uint32_t max_tries = 5;   ///< Times a gang is placed and prepared before a transient error is final.
+  backoff_policy backoff;
+  std::vector<spec::exit_rule> exit_actions; ///< The pool's, for codes that no rule of the task holds.
+  std::uint64_t seed = 0;                    ///< Of the random part of back-off.
+};
+
+/// One member as the machine needs it.
+struct group_member {
+  std::string name;
+  std::vector<spec::exit_rule> exit_actions;
+};
+
+/// One group as the machine needs it. Members are in the order of the plan: member 0 is task `first_task`.
+struct group_setup {
+  task_index first_task;
+  std::uint32_t lead = 0; ///< Position of the lead among the members.
+  bool barrier = true;
+  bool ignore_nonlead_status = true;
+  std::vector<group_member> members;
+  std::shared_ptr<const group_policy> policy;
+};
+
+/// How an attempt ended, as far as its group cares.
+struct attempt_exit {
+  std::int32_t code = 0; ///< 128 + signal when a signal ended it.
+  std::int32_t signal = 0;
+  bool out_of_memory = false;
+  std::string message;
+};
+
+/// What was found of an attempt that was recorded before a restart. Numbers are those of the drivers' `adoption`.
+enum class found : std::uint8_t {
+  nothing = 0,       ///< Not asked: no attempt is recorded, or it had ended.
+  never_started = 1, ///< May be prepared and started under the same number.
+  running = 2,       ///< Runs; `exited` follows.
+  exited = 3,        ///< Ended meanwhile; `exited` follows.
+  lost = 4,          ///< Was started; how it ended cannot be known.
+};
+
+/// A member as recorded before a restart.
+struct recorded_member {
+  std::uint32_t attempt = 0; ///< The newest.
+  muster::status status =
+      muster::status::unspecified; ///< Of that attempt; unspecified or WAITING if there is none yet.
+  muster::found found = muster::found::nothing;
+};
+
+/// The life of one admitted group, from the intent to start its members until the last of them has ended; a pure state
+/// machine. Each input returns what must be done about it, in order. Inputs may come late, twice, or for an attempt
+/// that is over: those change nothing and are counted.
+///
+/// Promises, whatever the order of inputs: an attempt is started once, and after its intent is committed; a task has
+/// one live attempt at most; with `barrier` no member starts before all are prepared; `finished` comes once, last, and
+/// after every started attempt was seen to end or was lost; statuses never move backwards.
+class group_machine {
+public:
+  /// `setup` has at least one member and a policy.
+  explicit group_machine(group_setup setup);
+
+  // -- inputs
+
+  /// The upstream is done. Once, instead of `resume`.
+  [[nodiscard]] group_effects begin();
+  /// Takes up a recorded group: one entry per member. `ran` is how long the group was RUNNING before.
+  [[nodiscard]] group_effects resume(const std::vector<recorded_member>& members, duration ran);
+  [[nodiscard]] group_effects intent_committed(std::uint32_t ticket);
+  /// All members asked for have a node, an address and GPU indices under this lease. The owner keeps those.
+  [[nodiscard]] group_effects placed(std::uint32_t ticket, epoch lease);
+  /// The pool keeps the request; `reason` is for people.
+  [[nodiscard]] group_effects must_wait(std::uint32_t ticket, std::string_view reason);
+  /// The pool has dropped the request. Tried again if the error is transient; never if it is `ec::never_fits`.
+  [[nodiscard]] group_effects cannot_place(std::uint32_t ticket, const error& why);
+  [[nodiscard]] group_effects prepared(task_attempt who, const result<void>& outcome);
+  [[nodiscard]] group_effects started(task_attempt who, const result<void>& outcome);
+  [[nodiscard]] group_effects exited(task_attempt who, const attempt_exit& how);
+  [[nodiscard]] group_effects lost(task_attempt who, std::string_view why);
+  [[nodiscard]] group_effects timer_fired(group_timer timer, std::uint32_t generation, task_index task);
+  /// Ends the group as FAILED_CANCELED; with `force` without grace. Again with `force`: takes the grace away from what
+  /// is being stopped, whatever for.
+  [[nodiscard]] group_effects cancel(std::string_view message, bool force);
+
+  // -- what it is
+
+  [[nodiscard]] bool done() const noexcept { return phase_ == phase::done; }
+  [[nodiscard]] status group_status() const noexcept { return status_; }
+  /// The epoch of the lease held; 0 for none.
+  [[nodiscard]] epoch lease() const noexcept { return lease_; }
+  [[nodiscard]] std::uint32_t member_count() const noexcept { return static_cast<std::uint32_t>(members_.size()); }
+  /// The newest attempt of member `position`, and its status.
+  [[nodiscard]] std::uint32_t attempt(std::uint32_t position) const noexcept { return members_[position].attempt; }
+  [[nodiscard]] status member_status(std::uint32_t position) const noexcept { return members_[position].status; }
+  /// Inputs that came too late or out of turn.
+  [[nodiscard]] std::uint32_t ignored() const noexcept { return ignored_; }
+
+private:
+  enum class phase : std::uint8_t {
+    fresh,  ///< Before `begin` or `resume`.
+    intent, ///< The first intents are being committed.
+    queued, ///< The pool has been asked for a place.
+    leased,
+    rollback, ///< A prepare failed: waits for the other prepares before it lets go of the lease.
+    backoff,  ///< Waits before it asks again.
+    done,
+  };
+  enum class stage : std::uint8_t { committing, idle, preparing, prepared, starting, running, ended };
+  /// Why the member's attempt is being ended, if it is.
+  enum class fate : std::uint8_t { none, restart, end };
+
+  struct member {
+    std::string name;
+    std::vector<spec::exit_rule> exit_actions;
+    std::uint32_t attempt = 0;
+    std::uint32_t ticket = 0;      ///< Of the intent being committed.
+    std::uint32_t retry_timer = 0; ///< Generation; 0 for none.
+    muster::status status = muster::status::unspecified;
+    group_machine::stage stage = group_machine::stage::idle;
+    group_machine::fate fate = group_machine::fate::none;
+    bool stopping = false;
+  };
+
+  [[nodiscard]] task_attempt who(const member& m) const noexcept;
+  [[nodiscard]] bool is_lead(const member& m) const noexcept;
+  [[nodiscard]] static bool live(const member& m) noexcept;
+  [[nodiscard]] static bool open(const member& m) noexcept;
+  [[nodiscard]] bool any_live() const noexcept;
+  [[nodiscard]] member* find(task_attempt who) noexcept;
+  [[nodiscard]] group_effects ignore() noexcept;
+
+  // recording
+  void record(member& m, status s, std::int32_t code, std::string text, group_effects& out);
+  void record_group(status s, std::string text, group_effects& out);
+  // timers
+  void set_timer(group_timer timer, duration delay, group_effects& out);
+  void cancel_timer(group_timer timer, group_effects& out);
+  [[nodiscard]] std::uint32_t& generation(group_timer timer) noexcept;
+  void watch_start(group_effects& out);
+  // the way to the start
+  void commit(const std::vector<member*>& who, group_effects& out);
+  void ask_place(bool restore, group_effects& out);
+  void prepare_ready(group_effects& out);
+  void start_ready(group_effects& out);
+  // failures before the start
+  void prepare_failed(member& m, const error& why, group_effects& out);
+  void roll_back(const error& why, group_effects& out);
+  void settle_rollback(group_effects& out);
+  void back_off(const std::string& why, group_effects& out);
+  // ends
+  void member_failed(member& m, const error& why, group_effects& out);
+  void member_ended(member& m, status s, std::int32_t code, std::string text, group_effects& out);
+  void apply_lead_rule(member& m, group_effects& out);
+  void reschedule(member& m, std::int32_t code, std::string text, duration delay, group_effects& out);
+  void restart_others(const member& cause, group_effects& out);
+  void next_attempt(member& m, duration delay, group_effects& out);
+  void end_all(status members, status group, std::string text, group_effects& out);
+  void end_member(member& m, group_effects& out);
+  void stop(member& m, duration grace, group_effects& out);
+  void abandon_prepares(group_effects& out);
+  void finish_if_ended(group_effects& out);
+  // resume
+  void resume_member(member& m, const recorded_member& recorded, group_effects& out);
+  void resume_rules(group_effects& out);
+
+  std::vector<member> members_;
+  std::shared_ptr<const group_policy> policy_;
+  std::string end_text_; ///< Of members that are ended by the group.
+  epoch lease_;
+  task_index first_task_;
+  std::uint32_t lead_ = 0;
+  std::uint32_t ticket_ = 0;
+  std::uint32_t place_ticket_ = 0;
+  std::uint32_t tries_ = 0;
+  std::uint32_t next_generation_ = 0;
+  std::uint32_t generations_[4] = {}; ///< Of exec, queue, start, backoff; 0 when not set.
+  std::uint32_t ignored_ = 0;
+  phase phase_ = phase::fresh;
+  status status_ = status::unspecified;
+  status end_members_ = status::unspecified; ///< Set when the group ends its members: what they become.
+  status end_group_ = status::unspecified;   ///< What the group becomes, if not by aggregation.
+  bool barrier_ = true;
+  bool ignore_nonlead_ = true;
+  bool in_pool_ = false; ///< The pool holds a lease or a request of this group.
+  bool forced_ = false;
+};
+
+} // namespace muster
