@@ -114,6 +114,11 @@ public:
 private:
   class impl;
   explicit reader(std::unique_ptr<impl> x) noexcept;
+
+  [[nodiscard]] error no_such_workflow(std::string_view id);
+  [[nodiscard]] result<void> read_archived(workflow_key key, task_record& x);
+  [[nodiscard]] result<std::pair<std::uint64_t, std::uint64_t>> span_of(const event_query& query, sequence last);
+
   std::unique_ptr<impl> impl_;
 };
 

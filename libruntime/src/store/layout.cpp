@@ -1,0 +1,172 @@
+#include "muster/store/layout.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace muster::store {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string reason_of(int error_number) {
+  return std::generic_category().message(error_number);
+}
+
+/// A name as one component of a path, whatever is in it.
+std::string component(std::string_view name) {
+  static constexpr std::string_view hex = "0123456789ABCDEF";
+  std::string out;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(name[i]);
+    // A leading dot would allow `.` and `..`.
+    if (byte < 0x20 || byte == 0x7f || name[i] == '/' || name[i] == '%' || (i == 0 && name[i] == '.')) {
+      out += '%';
+      out += hex[byte >> 4U];
+      out += hex[byte & 15U];
+    } else {
+      out += name[i];
+    }
+  }
+  return out.empty() ? "%" : out;
+}
+
+result<void> make(const fs::path& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0)
+    return {};
+  const int problem = errno;
+  struct stat found {};
+  if (::stat(folder.c_str(), &found) != 0)
+    return {ec::io_error, "the state directory " + folder.string() + " cannot be made: " + reason_of(problem)};
+  if (!S_ISDIR(found.st_mode))
+    return {ec::io_error,
+            "the state directory cannot be made: " + folder.string() + " is there, but is not a directory"};
+  return {};
+}
+
+} // namespace
+
+state_directory::state_directory(fs::path root) : root_(std::move(root)) {}
+
+result<state_directory> state_directory::resolve(const environment& get) {
+  const auto value = [&get](const char* name) -> std::string_view {
+    const char* text = get(name);
+    return text == nullptr ? std::string_view{} : std::string_view{text};
+  };
+  fs::path root;
+  if (const auto own = value("MUSTER_STATE_DIR"); !own.empty())
+    root = own;
+  else if (const auto xdg = value("XDG_STATE_HOME"); !xdg.empty() && xdg.front() == '/')
+    root = fs::path{xdg} / "muster";
+  else if (const auto home = value("HOME"); !home.empty())
+    root = fs::path{home} / ".local" / "state" / "muster";
+  else
+    return {ec::invalid_argument, "no state directory is known, as HOME is not set; name one with MUSTER_STATE_DIR"};
+  std::error_code problem;
+  const auto absolute = fs::absolute(root, problem);
+  if (problem)
+    return {ec::io_error, "the state directory " + root.string() + " cannot be resolved: " + problem.message()};
+  return state_directory{absolute.lexically_normal()};
+}
+
+result<void> state_directory::create() const {
+  fs::path so_far;
+  for (const auto& part : root_) {
+    so_far /= part;
+    if (part.empty() || part == "/")
+      continue;
+    if (auto done = make(so_far); !done)
+      return done;
+  }
+  if (::access(root_.c_str(), W_OK | X_OK) != 0)
+    return {ec::io_error, "the state directory " + root_.string() + " cannot be written to: " + reason_of(errno) +
+                              "; choose another one with MUSTER_STATE_DIR"};
+  return {};
+}
+
+bool state_directory::has_store() const {
+  std::error_code problem;
+  return fs::exists(database(), problem);
+}
+
+fs::path state_directory::workflow(std::string_view id) const {
+  return root_ / "workflows" / component(id);
+}
+fs::path state_directory::spec(std::string_view id) const {
+  return workflow(id) / "spec.yaml";
+}
+fs::path state_directory::task(std::string_view id, std::string_view task) const {
+  return workflow(id) / "tasks" / component(task);
+}
+fs::path state_directory::attempt(std::string_view id, std::string_view task_name, std::uint32_t number) const {
+  return task(id, task_name) / std::to_string(number);
+}
+fs::path state_directory::log(std::string_view id, std::string_view task_name, std::uint32_t number) const {
+  return attempt(id, task_name, number) / "log";
+}
+fs::path state_directory::output(std::string_view id, std::string_view task_name, std::uint32_t number) const {
+  return attempt(id, task_name, number) / "output";
+}
+fs::path state_directory::output_link(std::string_view id, std::string_view task_name) const {
+  return task(id, task_name) / "output";
+}
+
+// -- the lock
+
+namespace {
+
+/// What the holder of the lock wrote into it.
+std::string holder(int descriptor) {
+  std::array<char, 32> text{};
+  const auto size = ::pread(descriptor, text.data(), text.size(), 0);
+  std::string pid;
+  for (ssize_t i = 0; i < size && text[static_cast<std::size_t>(i)] >= '0' && text[static_cast<std::size_t>(i)] <= '9';
+       ++i)
+    pid += text[static_cast<std::size_t>(i)];
+  return pid.empty() ? "another process" : "process " + pid;
+}
+
+} // namespace
+
+result<writer_lock> writer_lock::take(const state_directory& directory) {
+  const auto path = directory.lock();
+  writer_lock lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (lock.descriptor_ < 0)
+    return {ec::io_error, "the writer's lock " + path.string() + " cannot be opened: " + reason_of(errno)};
+  int outcome = 0;
+  do
+    outcome = ::flock(lock.descriptor_, LOCK_EX | LOCK_NB);
+  while (outcome != 0 && errno == EINTR);
+  if (outcome != 0 && errno == EWOULDBLOCK)
+    return {ec::store_locked, "the state directory " + directory.root().string() + " is in use by " +
+                                  holder(lock.descriptor_) +
+                                  "; wait for it to end, or choose another directory with MUSTER_STATE_DIR"};
+  if (outcome != 0)
+    return {ec::io_error, "the writer's lock " + path.string() + " cannot be taken: " + reason_of(errno)};
+  const auto pid = std::to_string(::getpid()) + '\n';
+  // Only told to people: a full disk must not keep the writer from opening.
+  if (::ftruncate(lock.descriptor_, 0) == 0)
+    (void)!::pwrite(lock.descriptor_, pid.data(), pid.size(), 0);
+  return lock;
+}
+
+writer_lock::writer_lock(writer_lock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+writer_lock& writer_lock::operator=(writer_lock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+writer_lock::~writer_lock() {
+  if (descriptor_ >= 0)
+    ::close(descriptor_);
+}
+
+} // namespace muster::store

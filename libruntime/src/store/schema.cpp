@@ -1,0 +1,144 @@
+#include "schema.hpp"
+
+#include <string>
+
+namespace muster::store {
+
+namespace {
+
+// Times are microseconds since 1970. `processing` to `ended` are the times of stages, NULL until they come.
+//
+// `task` holds the latest attempt in its own row; earlier ones move to `attempt` when they are RESCHEDULED, and then
+// `archived` is 1: `attempt` has the truth on the latest one too. A group of one has no state of its own: its task's is
+// its. `task_text` keeps each distinct request and body of a workflow once.
+constexpr const char* version_1 = R"sql(
+CREATE TABLE schema_version(version INTEGER PRIMARY KEY, applied INTEGER NOT NULL);
+CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counter VALUES('earliest_sequence', 1);
+CREATE TABLE workflow_name(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE workflow(
+  key INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, number INTEGER NOT NULL,
+  status INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER,
+  submitted INTEGER NOT NULL, started INTEGER, ended INTEGER, cancel_requested INTEGER,
+  reason TEXT, cancel_message TEXT,
+  groups INTEGER NOT NULL, tasks INTEGER NOT NULL,
+  pool TEXT NOT NULL, profile TEXT NOT NULL, options TEXT NOT NULL, labels TEXT NOT NULL,
+  exec_timeout INTEGER, queue_timeout INTEGER,
+  UNIQUE(name, number));
+CREATE INDEX workflow_unfinished ON workflow(key) WHERE ended IS NULL;
+CREATE TABLE workflow_spec(workflow INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE task_group(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, barrier INTEGER NOT NULL, ignore_nonlead INTEGER NOT NULL,
+  first_task INTEGER NOT NULL, tasks INTEGER NOT NULL, status INTEGER NOT NULL,
+  processing INTEGER, scheduling INTEGER, initializing INTEGER, running INTEGER, ended INTEGER, reason TEXT);
+CREATE TABLE group_upstream(id INTEGER PRIMARY KEY, positions BLOB NOT NULL);
+CREATE TABLE task(
+  id INTEGER PRIMARY KEY, position_of_group INTEGER NOT NULL, lead INTEGER NOT NULL, name TEXT NOT NULL,
+  request INTEGER NOT NULL, body INTEGER NOT NULL,
+  status INTEGER NOT NULL, attempt INTEGER, archived INTEGER, exit_code INTEGER, lease INTEGER,
+  processing INTEGER, scheduling INTEGER, initializing INTEGER, running INTEGER, ended INTEGER,
+  reason TEXT, node TEXT, address TEXT);
+CREATE TABLE task_text(id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE attempt(
+  task INTEGER NOT NULL, number INTEGER NOT NULL, status INTEGER NOT NULL, exit_code INTEGER, lease INTEGER,
+  processing INTEGER, scheduling INTEGER, initializing INTEGER, running INTEGER, ended INTEGER,
+  reason TEXT, node TEXT, address TEXT,
+  PRIMARY KEY(task, number)) WITHOUT ROWID;
+CREATE TABLE event(
+  seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, type INTEGER NOT NULL, workflow INTEGER NOT NULL,
+  position_of_group INTEGER, task INTEGER, attempt INTEGER, status INTEGER, exit_code INTEGER, lease INTEGER,
+  text TEXT, node TEXT, address TEXT);
+)sql";
+
+struct identity {
+  std::int64_t application = 0;
+  std::int64_t version = 0;
+  std::int64_t objects = 0;
+};
+
+result<identity> identify(sqlite::connection& db) {
+  identity found;
+  const auto read = [&db](const char* sql, std::int64_t& into) -> result<void> {
+    auto x = db.number(sql, "reading the store's header");
+    if (!x)
+      return x.failure();
+    into = *x;
+    return {};
+  };
+  for (auto outcome : {read("PRAGMA application_id", found.application), read("PRAGMA user_version", found.version),
+                       read("SELECT count(*) FROM sqlite_schema", found.objects)})
+    if (!outcome)
+      return outcome.failure();
+  return found;
+}
+
+std::string file_of(const sqlite::connection& db) {
+  const char* name = sqlite3_db_filename(db.get(), "main");
+  return name == nullptr ? "the store" : name;
+}
+
+error not_a_store(const sqlite::connection& db) {
+  return {ec::store_corrupt, file_of(db) + " is a database, but not one of Muster's; move it away, or choose another "
+                                           "directory with MUSTER_STATE_DIR"};
+}
+
+error too_new(const sqlite::connection& db, std::int64_t found, std::int64_t known) {
+  return {ec::store_version, file_of(db) + " was written by a newer Muster (schema " + std::to_string(found) +
+                                 ", this one knows up to " + std::to_string(known) +
+                                 "); use that Muster, or choose another directory with MUSTER_STATE_DIR"};
+}
+
+result<void> apply(sqlite::connection& db, const migration& step) {
+  const auto version = std::to_string(step.version);
+  const auto sql = std::string{"BEGIN IMMEDIATE;"} + step.sql + "INSERT INTO schema_version VALUES(" + version +
+                   ", CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)); PRAGMA application_id=" +
+                   std::to_string(application_id) + "; PRAGMA user_version=" + version + "; COMMIT";
+  auto done = db.run(sql.c_str(), "bringing the store to schema " + version);
+  if (!done && db.in_transaction())
+    (void)db.run("ROLLBACK", "rolling back");
+  return done;
+}
+
+} // namespace
+
+const std::vector<migration>& migrations() {
+  static const std::vector<migration> steps{{1, version_1}};
+  return steps;
+}
+
+result<void> migrate(sqlite::connection& db, const std::vector<migration>& steps) {
+  auto found = identify(db);
+  if (!found)
+    return found.failure();
+  const bool fresh = found->application == 0 && found->version == 0 && found->objects == 0;
+  if (!fresh && found->application != application_id)
+    return not_a_store(db);
+  if (found->version > steps.back().version)
+    return too_new(db, found->version, steps.back().version);
+  for (const auto& step : steps)
+    if (step.version > found->version)
+      if (auto done = apply(db, step); !done)
+        return done;
+  return {};
+}
+
+result<void> check_schema(sqlite::connection& db) {
+  auto found = identify(db);
+  if (!found)
+    return found.failure();
+  const auto known = migrations().back().version;
+  if (found->application == 0 && found->version == 0 && found->objects == 0)
+    return {ec::not_found, file_of(db) + " is empty: nothing was run there yet"};
+  if (found->application != application_id)
+    return not_a_store(db);
+  if (found->version > known)
+    return too_new(db, found->version, known);
+  if (found->version < known)
+    return {ec::store_version, file_of(db) + " was written by an older Muster (schema " +
+                                   std::to_string(found->version) +
+                                   "); any command that writes, such as `muster run`, "
+                                   "brings it up to date"};
+  return {};
+}
+
+} // namespace muster::store

@@ -1,0 +1,265 @@
+#include "muster/store/writer.hpp"
+
+#include "row_cache.hpp"
+#include "schema.hpp"
+#include "sqlite.hpp"
+#include "submitter.hpp"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+namespace muster::store {
+
+namespace {
+
+// Before the first table: the page size cannot change later. The log is moved into the database every 16 MiB, and its
+// file is cut back after a large submission.
+constexpr const char* settings = "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                                 "PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=67108864; "
+                                 "PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF";
+
+constexpr const char* insert_event_row =
+    "INSERT INTO event(seq, time, type, workflow, position_of_group, task, attempt, status, exit_code, lease, text, "
+    "node, address) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)";
+
+/// Whether an error refuses one call only, and leaves the transaction as it was.
+bool is_refusal(ec code) noexcept {
+  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded;
+}
+
+timestamp now() {
+  return std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
+}
+
+} // namespace
+
+class writer::impl {
+public:
+  impl(writer_lock lock, sqlite::connection db) : lock_(std::move(lock)), db_(std::move(db)) {}
+  ~impl() { rollback(); }
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+
+  [[nodiscard]] result<void> prepare();
+  [[nodiscard]] result<submitted_workflow> submit(const submission& x);
+  [[nodiscard]] result<void> append(event* first, std::size_t count);
+  [[nodiscard]] result<void> commit();
+  void rollback();
+
+  sequence latest_;    ///< Of all that was appended.
+  sequence committed_; ///< Of all that is on disk.
+
+private:
+  [[nodiscard]] result<void> begin();
+  [[nodiscard]] result<void> insert(const event& x);
+  /// Passes a refusal on; anything else ends the transaction.
+  [[nodiscard]] error give_up(error problem);
+  void roll_back_database();
+
+  writer_lock lock_;
+  sqlite::connection db_;
+  sqlite::statement begin_, commit_, rollback_, insert_event_;
+  std::optional<row_cache> rows_;
+  std::optional<submitter> submitter_;
+  std::optional<error> broken_; ///< Why the transaction was rolled back; told by the next `commit`.
+};
+
+result<void> writer::impl::prepare() {
+  if (auto done = db_.run(settings, "setting up the store"); !done)
+    return done;
+  if (auto done = migrate(db_, migrations()); !done)
+    return done;
+  const std::pair<sqlite::statement*, const char*> all[] = {
+      {&begin_, "BEGIN IMMEDIATE"}, {&commit_, "COMMIT"}, {&rollback_, "ROLLBACK"}, {&insert_event_, insert_event_row}};
+  for (const auto& [into, sql] : all) {
+    auto made = db_.prepare(sql);
+    if (!made)
+      return made.failure();
+    *into = std::move(*made);
+  }
+  auto rows = row_cache::prepare(db_);
+  if (!rows)
+    return rows.failure();
+  rows_.emplace(std::move(*rows));
+  auto inserts = submitter::prepare(db_);
+  if (!inserts)
+    return inserts.failure();
+  submitter_.emplace(std::move(*inserts));
+  // After compaction the log may be empty, but its numbers go on.
+  auto last = db_.number("SELECT max(ifnull((SELECT max(seq) FROM event), 0), (SELECT value - 1 FROM counter WHERE "
+                         "name='earliest_sequence'))",
+                         "reading the last event");
+  if (!last)
+    return last.failure();
+  latest_.value = committed_.value = static_cast<std::uint64_t>(*last);
+  return {};
+}
+
+result<void> writer::impl::begin() {
+  if (broken_)
+    return *broken_;
+  if (db_.in_transaction())
+    return {};
+  if (begin_.run() != SQLITE_DONE)
+    return give_up(db_.failed("beginning a transaction"));
+  return {};
+}
+
+result<submitted_workflow> writer::impl::submit(const submission& x) {
+  if (auto done = check(x); !done)
+    return done.failure();
+  if (auto done = begin(); !done)
+    return done.failure();
+  auto stored = submitter_->insert(x, sequence{latest_.value + 1});
+  if (!stored)
+    return give_up(stored.failure());
+  if (auto done = insert(stored->fact); !done)
+    return give_up(done.failure());
+  ++latest_.value;
+  return stored;
+}
+
+result<void> writer::impl::append(event* first, std::size_t count) {
+  if (auto done = begin(); !done)
+    return done;
+  if (rows_->heavy())
+    if (auto done = rows_->flush(); !done)
+      return give_up(done.failure());
+  // All are applied before any is inserted, so that a refusal leaves no event behind.
+  if (count > 1)
+    rows_->begin_undo();
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& x = first[i];
+    x.seq.value = latest_.value + 1 + i;
+    if (x.time == timestamp{})
+      x.time = now();
+    if (auto done = rows_->apply(x); !done) {
+      if (count > 1)
+        rows_->undo();
+      return give_up(done.failure());
+    }
+  }
+  rows_->keep();
+  for (std::size_t i = 0; i < count; ++i)
+    if (auto done = insert(first[i]); !done)
+      return give_up(done.failure());
+  latest_.value += count;
+  return {};
+}
+
+result<void> writer::impl::insert(const event& x) {
+  auto& e = insert_event_;
+  const bool of_group = x.type == event_type::group_status || x.type == event_type::task_status;
+  const bool of_task = x.type == event_type::task_status;
+  e.bind(1, static_cast<std::int64_t>(x.seq.value));
+  e.bind(2, to_micros(x.time));
+  e.bind(3, static_cast<std::int64_t>(x.type));
+  e.bind(4, x.workflow.value);
+  of_group ? e.bind(5, static_cast<std::int64_t>(x.group.value)) : e.bind_null(5);
+  of_task ? e.bind(6, static_cast<std::int64_t>(x.task.value)) : e.bind_null(6);
+  of_task ? e.bind(7, static_cast<std::int64_t>(x.attempt)) : e.bind_null(7);
+  e.bind_optional(8, static_cast<std::int64_t>(x.status), 0);
+  e.bind_optional(9, x.exit_code, no_exit_code);
+  e.bind_optional(10, static_cast<std::int64_t>(x.lease.value), 0);
+  e.bind_optional(11, x.text);
+  e.bind_optional(12, x.node);
+  e.bind_optional(13, x.address);
+  if (e.run() != SQLITE_DONE)
+    return db_.failed("storing an event");
+  return {};
+}
+
+result<void> writer::impl::commit() {
+  if (broken_) {
+    auto problem = std::move(*broken_);
+    broken_.reset();
+    return problem;
+  }
+  if (!db_.in_transaction())
+    return {};
+  auto done = rows_->flush();
+  if (done && commit_.run() != SQLITE_DONE)
+    done = db_.failed("committing");
+  if (!done) {
+    roll_back_database();
+    return done;
+  }
+  committed_ = latest_;
+  return {};
+}
+
+void writer::impl::rollback() {
+  broken_.reset();
+  roll_back_database();
+}
+
+void writer::impl::roll_back_database() {
+  // SQLite rolls back by itself on some errors.
+  if (db_.in_transaction())
+    (void)rollback_.run();
+  if (rows_)
+    rows_->clear();
+  latest_ = committed_;
+}
+
+error writer::impl::give_up(error problem) {
+  if (is_refusal(problem.code))
+    return problem;
+  roll_back_database();
+  problem.message += "; nothing since the last commit is stored";
+  broken_ = problem;
+  return problem;
+}
+
+writer::writer(std::unique_ptr<impl> x) noexcept : impl_(std::move(x)) {}
+writer::writer(writer&&) noexcept = default;
+writer& writer::operator=(writer&&) noexcept = default;
+writer::~writer() = default;
+
+result<writer> writer::open(const state_directory& directory) {
+  if (auto done = directory.create(); !done)
+    return done.failure();
+  auto lock = writer_lock::take(directory);
+  if (!lock)
+    return lock.failure();
+  auto db = sqlite::connection::open(directory.database(), sqlite::mode::write);
+  if (!db)
+    return db.failure();
+  auto x = std::make_unique<impl>(std::move(*lock), std::move(*db));
+  if (auto done = x->prepare(); !done)
+    return done.failure();
+  return writer{std::move(x)};
+}
+
+result<submitted_workflow> writer::submit(const submission& x) {
+  return impl_->submit(x);
+}
+
+result<sequence> writer::append(event x) {
+  if (auto done = impl_->append(&x, 1); !done)
+    return done.failure();
+  return x.seq;
+}
+
+result<void> writer::append(std::vector<event>& batch) {
+  return impl_->append(batch.data(), batch.size());
+}
+
+result<void> writer::commit() {
+  return impl_->commit();
+}
+
+void writer::rollback() {
+  impl_->rollback();
+}
+
+sequence writer::latest() const noexcept {
+  return impl_->latest_;
+}
+
+std::size_t writer::pending() const noexcept {
+  return static_cast<std::size_t>(impl_->latest_.value - impl_->committed_.value);
+}
+
+} // namespace muster::store
