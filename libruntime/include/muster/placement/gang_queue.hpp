@@ -73,9 +73,10 @@ public:
 
 private:
   /// Gangs with equal requests, oldest first.
-  struct line {
+  struct queue_line {
     gang who;
     std::deque<std::pair<std::uint64_t, gang_key>> waiting; ///< Number in the order of arrival, key.
+    std::size_t gone = 0;                                   ///< How many in `waiting` wait no more.
     std::size_t entries = 0;                                ///< Gangs that refer to this line, waiting or placed.
     std::string text;                                       ///< Its key in `lines_by_text_`.
   };
@@ -87,13 +88,15 @@ private:
 
   [[nodiscard]] std::uint32_t line_for(const gang& who);
   void drop_from_line(std::uint32_t number);
-  void hold(gang_key key, entry& e, assignment where);
+  void hold(entry& e, assignment where);
   [[nodiscard]] std::variant<assignment, no_place> try_place(const gang& who) const;
-  void clean_front(std::uint32_t number);
+  void clean_line(std::uint32_t number);
+  [[nodiscard]] bool waits(const std::pair<std::uint64_t, gang_key>& x) const;
+  [[nodiscard]] std::optional<grant> grant_one();
 
   std::vector<node_state> nodes_;
   queue_policy policy_;
-  std::vector<line> lines_;
+  std::vector<queue_line> lines_;
   std::vector<std::uint32_t> free_lines_;
   std::unordered_map<std::string, std::uint32_t> lines_by_text_;
   std::set<std::pair<std::uint64_t, std::uint32_t>> fronts_; ///< Lines that have waiting gangs, oldest front first.

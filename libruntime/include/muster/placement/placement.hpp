@@ -40,7 +40,7 @@ struct node_amounts {
 /// A node, and what is left of it.
 struct node_state {
   std::string name;
-  std::string platform;
+  std::string platform; ///< Empty: takes requests for any platform.
   std::map<std::string, std::string> labels;
   node_amounts total;
   node_amounts free;                    ///< Negative after a `take` beyond what is free.
@@ -71,7 +71,8 @@ struct no_place {
 /// gang and nodes always give the same answer. Takes nothing.
 [[nodiscard]] std::variant<assignment, no_place> place(const gang& who, const std::vector<node_state>& nodes);
 
-/// Why this gang would not even have a place if all nodes were empty; nothing if it would.
+/// Why this gang would not even have a place if all nodes were empty; nothing if it would. Also refuses what asks for
+/// no CPU, memory or storage, or for less than no GPU.
 [[nodiscard]] std::optional<std::string> never_fits(const gang& who, const std::vector<node_state>& nodes);
 
 /// Books an assignment. It need not fit (a gang that runs already is booked whatever is free).

@@ -24,7 +24,7 @@ public:
   [[nodiscard]] result<plan> finish() &&;
 
 private:
-  void fail(std::string what);
+  void fail(ec code, std::string what);
   [[nodiscard]] std::uint32_t intern_resource(std::string_view text);
   [[nodiscard]] std::uint32_t intern_body(std::string_view text);
   void close_group();

@@ -85,7 +85,8 @@ struct stop {
   duration grace{};
 };
 
-/// Call the driver's `remove`: the attempt has ended, or was prepared and will not be started.
+/// Call the driver's `remove`: the attempt has ended, or was prepared and will not be started. Only once the records
+/// that came before are committed: a driver that has forgotten an attempt would start it again.
 struct remove {
   task_attempt who;
 };

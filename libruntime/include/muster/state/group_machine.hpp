@@ -142,6 +142,7 @@ private:
     group_machine::stage stage = group_machine::stage::idle;
     group_machine::fate fate = group_machine::fate::none;
     bool stopping = false;
+    bool asked = false; ///< `prepare` has been asked for, since the lease.
   };
 
   [[nodiscard]] task_attempt who(const member& m) const noexcept;
@@ -149,41 +150,45 @@ private:
   [[nodiscard]] static bool live(const member& m) noexcept;
   [[nodiscard]] static bool open(const member& m) noexcept;
   [[nodiscard]] bool any_live() const noexcept;
-  [[nodiscard]] member* find(task_attempt who) noexcept;
+  [[nodiscard]] member* find(task_attempt wanted) noexcept;
   [[nodiscard]] group_effects ignore() noexcept;
 
   // recording
-  void record(member& m, status s, std::int32_t code, std::string text, group_effects& out);
-  void record_group(status s, std::string text, group_effects& out);
+  void record(member& m, status s, std::int32_t code, std::string why, group_effects& out);
+  void record_group(status s, std::string why, group_effects& out);
   // timers
   void set_timer(group_timer timer, duration delay, group_effects& out);
   void cancel_timer(group_timer timer, group_effects& out);
   [[nodiscard]] std::uint32_t& generation(group_timer timer) noexcept;
-  void watch_start(group_effects& out);
+  void settle_start(group_effects& out);
+  [[nodiscard]] std::uint64_t seed() const noexcept;
   // the way to the start
-  void commit(const std::vector<member*>& who, group_effects& out);
+  void commit(const std::vector<member*>& those, group_effects& out);
   void ask_place(bool restore, group_effects& out);
   void prepare_ready(group_effects& out);
   void start_ready(group_effects& out);
   // failures before the start
   void prepare_failed(member& m, const error& why, group_effects& out);
-  void roll_back(const error& why, group_effects& out);
+  void roll_back(member& cause, const error& why, group_effects& out);
   void settle_rollback(group_effects& out);
-  void back_off(const std::string& why, group_effects& out);
+  void back_off(group_effects& out);
   // ends
+  void decide(member& m, const attempt_exit& how, group_effects& out);
+  void fulfil_fate(member& m, group_effects& out);
   void member_failed(member& m, const error& why, group_effects& out);
-  void member_ended(member& m, status s, std::int32_t code, std::string text, group_effects& out);
+  void member_ended(member& m, status s, std::int32_t code, std::string why, group_effects& out);
   void apply_lead_rule(member& m, group_effects& out);
-  void reschedule(member& m, std::int32_t code, std::string text, duration delay, group_effects& out);
+  void reschedule(member& m, std::int32_t code, std::string why, group_effects& out);
   void restart_others(const member& cause, group_effects& out);
   void next_attempt(member& m, duration delay, group_effects& out);
-  void end_all(status members, status group, std::string text, group_effects& out);
+  void end_all(status members, status group, std::string why, group_effects& out);
   void end_member(member& m, group_effects& out);
   void stop(member& m, duration grace, group_effects& out);
   void abandon_prepares(group_effects& out);
   void finish_if_ended(group_effects& out);
   // resume
-  void resume_member(member& m, const recorded_member& recorded, group_effects& out);
+  [[nodiscard]] static bool resume_member(member& m, const recorded_member& known);
+  void resume_status(group_effects& out);
   void resume_rules(group_effects& out);
 
   std::vector<member> members_;

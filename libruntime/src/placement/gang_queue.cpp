@@ -1,0 +1,226 @@
+#include "muster/placement/gang_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+/// Equal for equal gangs only.
+std::string text_of(const gang& who) {
+  std::string text;
+  const auto put = [&](const std::string& x) {
+    text += std::to_string(x.size());
+    text += ':';
+    text += x;
+  };
+  for (const auto& x : who) {
+    for (const auto n : {x.cpu, x.gpu, x.memory, x.storage})
+      text += std::to_string(n) + ',';
+    put(x.platform);
+    for (const auto& node : x.nodes_excluded)
+      put(node);
+    text += ';';
+  }
+  return text;
+}
+
+} // namespace
+
+gang_queue::gang_queue(std::vector<node_state> nodes, queue_policy policy)
+    : nodes_(std::move(nodes)), policy_(policy) {}
+
+std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, const gang& who) {
+  if (entries_.count(key) != 0)
+    return refused{"it is in the queue already"};
+  const auto known = lines_by_text_.find(text_of(who));
+  if (known == lines_by_text_.end())
+    if (auto why = never_fits(who))
+      return refused{*std::move(why)};
+  const auto number = line_for(who);
+  auto& e = entries_[key];
+  e.line = number;
+  auto tried = try_place(who);
+  if (waiting_ == 0)
+    if (auto* where = std::get_if<assignment>(&tried)) {
+      hold(e, std::move(*where));
+      return e.where;
+    }
+  e.arrival = next_arrival_++;
+  auto& line = lines_[number];
+  if (line.waiting.empty())
+    fronts_.emplace(e.arrival, number);
+  line.waiting.emplace_back(e.arrival, key);
+  ++waiting_;
+  if (auto* why = std::get_if<no_place>(&tried))
+    return std::move(*why);
+  return no_place{"waiting behind older groups"};
+}
+
+result<assignment> gang_queue::restore(gang_key key, const gang& who,
+                                       const std::vector<std::pair<std::string, std::vector<std::uint32_t>>>& where) {
+  if (entries_.count(key) != 0)
+    return {ec::conflict, "a gang of this key is in the queue already"};
+  if (where.size() != who.size())
+    return {ec::invalid_argument, "a gang of " + std::to_string(who.size()) + " tasks has " +
+                                      std::to_string(where.size()) + " recorded places"};
+  assignment places;
+  for (const auto& [name, gpus] : where) {
+    const auto at =
+        std::find_if(nodes_.begin(), nodes_.end(), [&n = name](const node_state& x) { return x.name == n; });
+    if (at == nodes_.end())
+      return {ec::not_found, "node " + name + " is not in this pool"};
+    places.push_back({static_cast<std::uint32_t>(at - nodes_.begin()), gpus});
+  }
+  auto& e = entries_[key];
+  e.line = line_for(who);
+  hold(e, places);
+  return places;
+}
+
+bool gang_queue::withdraw(gang_key key) {
+  const auto at = entries_.find(key);
+  if (at == entries_.end())
+    return false;
+  const auto e = std::move(at->second);
+  entries_.erase(at);
+  auto& line = lines_[e.line];
+  if (e.arrival == 0) {
+    give_back(line.who, e.where, nodes_);
+    members_placed_ -= line.who.size();
+  } else {
+    --waiting_;
+    ++line.gone;
+    clean_line(e.line);
+  }
+  drop_from_line(e.line);
+  return true;
+}
+
+std::vector<grant> gang_queue::poll(std::size_t limit) {
+  std::vector<grant> grants;
+  while (grants.size() < limit) {
+    auto next = grant_one();
+    if (!next)
+      break;
+    grants.push_back(*std::move(next));
+  }
+  return grants;
+}
+
+std::optional<std::string> gang_queue::why_waiting(gang_key key) const {
+  const auto at = entries_.find(key);
+  if (at == entries_.end() || at->second.arrival == 0)
+    return std::nullopt;
+  auto tried = try_place(lines_[at->second.line].who);
+  if (auto* why = std::get_if<no_place>(&tried))
+    return std::move(why->reason);
+  return "waiting behind older groups";
+}
+
+std::optional<std::string> gang_queue::never_fits(const gang& who) const {
+  if (who.empty())
+    return "a gang needs at least one task";
+  if (policy_.max_parallel && who.size() > *policy_.max_parallel)
+    return "has " + std::to_string(who.size()) + " tasks that start together: at most " +
+           std::to_string(*policy_.max_parallel) + " may run in parallel";
+  return muster::never_fits(who, nodes_);
+}
+
+std::variant<assignment, no_place> gang_queue::try_place(const gang& who) const {
+  if (policy_.max_parallel && members_placed_ + who.size() > *policy_.max_parallel)
+    return no_place{"waiting for others to end: " + std::to_string(members_placed_) + " of at most " +
+                    std::to_string(*policy_.max_parallel) + " tasks run in parallel"};
+  return place(who, nodes_);
+}
+
+/// Grants the oldest gang that fits, within the policy.
+std::optional<grant> gang_queue::grant_one() {
+  std::uint32_t tried = 0;
+  for (const auto& [arrival, number] : fronts_) {
+    const bool oldest = tried == 0;
+    if (oldest && std::exchange(oldest_, arrival) != arrival)
+      passes_ = 0;
+    if (tried++ == std::max(policy_.look_ahead, 1U) || (!oldest && passes_ >= policy_.max_passes))
+      return std::nullopt;
+    auto& line = lines_[number];
+    auto place_found = try_place(line.who);
+    auto* where = std::get_if<assignment>(&place_found);
+    if (where == nullptr)
+      continue;
+    if (!oldest)
+      ++passes_;
+    const auto key = line.waiting.front().second;
+    auto& e = entries_[key];
+    hold(e, std::move(*where));
+    --waiting_;
+    ++line.gone;
+    grant given{key, e.where};
+    clean_line(number);
+    return given;
+  }
+  return std::nullopt;
+}
+
+void gang_queue::hold(entry& e, assignment where) {
+  const auto& who = lines_[e.line].who;
+  e.arrival = 0;
+  e.where = std::move(where);
+  take(who, e.where, nodes_);
+  members_placed_ += who.size();
+}
+
+std::uint32_t gang_queue::line_for(const gang& who) {
+  auto text = text_of(who);
+  const auto [at, fresh] = lines_by_text_.try_emplace(text, 0);
+  if (fresh) {
+    if (free_lines_.empty()) {
+      at->second = static_cast<std::uint32_t>(lines_.size());
+      lines_.emplace_back();
+    } else {
+      at->second = free_lines_.back();
+      free_lines_.pop_back();
+    }
+    lines_[at->second].who = who;
+    lines_[at->second].text = std::move(text);
+  }
+  ++lines_[at->second].entries;
+  return at->second;
+}
+
+void gang_queue::drop_from_line(std::uint32_t number) {
+  auto& line = lines_[number];
+  if (--line.entries != 0)
+    return;
+  lines_by_text_.erase(line.text);
+  line = {};
+  free_lines_.push_back(number);
+}
+
+bool gang_queue::waits(const std::pair<std::uint64_t, gang_key>& x) const {
+  const auto at = entries_.find(x.second);
+  return at != entries_.end() && at->second.arrival == x.first;
+}
+
+/// Takes those who wait no more off the front of a line, and out of its middle once they are many.
+void gang_queue::clean_line(std::uint32_t number) {
+  auto& line = lines_[number];
+  const auto old_front = line.waiting.front().first;
+  while (!line.waiting.empty() && !waits(line.waiting.front())) {
+    line.waiting.pop_front();
+    --line.gone;
+  }
+  if (line.gone > 64 && line.gone > line.waiting.size() / 2) {
+    const auto left = [this](const auto& x) { return !waits(x); };
+    line.waiting.erase(std::remove_if(line.waiting.begin(), line.waiting.end(), left), line.waiting.end());
+    line.gone = 0;
+  }
+  if (!line.waiting.empty() && line.waiting.front().first == old_front)
+    return;
+  fronts_.erase({old_front, number});
+  if (!line.waiting.empty())
+    fronts_.emplace(line.waiting.front().first, number);
+}
+
+} // namespace muster

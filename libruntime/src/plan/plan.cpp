@@ -1,0 +1,129 @@
+#include "muster/plan/plan.hpp"
+
+#include "muster/spec/codec.hpp"
+
+#include <algorithm>
+
+namespace muster {
+
+namespace {
+
+/// The part of `pool` between two ends.
+std::string_view slice(const std::string& pool, std::uint64_t begin, std::uint64_t end) noexcept {
+  return std::string_view{pool}.substr(begin, end - begin);
+}
+
+std::size_t bytes_of(const std::string& x) noexcept {
+  return sizeof x + (x.capacity() > sizeof x / 2 ? x.capacity() + 1 : 0);
+}
+
+template <class T>
+std::size_t bytes_of(const std::vector<T>& x) noexcept {
+  return x.capacity() * sizeof(T);
+}
+
+/// Binary search for `name` among numbers that are in the order of their names.
+template <class NameOf>
+std::optional<std::uint32_t> find_name(const std::vector<std::uint32_t>& sorted, std::string_view name,
+                                       NameOf name_of) noexcept {
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), name,
+                                   [&](std::uint32_t i, std::string_view wanted) { return name_of(i) < wanted; });
+  if (at == sorted.end() || name_of(*at) != name)
+    return std::nullopt;
+  return *at;
+}
+
+} // namespace
+
+std::string_view plan::group_name(group_index g) const noexcept {
+  return slice(group_names_, g.value == 0 ? 0 : groups_[g.value - 1].name_end, groups_[g.value].name_end);
+}
+
+task_range plan::tasks(group_index g) const noexcept {
+  const auto first = groups_[g.value].first_task;
+  const auto end = g.value + 1 < group_count() ? groups_[g.value + 1].first_task : task_count();
+  return {task_index{first}, end - first};
+}
+
+array_view<group_index> plan::upstream(group_index g) const noexcept {
+  const auto begin = g.value == 0 ? 0 : groups_[g.value - 1].upstream_end;
+  return {upstream_.data() + begin, groups_[g.value].upstream_end - begin};
+}
+
+array_view<group_index> plan::downstream(group_index g) const noexcept {
+  const auto begin = g.value == 0 ? 0 : groups_[g.value - 1].downstream_end;
+  return {downstream_.data() + begin, groups_[g.value].downstream_end - begin};
+}
+
+std::string_view plan::task_name(task_index t) const noexcept {
+  return slice(task_names_, t.value == 0 ? 0 : tasks_[t.value - 1].name_end, tasks_[t.value].name_end);
+}
+
+const spec::resource& plan::resource(task_index t) const noexcept {
+  return resources_[tasks_[t.value].resource];
+}
+
+result<spec::task> plan::task(task_index t) const {
+  auto decoded = spec::decode_task(row(t).body);
+  if (!decoded)
+    return error{decoded.failure().code, "task " + std::string{task_name(t)} + ": " + decoded.failure().message};
+  decoded->name = task_name(t);
+  decoded->lead = is_lead(t);
+  return decoded;
+}
+
+std::optional<group_index> plan::find_group(std::string_view name) const noexcept {
+  const auto i = find_name(groups_by_name_, name, [this](std::uint32_t x) { return group_name(group_index{x}); });
+  return i ? std::optional{group_index{*i}} : std::nullopt;
+}
+
+std::optional<task_index> plan::find_task(std::string_view name) const noexcept {
+  const auto i = find_name(tasks_by_name_, name, [this](std::uint32_t x) { return task_name(task_index{x}); });
+  return i ? std::optional{task_index{*i}} : std::nullopt;
+}
+
+group_row plan::row(group_index g) const noexcept {
+  return {group_name(g), barrier(g), ignore_nonlead_status(g), upstream(g)};
+}
+
+task_row plan::row(task_index t) const noexcept {
+  const auto& x = tasks_[t.value];
+  const auto body = slice(bodies_, x.body == 0 ? 0 : body_ends_[x.body - 1], body_ends_[x.body]);
+  return {task_name(t), group_of(t), is_lead(t), resource_texts_[x.resource], body};
+}
+
+std::vector<std::uint32_t> plan::levels() const {
+  const auto count = group_count();
+  std::vector<std::uint32_t> level(count, 0);
+  std::vector<std::uint32_t> open(count);
+  auto next = roots();
+  next.reserve(count);
+  for (std::uint32_t g = 0; g < count; ++g)
+    open[g] = static_cast<std::uint32_t>(upstream(group_index{g}).size());
+  for (std::size_t i = 0; i < next.size(); ++i)
+    for (const auto d : downstream(next[i])) {
+      level[d.value] = std::max(level[d.value], level[next[i].value] + 1);
+      if (--open[d.value] == 0)
+        next.push_back(d);
+    }
+  return level;
+}
+
+std::vector<group_index> plan::roots() const {
+  std::vector<group_index> found;
+  for (std::uint32_t g = 0; g < group_count(); ++g)
+    if (upstream(group_index{g}).empty())
+      found.push_back(group_index{g});
+  return found;
+}
+
+std::size_t plan::memory_bytes() const noexcept {
+  auto sum = sizeof *this + bytes_of(groups_) + bytes_of(tasks_) + bytes_of(group_names_) + bytes_of(task_names_) +
+             bytes_of(upstream_) + bytes_of(downstream_) + bytes_of(bodies_) + bytes_of(body_ends_) +
+             bytes_of(resources_) + bytes_of(groups_by_name_) + bytes_of(tasks_by_name_) + bytes_of(external_);
+  for (const auto& text : resource_texts_)
+    sum += bytes_of(text);
+  return sum;
+}
+
+} // namespace muster

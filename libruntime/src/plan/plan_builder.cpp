@@ -1,0 +1,193 @@
+#include "muster/plan/plan_builder.hpp"
+
+#include "muster/spec/codec.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+/// Offsets and numbers in a plan are of 32 bits; the last value is left free.
+constexpr std::size_t limit = std::numeric_limits<std::uint32_t>::max() - 1;
+
+std::uint32_t narrow(std::size_t x) noexcept {
+  return static_cast<std::uint32_t>(x);
+}
+
+} // namespace
+
+plan_builder::plan_builder(plan_header header) {
+  plan_.header_ = std::move(header);
+}
+
+void plan_builder::fail(ec code, std::string what) {
+  if (!problem_)
+    problem_ = error{code, "workflow " + plan_.name() + ": " + std::move(what)};
+}
+
+group_index plan_builder::add_group(const group_row& row) {
+  close_group();
+  if (plan_.groups_.size() >= limit || plan_.upstream_.size() + row.upstream.size() >= limit ||
+      plan_.group_names_.size() + row.name.size() >= limit) {
+    fail(ec::limit_exceeded, "too many groups, edges or names for one workflow");
+    return {};
+  }
+  plan::group_entry entry;
+  plan_.group_names_ += row.name;
+  plan_.upstream_.insert(plan_.upstream_.end(), row.upstream.begin(), row.upstream.end());
+  entry.name_end = narrow(plan_.group_names_.size());
+  entry.upstream_end = narrow(plan_.upstream_.size());
+  entry.first_task = narrow(plan_.tasks_.size());
+  entry.barrier = row.barrier;
+  entry.ignore_nonlead = row.ignore_nonlead_status;
+  plan_.groups_.push_back(entry);
+  has_lead_ = false;
+  return group_index{narrow(plan_.groups_.size() - 1)};
+}
+
+task_index plan_builder::add_task(const task_row& row) {
+  if (plan_.groups_.empty() || row.group.value != plan_.groups_.size() - 1) {
+    fail(ec::invalid_spec, "task " + std::string{row.name} + " does not follow its group");
+    return {};
+  }
+  if (plan_.tasks_.size() >= limit || plan_.task_names_.size() + row.name.size() >= limit) {
+    fail(ec::limit_exceeded, "too many tasks or names for one workflow");
+    return {};
+  }
+  const auto number = narrow(plan_.tasks_.size());
+  auto& group = plan_.groups_.back();
+  if (row.lead && has_lead_)
+    fail(ec::invalid_spec, "group " + std::string{plan_.group_name(row.group)} + " has two lead tasks");
+  if (row.lead) {
+    has_lead_ = true;
+    group.lead = number;
+  }
+  plan_.task_names_ += row.name;
+  plan::task_entry entry;
+  entry.name_end = narrow(plan_.task_names_.size());
+  entry.group = row.group.value;
+  entry.resource = intern_resource(row.resource);
+  entry.body = intern_body(row.body);
+  plan_.tasks_.push_back(entry);
+  return task_index{number};
+}
+
+void plan_builder::add_external_input(external_input x) {
+  plan_.external_.push_back(std::move(x));
+}
+
+result<plan> plan_builder::finish() && {
+  close_group();
+  if (!problem_)
+    link_downstream();
+  if (!problem_)
+    sort_names();
+  if (!problem_)
+    check_acyclic();
+  if (problem_)
+    return *std::move(problem_);
+  plan_.groups_.shrink_to_fit();
+  plan_.tasks_.shrink_to_fit();
+  plan_.group_names_.shrink_to_fit();
+  plan_.task_names_.shrink_to_fit();
+  plan_.upstream_.shrink_to_fit();
+  plan_.bodies_.shrink_to_fit();
+  plan_.body_ends_.shrink_to_fit();
+  return std::move(plan_);
+}
+
+std::uint32_t plan_builder::intern_resource(std::string_view text) {
+  const auto [at, fresh] = resource_numbers_.try_emplace(std::string{text}, narrow(plan_.resources_.size()));
+  if (!fresh)
+    return at->second;
+  auto decoded = spec::decode_resource(text);
+  if (!decoded)
+    fail(ec::store_corrupt, decoded.failure().message);
+  plan_.resources_.push_back(decoded ? *std::move(decoded) : spec::resource{});
+  plan_.resource_texts_.emplace_back(text);
+  return at->second;
+}
+
+std::uint32_t plan_builder::intern_body(std::string_view text) {
+  const auto hash = std::hash<std::string_view>{}(text);
+  const auto body = [this](std::uint32_t i) {
+    const auto begin = i == 0 ? 0 : plan_.body_ends_[i - 1];
+    return std::string_view{plan_.bodies_}.substr(begin, plan_.body_ends_[i] - begin);
+  };
+  const auto [first, last] = body_numbers_.equal_range(hash);
+  for (auto at = first; at != last; ++at)
+    if (body(at->second) == text)
+      return at->second;
+  const auto number = narrow(plan_.body_ends_.size());
+  plan_.bodies_ += text;
+  plan_.body_ends_.push_back(plan_.bodies_.size());
+  body_numbers_.emplace(hash, number);
+  return number;
+}
+
+void plan_builder::close_group() {
+  if (!plan_.groups_.empty() && !has_lead_)
+    fail(ec::invalid_spec,
+         "group " + std::string{plan_.group_name(group_index{narrow(plan_.groups_.size() - 1)})} + " has no lead task");
+}
+
+void plan_builder::link_downstream() {
+  const auto count = plan_.group_count();
+  std::vector<std::uint32_t> used(count, 0);
+  for (const auto u : plan_.upstream_) {
+    if (u.value >= count)
+      return fail(ec::invalid_spec, "an upstream group has number " + std::to_string(u.value) + ", there are only " +
+                                        std::to_string(count));
+    ++used[u.value];
+  }
+  std::uint32_t end = 0;
+  for (std::uint32_t g = 0; g < count; ++g) {
+    end += used[g];
+    plan_.groups_[g].downstream_end = end;
+    used[g] = end - used[g];
+  }
+  plan_.downstream_.resize(end);
+  for (std::uint32_t g = 0; g < count; ++g)
+    for (const auto u : plan_.upstream(group_index{g}))
+      plan_.downstream_[used[u.value]++] = group_index{g};
+}
+
+void plan_builder::sort_names() {
+  const auto sort = [this](std::vector<std::uint32_t>& order, std::uint32_t count, const char* what, auto name_of) {
+    order.resize(count);
+    std::iota(order.begin(), order.end(), 0U);
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return name_of(a) < name_of(b); });
+    const auto twice = std::adjacent_find(order.begin(), order.end(),
+                                          [&](std::uint32_t a, std::uint32_t b) { return name_of(a) == name_of(b); });
+    if (twice != order.end())
+      fail(ec::invalid_spec, std::string{"two "} + what + " are named " + std::string{name_of(*twice)});
+  };
+  sort(plan_.groups_by_name_, plan_.group_count(), "groups",
+       [this](std::uint32_t i) { return plan_.group_name(group_index{i}); });
+  sort(plan_.tasks_by_name_, plan_.task_count(), "tasks",
+       [this](std::uint32_t i) { return plan_.task_name(task_index{i}); });
+}
+
+void plan_builder::check_acyclic() {
+  const auto count = plan_.group_count();
+  auto reached = plan_.roots();
+  std::vector<std::uint32_t> open(count);
+  for (std::uint32_t g = 0; g < count; ++g)
+    open[g] = narrow(plan_.upstream(group_index{g}).size());
+  for (std::size_t i = 0; i < reached.size(); ++i)
+    for (const auto d : plan_.downstream(reached[i]))
+      if (--open[d.value] == 0)
+        reached.push_back(d);
+  if (reached.size() == count)
+    return;
+  for (std::uint32_t g = 0; g < count; ++g)
+    if (open[g] != 0)
+      return fail(ec::invalid_spec, "group " + std::string{plan_.group_name(group_index{g})} +
+                                        " waits for itself, directly or through others");
+}
+
+} // namespace muster

@@ -1,0 +1,188 @@
+#include "muster/state/group_machine.hpp"
+
+#include "state/group_text.hpp"
+
+#include "muster/state/aggregate.hpp"
+#include "muster/state/exit_decision.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// How attempts, members and groups end: exit actions, retries, the lead rule.
+namespace muster {
+
+namespace {
+
+/// OSMO's code for an attempt that its node threw out; exit actions may name it.
+constexpr std::int64_t evicted_code = 3004;
+
+std::string describe(const attempt_exit& how) {
+  if (!how.message.empty() || (how.code == 0 && how.signal == 0))
+    return how.message;
+  if (how.out_of_memory)
+    return "out of memory";
+  return how.signal != 0 ? "killed by signal " + std::to_string(how.signal) : "exit code " + std::to_string(how.code);
+}
+
+} // namespace
+
+/// Ends a member's attempt that ended by itself.
+void group_machine::decide(member& m, const attempt_exit& how, group_effects& out) {
+  const auto apply = [&](status before, std::int64_t code) {
+    return decide_exit(before, code, m.exit_actions, policy_->exit_actions, m.attempt, policy_->max_retries);
+  };
+  exit_decision verdict;
+  if (how.out_of_memory && how.code != 0) {
+    verdict = apply(status::failed_evicted, evicted_code);
+    if (verdict.status == status::failed_evicted && verdict.message.empty())
+      verdict = apply(status::failed_evicted, how.code);
+  } else {
+    verdict = apply(how.code == 0 ? status::completed : status::failed, how.code);
+  }
+  auto why = verdict.message.empty() ? describe(how) : std::move(verdict.message);
+  if (verdict.status == status::rescheduled)
+    reschedule(m, how.code, std::move(why), out);
+  else
+    member_ended(m, verdict.status, how.code, std::move(why), out);
+}
+
+/// Ends a member's attempt as the group meant it to.
+void group_machine::fulfil_fate(member& m, group_effects& out) {
+  if (m.fate == fate::restart) {
+    record(m, status::rescheduled, no_exit_code, std::string{text::restarted}, out);
+    return next_attempt(m, duration::zero(), out);
+  }
+  member_ended(m, end_members_, no_exit_code, end_text_, out);
+}
+
+/// A start failed, or a prepare while other members run.
+void group_machine::member_failed(member& m, const error& why, group_effects& out) {
+  if (kind(why.code) == error_kind::transient && m.attempt < policy_->max_retries)
+    return reschedule(m, no_exit_code, text::again(why.message), out);
+  member_ended(m, text::failure_status(why.code), no_exit_code, why.message, out);
+}
+
+void group_machine::member_ended(member& m, status s, std::int32_t code, std::string why, group_effects& out) {
+  record(m, s, code, std::move(why), out);
+  m.stage = stage::ended;
+  m.fate = fate::none;
+  settle_start(out);
+  if (end_members_ == status::unspecified)
+    apply_lead_rule(m, out);
+  finish_if_ended(out);
+}
+
+void group_machine::apply_lead_rule(member& m, group_effects& out) {
+  if (is_lead(m)) {
+    const auto others = m.status == status::completed ? status::completed : status::failed;
+    end_all(others, status::unspecified, std::string{text::lead_finished}, out);
+  } else if (is_failed(m.status) && !ignore_nonlead_) {
+    end_all(status::failed, status::unspecified, text::task_failed(m.name), out);
+  } else {
+    start_ready(out);
+  }
+}
+
+void group_machine::reschedule(member& m, std::int32_t code, std::string why, group_effects& out) {
+  record(m, status::rescheduled, code, std::move(why), out);
+  next_attempt(m, policy_->backoff.delay(m.attempt, seed()), out);
+  if (is_lead(m) || !ignore_nonlead_)
+    restart_others(m, out);
+}
+
+void group_machine::restart_others(const member& cause, group_effects& out) {
+  for (auto& m : members_) {
+    if (&m == &cause || !live(m) || m.fate != fate::none)
+      continue;
+    m.fate = fate::restart;
+    stop(m, policy_->grace, out);
+  }
+}
+
+void group_machine::next_attempt(member& m, duration delay, group_effects& out) {
+  ++m.attempt;
+  m.fate = fate::none;
+  m.stopping = false;
+  m.asked = false;
+  commit({&m}, out);
+  if (delay > duration::zero()) {
+    m.retry_timer = ++next_generation_;
+    out.emplace_back(effect::set_timer{group_timer::retry, m.retry_timer, who(m).task, delay});
+  }
+}
+
+/// Ends every member that has not ended: as `members`, the group as `group` or, if unspecified, by aggregation.
+void group_machine::end_all(status members, status group, std::string why, group_effects& out) {
+  if (end_members_ != status::unspecified)
+    return;
+  end_members_ = members;
+  end_group_ = group;
+  end_text_ = std::move(why);
+  for (const auto timer : {group_timer::exec, group_timer::queue, group_timer::backoff})
+    cancel_timer(timer, out);
+  for (auto& m : members_)
+    if (open(m))
+      end_member(m, out);
+  finish_if_ended(out);
+}
+
+void group_machine::end_member(member& m, group_effects& out) {
+  if (m.retry_timer != 0)
+    out.emplace_back(effect::cancel_timer{group_timer::retry, std::exchange(m.retry_timer, 0), who(m).task});
+  const bool waits_for_prepare = m.stage == stage::preparing && !forced_;
+  if (live(m) || waits_for_prepare) {
+    m.fate = fate::end;
+    if (live(m))
+      stop(m, forced_ ? duration::zero() : policy_->grace, out);
+    return;
+  }
+  record(m, end_members_, no_exit_code, end_text_, out);
+  if (m.stage == stage::preparing || m.stage == stage::prepared)
+    out.emplace_back(effect::remove{who(m)});
+  m.stage = stage::ended;
+  m.fate = fate::none;
+}
+
+void group_machine::stop(member& m, duration grace, group_effects& out) {
+  if (m.stopping && grace > duration::zero())
+    return;
+  m.stopping = true;
+  out.emplace_back(effect::stop{who(m), grace});
+}
+
+/// Waits no longer for prepares of a group that is ending: their attempts were never started.
+void group_machine::abandon_prepares(group_effects& out) {
+  if (done())
+    return;
+  for (auto& m : members_) {
+    if (m.stage != stage::preparing)
+      continue;
+    record(m, end_members_, no_exit_code, end_text_, out);
+    out.emplace_back(effect::remove{who(m)});
+    m.stage = stage::ended;
+  }
+  finish_if_ended(out);
+}
+
+void group_machine::finish_if_ended(group_effects& out) {
+  if (done() || std::any_of(members_.begin(), members_.end(), open))
+    return;
+  for (const auto timer : {group_timer::exec, group_timer::queue, group_timer::start, group_timer::backoff})
+    cancel_timer(timer, out);
+  phase_ = phase::done;
+  auto s = end_group_;
+  if (members_.size() == 1) {
+    s = recorded_group_status(members_[0].status);
+  } else if (s == status::unspecified) {
+    std::vector<status> all;
+    for (const auto& m : members_)
+      all.push_back(m.status);
+    s = aggregate_group(ignore_nonlead_, lead_, all);
+  }
+  record_group(s, end_text_, out);
+  if (std::exchange(in_pool_, false))
+    out.emplace_back(effect::release{});
+  out.emplace_back(effect::finished{s, end_text_});
+}
+
+} // namespace muster

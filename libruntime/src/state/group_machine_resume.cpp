@@ -1,0 +1,98 @@
+#include "muster/state/group_machine.hpp"
+
+#include "state/group_text.hpp"
+
+#include <algorithm>
+
+// Taking up a group after a restart, from what was recorded and what was found.
+namespace muster {
+
+group_effects group_machine::resume(const std::vector<recorded_member>& recorded, duration ran) {
+  if (phase_ != phase::fresh)
+    return ignore();
+  group_effects out;
+  phase_ = phase::intent;
+  std::vector<member*> to_commit;
+  for (std::size_t i = 0; i < members_.size(); ++i)
+    if (resume_member(members_[i], i < recorded.size() ? recorded[i] : recorded_member{}))
+      to_commit.push_back(&members_[i]);
+  resume_status(out);
+  if (!to_commit.empty())
+    commit(to_commit, out);
+  if (policy_->exec_timeout && any_live())
+    set_timer(group_timer::exec, std::max(duration::zero(), *policy_->exec_timeout - ran), out);
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    auto& m = members_[i];
+    if (i >= recorded.size() || !live(m))
+      continue;
+    if (recorded[i].found == found::lost)
+      member_ended(m, status::failed_backend_error, no_exit_code, "Nobody saw how it ended", out);
+    else if (m.status < status::running)
+      record(m, status::running, no_exit_code, {}, out);
+  }
+  resume_rules(out);
+  if (done())
+    return out;
+  const auto committing = [](const member& m) { return m.stage == stage::committing; };
+  if (any_live())
+    ask_place(true, out);
+  else if (std::none_of(members_.begin(), members_.end(), committing))
+    ask_place(false, out);
+  return out;
+}
+
+/// Sets a member to what is known of it; true if it needs a new attempt.
+bool group_machine::resume_member(member& m, const recorded_member& known) {
+  m.attempt = known.attempt;
+  m.status = known.status;
+  if (is_group_finished(known.status)) {
+    m.stage = stage::ended;
+    return false;
+  }
+  if (known.status == status::rescheduled) {
+    ++m.attempt;
+    return true;
+  }
+  if (known.status <= status::waiting)
+    return true;
+  const bool was_started = known.found == found::running || known.found == found::exited || known.found == found::lost;
+  m.stage = was_started ? stage::running : stage::idle;
+  return false;
+}
+
+/// Says again what the group is: its row may be behind those of its tasks.
+void group_machine::resume_status(group_effects& out) {
+  auto s = status::processing;
+  for (const auto& m : members_) {
+    const bool began = live(m) || m.stage == stage::ended || m.attempt > 0;
+    s = std::max(s, began ? status::running : m.status);
+  }
+  record_group(std::min(s, status::running), {}, out);
+}
+
+/// What the group had decided before the restart is decided again, from the rows.
+void group_machine::resume_rules(group_effects& out) {
+  const auto any_is = [this](status s) {
+    return std::any_of(members_.begin(), members_.end(), [s](const member& m) { return m.status == s; });
+  };
+  if (any_is(status::failed_canceled))
+    end_all(status::failed_canceled, status::failed_canceled, "Canceled", out);
+  for (const auto s : {status::failed_exec_timeout, status::failed_queue_timeout})
+    if (any_is(s))
+      end_all(s, s, "Timeout exceeded", out);
+  if (any_is(status::failed_start_timeout))
+    end_all(status::failed_start_timeout, status::unspecified, "Timeout exceeded", out);
+  for (auto& m : members_)
+    if (!open(m) && end_members_ == status::unspecified)
+      apply_lead_rule(m, out);
+  finish_if_ended(out);
+  if (end_members_ != status::unspecified)
+    return;
+  for (auto& m : members_) {
+    const bool retried = m.attempt > 0 && (m.stage == stage::committing || m.stage == stage::idle);
+    if (retried && (is_lead(m) || !ignore_nonlead_))
+      restart_others(m, out);
+  }
+}
+
+} // namespace muster

@@ -1,0 +1,197 @@
+#include "support/catch.hpp"
+
+#include "muster/plan/plan.hpp"
+#include "muster/plan/plan_builder.hpp"
+
+#include <string>
+#include <vector>
+
+using namespace muster;
+
+namespace {
+
+spec::task make_task(std::string name, std::vector<std::string> reads = {}) {
+  spec::task t;
+  t.name = std::move(name);
+  t.image = "ubuntu:24.04";
+  t.command = {"true"};
+  for (auto& from : reads)
+    t.inputs.push_back({spec::task_input{std::move(from), {}}, {}});
+  return t;
+}
+
+spec::group make_group(spec::task t) {
+  spec::group g;
+  g.name = t.name + "-group";
+  g.barrier = false;
+  t.lead = true;
+  g.tasks.push_back(std::move(t));
+  return g;
+}
+
+/// a -> {b, c} -> d, where b is a group of two.
+spec::workflow diamond() {
+  spec::workflow w;
+  w.name = "diamond";
+  w.labels = {{"team", "x"}};
+  w.resources["big"].cpu = 4;
+  w.groups.push_back(make_group(make_task("a")));
+  auto pair = make_group(make_task("b", {"a"}));
+  pair.name = "pair";
+  pair.barrier = true;
+  pair.ignore_nonlead_status = false;
+  pair.tasks.insert(pair.tasks.begin(), make_task("b2", {"a", "a"}));
+  pair.tasks[0].resource = "big";
+  w.groups.push_back(pair);
+  w.groups.push_back(make_group(make_task("c", {"a"})));
+  w.groups.push_back(make_group(make_task("d", {"c", "b", "b2"})));
+  w.groups.back().tasks[0].inputs.push_back({spec::task_input{"old", "earlier-3"}, {}});
+  return w;
+}
+
+template <class View>
+std::vector<std::uint32_t> numbers(const View& view) {
+  std::vector<std::uint32_t> out;
+  for (const auto x : view)
+    out.push_back(x.value);
+  return out;
+}
+
+using list = std::vector<std::uint32_t>;
+
+void check_diamond(const plan& p) {
+  REQUIRE(p.group_count() == 4);
+  REQUIRE(p.task_count() == 5);
+  CHECK(p.name() == "diamond");
+  CHECK(p.header().labels.at("team") == "x");
+  CHECK(p.group_name(group_index{1}) == "pair");
+  CHECK(p.task_name(task_index{1}) == "b2");
+  CHECK(p.barrier(group_index{1}));
+  CHECK_FALSE(p.barrier(group_index{0}));
+  CHECK_FALSE(p.ignore_nonlead_status(group_index{1}));
+  CHECK(p.lead(group_index{1}) == task_index{2});
+  CHECK(p.tasks(group_index{1}).first == task_index{1});
+  CHECK(p.tasks(group_index{1}).count == 2);
+  CHECK(p.tasks(group_index{3}).count == 1);
+  CHECK(numbers(p.upstream(group_index{3})) == list{1, 2});
+  CHECK(numbers(p.upstream(group_index{1})) == list{0});
+  CHECK(numbers(p.downstream(group_index{0})) == list{1, 2});
+  CHECK(p.downstream(group_index{3}).empty());
+  CHECK(p.levels() == list{0, 1, 1, 2});
+  CHECK(numbers(p.roots()) == list{0});
+  CHECK(p.resource(task_index{1}).cpu == 4);
+  CHECK(p.resource(task_index{0}).cpu == 1);
+  CHECK(p.resource(task_index{0}).gpu == 0);
+  CHECK(p.resource(task_index{0}).memory == std::int64_t{1} << 30U);
+  CHECK(p.find_task("b2") == task_index{1});
+  CHECK_FALSE(p.find_task("B2"));
+  CHECK(p.find_group("d-group") == group_index{3});
+  CHECK_FALSE(p.find_group("d"));
+  const auto b = p.task(task_index{2});
+  REQUIRE(b);
+  CHECK(b->name == "b");
+  CHECK(b->lead);
+  CHECK(b->command == std::vector<std::string>{"true"});
+  REQUIRE(p.external_inputs().size() == 1);
+  CHECK(p.external_inputs()[0].task == task_index{4});
+  CHECK(p.external_inputs()[0].workflow == "earlier-3");
+  CHECK(p.external_inputs()[0].upstream_task == "old");
+}
+
+} // namespace
+
+TEST_CASE("a plan holds what the spec says") {
+  const auto p = make_plan(diamond());
+  REQUIRE(p);
+  check_diamond(*p);
+}
+
+TEST_CASE("a plan is rebuilt from its rows") {
+  const auto p = make_plan(diamond());
+  REQUIRE(p);
+  plan_builder again{p->header()};
+  for (std::uint32_t g = 0; g < p->group_count(); ++g) {
+    again.add_group(p->row(group_index{g}));
+    const auto range = p->tasks(group_index{g});
+    for (std::uint32_t i = 0; i < range.count; ++i)
+      again.add_task(p->row(task_index{range.first.value + i}));
+  }
+  for (const auto& x : p->external_inputs())
+    again.add_external_input(x);
+  const auto rebuilt = std::move(again).finish();
+  REQUIRE(rebuilt);
+  check_diamond(*rebuilt);
+}
+
+TEST_CASE("what the rules of a spec exclude is an error of the plan") {
+  SECTION("an unknown task") {
+    auto w = diamond();
+    w.groups[2].tasks[0].inputs = {{spec::task_input{"nobody", {}}, {}}};
+    const auto p = make_plan(w);
+    REQUIRE_FALSE(p);
+    CHECK(p.failure().code == ec::invalid_spec);
+    CHECK(p.failure().message == "task c reads task nobody, which does not exist");
+  }
+  SECTION("a cycle") {
+    auto w = diamond();
+    w.groups[0].tasks[0].inputs = {{spec::task_input{"d", {}}, {}}};
+    const auto p = make_plan(w);
+    REQUIRE_FALSE(p);
+    CHECK_THAT(p.failure().message, ContainsSubstring("waits for itself"));
+  }
+  SECTION("two leads") {
+    auto w = diamond();
+    w.groups[1].tasks[0].lead = true;
+    CHECK_THAT(make_plan(w).failure().message, ContainsSubstring("group pair has two lead tasks"));
+  }
+  SECTION("no lead") {
+    auto w = diamond();
+    w.groups[1].tasks[1].lead = false;
+    CHECK_THAT(make_plan(w).failure().message, ContainsSubstring("group pair has no lead task"));
+  }
+  SECTION("a name twice") {
+    auto w = diamond();
+    w.groups[3].tasks[0].name = "b";
+    CHECK_THAT(make_plan(w).failure().message, ContainsSubstring("two tasks are named b"));
+  }
+  SECTION("a resource that is not there") {
+    auto w = diamond();
+    w.groups[0].tasks[0].resource = "huge";
+    CHECK_THAT(make_plan(w).failure().message, ContainsSubstring("asks for resource huge"));
+  }
+  SECTION("rows out of order, or an edge to nowhere") {
+    plan_builder b{{}};
+    const std::vector<group_index> nowhere{group_index{7}};
+    b.add_group({"g", true, true, nowhere});
+    b.add_task({"t", group_index{0}, true, "{}", "{}"});
+    CHECK_THAT(std::move(b).finish().failure().message, ContainsSubstring("number 7"));
+    plan_builder c{{}};
+    c.add_task({"t", group_index{0}, true, "{}", "{}"});
+    CHECK_THAT(std::move(c).finish().failure().message, ContainsSubstring("does not follow its group"));
+  }
+}
+
+TEST_CASE("a waiting task costs few bytes") {
+  spec::workflow w;
+  w.name = "wide";
+  constexpr std::uint32_t count = 20'000;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto t = make_task("process-" + std::to_string(i),
+                       i < 2 ? std::vector<std::string>{} : std::vector<std::string>{"process-0", "process-1"});
+    t.command = {"sh", "-c"};
+    t.args = {"echo step " + std::to_string(i) + " && sort {{input:0}}/part > {{output}}/part"};
+    w.groups.push_back(make_group(std::move(t)));
+  }
+  const auto p = make_plan(w);
+  REQUIRE(p);
+  INFO("bytes per task: " << p->memory_bytes() / count);
+  CHECK(p->memory_bytes() / count <= 350);
+  SECTION("equal bodies are kept once") {
+    for (auto& g : w.groups)
+      g.tasks[0].args = {"true"};
+    const auto same = make_plan(w);
+    REQUIRE(same);
+    INFO("bytes per task: " << same->memory_bytes() / count);
+    CHECK(same->memory_bytes() / count <= 140);
+  }
+}
