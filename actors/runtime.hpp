@@ -78,9 +78,13 @@ public:
   /// tasks are killed without grace; a second call may add it.
   [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
 
-  /// Waits until the workflow is finished: its final status, or nothing at the deadline.
+  /// Waits until the workflow is finished: its final status, or nothing at the deadline or if the runtime has failed.
   [[nodiscard]] std::optional<status> wait(workflow_key workflow,
                                            std::optional<std::chrono::steady_clock::time_point> deadline = {});
+
+  /// Why the runtime cannot go on, if so: the store refuses to write, or a bug. What is durable stays so, tasks that
+  /// run go on where the executor lets them, and a later runtime can resume.
+  [[nodiscard]] std::optional<error> failure() const;
 
 private:
   class impl;

@@ -1,0 +1,25 @@
+#include "actors/errors.hpp"
+
+#include <caf/all.hpp>
+
+namespace muster {
+
+namespace {
+
+const auto category = caf::atom("muster");
+
+} // namespace
+
+caf::error to_caf(const error& x) {
+  return caf::error{static_cast<std::uint8_t>(x.code), category, caf::make_message(x.message)};
+}
+
+error from_caf(const caf::error& x) {
+  if (x.category() == category && x.context().match_elements<std::string>())
+    return {static_cast<ec>(x.code()), x.context().get_as<std::string>(0)};
+  if (x == caf::sec::request_timeout)
+    return {ec::timed_out, "an actor did not answer in time"};
+  return {ec::internal, "message between actors failed: " + caf::to_string(x)};
+}
+
+} // namespace muster

@@ -1,0 +1,80 @@
+#include "actors/executor.hpp"
+
+#include <caf/all.hpp>
+
+namespace muster {
+
+void executor_listener::add(attempt_id id, report_kind good, report_kind bad, const result<void>& x) {
+  attempt_report report;
+  report.id = id;
+  report.kind = x ? good : bad;
+  if (!x) {
+    report.problem = x.failure().code;
+    report.exit.message = x.failure().message;
+  }
+  gathered_.push_back(std::move(report));
+}
+
+void executor_listener::on_prepared(attempt_id id, result<void> x) {
+  add(id, report_kind::prepared, report_kind::prepare_failed, x);
+}
+
+void executor_listener::on_started(attempt_id id, result<void> x) {
+  add(id, report_kind::started, report_kind::start_failed, x);
+}
+
+void executor_listener::on_exited(attempt_id id, exit_result x) {
+  gathered_.push_back({id, report_kind::exited, ec::none, std::move(x)});
+}
+
+void executor_listener::on_lost(attempt_id id, std::string why) {
+  exit_result unknown;
+  unknown.message = std::move(why);
+  gathered_.push_back({id, report_kind::lost, ec::warden_lost, std::move(unknown)});
+}
+
+void executor_listener::on_batch_end() {
+  if (gathered_.empty())
+    return;
+  caf::anon_send(target_, report_atom::value, std::move(gathered_));
+  gathered_ = {};
+}
+
+executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor_state> self,
+                                       std::shared_ptr<driver> runs) {
+  auto& state = self->state;
+  state.runs = std::move(runs);
+  return {
+      [&state](prepare_atom, const attempt_spec_ptr& spec, const task_actor& watcher) {
+        state.watchers[spec->id] = watcher;
+        state.runs->prepare(*spec);
+      },
+      [self, &state](watch_atom, attempt_id id, const task_actor& watcher) {
+        state.watchers[id] = watcher;
+        const auto found = state.early.find(id);
+        if (found == state.early.end())
+          return;
+        self->send(watcher, report_atom::value, found->second);
+        state.early.erase(found);
+      },
+      [&state](start_atom, attempt_id id) { state.runs->start(id); },
+      [&state](stop_atom, attempt_id id, std::uint32_t grace) {
+        state.runs->stop(id, std::chrono::milliseconds{grace});
+      },
+      [&state](remove_atom, attempt_id id, bool completed) {
+        state.watchers.erase(id);
+        state.runs->remove(id, completed ? removal::completed : removal::not_completed);
+      },
+      [self, &state](report_atom, const report_list& reports) {
+        for (const auto& report : reports) {
+          const auto watcher = state.watchers.find(report.id);
+          if (watcher != state.watchers.end())
+            self->send(watcher->second, report_atom::value, report);
+          else
+            state.early[report.id] = report;
+        }
+      },
+  };
+}
+
+} // namespace muster

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "actors/protocol/type_ids.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <memory>
+#include <unordered_map>
+
+namespace muster {
+
+/// State of the EXECUTOR: which TASK wants to hear of which attempt.
+struct executor_state {
+  static inline const char* name = "executor";
+
+  std::shared_ptr<driver> runs;
+  std::unordered_map<attempt_id, task_actor> watchers;
+  /// Reports of adopted attempts that no TASK has asked for yet; at most one each.
+  std::unordered_map<attempt_id, attempt_report> early;
+};
+
+/// Turns a driver's calls into messages to the EXECUTOR, one per row of calls.
+class executor_listener final : public driver_listener {
+public:
+  explicit executor_listener(executor_actor target) : target_(std::move(target)) {}
+
+  void on_prepared(attempt_id id, result<void> x) override;
+  void on_started(attempt_id id, result<void> x) override;
+  void on_exited(attempt_id id, exit_result x) override;
+  void on_lost(attempt_id id, std::string why) override;
+  void on_batch_end() override;
+
+private:
+  void add(attempt_id id, report_kind good, report_kind bad, const result<void>& x);
+
+  executor_actor target_;
+  report_list gathered_; ///< Touched by the driver's thread alone.
+};
+
+/// Wraps a driver that was probed. The driver must be told to listen to an `executor_listener` of this actor, and must
+/// be destroyed before that listener.
+executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor_state> self,
+                                       std::shared_ptr<driver> runs);
+
+} // namespace muster

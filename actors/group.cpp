@@ -1,0 +1,247 @@
+#include "actors/group.hpp"
+
+#include "actors/task.hpp"
+
+#include <caf/all.hpp>
+
+#include <chrono>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+using group_pointer = group_actor::stateful_pointer<group_state>;
+
+group_setup setup_of(const workflow_context& context, group_index g) {
+  const auto& layout = *context.layout;
+  const auto range = layout.tasks(g);
+  group_setup x;
+  x.first_task = range.first;
+  x.lead = layout.lead(g).value - range.first.value;
+  x.barrier = layout.barrier(g);
+  x.ignore_nonlead_status = layout.ignore_nonlead_status(g);
+  x.policy = context.policy;
+  for (std::uint32_t i = 0; i < range.count; ++i) {
+    const task_index t{range.first.value + i};
+    group_member member;
+    member.name = std::string{layout.task_name(t)};
+    if (auto body = layout.task(t))
+      member.exit_actions = std::move(body->exit_actions);
+    x.members.push_back(std::move(member));
+  }
+  return x;
+}
+
+/// Carries out effects, one kind a function.
+class performer {
+public:
+  explicit performer(group_pointer self) : self_(self), state_(self->state) {}
+
+  void run(const group_effects& effects) {
+    for (const auto& x : effects)
+      std::visit(*this, x);
+    send_records();
+  }
+
+  void operator()(const effect::record_task& x) {
+    auto fact = about(x.who, x.status);
+    fact.exit_code = x.exit_code;
+    fact.text = x.text;
+    if (x.status == status::running && !std::exchange(state_.said_running, true))
+      self_->send(state_.workflow, running_atom::value, state_.index);
+    state_.unsent.events.push_back(std::move(fact));
+  }
+
+  void operator()(const effect::record_group& x) {
+    event fact;
+    fact.type = event_type::group_status;
+    fact.workflow = state_.context->key;
+    fact.group = state_.index;
+    fact.status = x.status;
+    fact.text = x.text;
+    fact.lease = state_.machine->lease();
+    state_.unsent.events.push_back(std::move(fact));
+  }
+
+  void operator()(const effect::commit_intent& x) {
+    for (const auto& who : x.attempts)
+      state_.unsent.events.push_back(about(who, status::processing));
+    auto* self = self_;
+    self_->request(state_.context->journal, caf::infinite, commit_atom::value, std::exchange(state_.unsent, {}))
+        .then(
+            [self, ticket = x.ticket](sequence) { performer{self}.run(self->state.machine->intent_committed(ticket)); },
+            [](const caf::error&) { /* The JOURNAL has told the runtime; nothing may start any more. */ });
+  }
+
+  void operator()(const effect::ask_place& x) {
+    placement_request request;
+    request.workflow = state_.context->key;
+    request.group = state_.index;
+    request.ticket = x.ticket;
+    request.members = x.members;
+    state_.asked = x.members;
+    if (x.restore)
+      for (const auto t : x.members)
+        request.held.push_back(state_.places[position(t)]);
+    self_->send(state_.context->pool, place_atom::value, std::move(request), state_.context->layout,
+                group_actor{self_});
+  }
+
+  void operator()(const effect::release&) {
+    self_->send(state_.context->pool, release_atom::value, state_.context->key, state_.index);
+  }
+
+  void operator()(const effect::prepare& x) {
+    self_->send(task(x.who.task), prepare_atom::value, x.who.attempt, state_.machine->lease(),
+                state_.places[position(x.who.task)], state_.peers);
+  }
+
+  void operator()(const effect::start& x) { self_->send(task(x.who.task), start_atom::value, x.who.attempt); }
+
+  void operator()(const effect::stop& x) {
+    const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(x.grace).count();
+    self_->send(task(x.who.task), stop_atom::value, x.who.attempt, static_cast<std::uint32_t>(grace));
+  }
+
+  void operator()(const effect::remove& x) {
+    const bool completed = state_.machine->member_status(position(x.who.task)) == status::completed;
+    self_->send(task(x.who.task), remove_atom::value, x.who.attempt, completed);
+  }
+
+  void operator()(const effect::set_timer& x) {
+    self_->send(state_.context->clock, set_atom::value, group_actor{self_}, static_cast<std::uint8_t>(x.timer),
+                x.generation, x.task, static_cast<std::int64_t>(x.delay.count()));
+  }
+
+  void operator()(const effect::cancel_timer& x) {
+    self_->send(state_.context->clock, cancel_atom::value, static_cast<std::uint64_t>(self_->id()), x.generation);
+  }
+
+  void operator()(const effect::finished& x) {
+    send_records();
+    self_->send(state_.workflow, finished_atom::value, state_.index, x.status);
+    for (const auto& member : state_.tasks)
+      if (member)
+        self_->send_exit(member, caf::exit_reason::user_shutdown);
+    self_->quit();
+  }
+
+private:
+  [[nodiscard]] std::uint32_t position(task_index t) const { return t.value - state_.range.first.value; }
+
+  [[nodiscard]] task_actor& task(task_index t) {
+    auto& found = state_.tasks[position(t)];
+    if (!found)
+      found = self_->spawn(muster::task, state_.context, t, group_actor{self_});
+    return found;
+  }
+
+  [[nodiscard]] event about(task_attempt who, status s) const {
+    event fact;
+    fact.type = event_type::task_status;
+    fact.workflow = state_.context->key;
+    fact.group = state_.index;
+    fact.task = who.task;
+    fact.attempt = who.attempt;
+    fact.status = s;
+    if (s >= status::initializing) {
+      const auto& place = state_.places[position(who.task)];
+      fact.lease = state_.machine->lease();
+      fact.node = place.node;
+      fact.address = place.address;
+    }
+    return fact;
+  }
+
+  void send_records() {
+    if (!state_.unsent.events.empty())
+      self_->send(state_.context->journal, record_atom::value, std::exchange(state_.unsent, {}));
+  }
+
+  group_pointer self_;
+  group_state& state_;
+};
+
+void keep_places(group_state& state, const lease& given) {
+  for (std::size_t i = 0; i < state.asked.size() && i < given.places.size(); ++i)
+    state.places[state.asked[i].value - state.range.first.value] = given.places[i];
+  auto peers = std::make_shared<std::map<std::string, std::string>>();
+  for (std::uint32_t i = 0; i < state.range.count; ++i)
+    (*peers)[std::string{state.context->layout->task_name(task_index{state.range.first.value + i})}] =
+        state.places[i].address;
+  state.peers = std::move(peers);
+}
+
+group_effects decide(group_machine& machine, const attempt_report& report) {
+  const task_attempt who{report.id.task, report.id.number};
+  switch (report.kind) {
+    case report_kind::prepared: return machine.prepared(who, {});
+    case report_kind::prepare_failed: return machine.prepared(who, error{report.problem, report.exit.message});
+    case report_kind::started: return machine.started(who, {});
+    case report_kind::start_failed: return machine.started(who, error{report.problem, report.exit.message});
+    case report_kind::exited:
+      return machine.exited(who,
+                            {report.exit.code, report.exit.signal, report.exit.out_of_memory, report.exit.message});
+    case report_kind::lost: return machine.lost(who, report.exit.message);
+  }
+  return {};
+}
+
+/// Takes up a group after a restart: watches the attempts that were found.
+group_effects take_up(group_pointer self, group_restore restore) {
+  auto& state = self->state;
+  state.places = std::move(restore.places);
+  for (std::uint32_t i = 0; i < state.range.count; ++i) {
+    const auto& member = restore.members[i];
+    if (member.found != found::running && member.found != found::exited)
+      continue;
+    state.tasks[i] = self->spawn(task, state.context, task_index{state.range.first.value + i}, group_actor{self});
+    self->send(state.tasks[i], watch_atom::value, member.attempt, epoch{}, state.places[i]);
+  }
+  return state.machine->resume(restore.members, restore.ran);
+}
+
+} // namespace
+
+group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self, context_ptr context,
+                                 group_index index, workflow_actor workflow, std::optional<group_restore> restore) {
+  auto& state = self->state;
+  guard(self, "group", context->on_failure);
+  end_children(self, [&state](const auto& end) {
+    for (const auto& actor : state.tasks)
+      if (actor)
+        end(actor);
+  });
+  state.context = std::move(context);
+  state.index = index;
+  state.workflow = std::move(workflow);
+  state.range = state.context->layout->tasks(index);
+  state.machine.emplace(setup_of(*state.context, index));
+  state.tasks.resize(state.range.count);
+  state.places.resize(state.range.count);
+  performer{self}.run(restore ? take_up(self, std::move(*restore)) : state.machine->begin());
+  return {
+      [self, &state](placed_atom, std::uint32_t ticket, const lease& given) {
+        keep_places(state, given);
+        performer{self}.run(state.machine->placed(ticket, given.number));
+      },
+      [self, &state](delayed_atom, std::uint32_t ticket, const std::string& reason) {
+        performer{self}.run(state.machine->must_wait(ticket, reason));
+      },
+      [self, &state](refused_atom, std::uint32_t ticket, const refusal& why) {
+        performer{self}.run(state.machine->cannot_place(ticket, {why.code, why.message}));
+      },
+      [self, &state](report_atom, const attempt_report& report) {
+        performer{self}.run(decide(*state.machine, report));
+      },
+      [self, &state](cancel_atom, const std::string& message, bool force) {
+        performer{self}.run(state.machine->cancel(message, force));
+      },
+      [self, &state](timer_atom, std::uint8_t kind, std::uint32_t generation, task_index which) {
+        performer{self}.run(state.machine->timer_fired(static_cast<group_timer>(kind), generation, which));
+      },
+  };
+}
+
+} // namespace muster

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "actors/context.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace muster {
+
+/// What a GROUP takes up after a restart.
+struct group_restore {
+  std::vector<recorded_member> members; ///< In the order of the plan.
+  std::vector<placed_member> places;    ///< Likewise; of the newest attempts, where they have one.
+  duration ran{};                       ///< How long the group was RUNNING.
+};
+
+/// State of a GROUP: its machine, and what the machine does not need to know.
+struct group_state {
+  static inline const char* name = "group";
+  context_ptr context;
+  group_index index;
+  workflow_actor workflow;
+  task_range range;
+  std::optional<group_machine> machine;
+  std::vector<task_actor> tasks;     ///< One per member; spawned when first placed.
+  std::vector<placed_member> places; ///< One per member; where its newest attempt is or will be.
+  std::vector<task_index> asked;     ///< Members of the placement request that is open.
+  peer_map peers;
+  event_list unsent; ///< Records of the effects being carried out.
+  bool said_running = false;
+};
+
+/// One admitted group: carries out what its `group_machine` decides.
+group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self, context_ptr context,
+                                 group_index index, workflow_actor workflow, std::optional<group_restore> restore);
+
+} // namespace muster

@@ -1,0 +1,158 @@
+#include "actors/pool.hpp"
+
+#include <caf/all.hpp>
+
+#include <unordered_set>
+
+namespace muster {
+
+namespace {
+
+using pool_pointer = pool_actor::stateful_pointer<pool_state>;
+
+/// Groups that can never be placed are named up to this number.
+constexpr std::size_t max_reasons = 20;
+
+gang_key key_of(workflow_key workflow, group_index group) {
+  return (static_cast<gang_key>(workflow.value) << 32U) | group.value;
+}
+
+gang gang_of(const plan& layout, const std::vector<task_index>& members) {
+  gang who;
+  who.reserve(members.size());
+  for (const auto t : members)
+    who.push_back(request_of(layout.resource(t)));
+  return who;
+}
+
+/// Tells the group of `key` that these places are its own.
+void lease_to(pool_pointer self, gang_key key, const assignment& where) {
+  auto& state = self->state;
+  auto& client = state.clients[key];
+  const bool restored = !client.addresses.empty();
+  lease given;
+  given.number = state.next_epoch;
+  ++state.next_epoch.value;
+  for (std::size_t i = 0; i < where.size(); ++i) {
+    const auto& node = state.queue->nodes()[where[i].node].name;
+    if (!restored)
+      client.addresses.push_back(state.addresses.allocate());
+    given.places.push_back(
+        {node, caf::actor_cast<caf::strong_actor_ptr>(state.executors[node]), client.addresses[i], where[i].gpus});
+  }
+  self->send(client.group, placed_atom::value, client.ticket, std::move(given));
+}
+
+void grant_waiting(pool_pointer self) {
+  auto& state = self->state;
+  constexpr std::size_t at_once = 64;
+  for (;;) {
+    const auto grants = state.queue->poll(at_once);
+    for (const auto& x : grants)
+      lease_to(self, x.key, x.where);
+    if (grants.size() < at_once)
+      return;
+  }
+}
+
+void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
+  auto& client = self->state.clients[key];
+  self->send(client.group, refused_atom::value, client.ticket, refusal{code, std::move(why)});
+  self->state.clients.erase(key);
+}
+
+void restore(pool_pointer self, gang_key key, const gang& who, const std::vector<placed_member>& held) {
+  auto& state = self->state;
+  std::vector<std::pair<std::string, std::vector<std::uint32_t>>> where;
+  for (const auto& x : held)
+    where.emplace_back(x.node, x.gpus);
+  const auto booked = state.queue->restore(key, who, where);
+  if (!booked) {
+    refuse(self, key, booked.failure().code, booked.failure().message);
+    return;
+  }
+  for (const auto& x : held) {
+    state.addresses.reserve(x.address);
+    state.clients[key].addresses.push_back(x.address);
+  }
+  lease_to(self, key, *booked);
+}
+
+void ask(pool_pointer self, gang_key key, const gang& who) {
+  auto& state = self->state;
+  const auto answer = state.queue->submit(key, who);
+  if (const auto* where = std::get_if<assignment>(&answer)) {
+    lease_to(self, key, *where);
+  } else if (const auto* wait = std::get_if<no_place>(&answer)) {
+    auto& client = state.clients[key];
+    self->send(client.group, delayed_atom::value, client.ticket, wait->reason);
+  } else {
+    refuse(self, key, ec::never_fits, std::get<refused>(answer).reason);
+  }
+}
+
+std::vector<std::string> check(const pool_state& state, const plan& layout) {
+  if (!state.queue)
+    return {"pool " + state.config.name + " has no nodes"};
+  std::vector<std::string> reasons;
+  std::unordered_set<const spec::resource*> fitting; // Equal resources are one object of the plan.
+  for (group_index g{0}; g.value < layout.group_count() && reasons.size() < max_reasons; ++g.value) {
+    const auto range = layout.tasks(g);
+    const auto* single = range.count == 1 ? &layout.resource(range.first) : nullptr;
+    if (single != nullptr && fitting.count(single) > 0)
+      continue;
+    std::vector<task_index> members;
+    for (std::uint32_t i = 0; i < range.count; ++i)
+      members.push_back(task_index{range.first.value + i});
+    if (const auto why = state.queue->never_fits(gang_of(layout, members)))
+      reasons.push_back("group " + std::string{layout.group_name(g)} + ": " + *why);
+    else if (single != nullptr)
+      fitting.insert(single);
+  }
+  return reasons;
+}
+
+} // namespace
+
+pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, pool_config config,
+                               failure_handler on_failure) {
+  auto& state = self->state;
+  guard(self, "pool", std::move(on_failure));
+  state.addresses = loopback_addresses{config.first_address};
+  state.next_epoch = config.first_epoch;
+  state.config = std::move(config);
+  return {
+      [&state](join_atom, const std::string& node, const capabilities& offered, const executor_actor& executor) {
+        state.executors[node] = executor;
+        const node_amounts total{offered.total.cpu, offered.total.memory, offered.total.storage};
+        state.queue.emplace(std::vector{make_node(node, total, offered.total.gpus, state.config.oversubscribe)},
+                            state.config.queue);
+      },
+      [&state](check_atom, const plan_ptr& layout) { return check(state, *layout); },
+      [self, &state](place_atom, const placement_request& request, const plan_ptr& layout, const group_actor& group) {
+        const auto key = key_of(request.workflow, request.group);
+        state.clients[key] = {group, request.ticket, {}};
+        if (!state.queue) {
+          refuse(self, key, ec::unavailable, "pool " + state.config.name + " has no nodes");
+          return;
+        }
+        const auto who = gang_of(*layout, request.members);
+        if (request.held.empty())
+          ask(self, key, who);
+        else
+          restore(self, key, who, request.held);
+      },
+      [self, &state](release_atom, workflow_key workflow, group_index group) {
+        const auto found = state.clients.find(key_of(workflow, group));
+        if (found == state.clients.end())
+          return;
+        for (const auto& address : found->second.addresses)
+          state.addresses.release(address);
+        state.queue->withdraw(found->first);
+        state.clients.erase(found);
+        grant_waiting(self);
+      },
+  };
+}
+
+} // namespace muster

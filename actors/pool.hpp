@@ -1,0 +1,49 @@
+#pragma once
+
+#include "actors/context.hpp"
+#include "muster/placement/addresses.hpp"
+#include "muster/placement/gang_queue.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace muster {
+
+/// How a POOL is set up.
+struct pool_config {
+  std::string name = "local";
+  queue_policy queue;
+  double oversubscribe = 1.0;
+  std::uint32_t first_address = 0; ///< Where loopback addresses begin; differs between runtimes of one host.
+  epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
+};
+
+/// State of the POOL.
+struct pool_state {
+  static inline const char* name = "pool";
+
+  /// A gang that waits or holds a lease.
+  struct client {
+    group_actor group;
+    std::uint32_t ticket = 0;
+    std::vector<std::string> addresses;
+  };
+
+  pool_config config;
+  std::unordered_map<std::string, executor_actor> executors; ///< By node.
+  std::optional<gang_queue> queue;                           ///< Once a node has joined.
+  std::unordered_map<gang_key, client> clients;
+  loopback_addresses addresses{0};
+  epoch next_epoch;
+};
+
+/// Free capacity, the queue and gang placement of one pool.
+pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, pool_config config,
+                               failure_handler on_failure);
+
+} // namespace muster

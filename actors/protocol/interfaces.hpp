@@ -1,0 +1,130 @@
+#pragma once
+
+#include "actors/protocol/atoms.hpp"
+#include "actors/protocol/messages.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+/// The interface of every actor. Unless a comment says otherwise a message may come twice without harm: handlers know
+/// what they have done by its attempt, epoch or generation.
+namespace muster {
+
+// -- EVENT HUB -------------------------------------------------------------------------------------------------------
+
+using event_hub_actor = caf::typed_actor<
+    /// From the JOURNAL: these events are committed. In order, without gaps.
+    caf::reacts_to<publish_atom, event_batch>,
+    /// From the facade: hand every later batch to this subscriber.
+    caf::reacts_to<subscr_atom, event_subscriber>>;
+
+// -- JOURNAL ---------------------------------------------------------------------------------------------------------
+
+using journal_actor = caf::typed_actor<
+    /// From GROUP and WORKFLOW: record these facts in this order; answered with the last sequence once they are
+    /// durable.
+    caf::replies_to<commit_atom, event_list>::with<sequence>,
+    /// The same without an answer, for facts that nobody waits for. Kept in order with all others of the same sender.
+    caf::reacts_to<record_atom, event_list>,
+    /// From the REGISTRY: a new workflow; answered once it is durable.
+    caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
+    /// INTERNAL: everything that was in the mailbox before this is in the open transaction; commit it.
+    caf::reacts_to<internal_atom, flush_atom>>;
+
+// -- TASK ------------------------------------------------------------------------------------------------------------
+
+using task_actor = caf::typed_actor<
+    /// From the GROUP: make this attempt ready at this place.
+    caf::reacts_to<prepare_atom, std::uint32_t, epoch, placed_member, peer_map>,
+    /// From the GROUP: start it; the attempt was prepared.
+    caf::reacts_to<start_atom, std::uint32_t>,
+    /// From the GROUP: end it, with this grace in milliseconds.
+    caf::reacts_to<stop_atom, std::uint32_t, std::uint32_t>,
+    /// From the GROUP: it has ended and was judged; true if it COMPLETED.
+    caf::reacts_to<remove_atom, std::uint32_t, bool>,
+    /// From the GROUP after a restart: this attempt was adopted; reports of it are to come here.
+    caf::reacts_to<watch_atom, std::uint32_t, epoch, placed_member>,
+    /// From the EXECUTOR: what became of an attempt. Passed on to the GROUP.
+    caf::reacts_to<report_atom, attempt_report>>;
+
+// -- EXECUTOR --------------------------------------------------------------------------------------------------------
+
+using executor_actor = caf::typed_actor<
+    /// From a TASK: prepare, and report to it from now on.
+    caf::reacts_to<prepare_atom, attempt_spec_ptr, task_actor>,
+    /// From a TASK: reports of this attempt are to go to it; those that came before are delivered now.
+    caf::reacts_to<watch_atom, attempt_id, task_actor>, caf::reacts_to<start_atom, attempt_id>,
+    caf::reacts_to<stop_atom, attempt_id, std::uint32_t>, caf::reacts_to<remove_atom, attempt_id, bool>,
+    /// INTERNAL, from the driver's thread.
+    caf::reacts_to<report_atom, report_list>>;
+
+// -- GROUP -----------------------------------------------------------------------------------------------------------
+
+using group_actor = caf::typed_actor<
+    /// From the POOL, each with the ticket of the request: all members have a place.
+    caf::reacts_to<placed_atom, std::uint32_t, lease>,
+    /// It must wait, and for what. Said again when the reason changes.
+    caf::reacts_to<delayed_atom, std::uint32_t, std::string>,
+    /// The request was dropped, and why.
+    caf::reacts_to<refused_atom, std::uint32_t, refusal>,
+    /// From a TASK: what became of an attempt.
+    caf::reacts_to<report_atom, attempt_report>,
+    /// From the WORKFLOW: end as FAILED_CANCELED; true to kill at once.
+    caf::reacts_to<cancel_atom, std::string, bool>,
+    /// From the CLOCK: a timer of the group machine: its kind, generation and task.
+    caf::reacts_to<timer_atom, std::uint8_t, std::uint32_t, task_index>>;
+
+// -- CLOCK -----------------------------------------------------------------------------------------------------------
+
+/// Timers that can be taken back, which those of CAF cannot: a pending one would keep its GROUP in memory.
+using clock_actor = caf::typed_actor<
+    /// From a GROUP: send it `timer` with this kind, generation and task after this many microseconds. Generations are
+    /// unique within a group.
+    caf::reacts_to<set_atom, group_actor, std::uint8_t, std::uint32_t, task_index, std::int64_t>,
+    /// From a GROUP: forget that generation. One that has fired already is ignored by the GROUP.
+    caf::reacts_to<cancel_atom, std::uint64_t, std::uint32_t>,
+    /// INTERNAL: the earliest timer may be due.
+    caf::reacts_to<tick_atom>>;
+
+// -- POOL ------------------------------------------------------------------------------------------------------------
+
+using pool_actor = caf::typed_actor<
+    /// From a NODE: it offers this.
+    caf::reacts_to<join_atom, std::string, capabilities, executor_actor>,
+    /// From the REGISTRY: could every gang of this plan be placed on an empty pool? Answered with reasons; empty if so.
+    caf::replies_to<check_atom, plan_ptr>::with<std::vector<std::string>>,
+    /// From a GROUP: a place for all of these members or none; answered with placed, delayed or refused, now or later.
+    caf::reacts_to<place_atom, placement_request, plan_ptr, group_actor>,
+    /// From a GROUP: what the pool holds for it is to be given up: its lease, its place in the queue, or both.
+    caf::reacts_to<release_atom, workflow_key, group_index>>;
+
+// -- NODE ------------------------------------------------------------------------------------------------------------
+
+using node_actor = caf::typed_actor<
+    /// From the facade: offer this pool what the machine has.
+    caf::reacts_to<join_atom, pool_actor>>;
+
+// -- WORKFLOW --------------------------------------------------------------------------------------------------------
+
+using workflow_actor = caf::typed_actor<
+    /// From a GROUP: it runs now.
+    caf::reacts_to<running_atom, group_index>,
+    /// From a GROUP: it is over, with this status. Once per group.
+    caf::reacts_to<finished_atom, group_index, status>,
+    /// From the REGISTRY: end as FAILED_CANCELED; true to kill at once. Answered once the request is durable.
+    caf::replies_to<cancel_atom, std::string, bool>::with<sequence>>;
+
+// -- REGISTRY --------------------------------------------------------------------------------------------------------
+
+using registry_actor = caf::typed_actor<
+    /// From the facade: accept and start; answered once it is durable.
+    caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
+    /// From the facade: take up a workflow that an earlier runtime left unfinished.
+    caf::replies_to<resume_atom, accepted, plan_ptr, restore_ptr>::with<accepted>,
+    /// From the facade: as `cancel` of WORKFLOW.
+    caf::replies_to<cancel_atom, workflow_key, std::string, bool>::with<sequence>,
+    /// From a WORKFLOW: it is finished, and that is durable.
+    caf::reacts_to<finished_atom, workflow_key, status>>;
+
+} // namespace muster

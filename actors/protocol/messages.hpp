@@ -1,0 +1,147 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "muster/base/ids.hpp"
+#include "muster/base/result.hpp"
+#include "muster/event/event.hpp"
+
+#include <caf/actor_control_block.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/meta/type_name.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+/// The structs that actors send each other. Those that may cross to another node have an `inspect`; the rest are for
+/// the head alone and are marked unsafe to serialise at the end of this file.
+namespace muster {
+
+class plan;
+struct submission;
+struct workflow_restore;
+
+/// Facts for the JOURNAL, in the order in which they are to be numbered.
+struct event_list {
+  std::vector<event> events;
+};
+
+/// Committed events on their way to subscribers.
+using event_batch = std::shared_ptr<const std::vector<event>>;
+
+/// Somebody outside the actors who wants committed events.
+using event_subscriber = std::shared_ptr<const std::function<void(const std::vector<event>&)>>;
+
+using plan_ptr = std::shared_ptr<const plan>;
+/// See actors/journal.hpp and actors/workflow.hpp.
+using submission_ptr = std::shared_ptr<const submission>;
+using restore_ptr = std::shared_ptr<workflow_restore>;
+using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, exit_result& x) {
+  return f(caf::meta::type_name("exit_result"), x.code, x.signal, x.out_of_memory, x.message, x.started, x.ended);
+}
+
+/// What became of an attempt, as its driver tells it. Numbers are sent: they never change.
+enum class report_kind : std::uint8_t {
+  prepared = 1,       ///< It could start at once.
+  prepare_failed = 2, ///< `problem` says why; nothing of it is left.
+  started = 3,
+  start_failed = 4, ///< `problem` says why; nothing of it is left but its log.
+  exited = 5,       ///< `exit` says how.
+  lost = 6,         ///< Nobody can tell; `exit.message` says what was tried.
+};
+
+struct attempt_report {
+  attempt_id id;
+  report_kind kind = report_kind::prepared;
+  ec problem = ec::none;
+  exit_result exit; ///< Of `exited`; for the failures its message is for people.
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, attempt_report& x) {
+  return f(caf::meta::type_name("attempt_report"), x.id, x.kind, x.problem, x.exit);
+}
+
+/// Reports that a driver made in one go, in order.
+using report_list = std::vector<attempt_report>;
+
+/// Where one member of a gang may run.
+struct placed_member {
+  std::string node;
+  caf::strong_actor_ptr executor; ///< The EXECUTOR that is to run it.
+  std::string address;
+  std::vector<std::uint32_t> gpus;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, placed_member& x) {
+  return f(caf::meta::type_name("placed_member"), x.node, x.executor, x.address, x.gpus);
+}
+
+/// The right of one gang to its places, in the order of the members that were asked for.
+struct lease {
+  epoch number;
+  std::vector<placed_member> places;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lease& x) {
+  return f(caf::meta::type_name("lease"), x.number, x.places);
+}
+
+/// Why the POOL dropped a request.
+struct refusal {
+  ec code = ec::none;
+  std::string message;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, refusal& x) {
+  return f(caf::meta::type_name("refusal"), x.code, x.message);
+}
+
+/// What a GROUP asks the POOL for.
+struct placement_request {
+  workflow_key workflow;
+  group_index group;
+  std::uint32_t ticket = 0; ///< Comes back with every answer.
+  std::vector<task_index> members;
+  std::vector<placed_member> held; ///< After a restart: where the members are already, to be booked whatever is free.
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, placement_request& x) {
+  return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held);
+}
+
+/// Task name -> address, of one group. Shared by its members.
+using peer_map = std::shared_ptr<const std::map<std::string, std::string>>;
+
+/// What the REGISTRY answers to a submission.
+struct accepted {
+  workflow_key key;
+  std::string id;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, accepted& x) {
+  return f(caf::meta::type_name("accepted"), x.key, x.id);
+}
+
+} // namespace muster
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_subscriber)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::plan_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::submission_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::peer_map)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::capabilities)

@@ -1,0 +1,98 @@
+#include "actors/registry.hpp"
+
+#include "actors/errors.hpp"
+#include "actors/journal.hpp"
+
+#include <caf/all.hpp>
+
+namespace muster {
+
+namespace {
+
+using registry_pointer = registry_actor::stateful_pointer<registry_state>;
+
+context_ptr make_context(const registry_services& services, accepted who, plan_ptr layout) {
+  auto policy = std::make_shared<group_policy>(services.policy);
+  const auto& timeout = layout->header().timeout;
+  if (timeout.exec)
+    policy->exec_timeout = timeout.exec;
+  if (timeout.queue)
+    policy->queue_timeout = timeout.queue;
+  policy->seed = static_cast<std::uint64_t>(who.key.value);
+  return std::make_shared<const workflow_context>(
+      workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
+                       services.pool, services.clock, services.on_failure});
+}
+
+void begin(registry_pointer self, const accepted& who, plan_ptr layout, std::shared_ptr<workflow_restore> restore) {
+  auto& state = self->state;
+  auto context = make_context(*state.services, who, std::move(layout));
+  state.live[who.key] = self->spawn(workflow, std::move(context), registry_actor{self}, std::move(restore));
+}
+
+std::string joined(const std::vector<std::string>& reasons) {
+  std::string text;
+  for (const auto& x : reasons)
+    text += (text.empty() ? "" : "; ") + x;
+  return text;
+}
+
+caf::result<accepted> submit(registry_pointer self, const submission_ptr& what) {
+  auto promise = self->make_response_promise<accepted>();
+  auto refuse = [promise](caf::error& why) mutable { promise.deliver(std::move(why)); };
+  auto store = [self, promise, what, refuse]() mutable {
+    self->request(self->state.services->journal, caf::infinite, submit_atom::value, what)
+        .then(
+            [self, promise, what](const accepted& who) mutable {
+              begin(self, who, what->layout, nullptr);
+              promise.deliver(who);
+            },
+            refuse);
+  };
+  self->request(self->state.services->pool, caf::infinite, check_atom::value, what->layout)
+      .then(
+          [promise, store](const std::vector<std::string>& reasons) mutable {
+            if (reasons.empty())
+              store();
+            else
+              promise.deliver(to_caf({ec::never_fits, joined(reasons)}));
+          },
+          refuse);
+  return promise;
+}
+
+caf::error unknown(workflow_key key) {
+  return to_caf({ec::not_found, "no live workflow has key " + std::to_string(key.value)});
+}
+
+} // namespace
+
+registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry_state> self,
+                                       std::shared_ptr<registry_services> services) {
+  auto& state = self->state;
+  guard(self, "registry", services->on_failure);
+  state.services = std::move(services);
+  end_children(self, [&state](const auto& end) {
+    for (const auto& [key, actor] : state.live)
+      end(actor);
+  });
+  return {
+      [self](submit_atom, const submission_ptr& what) { return submit(self, what); },
+      [self, &state](resume_atom, const accepted& who, const plan_ptr& layout,
+                     const restore_ptr& restore) -> caf::result<accepted> {
+        if (state.live.count(who.key) > 0)
+          return to_caf({ec::conflict, "workflow " + who.id + " is live already"});
+        begin(self, who, layout, restore);
+        return who;
+      },
+      [self, &state](cancel_atom, workflow_key key, const std::string& message, bool force) -> caf::result<sequence> {
+        const auto found = state.live.find(key);
+        if (found == state.live.end())
+          return unknown(key);
+        return self->delegate(found->second, cancel_atom::value, message, force);
+      },
+      [&state](finished_atom, workflow_key key, status) { state.live.erase(key); },
+  };
+}
+
+} // namespace muster

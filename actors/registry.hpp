@@ -1,0 +1,35 @@
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/workflow.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <unordered_map>
+
+namespace muster {
+
+/// What the REGISTRY gives each WORKFLOW.
+struct registry_services {
+  store::state_directory directory;
+  journal_actor journal;
+  pool_actor pool;
+  clock_actor clock;
+  group_policy policy; ///< Timeouts of a spec replace its own.
+  failure_handler on_failure;
+};
+
+/// State of the REGISTRY: live workflows.
+struct registry_state {
+  static inline const char* name = "registry";
+
+  std::shared_ptr<registry_services> services;
+  std::unordered_map<workflow_key, workflow_actor> live;
+};
+
+/// Accepts submissions and owns workflow actors.
+registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry_state> self,
+                                       std::shared_ptr<registry_services> services);
+
+} // namespace muster

@@ -1,0 +1,168 @@
+#include "actors/restore.hpp"
+
+#include "muster/plan/plan_builder.hpp"
+#include "muster/state/aggregate.hpp"
+
+#include <caf/all.hpp>
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+namespace muster {
+
+namespace {
+
+constexpr std::size_t page = 4096;
+
+/// Everything of one workflow, in the order of the plan.
+struct workflow_rows {
+  std::vector<store::group_record> groups;
+  std::vector<store::task_record> tasks;
+  std::vector<store::task_body> bodies;
+};
+
+/// Reads all pages of a list.
+template <class T, class ReadPage>
+result<void> read_all(std::vector<T>& into, ReadPage read_page) {
+  for (;;) {
+    auto rows = read_page(static_cast<std::uint32_t>(into.size()));
+    if (!rows)
+      return rows.failure();
+    const auto count = rows->size();
+    std::move(rows->begin(), rows->end(), std::back_inserter(into));
+    if (count < page)
+      return {};
+  }
+}
+
+result<workflow_rows> read_rows(store::reader& from, workflow_key key) {
+  workflow_rows rows;
+  if (auto x = read_all(rows.groups, [&](std::uint32_t n) { return from.groups(key, group_index{n}, page); }); !x)
+    return x.failure();
+  if (auto x = read_all(rows.tasks, [&](std::uint32_t n) { return from.tasks(key, task_index{n}, page); }); !x)
+    return x.failure();
+  if (auto x = read_all(rows.bodies, [&](std::uint32_t n) { return from.bodies(key, task_index{n}, page); }); !x)
+    return x.failure();
+  return rows;
+}
+
+result<plan_ptr> rebuild_plan(store::reader& from, const store::workflow_record& record, const workflow_rows& rows) {
+  plan_builder builder{{record.name, record.labels, record.pool, {record.exec_timeout, record.queue_timeout}}};
+  for (const auto& g : rows.groups) {
+    const auto upstream = from.upstream(record.key, g.index);
+    if (!upstream)
+      return upstream.failure();
+    builder.add_group({g.name, g.barrier, g.ignore_nonlead_status, *upstream});
+    for (std::uint32_t i = 0; i < g.tasks; ++i) {
+      const auto n = g.first_task.value + i;
+      builder.add_task({rows.tasks[n].name, g.index, rows.tasks[n].lead, rows.bodies[n].request, rows.bodies[n].body});
+    }
+  }
+  auto built = std::move(builder).finish();
+  if (!built)
+    return error{ec::store_corrupt, "workflow " + record.id + " cannot be rebuilt: " + built.failure().message};
+  return plan_ptr{std::make_shared<const plan>(std::move(*built))};
+}
+
+/// Attempts that were recorded and have not ended.
+bool may_live(const store::task_record& t) {
+  return t.attempt && !is_finished(t.attempt->status) && !is_group_finished(t.status);
+}
+
+/// What the driver needs to recognise an attempt.
+attempt_spec identify(const plan& layout, const store::state_directory& directory, const accepted& who,
+                      const store::task_record& t) {
+  attempt_spec x;
+  x.id = {who.key, t.index, t.attempt->number};
+  x.lease = t.attempt->lease;
+  x.workflow_id = who.id;
+  x.group = layout.group_name(t.group);
+  if (auto body = layout.task(t.index))
+    x.task = std::move(*body);
+  x.resource = layout.resource(t.index);
+  x.folder = directory.attempt(who.id, t.name, t.attempt->number);
+  x.address = t.attempt->address;
+  return x;
+}
+
+/// Asks the driver; one entry per task of the workflow.
+result<std::vector<found>> adopt_all(driver& runs, const plan& layout, const store::state_directory& directory,
+                                     const accepted& who, const std::vector<store::task_record>& tasks) {
+  std::vector<found> results(tasks.size(), found::nothing);
+  std::vector<attempt_spec> asked;
+  for (const auto& t : tasks)
+    if (may_live(t))
+      asked.push_back(identify(layout, directory, who, t));
+  if (asked.empty())
+    return results;
+  const auto answers = runs.adopt(asked);
+  if (!answers)
+    return answers.failure();
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    results[asked[i].id.task.value] = static_cast<found>((*answers)[i]);
+  return results;
+}
+
+duration ran_for(const store::group_record& g) {
+  if (!g.times.running)
+    return {};
+  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  return std::max(duration{}, now - *g.times.running);
+}
+
+group_restore restore_group(const store::group_record& g, const std::vector<store::task_record>& tasks,
+                            const std::vector<found>& adopted, const caf::strong_actor_ptr& executor) {
+  group_restore x;
+  x.ran = ran_for(g);
+  for (std::uint32_t i = 0; i < g.tasks; ++i) {
+    const auto& t = tasks[g.first_task.value + i];
+    recorded_member member;
+    placed_member place;
+    if (t.attempt) {
+      member.attempt = t.attempt->number;
+      member.status = t.attempt->status;
+      place.node = t.attempt->node;
+      place.address = t.attempt->address;
+    }
+    member.found = adopted[t.index.value];
+    place.executor = executor;
+    x.members.push_back(member);
+    x.places.push_back(std::move(place));
+  }
+  return x;
+}
+
+} // namespace
+
+result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
+                                      const std::string& id, driver& runs, const caf::strong_actor_ptr& executor) {
+  const auto record = from.workflow(id);
+  if (!record)
+    return record.failure();
+  if (is_finished(record->status))
+    return {ec::conflict, "workflow " + id + " is finished: " + std::string{to_string(record->status)}};
+  const accepted who{record->key, record->id};
+  const auto rows = read_rows(from, record->key);
+  if (!rows)
+    return rows.failure();
+  const auto layout = rebuild_plan(from, *record, *rows);
+  if (!layout)
+    return layout.failure();
+  const auto adopted = adopt_all(runs, **layout, directory, who, rows->tasks);
+  if (!adopted)
+    return adopted.failure();
+
+  auto restore = std::make_shared<workflow_restore>();
+  restore->recorded = record->status;
+  restore->cancel_requested = record->cancel_requested.has_value();
+  restore->cancel_message = record->cancel_message;
+  for (const auto& g : rows->groups) {
+    restore->groups.push_back(g.status);
+    if (g.status > status::waiting && !is_group_finished(g.status))
+      restore->members[g.index.value] = restore_group(g, rows->tasks, *adopted, executor);
+  }
+  return stored_workflow{who, *layout, std::move(restore)};
+}
+
+} // namespace muster

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "actors/protocol/messages.hpp"
+#include "actors/workflow.hpp"
+#include "executors/driver.hpp"
+#include "muster/base/result.hpp"
+#include "muster/store/reader.hpp"
+
+#include <memory>
+#include <string>
+
+namespace muster {
+
+/// A workflow as the store has it, ready to be taken up.
+struct stored_workflow {
+  accepted who;
+  plan_ptr layout;
+  restore_ptr restore;
+};
+
+/// Reads an unfinished workflow and asks the driver what became of each attempt that may have been started. `not_found`
+/// if there is no such workflow, `conflict` if it is finished.
+[[nodiscard]] result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
+                                                    const std::string& id, driver& runs,
+                                                    const caf::strong_actor_ptr& executor);
+
+} // namespace muster

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "actors/protocol/messages.hpp"
+#include "actors/runtime.hpp"
+#include "muster/base/result.hpp"
+
+namespace muster {
+
+/// Lays out a checked spec and turns it into rows for the store.
+[[nodiscard]] result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info);
+
+} // namespace muster

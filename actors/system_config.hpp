@@ -1,0 +1,15 @@
+#pragma once
+
+#include <caf/actor_system_config.hpp>
+
+#include <cstdint>
+
+namespace muster {
+
+/// CAF set up for Muster: message types registered, and the scheduler as docs/decisions/scheduler.md says.
+class system_config : public caf::actor_system_config {
+public:
+  explicit system_config(std::uint32_t threads);
+};
+
+} // namespace muster
