@@ -1,0 +1,280 @@
+#include "actor_fixture.hpp"
+
+#include "actors/system_config.hpp"
+#include "support/catch.hpp"
+
+#include <algorithm>
+
+namespace muster::test {
+
+namespace {
+
+using shared_ptr_state = std::shared_ptr<actor_fixture::shared_state>;
+
+struct journal_double_state {
+  static inline const char* name = "journal_double";
+};
+
+journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<journal_double_state>,
+                                            shared_ptr_state shared) {
+  const auto take = [shared](event_list& list) {
+    for (auto& x : list.events) {
+      x.seq = {shared->next_sequence++};
+      shared->events.push_back(std::move(x));
+    }
+    return sequence{shared->next_sequence - 1};
+  };
+  return {
+      [take](commit_atom, event_list& list) { return take(list); },
+      [take](record_atom, event_list& list) { take(list); },
+      [](submit_atom, const submission_ptr&) { return accepted{}; },
+      [](internal_atom, flush_atom) {},
+  };
+}
+
+struct executor_double_state {
+  static inline const char* name = "executor_double";
+  struct attempt {
+    script what;
+    task_actor watcher;
+    std::string name;
+    bool live = false;
+  };
+  std::unordered_map<attempt_id, attempt> attempts;
+};
+
+using executor_double_pointer = executor_actor::stateful_pointer<executor_double_state>;
+
+attempt_report report_of(attempt_id id, report_kind kind, ec problem = ec::none, std::int32_t code = 0) {
+  attempt_report x;
+  x.id = id;
+  x.kind = kind;
+  x.problem = problem;
+  x.exit.code = code;
+  if (problem != ec::none)
+    x.exit.message = "scripted " + std::string{to_string(problem)};
+  return x;
+}
+
+void tell(executor_double_pointer self, const attempt_report& x) {
+  self->send(self->state.attempts[x.id].watcher, report_atom::value, x);
+}
+
+executor_actor::behavior_type executor_double(executor_double_pointer self, shared_ptr_state shared,
+                                              std::function<script(const std::string&, std::uint32_t)> behaviour) {
+  auto& state = self->state;
+  const auto note = [shared](const std::string& what, const std::string& name, std::uint32_t number) {
+    shared->calls.push_back(what + " " + name + " " + std::to_string(number));
+  };
+  return {
+      [=, &state](prepare_atom, const attempt_spec_ptr& spec, const task_actor& watcher) {
+        note("prepare", spec->task.name, spec->id.number);
+        auto what = behaviour ? behaviour(spec->task.name, spec->id.number) : script{};
+        state.attempts[spec->id] = {what, watcher, spec->task.name, false};
+        tell(self,
+             report_of(spec->id, what.prepare_problem == ec::none ? report_kind::prepared : report_kind::prepare_failed,
+                       what.prepare_problem));
+      },
+      [=, &state](watch_atom, attempt_id id, const task_actor& watcher) {
+        state.attempts[id].watcher = watcher;
+        state.attempts[id].live = true;
+        note("watch", std::to_string(id.task.value), id.number);
+        tell(self, report_of(id, report_kind::exited));
+        state.attempts[id].live = false;
+      },
+      [=, &state](start_atom, attempt_id id) {
+        auto& x = state.attempts[id];
+        note("start", x.name, id.number);
+        if (x.what.start_problem != ec::none) {
+          tell(self, report_of(id, report_kind::start_failed, x.what.start_problem));
+          return;
+        }
+        x.live = true;
+        tell(self, report_of(id, report_kind::started));
+        if (x.what.runs_for.count() >= 0)
+          self->delayed_send(self, x.what.runs_for, report_atom::value,
+                             report_list{report_of(id, x.what.lost ? report_kind::lost : report_kind::exited, ec::none,
+                                                   x.what.exit_code)});
+      },
+      [=, &state](stop_atom, attempt_id id, std::uint32_t grace) {
+        auto& x = state.attempts[id];
+        note(grace == 0 ? "kill" : "stop", x.name, id.number);
+        const bool was_live = std::exchange(x.live, false);
+        if (was_live)
+          tell(self, report_of(id, report_kind::exited, ec::none, 143));
+      },
+      [=, &state](remove_atom, attempt_id id, bool completed) {
+        note(completed ? "remove_completed" : "remove", state.attempts[id].name, id.number);
+      },
+      [=, &state](report_atom, const report_list& due) {
+        for (const auto& x : due)
+          if (std::exchange(state.attempts[x.id].live, false))
+            tell(self, x);
+      },
+  };
+}
+
+struct registry_double_state {
+  static inline const char* name = "registry_double";
+};
+
+registry_actor::behavior_type registry_double(registry_actor::stateful_pointer<registry_double_state>,
+                                              shared_ptr_state shared) {
+  return {
+      [](submit_atom, const submission_ptr&) { return accepted{}; },
+      [](resume_atom, const accepted& who, const plan_ptr&, const restore_ptr&) { return who; },
+      [](cancel_atom, workflow_key, const std::string&, bool) { return sequence{}; },
+      [shared](finished_atom, workflow_key, status s) { shared->ended = s; },
+  };
+}
+
+} // namespace
+
+struct actor_fixture::testing_config : system_config {
+  testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
+};
+
+actor_fixture::actor_fixture(std::uint64_t seed)
+    : config_(std::make_unique<testing_config>()), system_(std::make_unique<caf::actor_system>(*config_)),
+      scheduler_(&dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler())), random_(seed),
+      random_order_(seed != 0) {
+  scheduler_->clock().current_time += std::chrono::hours{1};
+}
+
+actor_fixture::~actor_fixture() {
+  for (const auto& handle : {caf::actor_cast<caf::actor>(journal_), caf::actor_cast<caf::actor>(executor_),
+                             caf::actor_cast<caf::actor>(pool_), caf::actor_cast<caf::actor>(clock_),
+                             caf::actor_cast<caf::actor>(registry_), caf::actor_cast<caf::actor>(workflow_)})
+    if (handle)
+      caf::anon_send_exit(handle, caf::exit_reason::kill);
+  scheduler_->run();
+  scheduler_->trigger_timeouts();
+  scheduler_->run();
+}
+
+void actor_fixture::spawn_all() {
+  journal_ = system_->spawn(journal_double, shared_);
+  executor_ = system_->spawn(executor_double, shared_, behaviour);
+  clock_ = system_->spawn(muster::clock);
+  registry_ = system_->spawn(registry_double, shared_);
+  pool_ = system_->spawn(pool, pool_config{}, failure_handler{[this](const error& x) { shared_->failure = x; }});
+  caf::anon_send(pool_, join_atom::value, std::string{"local"}, offered, executor_);
+}
+
+void actor_fixture::begin(const spec::workflow& what) {
+  take_up(what, nullptr);
+}
+
+void actor_fixture::take_up(const spec::workflow& what, restore_ptr restore) {
+  auto built = make_plan(what);
+  if (!built)
+    FAIL(built.failure().message);
+  layout_ = std::make_shared<const plan>(std::move(*built));
+  spawn_all();
+  if (restore)
+    for (auto& [index, members] : restore->members)
+      for (auto& place : members.places)
+        place.executor = executor();
+  if (what.timeout.exec)
+    policy.exec_timeout = what.timeout.exec;
+  if (what.timeout.queue)
+    policy.queue_timeout = what.timeout.queue;
+  auto context =
+      std::make_shared<const workflow_context>(workflow_context{{1},
+                                                                what.name + "-1",
+                                                                layout_,
+                                                                std::make_shared<const group_policy>(policy),
+                                                                store::state_directory{"/nonexistent"},
+                                                                journal_,
+                                                                pool_,
+                                                                clock_,
+                                                                [this](const error& x) { shared_->failure = x; }});
+  workflow_ = system_->spawn(workflow, std::move(context), registry_, std::move(restore));
+}
+
+void actor_fixture::cancel(bool force) {
+  caf::anon_send(workflow_, cancel_atom::value, std::string{"canceled by the test"}, force);
+}
+
+void actor_fixture::settle() {
+  auto& jobs = scheduler_->jobs;
+  while (!jobs.empty()) {
+    if (random_order_ && jobs.size() > 1) {
+      const auto chosen = static_cast<std::ptrdiff_t>(random_() % jobs.size());
+      std::rotate(jobs.begin(), jobs.begin() + chosen, jobs.begin() + chosen + 1);
+    }
+    scheduler_->run_once();
+  }
+  if (shared_->failure)
+    FAIL(shared_->failure->message);
+}
+
+void actor_fixture::advance(std::chrono::milliseconds x) {
+  scheduler_->advance_time(x);
+  settle();
+}
+
+bool actor_fixture::run_until_finished(std::chrono::seconds limit) {
+  settle();
+  std::chrono::milliseconds passed{0};
+  auto step = std::chrono::milliseconds{10};
+  while (ended() == status::unspecified && passed < limit) {
+    advance(step);
+    passed += step;
+    step = std::min(step * 2, std::chrono::milliseconds{60'000});
+  }
+  return ended() != status::unspecified;
+}
+
+status actor_fixture::task_status(const std::string& name) const {
+  const auto t = layout_->find_task(name);
+  for (auto x = events().rbegin(); x != events().rend(); ++x)
+    if (x->type == event_type::task_status && t && x->task == *t)
+      return x->status;
+  return status::unspecified;
+}
+
+std::string actor_fixture::task_text(const std::string& name) const {
+  const auto t = layout_->find_task(name);
+  for (auto x = events().rbegin(); x != events().rend(); ++x)
+    if (x->type == event_type::task_status && t && x->task == *t)
+      return x->text;
+  return {};
+}
+
+int actor_fixture::position(const std::string& call) const {
+  const auto found = std::find(calls().begin(), calls().end(), call);
+  return found == calls().end() ? -1 : static_cast<int>(found - calls().begin());
+}
+
+spec::task make_task(const std::string& name, const std::vector<std::string>& inputs) {
+  spec::task x;
+  x.name = name;
+  x.image = "none";
+  x.command = {"true"};
+  for (const auto& upstream : inputs)
+    x.inputs.push_back({spec::task_input{upstream, {}}, {}});
+  return x;
+}
+
+spec::group make_group(const std::string& name, std::vector<spec::task> tasks) {
+  spec::group g;
+  g.name = name;
+  g.tasks = std::move(tasks);
+  g.tasks.front().lead = true;
+  g.barrier = g.tasks.size() > 1;
+  return g;
+}
+
+spec::workflow make_workflow(std::vector<spec::task> tasks) {
+  spec::workflow w;
+  w.name = "wf";
+  w.resources["default"] = {};
+  for (auto& t : tasks) {
+    const auto name = t.name + "-group";
+    w.groups.push_back(make_group(name, {std::move(t)}));
+  }
+  return w;
+}
+
+} // namespace muster::test

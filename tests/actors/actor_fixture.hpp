@@ -1,0 +1,109 @@
+#pragma once
+
+#include "actors/clock.hpp"
+#include "actors/pool.hpp"
+#include "actors/workflow.hpp"
+#include "muster/event/event.hpp"
+#include "muster/spec/model.hpp"
+
+#include <caf/all.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace muster::test {
+
+/// What the scripted executor does with one attempt.
+struct script {
+  ec prepare_problem = ec::none;
+  ec start_problem = ec::none;
+  bool lost = false;
+  std::int32_t exit_code = 0;
+  std::chrono::milliseconds runs_for{0}; ///< Negative: until it is stopped.
+};
+
+/// The actors of one workflow under a scheduler that the test steps and a clock that the test turns. The JOURNAL and
+/// the EXECUTOR are scripted; everything between them is real.
+class actor_fixture {
+public:
+  /// `seed` decides which ready actor runs next; 0 for first come, first served.
+  explicit actor_fixture(std::uint64_t seed = 0);
+  ~actor_fixture();
+  actor_fixture(const actor_fixture&) = delete;
+  actor_fixture& operator=(const actor_fixture&) = delete;
+
+  /// How attempts behave; by task name and attempt number. By default they succeed at once.
+  std::function<script(const std::string& task, std::uint32_t attempt)> behaviour;
+  /// What the pool's one node has.
+  capabilities offered{"scripted", "", false, {4, std::int64_t{64} << 30, std::int64_t{64} << 30, {}}};
+  group_policy policy;
+
+  /// Starts a workflow.
+  void begin(const spec::workflow& what);
+  /// Starts one where an earlier runtime left it.
+  void take_up(const spec::workflow& what, restore_ptr restore);
+  /// Cancels it.
+  void cancel(bool force);
+  /// Lets everything happen that happens without time passing.
+  void settle();
+  /// Lets time pass, in steps, until the workflow has ended; false if it has not by then.
+  bool run_until_finished(std::chrono::seconds limit = std::chrono::hours{2});
+  void advance(std::chrono::milliseconds x);
+
+  /// The workflow's final status; unspecified before.
+  [[nodiscard]] status ended() const { return shared_->ended; }
+  /// Everything that was journaled, in order.
+  [[nodiscard]] const std::vector<event>& events() const { return shared_->events; }
+  /// `prepare a 0`, `start a 0`, `stop a 0`, `remove a 0 completed`: calls of the executor, in order.
+  [[nodiscard]] const std::vector<std::string>& calls() const { return shared_->calls; }
+  /// The newest status recorded of a task; unspecified if none.
+  [[nodiscard]] status task_status(const std::string& name) const;
+  /// The newest text recorded of a task.
+  [[nodiscard]] std::string task_text(const std::string& name) const;
+  /// Position of a call in `calls`, or -1.
+  [[nodiscard]] int position(const std::string& call) const;
+  [[nodiscard]] const plan& layout() const { return *layout_; }
+  [[nodiscard]] caf::strong_actor_ptr executor() const { return caf::actor_cast<caf::strong_actor_ptr>(executor_); }
+
+  /// State that the scripted actors write to.
+  struct shared_state {
+    std::vector<event> events;
+    std::vector<std::string> calls;
+    status ended = status::unspecified;
+    std::optional<error> failure;
+    std::uint64_t next_sequence = 1;
+  };
+
+private:
+  struct testing_config;
+  void spawn_all();
+
+  std::shared_ptr<shared_state> shared_ = std::make_shared<shared_state>();
+  std::unique_ptr<testing_config> config_;
+  std::unique_ptr<caf::actor_system> system_;
+  caf::scheduler::test_coordinator* scheduler_ = nullptr;
+  std::mt19937_64 random_;
+  bool random_order_;
+  journal_actor journal_;
+  executor_actor executor_;
+  pool_actor pool_;
+  clock_actor clock_;
+  registry_actor registry_;
+  workflow_actor workflow_;
+  plan_ptr layout_;
+};
+
+/// A task that needs one CPU and nothing else.
+[[nodiscard]] spec::task make_task(const std::string& name, const std::vector<std::string>& inputs = {});
+/// A workflow of plain tasks: each is a group of one.
+[[nodiscard]] spec::workflow make_workflow(std::vector<spec::task> tasks);
+/// A group of several; the first is the lead.
+[[nodiscard]] spec::group make_group(const std::string& name, std::vector<spec::task> tasks);
+
+} // namespace muster::test

@@ -1,0 +1,136 @@
+#include "actor_fixture.hpp"
+
+#include "actors/runtime.hpp"
+#include "executors/null/null_driver.hpp"
+#include "muster/store/reader.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <mutex>
+
+using namespace muster;
+using namespace muster::test;
+
+namespace {
+
+std::chrono::steady_clock::time_point deadline() {
+  return std::chrono::steady_clock::now() + std::chrono::seconds{60};
+}
+
+runtime_config null_runtime(const std::filesystem::path& state, null_config behaviour = {}) {
+  runtime_config x;
+  x.state_directory = state;
+  x.executor = make_null_driver(behaviour);
+  return x;
+}
+
+std::unique_ptr<runtime> start(runtime_config config) {
+  auto started = runtime::start(std::move(config));
+  if (!started)
+    FAIL(started.failure().message);
+  return std::move(*started);
+}
+
+accepted_workflow submit(runtime& r, const spec::workflow& w) {
+  auto accepted = r.submit(w, {"text", "muster", "{}"});
+  if (!accepted)
+    FAIL(accepted.failure().message);
+  return *accepted;
+}
+
+} // namespace
+
+TEST_CASE("the runtime runs a workflow to its end, durably and with a gapless log") {
+  const temporary_folder state;
+  std::mutex mutex;
+  std::vector<event> seen;
+  accepted_workflow who;
+  {
+    auto r = start(null_runtime(state.path()));
+    r->subscribe([&](const std::vector<event>& batch) {
+      const std::lock_guard lock{mutex};
+      seen.insert(seen.end(), batch.begin(), batch.end());
+    });
+    std::vector<spec::task> tasks{make_task("first")};
+    for (int i = 0; i < 100; ++i)
+      tasks.push_back(make_task("middle" + std::to_string(i), {"first"}));
+    auto last = make_task("last");
+    for (int i = 0; i < 100; ++i)
+      last.inputs.push_back({spec::task_input{"middle" + std::to_string(i), {}}, {}});
+    tasks.push_back(last);
+    who = submit(*r, make_workflow(tasks));
+    CHECK(who.id == "wf-1");
+    CHECK(r->wait(who.key, deadline()) == status::completed);
+    CHECK_FALSE(r->failure());
+  }
+  auto reader = store::reader::open(store::state_directory{state.path()});
+  REQUIRE(reader);
+  const auto record = reader->workflow("wf-1");
+  REQUIRE(record);
+  CHECK(record->status == status::completed);
+  const auto tasks = reader->tasks(who.key, task_index{0}, 1000);
+  REQUIRE(tasks);
+  CHECK(tasks->size() == 102);
+  for (const auto& t : *tasks)
+    CHECK(t.status == status::completed);
+  const std::lock_guard lock{mutex};
+  for (std::size_t i = 1; i < seen.size(); ++i)
+    REQUIRE(seen[i].seq.value == seen[i - 1].seq.value + 1);
+  CHECK(reader->latest()->value == seen.back().seq.value);
+}
+
+TEST_CASE("what can never be placed is refused with the reason") {
+  const temporary_folder state;
+  null_config small;
+  small.total = {2, std::int64_t{1} << 34, std::int64_t{1} << 34, {}};
+  auto r = start(null_runtime(state.path(), small));
+  auto w = make_workflow({make_task("big")});
+  w.resources["default"].cpu = 3;
+  const auto refused = r->submit(w, {"", "muster", "{}"});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.failure().code == ec::never_fits);
+  CHECK_THAT(refused.failure().message, ContainsSubstring("big-group"));
+}
+
+TEST_CASE("a workflow of a stopped runtime is resumed by the next one") {
+  const temporary_folder state;
+  std::vector<spec::task> tasks;
+  for (int i = 0; i < 20; ++i)
+    tasks.push_back(make_task("t" + std::to_string(i),
+                              i > 0 ? std::vector{"t" + std::to_string(i - 1)} : std::vector<std::string>{}));
+  accepted_workflow who;
+  {
+    null_config slow;
+    slow.run = std::chrono::hours{1};
+    auto r = start(null_runtime(state.path(), slow));
+    who = submit(*r, make_workflow(tasks));
+  }
+  auto r = start(null_runtime(state.path()));
+  const auto resumed = r->resume(who.id);
+  if (!resumed)
+    FAIL(resumed.failure().message);
+  CHECK(resumed->key == who.key);
+  CHECK(r->resume(who.id).failure().code == ec::conflict);
+  CHECK(r->wait(who.key, deadline()) == status::completed);
+  CHECK(r->resume(who.id).failure().code == ec::conflict);
+  CHECK(r->resume("wf-99").failure().code == ec::not_found);
+}
+
+TEST_CASE("cancel is durable and ends the workflow") {
+  const temporary_folder state;
+  null_config endless;
+  endless.run = std::chrono::hours{1};
+  auto r = start(null_runtime(state.path(), endless));
+  const auto who = submit(*r, make_workflow({make_task("a"), make_task("b", {"a"})}));
+  REQUIRE(r->cancel(who.key, "enough", false));
+  CHECK(r->wait(who.key, deadline()) == status::failed_canceled);
+  CHECK(r->cancel(workflow_key{77}, "", false).failure().code == ec::not_found);
+}
+
+TEST_CASE("a second runtime on the same state directory is refused") {
+  const temporary_folder state;
+  auto first = start(null_runtime(state.path()));
+  const auto second = runtime::start(null_runtime(state.path()));
+  REQUIRE_FALSE(second);
+  CHECK(second.failure().code == ec::store_locked);
+}
