@@ -1,0 +1,89 @@
+#include "measure.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+extern char** environ;
+
+namespace muster::bench {
+
+timings run_interleaved(const std::vector<contestant>& contestants, int rounds) {
+  timings times(contestants.size());
+  for (int round = 0; round < rounds; ++round)
+    for (std::size_t i = 0; i < contestants.size(); ++i) {
+      const auto who = (i + static_cast<std::size_t>(round)) % contestants.size();
+      const auto begin = std::chrono::steady_clock::now();
+      contestants[who].run();
+      times[who].push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    }
+  return times;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto n = values.size();
+  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+void print(const std::string& title, const std::vector<contestant>& contestants, const timings& times, double items,
+           std::size_t floor) {
+  std::printf("\n%s (%zu rounds)\n%-34s %10s %10s %12s %8s\n", title.c_str(), times.front().size(), "", "median s",
+              "best s", "items/s", "ratio");
+  for (std::size_t i = 0; i < contestants.size(); ++i) {
+    std::vector<double> ratios;
+    for (std::size_t r = 0; r < times[i].size(); ++r)
+      ratios.push_back(times[floor][r] / times[i][r]);
+    const auto middle = median(times[i]);
+    std::printf("%-34s %10.3f %10.3f %12.0f %8.2f\n", contestants[i].name.c_str(), middle,
+                *std::min_element(times[i].begin(), times[i].end()), items / middle, median(ratios));
+  }
+  std::fflush(stdout);
+}
+
+void run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment) {
+  std::vector<char*> arguments;
+  for (const auto& x : argv)
+    arguments.push_back(const_cast<char*>(x.c_str()));
+  arguments.push_back(nullptr);
+  std::vector<char*> variables;
+  for (auto* x = environ; *x != nullptr; ++x)
+    variables.push_back(*x);
+  for (const auto& x : environment)
+    variables.push_back(const_cast<char*>(x.c_str()));
+  variables.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  pid_t child = 0;
+  const int problem = posix_spawnp(&child, arguments.front(), &actions, nullptr, arguments.data(), variables.data());
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  if (problem != 0 || waitpid(child, &status, 0) != child || status != 0) {
+    std::fprintf(stderr, "benchmark: %s failed (status %d)\n", argv.front().c_str(), status);
+    std::exit(1);
+  }
+}
+
+scratch_folder::scratch_folder() {
+  auto pattern = (std::filesystem::temp_directory_path() / "muster-bench-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) {
+    std::perror("benchmark: mkdtemp");
+    std::exit(1);
+  }
+  path_ = pattern;
+}
+
+scratch_folder::~scratch_folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+} // namespace muster::bench
