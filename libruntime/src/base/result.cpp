@@ -4,17 +4,14 @@ namespace muster {
 
 error_kind kind(ec code) noexcept {
   switch (code) {
-    case ec::none:
-      return error_kind::none;
+    case ec::none: return error_kind::none;
     case ec::io_error:
     case ec::unavailable:
     case ec::timed_out:
     case ec::store_locked:
     case ec::store_full:
-    case ec::warden_lost:
-      return error_kind::transient;
-    case ec::internal:
-      return error_kind::bug;
+    case ec::warden_lost: return error_kind::transient;
+    case ec::internal: return error_kind::bug;
     case ec::invalid_argument:
     case ec::not_found:
     case ec::conflict:
@@ -28,8 +25,7 @@ error_kind kind(ec code) noexcept {
     case ec::never_fits:
     case ec::start_failed:
     case ec::sandbox_unavailable:
-    case ec::data_error:
-      return error_kind::caller;
+    case ec::data_error: return error_kind::caller;
   }
   return error_kind::bug;
 }
