@@ -1,0 +1,21 @@
+#pragma once
+
+#include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace muster::spec {
+
+/// A duration as OSMO's specs write it: an integer and one of `d h m s ms us` (`90s`), or ISO 8601 of days and smaller
+/// (`P1DT2H`, `PT1.5S`). Negative ones parse. What 64 bits of microseconds do not hold becomes the nearest bound.
+[[nodiscard]] result<duration> parse_duration(std::string_view text);
+
+/// A number of seconds as a duration, rounded to microseconds. Fails for what is not finite or beyond 999,999,999 days.
+[[nodiscard]] result<duration> duration_from_seconds(double seconds);
+
+/// `x` in the largest unit that divides it, such as `90s`; reads back by `parse_duration`.
+[[nodiscard]] std::string to_string(duration x);
+
+} // namespace muster::spec

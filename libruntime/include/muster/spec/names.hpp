@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace muster::spec {
+
+/// Most characters of a name of a workflow, group or task.
+inline constexpr std::size_t longest_name = 64;
+
+/// A letter, then letters, digits, `-` and `_`, with a letter or digit at the end. The length is not looked at.
+[[nodiscard]] bool is_name(std::string_view text) noexcept;
+
+/// What two names are compared by: lower case, `_` as `-`.
+[[nodiscard]] std::string normal_name(std::string_view name);
+
+/// What `inputs[].task` names: a task, of this workflow or of an earlier one.
+struct task_reference {
+  std::string workflow; ///< Id of the earlier workflow; empty for this one.
+  std::string task;
+};
+
+/// Reads `task` or `workflow-id:task`; nothing when it is neither.
+[[nodiscard]] std::optional<task_reference> parse_task_reference(std::string_view text);
+
+/// The one of `known` that `text` was most likely meant to be, or empty when none is near.
+template <class List>
+[[nodiscard]] std::string_view nearest(std::string_view text, const List& known);
+
+/// How many insertions, deletions, replacements and swaps of neighbours make `a` of `b`, letters of either case being
+/// one; at most `bound` + 1.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t bound);
+
+template <class List>
+std::string_view nearest(std::string_view text, const List& known) {
+  std::string_view best;
+  auto best_distance = text.size() / 3 + 2;
+  for (const std::string_view x : known) {
+    const auto distance = edit_distance(text, x, best_distance);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = x;
+    }
+  }
+  return best;
+}
+
+} // namespace muster::spec

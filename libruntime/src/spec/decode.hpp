@@ -1,0 +1,103 @@
+#pragma once
+
+#include "spec/decode_values.hpp"
+
+#include "muster/spec/load.hpp"
+#include "muster/spec/model.hpp"
+
+#include <string>
+#include <vector>
+
+namespace muster::spec {
+
+/// Where the parts of a task stand, for rules that look at several tasks.
+struct task_places {
+  yaml::mark start;
+  yaml::mark name;
+  yaml::mark resource;
+  std::vector<yaml::mark> inputs;
+  std::vector<yaml::mark> topologies;
+};
+
+/// The same for a group.
+struct group_places {
+  yaml::mark start;
+  yaml::mark name;
+  std::vector<task_places> tasks;
+  bool from_task = false; ///< A plain task: messages name `tasks[i]`, not `groups[i]`.
+  std::size_t index = 0;  ///< In its list.
+};
+
+struct workflow_places {
+  yaml::mark start;
+  yaml::mark name;
+  std::vector<group_places> groups;
+  std::vector<std::pair<std::string, std::vector<yaml::mark>>> topologies; ///< By resource.
+};
+
+/// Reads the value of the top-level key `workflow` field by field. Reports what is wrong; `out` holds what was good.
+void decode_workflow(const value_reader& in, value_at x, const load_options& options, workflow& out,
+                     workflow_places& places);
+
+/// Reads one task.
+void decode_task(const value_reader& in, value_at x, const field_path& path, const load_options& options, task& out,
+                 task_places& places);
+
+/// Reads one entry of `resources`.
+void decode_resource(const value_reader& in, value_at x, const field_path& path, resource& out,
+                     std::vector<yaml::mark>& topologies);
+
+/// Rules between the parts: names, references, resources, limits of the profile.
+void check_workflow(const workflow& x, const workflow_places& places, const load_options& options, reporter& report);
+
+/// Gives every entry of `x` whose key is one of `known` to `use(name, value, path)`, reports the others and those of
+/// `required` that are absent.
+template <class Use>
+bool each_field(const value_reader& in, value_at x, const field_path& path, const std::vector<std::string_view>& known,
+                const std::vector<std::string_view>& required, Use use);
+
+/// Reports a key that is none of `known`, with the nearest one.
+void report_unknown_key(const value_reader& in, const map_entry& x, const field_path& path,
+                        const std::vector<std::string_view>& known);
+
+/// Checks that `pattern` is a regular expression; empty is fine.
+bool check_regex(const value_reader& in, value_at x, const field_path& path, const std::string& pattern);
+
+/// A duration from a string or a number of seconds.
+bool decode_duration(const value_reader& in, value_at x, const field_path& path, duration& out);
+
+template <class Use>
+bool each_field(const value_reader& in, value_at x, const field_path& path, const std::vector<std::string_view>& known,
+                const std::vector<std::string_view>& required, Use use) {
+  std::vector<map_entry> entries;
+  if (!in.map(x, path, entries))
+    return false;
+  std::size_t seen = 0;
+  for (const auto& entry : entries) {
+    const auto is = [&](std::string_view name) {
+      return entry.key.type == yaml::scalar_type::text && entry.key.text == name;
+    };
+    bool found = false;
+    for (const auto name : known)
+      if (is(name)) {
+        found = true;
+        use(name, entry.value, path.field(name));
+      }
+    for (const auto name : required)
+      seen += is(name) ? 1U : 0U;
+    if (!found)
+      report_unknown_key(in, entry, path, known);
+  }
+  if (seen == required.size())
+    return true;
+  for (const auto name : required) {
+    bool there = false;
+    for (const auto& entry : entries)
+      there = there || (entry.key.type == yaml::scalar_type::text && entry.key.text == name);
+    if (!there)
+      in.report().error(x.place, path, "`" + std::string{name} + "` is missing", "");
+  }
+  return true;
+}
+
+} // namespace muster::spec

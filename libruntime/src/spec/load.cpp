@@ -1,0 +1,211 @@
+#include "muster/spec/load.hpp"
+
+#include "muster/base/utf8.hpp"
+#include "muster/spec/names.hpp"
+#include "spec/decode.hpp"
+#include "spec/line_map.hpp"
+#include "spec/local_files.hpp"
+#include "spec/render_spec.hpp"
+#include "spec/sections.hpp"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <stdexcept>
+
+namespace muster::spec {
+
+namespace {
+
+constexpr std::size_t largest_spec = std::size_t{64} << 20U;
+
+/// `\r\n` and `\r` as `\n`, as Python reads text files, and without a byte order mark.
+std::string normalize(std::string_view text) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.substr(0, byte_order_mark.size()) == byte_order_mark)
+    text.remove_prefix(byte_order_mark.size());
+  if (text.find('\r') == std::string_view::npos)
+    return std::string{text};
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r') {
+      out += text[i];
+      continue;
+    }
+    out += '\n';
+    if (i + 1 < text.size() && text[i + 1] == '\n')
+      ++i;
+  }
+  return out;
+}
+
+void check_encoding(std::string_view text, reporter& report) {
+  const auto bad = first_invalid_utf8(text);
+  if (bad == text.size())
+    return;
+  const auto before = text.substr(0, bad);
+  const auto line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n'));
+  const auto line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
+  report.error({line, static_cast<std::uint32_t>(code_points(before.substr(line_start)))}, std::string{},
+               "byte " + std::to_string(bad) + " of the text is not UTF-8", "save the file as UTF-8");
+}
+
+/// `K=V` into every task.
+void add_environment(const load_options& options, workflow& out, reporter& report) {
+  for (const auto& text : options.set_env) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) {
+      report.error("--set-env takes NAME=value, found '" + text + "'");
+      continue;
+    }
+    const auto name = text.substr(0, equals);
+    auto value = text.substr(equals + 1);
+    if (options.profile == profile::osmo)
+      value.resize(std::min(value.size(), value.find('='))); // OSMO's service cuts at the second `=`.
+    for (auto& g : out.groups)
+      for (auto& t : g.tasks) {
+        const auto same = std::find_if(t.environment.begin(), t.environment.end(),
+                                       [&](const auto& pair) { return pair.first == name; });
+        if (same != t.environment.end())
+          same->second = value;
+        else
+          t.environment.emplace_back(name, value);
+      }
+  }
+}
+
+/// The top level: only `workflow` is read, `version` is allowed.
+void decode_document(const value_reader& in, bool templated, const load_options& options, workflow& out,
+                     reporter& report) {
+  const field_path root{};
+  const auto& document = in.document();
+  if (document.empty()) {
+    report.error("the spec is empty, expected the top-level key `workflow`");
+    return;
+  }
+  const value_at top{document.root(), document.at(document.root()).start};
+  std::vector<map_entry> entries;
+  if (!in.is_map(top)) {
+    in.refuse(top, root, "a mapping with the key `workflow`");
+    return;
+  }
+  if (!in.map(top, root, entries))
+    return;
+  static const std::vector<std::string_view> known = {"workflow", "version"};
+  static const std::vector<std::string_view> known_in_template = {"workflow"};
+  bool found = false;
+  for (const auto& entry : entries) {
+    const bool is_text = entry.key.type == yaml::scalar_type::text;
+    if (is_text && entry.key.text == "workflow") {
+      found = true;
+      workflow_places places;
+      decode_workflow(in, entry.value, options, out, places);
+      check_workflow(out, places, options, report);
+    } else if (is_text && entry.key.text == "version" && !templated) {
+      in.check_all(entry.value, root.field("version"));
+    } else {
+      report_unknown_key(in, entry, root, templated ? known_in_template : known);
+    }
+  }
+  if (!found)
+    report.error(top.place, std::string{}, "the top-level key `workflow` is missing");
+}
+
+void read_yaml(std::string_view text, bool templated, const load_options& options, workflow& out, reporter& report) {
+  yaml::tree document;
+  yaml::problem why;
+  if (!yaml::parse(text, document, why, options.profile == profile::osmo)) {
+    report.error(why.place, std::string{}, why.message);
+    return;
+  }
+  decode_document(value_reader{document, report}, templated, options, out, report);
+}
+
+void load_into(std::string_view raw, const load_options& options, load_outcome& out) {
+  reporter report;
+  if (raw.size() > largest_spec) {
+    report.error("the spec has " + std::to_string(raw.size() >> 20U) + " MiB, expected at most 64");
+    out.errors = report.take_errors();
+    return;
+  }
+  const auto text = normalize(raw);
+  check_encoding(text, report);
+  workflow result;
+  auto parsed = text;
+  if (report.clean()) {
+    out.templated = is_templated(text);
+    bool ready = true;
+    if (out.templated) {
+      auto rendered = render_spec(text, options, report);
+      ready = rendered.ok;
+      if (ready)
+        parsed = std::move(rendered.text);
+    }
+    if (ready)
+      read_yaml(parsed, out.templated, options, result, report);
+    if (report.clean())
+      add_environment(options, result, report);
+  }
+  const bool good = report.clean();
+  out.errors = report.take_errors();
+  out.warnings = report.take_warnings();
+  place_in_source(out.errors, text, parsed);
+  place_in_source(out.warnings, text, parsed);
+  out.rendered = std::move(parsed);
+  if (good)
+    out.workflow = std::move(result);
+}
+
+void name_file(load_outcome& out, const std::string& file) {
+  for (auto* const list : {&out.errors, &out.warnings})
+    for (auto& x : *list)
+      x.file = file;
+}
+
+load_outcome failed(const std::string& file, std::string message) {
+  load_outcome out;
+  diagnostic x;
+  x.file = file;
+  x.message = std::move(message);
+  out.errors.push_back(std::move(x));
+  return out;
+}
+
+} // namespace
+
+pool_rules reference_pool() {
+  return {std::vector<std::string>{"gpu-clique", "rack", "zone"}, {"/mnt/default"}};
+}
+
+load_outcome load(std::string_view text, const load_options& options) {
+  // Nothing here throws by intent; what the standard library throws under want of memory must not leave.
+  try {
+    load_outcome out;
+    if (options.profile == profile::osmo && !options.pool) {
+      auto with_pool = options;
+      with_pool.pool = reference_pool();
+      load_into(text, with_pool, out);
+    } else {
+      load_into(text, options, out);
+    }
+    name_file(out, options.file_name);
+    return out;
+  } catch (const std::bad_alloc&) {
+    return failed(options.file_name, "there is not enough memory to load the spec");
+  } catch (const std::exception& problem) {
+    return failed(options.file_name, std::string{"the spec cannot be loaded: "} + problem.what());
+  }
+}
+
+load_outcome load_file(const std::string& path, load_options options) {
+  options.file_name = path;
+  const auto slash = path.rfind('/');
+  options.base_dir = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  const auto bytes = read_regular_file(path, largest_spec);
+  if (!bytes)
+    return failed(path, bytes.failure().message);
+  return load(*bytes, options);
+}
+
+} // namespace muster::spec

@@ -1,0 +1,230 @@
+#include "spec/render_spec.hpp"
+
+#include "muster/spec/names.hpp"
+#include "muster/spec/template.hpp"
+#include "spec/decode_values.hpp"
+#include "spec/python_number.hpp"
+#include "spec/sections.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <unordered_map>
+
+namespace muster::spec {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> top_level_keys = {"workflow", "default-values", "version"};
+
+/// A YAML value for the template language; collections that an alias names are built anew each time.
+template_value to_template_value(const value_reader& in, value_at x, const field_path& path) {
+  if (in.is_list(x)) {
+    std::vector<value_at> items;
+    template_value::list_type values;
+    if (in.list(x, path, items))
+      for (std::size_t i = 0; i < items.size(); ++i)
+        values.push_back(to_template_value(in, items[i], path.item(i)));
+    return template_value::make_list(std::move(values));
+  }
+  const auto from_scalar = [](const yaml::scalar& value) -> template_value {
+    switch (value.type) {
+      case yaml::scalar_type::null: return {};
+      case yaml::scalar_type::boolean: return value.boolean;
+      case yaml::scalar_type::real: return value.real;
+      case yaml::scalar_type::integer: {
+        const auto number = saturate(value.text);
+        // Beyond 64 bits the digits still print as they should.
+        return std::to_string(number) == value.text ? template_value{number} : template_value{value.text};
+      }
+      default: return value.text;
+    }
+  };
+  if (in.is_map(x)) {
+    std::vector<map_entry> entries;
+    template_dict values;
+    if (in.map(x, path, entries))
+      for (const auto& entry : entries)
+        values.set(from_scalar(entry.key), to_template_value(in, entry.value, path.field(entry.key.text)));
+    return template_value::make_dict(std::move(values));
+  }
+  const auto value = in.scalar(x);
+  if (value.type == yaml::scalar_type::unknown || value.type == yaml::scalar_type::invalid ||
+      value.type == yaml::scalar_type::merge)
+    in.report().error(x.place, path, value.text.empty() ? "`<<` is a merge key" : value.text);
+  return from_scalar(value);
+}
+
+/// The value of `default-values`, a dict.
+void add_defaults(const section& x, template_dict& out, reporter& report) {
+  yaml::tree document;
+  yaml::problem why;
+  // Newlines in front give every line its number in the file.
+  const auto text = std::string(x.line, '\n') + std::string{x.text};
+  if (!yaml::parse(text, document, why, true)) {
+    report.error(why.place, "default-values", why.message);
+    return;
+  }
+  const value_reader in{document, report};
+  const field_path root{};
+  std::vector<map_entry> top;
+  if (document.empty() || !in.map({document.root(), {}}, root, top))
+    return;
+  for (const auto& entry : top) {
+    if (entry.key.text != "default-values" || !in.truthy(entry.value))
+      continue;
+    const field_path path{nullptr, "default-values", -1};
+    if (!in.is_map(entry.value)) {
+      in.refuse(entry.value, path, "a mapping of variables to values");
+      return;
+    }
+    const auto values = to_template_value(in, entry.value, path);
+    for (const auto& [key, value] : values.dict().entries())
+      out.set(key, value);
+  }
+}
+
+/// `k=v` of the command line; nothing when there is no `=`.
+std::optional<std::pair<std::string, std::string>> split_assignment(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos)
+    return std::nullopt;
+  return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+/// `int(v)`, else `float(v)`, else the text.
+template_value guess(const std::string& text) {
+  if (const auto integer = python_int(text)) {
+    const auto number = saturate(*integer);
+    return std::to_string(number) == *integer ? template_value{number} : template_value{*integer};
+  }
+  if (const auto real = python_float(text))
+    return *real;
+  return text;
+}
+
+/// Returns what is wrong with the options, or an empty text.
+std::string add_settings(const load_options& options, template_dict& out) {
+  for (const auto& text : options.set) {
+    const auto pair = split_assignment(text);
+    if (!pair)
+      return "--set takes name=value, found '" + text + "'";
+    out.set(pair->first, guess(pair->second));
+  }
+  for (const auto& text : options.set_string) {
+    const auto pair = split_assignment(text);
+    if (!pair)
+      return "--set-string takes name=value, found '" + text + "'";
+    out.set(pair->first, pair->second);
+  }
+  return {};
+}
+
+/// Whether nothing but tokens looks like a template in `text`: most specs, and no reason to render them.
+bool holds_only_tokens(std::string_view text, const std::vector<token_place>& tokens) {
+  std::size_t at = 0;
+  std::string rest;
+  for (const auto& token : tokens) {
+    rest.append(text.substr(at, token.start - at)) += ' ';
+    at = token.end;
+  }
+  rest.append(text.substr(at));
+  return rest.find("{{") == std::string::npos && rest.find("{%") == std::string::npos &&
+         rest.find("{#") == std::string::npos;
+}
+
+/// Renders `text`; each token becomes a variable that prints as the token.
+template_outcome render_around_tokens(std::string_view text, template_dict variables) {
+  const auto tokens = find_tokens(text);
+  if (holds_only_tokens(text, tokens)) {
+    template_outcome as_is;
+    as_is.ok = true;
+    as_is.text = text;
+    return as_is;
+  }
+  std::string body;
+  std::unordered_map<std::string_view, std::string> names;
+  std::size_t at = 0;
+  for (const auto& token : tokens) {
+    const auto written = text.substr(token.start, token.end - token.start);
+    auto& name = names[written];
+    if (name.empty()) {
+      name = "muster_token_" + std::to_string(names.size());
+      // A spec could have a variable of that name, for whatever reason.
+      while (text.find(name) != std::string_view::npos || variables.find(name) != nullptr)
+        name += "_";
+      variables.set(name, written);
+    }
+    body.append(text.substr(at, token.start - at)).append("{{").append(name).append("}}");
+    at = token.end;
+  }
+  body.append(text.substr(at));
+  template_limits limits;
+  limits.output_bytes = std::size_t{128} << 20U;
+  limits.memory_bytes = std::size_t{512} << 20U;
+  limits.steps = 20'000'000;
+  limits.wall_time = std::chrono::milliseconds{2000};
+  return render_template(body, template_value::make_dict(std::move(variables)), limits);
+}
+
+} // namespace
+
+rendered_spec render_spec(std::string_view text, const load_options& options, reporter& report) {
+  rendered_spec out;
+  const section* body = nullptr;
+  const section* defaults = nullptr;
+  std::vector<std::string_view> seen;
+  const auto sections = split_sections(text);
+  for (const auto& x : sections) {
+    const yaml::mark place{static_cast<std::uint32_t>(x.line), 0};
+    if (std::find(top_level_keys.begin(), top_level_keys.end(), x.key) == top_level_keys.end()) {
+      const auto near = nearest(x.key, top_level_keys);
+      report.error(place, std::string{x.key}, "unknown top-level key '" + std::string{x.key} + "'",
+                   near.empty() ? "known keys: workflow, default-values, version"
+                                : "did you mean '" + std::string{near} + "'?");
+    } else if (std::find(seen.begin(), seen.end(), x.key) != seen.end()) {
+      report.error(place, std::string{x.key}, "the top-level key '" + std::string{x.key} + "' is there twice");
+    }
+    seen.push_back(x.key);
+    if (x.key == "workflow" && body == nullptr)
+      body = &x;
+    if (x.key == "default-values" && defaults == nullptr)
+      defaults = &x;
+  }
+  template_dict variables;
+  if (defaults != nullptr)
+    add_defaults(*defaults, variables, report);
+  if (const auto problem = add_settings(options, variables); !problem.empty())
+    report.error(problem);
+  if (body == nullptr)
+    report.error("the spec has no top-level key `workflow` at the start of a line");
+  if (!report.clean())
+    return out;
+  const auto rendered = render_around_tokens(body->text, std::move(variables));
+  if (!rendered.ok) {
+    const auto line = body->line + (rendered.problem.line > 0 ? rendered.problem.line - 1 : 0);
+    const auto column = rendered.problem.column > 0 ? rendered.problem.column - 1 : 0;
+    report.error({static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column)}, std::string{},
+                 "the template does not render: " + rendered.problem.message);
+    return out;
+  }
+  out.text = std::string(body->line, '\n') + rendered.text;
+  out.ok = true;
+  return out;
+}
+
+std::string render_contents(std::string& text, const load_options& options) {
+  if (!is_templated(text))
+    return {};
+  template_dict variables;
+  if (auto problem = add_settings(options, variables); !problem.empty())
+    return problem;
+  auto rendered = render_around_tokens(text, std::move(variables));
+  if (!rendered.ok)
+    return "line " + std::to_string(rendered.problem.line) +
+           " of the file does not render as a template: " + rendered.problem.message;
+  text = std::move(rendered.text);
+  return {};
+}
+
+} // namespace muster::spec
