@@ -155,7 +155,7 @@ group_effects group_machine::exited(task_attempt who, const attempt_exit& how) {
     fulfil_fate(*m, out);
   // After the record: what is forgotten by the driver must be known to the journal. Before the group's end, its last
   // effect.
-  const effect::remove forget{who};
+  const effect::remove forget{who, true};
   out.insert(done() ? out.end() - 1 : out.end(), forget);
   return out;
 }
@@ -395,7 +395,7 @@ void group_machine::settle_rollback(group_effects& out) {
     waits = waits || m.stage == stage::preparing;
     if (m.stage == stage::prepared) {
       m.stage = stage::idle;
-      out.emplace_back(effect::remove{who(m)});
+      out.emplace_back(effect::remove{who(m), false});
     }
     if (m.stage == stage::idle)
       m.asked = false;

@@ -138,7 +138,7 @@ void group_machine::end_member(member& m, group_effects& out) {
   }
   record(m, end_members_, no_exit_code, end_text_, out);
   if (m.stage == stage::preparing || m.stage == stage::prepared)
-    out.emplace_back(effect::remove{who(m)});
+    out.emplace_back(effect::remove{who(m), false});
   m.stage = stage::ended;
   m.fate = fate::none;
 }
@@ -158,7 +158,7 @@ void group_machine::abandon_prepares(group_effects& out) {
     if (m.stage != stage::preparing)
       continue;
     record(m, end_members_, no_exit_code, end_text_, out);
-    out.emplace_back(effect::remove{who(m)});
+    out.emplace_back(effect::remove{who(m), false});
     m.stage = stage::ended;
   }
   finish_if_ended(out);

@@ -85,10 +85,12 @@ struct stop {
   duration grace{};
 };
 
-/// Call the driver's `remove`: the attempt has ended, or was prepared and will not be started. Only once the records
-/// that came before are committed: a driver that has forgotten an attempt would start it again.
+/// Call the driver's `remove`. With `ran` the attempt was started and has ended: only once the records that came before
+/// are committed, for a driver that has forgotten an attempt would start it again. Without, it was prepared or was
+/// being prepared and will not be started: at once, for it may be prepared again later.
 struct remove {
   task_attempt who;
+  bool ran = false;
 };
 
 /// Call `timer_fired(timer, generation, task)` after `delay`. `task` matters for `retry` only.
