@@ -55,15 +55,26 @@ void record_upstream_failed(workflow_pointer self, const std::vector<group_index
   record_unbegun(self, groups, status::failed_upstream, "an upstream group failed");
 }
 
+void spawn_group(workflow_pointer self, group_index g, std::optional<group_restore> restore) {
+  auto& state = self->state;
+  state.admitted[g.value] = {self->spawn(group, state.context, g, workflow_actor{self}, std::move(restore)), false};
+  ++state.not_running;
+}
+
 void admit(workflow_pointer self) {
   auto& state = self->state;
-  while (state.admitted.size() < workflow_state::window) {
+  while (state.not_running < workflow_state::window) {
     const auto next = state.front->pop_ready();
     if (!next)
       return;
-    state.admitted[next->value] =
-        self->spawn(group, state.context, *next, workflow_actor{self}, std::optional<group_restore>{});
+    spawn_group(self, *next, std::nullopt);
   }
+}
+
+/// The group runs or has ended: another one may queue.
+void leaves_queue(workflow_state& state, workflow_state::admitted_group& x) {
+  if (!std::exchange(x.running, true))
+    --state.not_running;
 }
 
 /// Records the workflow's status when it changes, and its end.
@@ -96,8 +107,8 @@ void settle(workflow_pointer self) {
 void cancel_all(workflow_pointer self, const std::string& message, bool force) {
   auto& state = self->state;
   record_unbegun(self, state.front->cancel(), status::failed_canceled, message);
-  for (const auto& [index, member] : state.admitted)
-    self->send(member, cancel_atom::value, message, force);
+  for (const auto& [index, x] : state.admitted)
+    self->send(x.actor, cancel_atom::value, message, force);
   settle(self);
 }
 
@@ -114,7 +125,7 @@ void take_up(workflow_pointer self, workflow_restore& restore) {
     std::optional<group_restore> members;
     if (const auto found = restore.members.find(g.value); found != restore.members.end())
       members = std::move(found->second);
-    state.admitted[g.value] = self->spawn(group, state.context, g, workflow_actor{self}, std::move(members));
+    spawn_group(self, g, std::move(members));
   }
   if (restore.cancel_requested)
     cancel_all(self, restore.cancel_message, false);
@@ -129,8 +140,8 @@ workflow_actor::behavior_type workflow(workflow_actor::stateful_pointer<workflow
   state.context = std::move(context);
   state.registry = std::move(registry);
   end_children(self, [&state](const auto& end) {
-    for (const auto& [index, actor] : state.admitted)
-      end(actor);
+    for (const auto& [index, x] : state.admitted)
+      end(x.actor);
   });
   if (restore)
     take_up(self, *restore);
@@ -140,12 +151,20 @@ workflow_actor::behavior_type workflow(workflow_actor::stateful_pointer<workflow
   settle(self);
   return {
       [self, &state](running_atom, group_index g) {
+        const auto found = state.admitted.find(g.value);
+        if (found == state.admitted.end())
+          return;
+        leaves_queue(state, found->second);
         state.front->on_group_status(g, status::running);
+        admit(self);
         settle(self);
       },
       [self, &state](finished_atom, group_index g, status s) {
-        if (state.admitted.erase(g.value) == 0)
+        const auto found = state.admitted.find(g.value);
+        if (found == state.admitted.end())
           return;
+        leaves_queue(state, found->second);
+        state.admitted.erase(found);
         record_upstream_failed(self, state.front->on_group_finished(g, s));
         admit(self);
         settle(self);

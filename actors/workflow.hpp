@@ -28,13 +28,19 @@ struct workflow_restore {
 /// State of a WORKFLOW: how far it has come, and its admitted groups.
 struct workflow_state {
   static inline const char* name = "workflow";
-  /// Groups admitted at the same time: enough to keep intents ahead of capacity, few enough to bound memory.
+  /// Admitted groups that do not run yet: enough to keep intents ahead of capacity, few enough to bound memory.
   static constexpr std::size_t window = 1024;
+
+  struct admitted_group {
+    group_actor actor;
+    bool running = false;
+  };
 
   context_ptr context;
   registry_actor registry;
   std::optional<frontier> front;
-  std::unordered_map<std::uint32_t, group_actor> admitted;
+  std::unordered_map<std::uint32_t, admitted_group> admitted;
+  std::size_t not_running = 0;       ///< Of `admitted`.
   status recorded = status::pending; ///< The workflow's status in the store.
   bool ended = false;
 };
