@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace muster::cli {
+
+/// What the command line asked for: filled in while it is parsed, run afterwards.
+struct context {
+  std::string state_dir;       ///< `--state-dir`; empty for the default.
+  std::function<int()> action; ///< The chosen command; returns the exit code.
+};
+
+// Each adds one command, with its options and its example, to the program. `ctx` must outlive `app`.
+
+void add_run(CLI::App& app, context& ctx);
+void add_resume(CLI::App& app, context& ctx);
+void add_validate(CLI::App& app, context& ctx);
+void add_plan(CLI::App& app, context& ctx);
+void add_ls(CLI::App& app, context& ctx);
+void add_show(CLI::App& app, context& ctx);
+void add_logs(CLI::App& app, context& ctx);
+void add_events(CLI::App& app, context& ctx);
+void add_completion(CLI::App& app, context& ctx);
+
+} // namespace muster::cli

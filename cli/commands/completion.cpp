@@ -1,0 +1,227 @@
+#include "cli/commands/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/suggest.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+namespace muster::cli {
+
+namespace {
+
+/// An option as a shell completes it.
+struct completed_option {
+  std::vector<std::string> names; ///< With their dashes.
+  std::string text;
+  std::vector<std::string> values; ///< What it takes, where that is a short list.
+  bool takes_value = false;
+};
+
+/// A command as a shell completes it.
+struct completed_command {
+  std::string name;
+  std::string text;
+  std::vector<completed_option> options;
+  std::vector<std::string> words; ///< What its argument may be, where that is a short list.
+  bool takes_id = false;
+  bool takes_file = false;
+};
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, '|');)
+    parts.push_back(part);
+  return parts.size() > 1 ? parts : std::vector<std::string>{};
+}
+
+completed_command describe(const CLI::App& command) {
+  completed_command out;
+  out.name = command.get_name();
+  out.text = command.get_description();
+  for (const auto* option : command.get_options()) {
+    const auto type = option->get_type_name();
+    if (option->nonpositional()) {
+      completed_option x;
+      for (const auto& name : option->get_lnames())
+        x.names.push_back("--" + name);
+      for (const auto& name : option->get_snames())
+        x.names.push_back("-" + name);
+      x.text = option->get_description();
+      x.values = split(type);
+      x.takes_value = option->get_items_expected_max() > 0;
+      out.options.push_back(std::move(x));
+    } else if (type == "ID") {
+      out.takes_id = true;
+    } else if (type == "FILE") {
+      out.takes_file = true;
+    } else {
+      out.words = split(type);
+    }
+  }
+  return out;
+}
+
+std::vector<completed_command> describe_all(const CLI::App& app) {
+  std::vector<completed_command> out;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    out.push_back(describe(*command));
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& words, const char* between = " ") {
+  std::string out;
+  for (const auto& word : words)
+    out += (out.empty() ? "" : between) + word;
+  return out;
+}
+
+/// `text` between single quotes, as all three shells read it.
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text)
+    out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+constexpr const char* list_ids = "muster ls -o name --limit 50 2>/dev/null";
+
+void print_bash(const std::vector<completed_command>& commands) {
+  std::vector<std::string> names;
+  for (const auto& x : commands)
+    names.push_back(x.name);
+  std::cout << "# bash completion for muster; load it with: source <(muster completion bash)\n"
+               "_muster() {\n"
+               "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]:-}\n"
+               "  COMPREPLY=()\n"
+               "  if ((COMP_CWORD == 1)); then\n"
+               "    COMPREPLY=($(compgen -W "
+            << quoted(joined(names) + " --help --version --state-dir")
+            << " -- \"$word\"))\n"
+               "    return\n"
+               "  fi\n"
+               "  case $command:$before in\n";
+  for (const auto& x : commands)
+    for (const auto& option : x.options)
+      if (option.takes_value && !option.values.empty()) {
+        std::vector<std::string> patterns;
+        for (const auto& name : option.names)
+          patterns.push_back(x.name + ':' + name);
+        std::cout << "    " << joined(patterns, " | ") << ") COMPREPLY=($(compgen -W " << quoted(joined(option.values))
+                  << " -- \"$word\")); return ;;\n";
+      }
+  std::cout << "    *:--state-dir) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
+               "  esac\n"
+               "  case $command in\n";
+  for (const auto& x : commands) {
+    std::vector<std::string> options;
+    for (const auto& option : x.options)
+      options.insert(options.end(), option.names.begin(), option.names.end());
+    std::cout << "    " << x.name << ")\n      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "
+              << quoted(joined(options)) << " -- \"$word\"))\n";
+    if (x.takes_id)
+      std::cout << "      else COMPREPLY=($(compgen -W \"last $(" << list_ids << ")\" -- \"$word\"))\n";
+    else if (x.takes_file)
+      std::cout << "      else COMPREPLY=($(compgen -f -- \"$word\"))\n";
+    else if (!x.words.empty())
+      std::cout << "      else COMPREPLY=($(compgen -W " << quoted(joined(x.words)) << " -- \"$word\"))\n";
+    std::cout << "      fi ;;\n";
+  }
+  std::cout << "  esac\n}\ncomplete -o filenames -F _muster muster\n";
+}
+
+void print_zsh(const std::vector<completed_command>& commands) {
+  std::cout << "#compdef muster\n"
+               "# zsh completion for muster; load it with: source <(muster completion zsh)\n"
+               "_muster() {\n"
+               "  local -a commands ids\n"
+               "  if ((CURRENT == 2)); then\n"
+               "    commands=(\n";
+  for (const auto& x : commands)
+    std::cout << "      " << quoted(x.name + ':' + x.text) << '\n';
+  std::cout << "    )\n"
+               "    _describe command commands\n"
+               "    return\n"
+               "  fi\n"
+               "  case $words[2] in\n";
+  for (const auto& x : commands) {
+    std::cout << "    " << x.name << ")\n      if [[ $words[CURRENT] == -* ]]; then\n        compadd --";
+    for (const auto& option : x.options)
+      std::cout << ' ' << joined(option.names);
+    std::cout << "\n        return\n      fi\n      case $words[CURRENT-1] in\n";
+    for (const auto& option : x.options)
+      if (option.takes_value && !option.values.empty())
+        std::cout << "        " << joined(option.names, "|") << ") compadd -- " << joined(option.values)
+                  << "; return ;;\n";
+    std::cout << "        --state-dir) _files -/; return ;;\n      esac\n";
+    if (x.takes_id)
+      std::cout << "      ids=(last ${(f)\"$(" << list_ids << ")\"})\n      compadd -- $ids ;;\n";
+    else if (x.takes_file)
+      std::cout << "      _files ;;\n";
+    else if (!x.words.empty())
+      std::cout << "      compadd -- " << joined(x.words) << " ;;\n";
+    else
+      std::cout << "      ;;\n";
+  }
+  std::cout << "  esac\n}\ncompdef _muster muster\n";
+}
+
+void print_fish(const std::vector<completed_command>& commands) {
+  std::cout << "# fish completion for muster; load it with: muster completion fish | source\n"
+               "complete -c muster -f\n"
+               "complete -c muster -n __fish_use_subcommand -l version -d 'Print the version'\n";
+  for (const auto& x : commands)
+    std::cout << "complete -c muster -n __fish_use_subcommand -a " << x.name << " -d " << quoted(x.text) << '\n';
+  for (const auto& x : commands) {
+    const auto head = "complete -c muster -n '__fish_seen_subcommand_from " + x.name + "'";
+    if (x.takes_id)
+      std::cout << head << " -a '(echo last; " << list_ids << ")'\n";
+    if (x.takes_file)
+      std::cout << head << " -F\n";
+    if (!x.words.empty())
+      std::cout << head << " -a " << quoted(joined(x.words)) << '\n';
+    for (const auto& option : x.options) {
+      std::cout << head;
+      for (const auto& name : option.names)
+        std::cout << (name[1] == '-' ? " -l " + name.substr(2) : " -s " + name.substr(1));
+      if (option.takes_value)
+        std::cout << (option.values.empty() ? " -r" : " -x -a " + quoted(joined(option.values)));
+      std::cout << " -d " << quoted(option.text) << '\n';
+    }
+  }
+}
+
+int print_completion(const CLI::App& app, const std::string& shell) {
+  const auto commands = describe_all(app);
+  if (shell == "bash")
+    print_bash(commands);
+  else if (shell == "zsh")
+    print_zsh(commands);
+  else
+    print_fish(commands);
+  return exit_completed;
+}
+
+} // namespace
+
+void add_completion(CLI::App& app, context& ctx) {
+  auto* command = app.add_subcommand("completion", "Print a completion script for a shell");
+  auto shell = std::make_shared<std::string>();
+  command->add_option("shell", *shell, "Which shell")
+      ->type_name("bash|zsh|fish")
+      ->required()
+      ->check([](const std::string& name) {
+        const std::vector<std::string> shells{"bash", "zsh", "fish"};
+        return std::find(shells.begin(), shells.end(), name) != shells.end()
+                   ? std::string{}
+                   : "unknown shell '" + name + "'" + did_you_mean(name, shells);
+      });
+  command->footer("Example:\n  source <(muster completion bash)");
+  command->callback([&app, &ctx, shell] { ctx.action = [&app, shell] { return print_completion(app, *shell); }; });
+}
+
+} // namespace muster::cli

@@ -1,0 +1,149 @@
+#include "cli/commands/listing.hpp"
+
+#include "cli/suggest.hpp"
+#include "cli/terminal/text.hpp"
+#include "muster/event/json.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <utility>
+
+namespace muster::cli {
+
+namespace {
+
+std::vector<std::string> all_status_names() {
+  std::vector<std::string> names;
+  for (unsigned number = 1; number < 64; ++number)
+    if (auto name = to_string(static_cast<status>(number)); parse_status(name) == static_cast<status>(number))
+      names.emplace_back(name);
+  return names;
+}
+
+} // namespace
+
+void add_choice(CLI::App& command, const char* name, std::string& into, const char* text,
+                const std::vector<std::string>& choices) {
+  std::string type;
+  for (const auto& choice : choices)
+    type += (type.empty() ? "" : "|") + choice;
+  command.add_option(name, into, text)->type_name(type)->check([choices](const std::string& word) {
+    return std::find(choices.begin(), choices.end(), word) != choices.end()
+               ? std::string{}
+               : "unknown format '" + word + "'" + did_you_mean(word, choices);
+  });
+}
+
+void add_list_format(CLI::App& command, list_format& format) {
+  static const std::map<std::string, list_format> formats{{"table", list_format::table},
+                                                          {"json", list_format::json},
+                                                          {"jsonl", list_format::jsonl},
+                                                          {"name", list_format::name}};
+  command
+      .add_option_function<std::string>(
+          "-o,--output", [&format](const std::string& name) { format = formats.at(name); }, "How to print it")
+      ->type_name("table|json|jsonl|name")
+      ->check([](const std::string& name) {
+        return formats.count(name) != 0
+                   ? std::string{}
+                   : "unknown format '" + name + "'" + did_you_mean(name, {"table", "json", "jsonl", "name"});
+      });
+}
+
+void add_text_or_json(CLI::App& command, std::string& format) {
+  add_choice(command, "-o,--output", format, "How to print it (default: text)", {"text", "json"});
+}
+
+void add_state_dir(CLI::App& command, context& ctx) {
+  command.add_option("--state-dir", ctx.state_dir, "State directory (else MUSTER_STATE_DIR)")->type_name("DIR");
+}
+
+result<store::state_directory> find_state_directory(const context& ctx) {
+  if (ctx.state_dir.empty())
+    return store::state_directory::resolve([](const char* name) -> const char* { return std::getenv(name); });
+  std::error_code problem;
+  auto path = std::filesystem::absolute(ctx.state_dir, problem);
+  if (problem)
+    return {ec::invalid_argument, "state directory '" + ctx.state_dir + "': " + problem.message()};
+  return store::state_directory{std::move(path)};
+}
+
+result<store::reader> open_reader(const store::state_directory& directory) {
+  if (!directory.has_store())
+    return {ec::not_found, "no workflow was ever run in the state directory " + directory.root().string()};
+  return store::reader::open(directory);
+}
+
+result<store::workflow_record> find_workflow(store::reader& reader, const std::string& id) {
+  if (id != "last")
+    return reader.workflow(id);
+  store::workflow_query newest;
+  newest.limit = 1;
+  auto found = reader.workflows(newest);
+  if (!found)
+    return found.failure();
+  if (found->empty())
+    return {ec::not_found, "there is no workflow yet"};
+  return std::move(found->front());
+}
+
+result<std::vector<status>> parse_statuses(const std::vector<std::string>& names) {
+  std::vector<status> statuses;
+  for (const auto& list : names) {
+    std::istringstream words(list);
+    for (std::string word; std::getline(words, word, ',');) {
+      std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
+      const auto found = parse_status(word);
+      if (!found)
+        return {ec::invalid_argument, "unknown status '" + word + "'" + did_you_mean(word, all_status_names())};
+      statuses.push_back(*found);
+    }
+  }
+  return statuses;
+}
+
+std::string elapsed(std::optional<timestamp> start, std::optional<timestamp> end) {
+  if (!start)
+    return {};
+  const auto until = end ? *end : std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+  return show_duration(until - *start);
+}
+
+nlohmann::ordered_json json_time(std::optional<timestamp> x) {
+  return x ? nlohmann::ordered_json(to_rfc3339(*x)) : nlohmann::ordered_json(nullptr);
+}
+
+std::string dump(const nlohmann::ordered_json& x, int indent) {
+  return x.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+json_list::json_list(list_format format) : array_(format == list_format::json) {
+  if (array_)
+    std::cout << '[';
+}
+
+void json_list::add(const nlohmann::ordered_json& x) {
+  add_raw(dump(x));
+}
+
+void json_list::add_raw(const std::string& line) {
+  if (array_)
+    std::cout << (first_ ? "\n" : ",\n") << line;
+  else
+    std::cout << line << '\n';
+  first_ = false;
+}
+
+void json_list::finish() {
+  if (array_)
+    std::cout << (first_ ? "]\n" : "\n]\n");
+}
+
+} // namespace muster::cli

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "cli/commands/commands.hpp"
+#include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
+#include "muster/state/status.hpp"
+#include "muster/store/layout.hpp"
+#include "muster/store/reader.hpp"
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What the commands that read the state directory share.
+namespace muster::cli {
+
+/// How a list is printed: for people, as one JSON array, as one JSON object per line, as names alone.
+enum class list_format : std::uint8_t { table, json, jsonl, name };
+
+/// Adds `-o,--output` with the four formats.
+void add_list_format(CLI::App& command, list_format& format);
+
+/// Adds an option that takes one of a few formats; anything else gets a suggestion. `into` holds the default.
+void add_choice(CLI::App& command, const char* name, std::string& into, const char* text,
+                const std::vector<std::string>& choices);
+
+/// Adds `-o,--output` with `text` and `json`.
+void add_text_or_json(CLI::App& command, std::string& format);
+
+/// Adds `--state-dir`.
+void add_state_dir(CLI::App& command, context& ctx);
+
+/// The state directory that the command line or the environment names.
+[[nodiscard]] result<store::state_directory> find_state_directory(const context& ctx);
+
+/// Opens the store there. `not_found` names the directory.
+[[nodiscard]] result<store::reader> open_reader(const store::state_directory& directory);
+
+/// The workflow that the user means by `id`: an id, or `last` for the newest.
+[[nodiscard]] result<store::workflow_record> find_workflow(store::reader& reader, const std::string& id);
+
+/// Statuses by name, any case, separated by commas; `not_found` suggests the nearest.
+[[nodiscard]] result<std::vector<status>> parse_statuses(const std::vector<std::string>& names);
+
+/// From start to end, or until now; empty if it has not begun.
+[[nodiscard]] std::string elapsed(std::optional<timestamp> start, std::optional<timestamp> end);
+
+/// RFC 3339, or null.
+[[nodiscard]] nlohmann::ordered_json json_time(std::optional<timestamp> x);
+
+/// `x` on one line, bytes that are not UTF-8 replaced.
+[[nodiscard]] std::string dump(const nlohmann::ordered_json& x, int indent = -1);
+
+/// Prints objects as a JSON array or one per line, as they come.
+class json_list {
+public:
+  explicit json_list(list_format format);
+  void add(const nlohmann::ordered_json& x);
+  void add_raw(const std::string& line);
+  void finish();
+
+private:
+  bool array_;
+  bool first_ = true;
+};
+
+} // namespace muster::cli

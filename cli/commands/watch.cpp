@@ -1,0 +1,79 @@
+#include "cli/commands/watch.hpp"
+
+#include <system_error>
+#include <utility>
+
+namespace muster::cli {
+
+workflow_watch::workflow_watch(store::reader& reader, const store::state_directory& directory,
+                               store::workflow_record workflow, sequence after, watch_filter filter,
+                               watch_handler handler)
+    : reader_(reader), directory_(directory), workflow_(std::move(workflow)), filter_(filter),
+      handler_(std::move(handler)) {
+  query_.after = after;
+  query_.workflow = workflow_.key;
+}
+
+bool workflow_watch::reads(task_index task, std::uint32_t attempt) const {
+  return handler_.on_line && (!filter_.task || *filter_.task == task) &&
+         (!filter_.attempt || *filter_.attempt == attempt);
+}
+
+void workflow_watch::open_log(attempt_id id, const std::string& task) {
+  auto file = directory_.log(workflow_.id, task, id.number);
+  const auto offset = filter_.last_lines ? offset_of_last_lines(file, *filter_.last_lines) : 0;
+  logs_.open(id, task, std::move(file), offset);
+}
+
+result<void> workflow_watch::open_running() {
+  constexpr std::size_t page_size = 500;
+  for (task_index first{0};; first.value += page_size) {
+    const auto page = reader_.tasks(workflow_.key, first, page_size);
+    if (!page)
+      return page.failure();
+    for (const auto& task : *page) {
+      if (!task.attempt || is_finished(task.attempt->status) || !reads(task.index, task.attempt->number))
+        continue;
+      const auto file = directory_.log(workflow_.id, task.name, task.attempt->number);
+      logs_.open({workflow_.key, task.index, task.attempt->number}, task.name, file, offset_of_last_lines(file, 0));
+    }
+    if (page->size() < page_size)
+      return {};
+  }
+}
+
+result<bool> workflow_watch::step() {
+  const auto page = reader_.events(query_);
+  if (!page)
+    return page.failure();
+  for (const auto& x : page->events)
+    handle(x);
+  query_.after = page->next_after;
+  const bool read = handler_.on_line && logs_.pump(handler_.on_line);
+  return read || !page->events.empty() || !page->at_end;
+}
+
+void workflow_watch::handle(const store::named_event& x) {
+  if (x.fact.type == event_type::task_status)
+    handle_task(x);
+  if (handler_.on_event)
+    handler_.on_event(x);
+  if (x.fact.type == event_type::workflow_status && is_finished(x.fact.status))
+    ended_ = x.fact.status;
+}
+
+void workflow_watch::handle_task(const store::named_event& x) {
+  if (!reads(x.fact.task, x.fact.attempt))
+    return;
+  const attempt_id id{workflow_.key, x.fact.task, x.fact.attempt};
+  if (x.fact.status == status::running)
+    open_log(id, x.task);
+  if (!is_finished(x.fact.status))
+    return;
+  // A command that could not be started may have left a log all the same.
+  if (!logs_.is_open(id))
+    open_log(id, x.task);
+  logs_.finish(id, handler_.on_line, handler_.go_on);
+}
+
+} // namespace muster::cli

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace muster::cli {
+
+/// Where the last `lines` lines of the file begin; 0 if it has fewer, or cannot be read. Reads backwards in blocks:
+/// what it holds does not grow with the file.
+[[nodiscard]] std::uint64_t offset_of_last_lines(const std::filesystem::path& file, std::uint64_t lines);
+
+/// Reads a log that may still grow, a bounded piece at a time. Holds no descriptor between reads, and nothing of the
+/// file: a thousand of them cost little.
+class log_tail {
+public:
+  explicit log_tail(std::filesystem::path file, std::uint64_t offset = 0);
+
+  /// Passes what there is from the last position on, at most `limit` bytes, to `use` in pieces of at most 64 KiB.
+  /// Returns how many; 0 at the present end, and while there is no file.
+  std::size_t read(std::size_t limit, const std::function<void(std::string_view)>& use);
+
+  [[nodiscard]] const std::filesystem::path& file() const noexcept { return file_; }
+
+private:
+  std::filesystem::path file_;
+  std::uint64_t offset_ = 0;
+};
+
+/// Cuts the pieces of a log into lines. A line that is longer than 16 KiB comes in parts, so that memory stays bounded.
+class line_cutter {
+public:
+  /// Passes every line that `piece` completes, without its end, to `use`.
+  void feed(std::string_view piece, const std::function<void(std::string_view)>& use);
+  /// The log has ended: passes the last line if it has no end.
+  void finish(const std::function<void(std::string_view)>& use);
+
+private:
+  std::string rest_;
+};
+
+} // namespace muster::cli

@@ -1,0 +1,141 @@
+#include "cli/terminal/text.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+namespace muster::cli {
+
+namespace {
+
+template <class... Parts>
+std::string format(const char* pattern, Parts... parts) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), pattern, parts...);
+  return buffer.data();
+}
+
+std::string local_time(timestamp x, const char* pattern) {
+  const auto seconds = static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(x).time_since_epoch().count());
+  std::tm fields{};
+  if (::localtime_r(&seconds, &fields) == nullptr)
+    return "-";
+  std::array<char, 32> buffer{};
+  return {buffer.data(), std::strftime(buffer.data(), buffer.size(), pattern, &fields)};
+}
+
+std::optional<double> seconds_of_unit(std::string_view unit) {
+  if (unit.empty() || unit == "s")
+    return 1;
+  if (unit == "ms")
+    return 0.001;
+  if (unit == "m")
+    return 60;
+  if (unit == "h")
+    return 3600;
+  if (unit == "d")
+    return 86400;
+  return std::nullopt;
+}
+
+} // namespace
+
+std::string show_duration(duration x) {
+  const auto micros = x.count() < 0 ? 0 : x.count();
+  const auto seconds = static_cast<long long>(micros / 1'000'000);
+  if (seconds < 10)
+    return format("%.1fs", static_cast<double>(micros / 100'000) / 10);
+  if (seconds < 60)
+    return format("%llds", seconds);
+  if (seconds < 3600)
+    return format("%lldm%02llds", seconds / 60, seconds % 60);
+  if (seconds < 86400)
+    return format("%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
+  return format("%lldd%02lldh", seconds / 86400, seconds / 3600 % 24);
+}
+
+std::string show_time(std::optional<timestamp> x) {
+  return x ? local_time(*x, "%Y-%m-%d %H:%M:%S") : "-";
+}
+
+std::string show_clock(timestamp x) {
+  return local_time(x, "%H:%M:%S");
+}
+
+std::string show_bytes(std::int64_t bytes) {
+  static constexpr std::array<const char*, 7> units{"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
+  auto amount = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (amount >= 1024 && unit + 1 < units.size()) {
+    amount /= 1024;
+    ++unit;
+  }
+  return format(amount == std::floor(amount) ? "%.0f%s" : "%.1f%s", amount, units[unit]);
+}
+
+std::string count_of(std::uint64_t number, std::string_view noun) {
+  return std::to_string(number) + ' ' + std::string(noun) + (number == 1 ? "" : "s");
+}
+
+std::string printable(std::string_view text) {
+  std::string clean(text);
+  for (std::size_t i = 0; i < clean.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(clean[i]);
+    if (byte < 0x20 || byte == 0x7f)
+      clean[i] = byte == '\n' || byte == '\t' ? ' ' : '?';
+    // C1 controls, as UTF-8 writes them.
+    else if (byte == 0xc2 && i + 1 < clean.size() && static_cast<unsigned char>(clean[i + 1]) < 0xa0)
+      clean[i] = clean[i + 1] = '?';
+  }
+  return clean;
+}
+
+std::size_t width_of(std::string_view text) noexcept {
+  std::size_t width = 0;
+  for (const char c : text)
+    width += (static_cast<unsigned char>(c) & 0xc0U) != 0x80U ? 1 : 0;
+  return width;
+}
+
+std::string cut(std::string_view text, std::size_t columns) {
+  if (width_of(text) <= columns)
+    return std::string(text);
+  std::size_t width = 0;
+  std::size_t end = 0;
+  while (end < text.size()) {
+    if ((static_cast<unsigned char>(text[end]) & 0xc0U) != 0x80U && ++width >= columns)
+      break;
+    ++end;
+  }
+  return columns == 0 ? std::string{} : std::string(text.substr(0, end)) + "…";
+}
+
+std::optional<duration> parse_duration(std::string_view text) {
+  double total = 0;
+  bool bare = false;
+  if (text.empty())
+    return std::nullopt;
+  while (!text.empty()) {
+    std::size_t digits = text.find_first_not_of("0123456789.");
+    digits = digits == std::string_view::npos ? text.size() : digits;
+    std::size_t unit_end = text.find_first_of("0123456789.", digits);
+    unit_end = unit_end == std::string_view::npos ? text.size() : unit_end;
+    const std::string number(text.substr(0, digits));
+    char* end = nullptr;
+    const double amount = std::strtod(number.c_str(), &end);
+    const auto unit = seconds_of_unit(text.substr(digits, unit_end - digits));
+    if (number.empty() || *end != '\0' || !unit || bare)
+      return std::nullopt;
+    bare = unit_end == digits;
+    total += amount * *unit;
+    text.remove_prefix(unit_end);
+  }
+  constexpr double longest = 100.0 * 365 * 86400;
+  if (!(total > 0) || total > longest)
+    return std::nullopt;
+  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(total));
+}
+
+} // namespace muster::cli
