@@ -39,6 +39,12 @@ struct bench {
     REQUIRE((seen.started->ok() ? "" : seen.started->failure().message) == std::string{});
     return x.id;
   }
+  attempt_id settled(const attempt_spec& x) {
+    running(x);
+    if (on.settled)
+      REQUIRE(eventually([&] { return on.settled(x); }));
+    return x.id;
+  }
 
   scratch dir;
   const subject& on;
@@ -173,7 +179,7 @@ TEST_CASE("what is not prepared cannot be started") {
 TEST_CASE("stop ends by the polite signal") {
   for_each_driver([](const subject& x) {
     bench b{x};
-    const auto id = b.running(b.spec({60'000ms, 0, false}));
+    const auto id = b.settled(b.spec({60'000ms, 0, false}));
     b->stop(id, 60'000ms);
     const auto seen = b.heard.wait_end(id);
     REQUIRE(seen.exited.has_value());
@@ -186,7 +192,7 @@ TEST_CASE("stop ends by the polite signal") {
 TEST_CASE("who ignores the polite signal is killed after the grace") {
   for_each_driver([](const subject& x) {
     bench b{x};
-    const auto id = b.running(b.spec({60'000ms, 0, true}));
+    const auto id = b.settled(b.spec({60'000ms, 0, true}));
     b->stop(id, 50ms);
     const auto seen = b.heard.wait_end(id);
     REQUIRE(seen.exited.has_value());
@@ -198,7 +204,7 @@ TEST_CASE("who ignores the polite signal is killed after the grace") {
 TEST_CASE("a second stop may shorten the grace") {
   for_each_driver([](const subject& x) {
     bench b{x};
-    const auto id = b.running(b.spec({60'000ms, 0, true}));
+    const auto id = b.settled(b.spec({60'000ms, 0, true}));
     b->stop(id, 3'600'000ms);
     b->stop(id, 0ms);
     const auto seen = b.heard.wait_end(id);
@@ -287,7 +293,7 @@ TEST_CASE("a driver may be destroyed with attempts in every state") {
   for_each_driver([](const subject& x) {
     bench b{x};
     b.prepared(b.spec({}, 0));
-    const auto id = b.running(b.spec({60'000ms, 0, false}, 1));
+    const auto id = b.settled(b.spec({60'000ms, 0, false}, 1));
     b->prepare(b.spec({}, 2));
     if (x.durable) { // Nothing may be left behind by this test.
       b->stop(id, 0ms);

@@ -1,8 +1,10 @@
 #include "harness.hpp"
 
 #include "executors/null/null_driver.hpp"
+#include "executors/process/process_driver.hpp"
 
 #include <stdexcept>
+#include <thread>
 
 namespace muster::test {
 
@@ -78,6 +80,16 @@ bool recorder::wait_batch_closed() {
   return changed_.wait_for(lock, patience, [&] { return open_calls_ == 0; });
 }
 
+bool eventually(const std::function<bool()>& is_so) {
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (!is_so()) {
+    if (std::chrono::steady_clock::now() > give_up)
+      return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1}); // A file or /proc cannot be waited on.
+  }
+  return true;
+}
+
 attempt_spec make_spec(const std::filesystem::path& state, std::uint32_t task, std::uint32_t number) {
   attempt_spec out;
   out.id = {workflow_key{1}, task_index{task}, number};
@@ -109,10 +121,33 @@ subject null_subject() {
   return out;
 }
 
+subject process_subject() {
+  subject out;
+  out.name = "process";
+  out.durable = true;
+  out.make = [](const std::filesystem::path& state) {
+    process_config config;
+    config.state_directory = state;
+    config.leftover_grace = std::chrono::milliseconds{200};
+    return make_process_driver(std::move(config));
+  };
+  out.shape = [](attempt_spec& spec, const wish& x) {
+    // The trap is set before anything can be stopped: the caller waits for the file `ready` in the work folder.
+    const std::string trap = x.ignores_polite_signal ? "trap '' TERM; " : "";
+    const auto seconds =
+        std::to_string(x.run.count() / 1000) + '.' + std::to_string(x.run.count() % 1000 + 1000).substr(1);
+    const std::string sleep = x.run.count() > 0 ? "sleep " + seconds + "; " : "";
+    spec.task.command = {"/bin/sh", "-c", trap + "touch ready; " + sleep + "exit " + std::to_string(x.exit)};
+  };
+  out.settled = [](const attempt_spec& spec) { return std::filesystem::exists(spec.folder / "work" / "ready"); };
+  out.spoil_prepare = [](attempt_spec& spec) { spec.task.command.clear(); };
+  return out;
+}
+
 } // namespace
 
 const std::vector<subject>& subjects() {
-  static const std::vector<subject> all{null_subject()};
+  static const std::vector<subject> all{null_subject(), process_subject()};
   return all;
 }
 

@@ -83,6 +83,8 @@ struct subject {
   std::function<std::unique_ptr<driver>(const std::filesystem::path& state)> make;
   /// Makes the attempt do what is wished.
   std::function<void(attempt_spec&, const wish&)> shape;
+  /// A running attempt has come to where it does what was wished; empty: at once.
+  std::function<bool(const attempt_spec&)> settled;
   /// Its attempts survive the driver and are found by the next one.
   bool durable = false;
   /// A task can be made that `prepare` refuses.
@@ -93,6 +95,9 @@ struct subject {
 
 /// All drivers of this build.
 [[nodiscard]] const std::vector<subject>& subjects();
+
+/// Looks until it is so; false when patience ends.
+[[nodiscard]] bool eventually(const std::function<bool()>& is_so);
 
 /// A spec of attempt `number` of task `task` in `state`, with nothing to do yet.
 [[nodiscard]] attempt_spec make_spec(const std::filesystem::path& state, std::uint32_t task = 0,

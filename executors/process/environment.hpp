@@ -1,0 +1,41 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "executors/process/protocol.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What a task finds in its environment. docs/process-driver.md lists it for users.
+namespace muster::process {
+
+using environment_map = std::map<std::string, std::string>;
+
+/// What tasks inherit of Muster's own environment, where set: PATH, HOME, USER, LOGNAME, SHELL, LANG, LANGUAGE, LC_*,
+/// TERM, TZ, TMPDIR, LD_LIBRARY_PATH, the proxy variables and SSL_CERT_*. Nothing else: a task must not depend on the
+/// shell that happened to start Muster.
+[[nodiscard]] environment_map inherited_environment();
+
+/// Replaces `{{key}}` and `{{ key }}` for each key of `values`; anything else in braces stays.
+[[nodiscard]] std::string replace_tokens(std::string_view text, const environment_map& values);
+
+/// The values of the tokens of an attempt: output, input:N, input:<task>, host:<task>, workflow_id.
+[[nodiscard]] environment_map token_values(const attempt_spec& spec);
+
+/// The whole environment of an attempt: inherited, then the task's own with tokens replaced, then MUSTER_*.
+[[nodiscard]] environment_map environment_of(const attempt_spec& spec, const environment_map& inherited,
+                                             const environment_map& tokens, bool gpus_declared);
+
+/// A command looked up as a shell does.
+struct found_command {
+  std::string program;
+  std::int32_t refuse_code = 0; ///< 126 or 127 if it cannot run.
+  std::string refuse_text;
+};
+
+/// Looks `name` up in `path`; a name with a slash is taken as it is.
+[[nodiscard]] found_command find_command(const std::string& name, std::string_view path);
+
+} // namespace muster::process

@@ -1,0 +1,127 @@
+#include "executors/process/preparation.hpp"
+
+#include "executors/process/posix.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace muster::process {
+
+namespace {
+
+/// Makes `path` with its parents; true if it is new.
+result<bool> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0777) == 0)
+    return true;
+  if (errno == EEXIST)
+    return false;
+  if (errno != ENOENT)
+    return os_error("cannot make the folder " + path, errno);
+  std::error_code failed;
+  std::filesystem::create_directories(std::filesystem::path{path}.parent_path(), failed);
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
+    return os_error("cannot make the folder " + path, errno);
+  return true;
+}
+
+result<void> make_folders(const attempt_spec& spec) {
+  const auto folder = spec.folder.string();
+  const auto is_new = make_folder(folder);
+  if (!is_new)
+    return is_new.failure();
+  if (!*is_new && ::access((folder + "/log").c_str(), F_OK) == 0)
+    return error{ec::conflict, "attempt " + to_string(spec.id) + " was started before: " + folder + "/log exists"};
+  for (const auto* name : {"/work", "/output"})
+    if (const auto made = make_folder(folder + name); !made)
+      return made.failure();
+  return {};
+}
+
+result<void> write_peers(const attempt_spec& spec) {
+  if (spec.peers.size() < 2)
+    return {};
+  const auto path = spec.folder.string() + "/peers.json";
+  const unique_fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (!file || !write_all(file.get(), nlohmann::json(spec.peers).dump() + "\n"))
+    return os_error("cannot write " + path, errno);
+  return {};
+}
+
+bool holds_zero(const std::string& text) {
+  return text.find('\0') != std::string::npos;
+}
+
+result<void> fill_command(wire::start_request& to, const attempt_spec& spec, const environment_map& tokens,
+                          const environment_map& environment) {
+  std::vector<std::string> words;
+  for (const auto* list : {&spec.task.command, &spec.task.args})
+    for (const auto& word : *list)
+      words.push_back(replace_tokens(word, tokens));
+  if (spec.task.command.empty())
+    return error{ec::invalid_argument, "task '" + spec.task.name +
+                                           "' has no command; the process driver runs no image, so it has no default"};
+  for (const auto& word : words) {
+    if (holds_zero(word))
+      return error{ec::invalid_argument, "an argument of task '" + spec.task.name + "' holds a zero byte"};
+    to.arguments.add(word);
+  }
+  auto found = find_command(words.front(), environment.at("PATH"));
+  to.program = std::move(found.program);
+  to.refuse_code = found.refuse_code;
+  to.refuse_text = std::move(found.refuse_text);
+  return {};
+}
+
+result<void> fill_environment(wire::start_request& to, const attempt_spec& spec, const environment_map& environment) {
+  for (const auto& [key, value] : environment) {
+    if (key.empty() || key.find('=') != std::string::npos || holds_zero(key) || holds_zero(value))
+      return error{ec::invalid_argument, "the environment variable '" + key + "' of task '" + spec.task.name +
+                                             "' cannot be set: a name has no '=' and no part a zero byte"};
+    to.environment.add(key + '=' + value);
+  }
+  return {};
+}
+
+} // namespace
+
+bool is_slow_to_prepare(const attempt_spec& spec) {
+  return !spec.inputs.empty() || !spec.task.files.empty();
+}
+
+result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context) {
+  if (const auto made = make_folders(spec); !made)
+    return made.failure();
+  if (const auto written = write_peers(spec); !written)
+    return written.failure();
+  const auto tokens = token_values(spec);
+  const auto environment = environment_of(spec, context.inherited, tokens, context.gpus_declared);
+  wire::start_request request;
+  request.id = spec.id;
+  request.folder = spec.folder.string();
+  if (const auto filled = fill_command(request, spec, tokens, environment); !filled)
+    return filled.failure();
+  if (const auto filled = fill_environment(request, spec, environment); !filled)
+    return filled.failure();
+  prepared_attempt out;
+  wire::write(out.start_frame, request);
+  if (out.start_frame.size() > wire::max_frame)
+    return error{ec::limit_exceeded, "command and environment of task '" + spec.task.name + "' are larger than " +
+                                         std::to_string(wire::max_frame) + " bytes"};
+  out.program = std::move(request.program);
+  return out;
+}
+
+std::vector<spec::output> located_outputs(const attempt_spec& spec) {
+  auto out = spec.task.outputs;
+  const auto tokens = token_values(spec);
+  for (auto& x : out)
+    x.url = replace_tokens(x.url, tokens);
+  return out;
+}
+
+} // namespace muster::process

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "executors/process/environment.hpp"
+
+#include <string>
+#include <vector>
+
+namespace muster::process {
+
+/// What preparation needs to know beside the attempt.
+struct preparation_context {
+  environment_map inherited;
+  bool gpus_declared = false;
+};
+
+/// What is left of an attempt's spec once it is ready to start.
+struct prepared_attempt {
+  std::string start_frame; ///< The request to the warden, ready to send.
+  std::string program;
+};
+
+/// True if preparing it reads or writes more than a few folders: that belongs into the worker.
+[[nodiscard]] bool is_slow_to_prepare(const attempt_spec& spec);
+
+/// Makes the folders of the attempt and everything in them, and the request that starts it. Fails with `conflict` if it
+/// was started before, `invalid_argument` if it has no command, `data_error`, `sandbox_unavailable` or `io_error`.
+[[nodiscard]] result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context);
+
+/// The URLs of the task's outputs with tokens replaced.
+[[nodiscard]] std::vector<spec::output> located_outputs(const attempt_spec& spec);
+
+} // namespace muster::process

@@ -1,0 +1,527 @@
+#include "executors/process/process_driver.hpp"
+
+#include "executors/process/host.hpp"
+#include "executors/process/preparation.hpp"
+#include "executors/process/warden_link.hpp"
+#include "executors/process/worker.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <future>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace muster {
+
+namespace {
+
+using namespace process;
+
+/// The warden takes no longer query in one piece.
+constexpr std::size_t query_chunk = 2'000;
+
+using adoptions = result<std::vector<adoption>>;
+
+struct attempt {
+  enum class phase : std::uint8_t { preparing, prepared, starting, running, publishing, ended };
+
+  phase at = phase::preparing;
+  bool stop_asked = false;
+  std::chrono::milliseconds grace{};
+  bool was_started = false; ///< The warden knows it.
+  std::filesystem::path folder;
+  std::string start_frame; ///< Until the start is confirmed.
+  std::string program;
+  std::vector<spec::output> outputs;
+};
+
+enum class verb : std::uint8_t { prepare, start, stop, remove, call };
+
+struct request {
+  verb what = verb::call;
+  attempt_id id;
+  std::chrono::milliseconds grace{};
+  removal outcome = removal::not_completed;
+  std::unique_ptr<attempt_spec> spec;
+  std::function<void()> call; ///< Runs in the driver's thread.
+};
+
+std::string message_of(const attempt& x, const wire::exited_message& end) {
+  const auto reason = std::generic_category().message(end.detail);
+  switch (end.what) {
+    case wire::note::exec_failed: return "the command '" + x.program + "' cannot be run: " + reason;
+    case wire::note::chdir_failed: return "the work folder of the attempt cannot be entered: " + reason;
+    case wire::note::refused: return "the command cannot be found or run; the log says more";
+    case wire::note::leftovers_killed: return std::to_string(end.detail) + " processes that it left behind were ended";
+    case wire::note::none: break;
+  }
+  return {};
+}
+
+class process_driver final : public driver {
+public:
+  explicit process_driver(process_config config)
+      : config_(std::move(config)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    options_.logs = config_.logs;
+    options_.leftover_grace = config_.leftover_grace;
+    context_.inherited = inherited_environment();
+    context_.gpus_declared = !config_.gpus.empty();
+  }
+
+  ~process_driver() override {
+    push_call([this] { closing_ = true; });
+    if (thread_.joinable())
+      thread_.join();
+  }
+
+  result<capabilities> probe() override {
+    std::error_code failed;
+    std::filesystem::create_directories(config_.state_directory, failed);
+    if (failed)
+      return error{ec::io_error,
+                   "cannot make the state directory " + config_.state_directory.string() + ": " + failed.message()};
+    config_.state_directory = std::filesystem::absolute(config_.state_directory, failed);
+    if (!link_.is_open())
+      if (const auto opened = link_.open(config_.state_directory, options_); !opened)
+        return opened.failure();
+    auto total = host_capacity(config_.state_directory);
+    if (!total)
+      return total.failure();
+    capabilities out;
+    out.driver = "process";
+    out.total = *std::move(total);
+    out.total.gpus = config_.gpus;
+    return out;
+  }
+
+  void listen(driver_listener& to) override {
+    listener_ = &to;
+    thread_ = std::thread{[this] { run(); }};
+  }
+
+  void prepare(attempt_spec spec) override {
+    request x;
+    x.what = verb::prepare;
+    x.id = spec.id;
+    x.spec = std::make_unique<attempt_spec>(std::move(spec));
+    push(std::move(x));
+  }
+
+  void start(attempt_id id) override {
+    request x;
+    x.what = verb::start;
+    x.id = id;
+    push(std::move(x));
+  }
+
+  void stop(attempt_id id, std::chrono::milliseconds grace) override {
+    request x;
+    x.what = verb::stop;
+    x.id = id;
+    x.grace = grace;
+    push(std::move(x));
+  }
+
+  void remove(attempt_id id, removal outcome) override {
+    request x;
+    x.what = verb::remove;
+    x.id = id;
+    x.outcome = outcome;
+    push(std::move(x));
+  }
+
+  adoptions adopt(const std::vector<attempt_spec>& attempts) override {
+    const auto promise = std::make_shared<std::promise<adoptions>>();
+    auto answer = promise->get_future();
+    auto copy = std::make_shared<std::vector<attempt_spec>>(attempts);
+    push_call([this, promise, copy] { begin_adoption(promise, copy); });
+    return answer.get();
+  }
+
+private:
+  /// Attempts whose fate the warden was asked for, and what to do with its answer.
+  struct open_query {
+    std::size_t count = 0;
+    std::function<void(const std::vector<std::uint8_t>*)> answered; ///< Null: the warden is gone.
+  };
+
+  void push(request x) {
+    bool was_idle = false;
+    {
+      const std::lock_guard lock{mutex_};
+      inbox_.push_back(std::move(x));
+      was_idle = std::exchange(idle_, false);
+    }
+    if (was_idle) {
+      const std::uint64_t one = 1;
+      static_cast<void>(::write(wake_.get(), &one, sizeof one));
+    }
+  }
+
+  void push_call(std::function<void()> call) {
+    request x;
+    x.call = std::move(call);
+    push(std::move(x));
+  }
+
+  // -- everything below runs in the driver's thread
+
+  void run() {
+    if (!link_.is_open())
+      recover("it could not be reached");
+    std::vector<request> taken;
+    while (!closing_) {
+      {
+        const std::lock_guard lock{mutex_};
+        taken.swap(inbox_);
+        idle_ = taken.empty();
+      }
+      if (taken.empty())
+        wait();
+      for (auto& x : taken)
+        handle(x);
+      taken.clear();
+      exchange();
+      if (std::exchange(said_something_, false))
+        listener_->on_batch_end();
+    }
+  }
+
+  void wait() {
+    pollfd files[] = {{wake_.get(), POLLIN, 0},
+                      {link_.file(), static_cast<short>(link_.has_unsent() ? POLLIN | POLLOUT : POLLIN), 0}};
+    ::poll(files, link_.is_open() ? 2 : 1, -1);
+    std::uint64_t count = 0;
+    static_cast<void>(::read(wake_.get(), &count, sizeof count));
+  }
+
+  /// Sends and receives.
+  void exchange() {
+    if (!link_.is_open())
+      return;
+    const bool sent = !link_.has_unsent() || link_.send();
+    const bool here = link_.receive();
+    while (const auto frame = link_.next())
+      handle(*frame);
+    if (!sent || !here || link_.broken())
+      recover("it was killed");
+  }
+
+  /// The warden is gone: launches another, which finds what survived, and asks it about every attempt that may run.
+  void recover(const std::string& why) {
+    auto open = std::exchange(queries_, {});
+    const auto opened = link_.open(config_.state_directory, options_);
+    for (auto& x : open)
+      x.answered(nullptr);
+    std::vector<attempt_id> ids;
+    for (const auto& [id, x] : attempts_)
+      if (x.at == attempt::phase::starting || x.at == attempt::phase::running)
+        ids.push_back(id);
+    if (!opened) {
+      for (const auto id : ids) {
+        attempts_.at(id).at = attempt::phase::ended;
+        said_something_ = true;
+        listener_->on_lost(id, "the warden that owned it is gone (" + why +
+                                   "), and no other could be launched: " + opened.failure().message);
+      }
+      return;
+    }
+    ask(ids, [this, ids](const std::vector<std::uint8_t>* answers) {
+      for (std::size_t i = 0; answers != nullptr && i < ids.size(); ++i)
+        after_recovery(ids[i], static_cast<adoption>((*answers)[i]));
+    });
+  }
+
+  void after_recovery(attempt_id id, adoption found) {
+    const auto at = attempts_.find(id);
+    if (at == attempts_.end())
+      return;
+    auto& x = at->second;
+    if (found == adoption::never_started) {
+      link_.unsent() += x.start_frame; // Its start was never taken in.
+      return;
+    }
+    if (x.at == attempt::phase::starting)
+      confirm_start(id, x);
+    if (found == adoption::lost) {
+      x.at = attempt::phase::ended;
+      said_something_ = true;
+      return listener_->on_lost(id,
+                                "its warden was killed and nothing of it runs any more; how it ended cannot be known");
+    }
+    if (found == adoption::running && x.stop_asked)
+      wire::write(link_.unsent(), wire::stop_request{id, std::chrono::microseconds{x.grace}.count()});
+  }
+
+  /// Asks the warden about attempts, in pieces; `answered` gets all answers in order, or null if the warden went away.
+  void ask(const std::vector<attempt_id>& ids, std::function<void(const std::vector<std::uint8_t>*)> answered) {
+    const auto gathered = std::make_shared<std::vector<std::uint8_t>>();
+    const auto whole = ids.size();
+    const auto shared = std::make_shared<std::function<void(const std::vector<std::uint8_t>*)>>(std::move(answered));
+    if (ids.empty())
+      return (*shared)(gathered.get());
+    for (std::size_t begin = 0; begin < whole; begin += query_chunk) {
+      std::vector<wire::query_item> items;
+      for (auto i = begin; i < std::min(whole, begin + query_chunk); ++i)
+        items.push_back({ids[i], attempts_.at(ids[i]).folder.string()});
+      wire::write_query(link_.unsent(), items);
+      queries_.push_back({items.size(), [gathered, whole, shared](const std::vector<std::uint8_t>* part) {
+                            if (!*shared)
+                              return;
+                            if (part != nullptr)
+                              gathered->insert(gathered->end(), part->begin(), part->end());
+                            if (part != nullptr && gathered->size() < whole)
+                              return;
+                            (*shared)(part == nullptr ? nullptr : gathered.get());
+                            *shared = nullptr;
+                          }});
+    }
+  }
+
+  void begin_adoption(const std::shared_ptr<std::promise<adoptions>>& promise,
+                      const std::shared_ptr<std::vector<attempt_spec>>& specs) {
+    std::vector<attempt_id> ids;
+    for (const auto& spec : *specs) {
+      auto& x = attempts_[spec.id];
+      x.folder = spec.folder;
+      x.outputs = located_outputs(spec);
+      x.at = attempt::phase::running;
+      x.was_started = true;
+      ids.push_back(spec.id);
+    }
+    if (!link_.is_open())
+      recover("it could not be reached");
+    if (!link_.is_open()) {
+      promise->set_value(error{ec::warden_lost, "no warden can be launched, so nobody can tell what runs"});
+      return;
+    }
+    ask(ids, [this, promise, specs, ids](const std::vector<std::uint8_t>* answers) {
+      if (answers == nullptr) // Gone within this moment: once more with the next one.
+        return begin_adoption(promise, specs);
+      std::vector<adoption> out;
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        out.push_back(static_cast<adoption>((*answers)[i]));
+        if (out.back() == adoption::lost)
+          wire::write_forget(link_.unsent(), ids[i]);
+        if (out.back() == adoption::lost || out.back() == adoption::never_started)
+          attempts_.erase(ids[i]);
+      }
+      promise->set_value(std::move(out));
+    });
+  }
+
+  // -- requests
+
+  void handle(request& x) {
+    switch (x.what) {
+      case verb::prepare: return handle_prepare(std::move(x.spec));
+      case verb::start: return handle_start(x.id);
+      case verb::stop: return handle_stop(x.id, x.grace);
+      case verb::remove: return handle_remove(x.id, x.outcome);
+      case verb::call: return x.call();
+    }
+  }
+
+  void handle_prepare(std::unique_ptr<attempt_spec> spec) {
+    const auto id = spec->id;
+    const auto [at, is_new] = attempts_.try_emplace(id);
+    if (!is_new)
+      return;
+    auto& x = at->second;
+    x.folder = spec->folder;
+    x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
+    if (!is_slow_to_prepare(*spec))
+      return finish_prepare(id, prepare_attempt(*spec, context_));
+    const std::shared_ptr<attempt_spec> shared{std::move(spec)};
+    worker_.add([this, id, shared] {
+      auto outcome = std::make_shared<result<prepared_attempt>>(prepare_attempt(*shared, context_));
+      push_call([this, id, outcome] { finish_prepare(id, std::move(*outcome)); });
+    });
+  }
+
+  void finish_prepare(attempt_id id, result<prepared_attempt> outcome) {
+    auto& x = attempts_.at(id);
+    said_something_ = true;
+    if (outcome && x.stop_asked)
+      outcome = error{ec::canceled, "stopped while it was being prepared"};
+    if (outcome) {
+      x.at = attempt::phase::prepared;
+      x.start_frame = std::move(outcome->start_frame);
+      x.program = std::move(outcome->program);
+      return listener_->on_prepared(id, {});
+    }
+    if (outcome.failure().code != ec::conflict) // That one's folder is another's.
+      remove_folder(x.folder);
+    attempts_.erase(id);
+    listener_->on_prepared(id, outcome.failure());
+  }
+
+  void handle_start(attempt_id id) {
+    const auto at = attempts_.find(id);
+    if (at == attempts_.end() || at->second.at == attempt::phase::preparing) {
+      said_something_ = true;
+      return listener_->on_started(id, error{ec::not_found, "attempt " + to_string(id) + " is not prepared"});
+    }
+    auto& x = at->second;
+    if (x.at != attempt::phase::prepared)
+      return;
+    x.at = attempt::phase::starting;
+    x.was_started = true;
+    if (!link_.is_open())
+      return recover("it could not be reached");
+    link_.unsent() += x.start_frame;
+  }
+
+  void handle_stop(attempt_id id, std::chrono::milliseconds grace) {
+    const auto at = attempts_.find(id);
+    if (at == attempts_.end())
+      return;
+    auto& x = at->second;
+    if (x.at == attempt::phase::prepared) {
+      x.at = attempt::phase::ended;
+      said_something_ = true;
+      exit_result out;
+      out.signal = SIGTERM;
+      out.code = 128 + SIGTERM;
+      out.message = "stopped before its start";
+      out.ended = to_timestamp(wall_clock_us());
+      return listener_->on_exited(id, std::move(out));
+    }
+    x.grace = x.stop_asked ? std::min(x.grace, grace) : grace;
+    x.stop_asked = true;
+    if (x.at == attempt::phase::starting || x.at == attempt::phase::running)
+      wire::write(link_.unsent(), wire::stop_request{id, std::chrono::microseconds{grace}.count()});
+  }
+
+  void handle_remove(attempt_id id, removal outcome) {
+    const auto at = attempts_.find(id);
+    if (at == attempts_.end())
+      return;
+    auto& x = at->second;
+    if (x.at == attempt::phase::prepared)
+      remove_folder(x.folder);
+    else if (x.at != attempt::phase::ended)
+      return;
+    static_cast<void>(outcome);
+    if (x.was_started)
+      wire::write_forget(link_.unsent(), id);
+    attempts_.erase(at);
+  }
+
+  static void remove_folder(const std::filesystem::path& folder) {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+  }
+
+  // -- what the warden says
+
+  void handle(const wire::frame& frame) {
+    switch (frame.what) {
+      case wire::kind::started:
+        if (const auto x = wire::read_started(frame.body))
+          handle_started(*x);
+        return;
+      case wire::kind::exited:
+        if (const auto x = wire::read_exited(frame.body))
+          handle_exited(*x);
+        return;
+      case wire::kind::lost:
+        if (const auto x = wire::read_lost(frame.body))
+          handle_lost(*x);
+        return;
+      case wire::kind::answer:
+        if (const auto x = wire::read_answer(frame.body); x && !queries_.empty()) {
+          const auto query = std::move(queries_.front());
+          queries_.pop_front();
+          query.answered(x->size() == query.count ? &*x : nullptr);
+        }
+        return;
+      default: return;
+    }
+  }
+
+  void confirm_start(attempt_id id, attempt& x) {
+    x.at = attempt::phase::running;
+    x.start_frame = {};
+    said_something_ = true;
+    listener_->on_started(id, {});
+  }
+
+  void handle_started(const wire::started_message& said) {
+    const auto at = attempts_.find(said.id);
+    if (at == attempts_.end() || at->second.at != attempt::phase::starting)
+      return;
+    if (said.code == 0)
+      return confirm_start(said.id, at->second);
+    at->second.at = attempt::phase::ended;
+    at->second.was_started = false;
+    said_something_ = true;
+    listener_->on_started(said.id, error{static_cast<ec>(said.code), said.text});
+  }
+
+  void handle_exited(const wire::exited_message& said) {
+    const auto at = attempts_.find(said.id);
+    if (at == attempts_.end() ||
+        (at->second.at != attempt::phase::running && at->second.at != attempt::phase::starting))
+      return;
+    auto& x = at->second;
+    exit_result out;
+    out.code = said.code;
+    out.signal = said.signal;
+    out.message = message_of(x, said);
+    out.started = to_timestamp(said.started_us);
+    out.ended = to_timestamp(said.ended_us);
+    finish(said.id, x, std::move(out));
+  }
+
+  void finish(attempt_id id, attempt& x, exit_result outcome) {
+    x.at = attempt::phase::ended;
+    said_something_ = true;
+    listener_->on_exited(id, std::move(outcome));
+  }
+
+  void handle_lost(const wire::lost_message& said) {
+    const auto at = attempts_.find(said.id);
+    if (at == attempts_.end() ||
+        (at->second.at != attempt::phase::running && at->second.at != attempt::phase::starting))
+      return;
+    at->second.at = attempt::phase::ended;
+    said_something_ = true;
+    listener_->on_lost(said.id, said.text);
+  }
+
+  process_config config_;
+  warden_options options_;
+  preparation_context context_;
+  driver_listener* listener_ = nullptr;
+  const unique_fd wake_;
+
+  std::mutex mutex_; ///< Guards the two that follow.
+  std::vector<request> inbox_;
+  bool idle_ = false;
+
+  // -- the driver's thread's own
+  warden_link link_;
+  std::unordered_map<attempt_id, attempt> attempts_;
+  std::deque<open_query> queries_;
+  bool said_something_ = false;
+  bool closing_ = false;
+
+  std::thread thread_;
+  worker worker_; ///< Last: its jobs push into what is above.
+};
+
+} // namespace
+
+std::unique_ptr<driver> make_process_driver(process_config config) {
+  return std::make_unique<process_driver>(std::move(config));
+}
+
+} // namespace muster

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "executors/process/log_guard.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+namespace muster {
+
+/// How the process driver is set up.
+struct process_config {
+  std::filesystem::path state_directory;
+  std::vector<std::uint32_t> gpus; ///< Indices that this host has for tasks.
+  process::log_limits logs;
+  std::chrono::milliseconds leftover_grace{2'000}; ///< For processes that a task leaves behind when it ends.
+};
+
+/// The driver for bare Linux hosts: attempts are processes of this machine, children of the state directory's warden,
+/// which is launched when there is none and outlives the driver. Two threads: one that talks to the warden, one for
+/// files.
+[[nodiscard]] std::unique_ptr<driver> make_process_driver(process_config config);
+
+} // namespace muster

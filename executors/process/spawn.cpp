@@ -1,0 +1,123 @@
+#include "executors/process/spawn.hpp"
+
+#include "executors/process/posix.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace muster::process {
+
+namespace {
+
+/// What a terminal, a service manager or a broken socket may send, and a warden must survive.
+constexpr std::array ignored_by_warden{SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGTSTP,
+                                       SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGALRM};
+
+/// All that the child needs, ready before it exists: between vfork and exec it may only make system calls.
+struct child_plan {
+  const char* program;
+  const char* folder;
+  char* const* arguments;
+  char* const* environment;
+  int null_fd;
+  int log_fd;
+  int argument_fd;
+};
+
+struct child_report {
+  int number;
+  wire::note at;
+};
+
+void set_default(int signal) {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  ::sigaction(signal, &action, nullptr);
+}
+
+[[noreturn]] void run_child(const child_plan& plan, volatile child_report& report) {
+  ::setsid();
+  ::dup2(plan.null_fd, 0);
+  ::dup2(plan.log_fd, 1);
+  ::dup2(plan.log_fd, 2);
+  if (plan.argument_fd == 3)
+    ::fcntl(3, F_SETFD, 0);
+  else if (plan.argument_fd > 3)
+    ::dup2(plan.argument_fd, 3);
+  for (const int signal : ignored_by_warden)
+    set_default(signal);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  report.at = wire::note::chdir_failed;
+  if (::chdir(plan.folder) == 0) {
+    report.at = wire::note::exec_failed;
+    ::execve(plan.program, plan.arguments, plan.environment);
+  }
+  report.number = errno;
+  ::_exit(127);
+}
+
+[[gnu::noinline]] pid_t start_child(const child_plan& plan, volatile child_report& report) {
+  const pid_t pid = ::vfork();
+  if (pid == 0)
+    run_child(plan, report);
+  return pid;
+}
+
+std::vector<char*> pointers(const wire::string_list& list) {
+  std::vector<char*> out;
+  out.reserve(list.count + 1);
+  // execve does not write through them.
+  auto* at = const_cast<char*>(list.bytes.data());
+  for (std::uint32_t i = 0; i < list.count; ++i) {
+    out.push_back(at);
+    at += std::char_traits<char>::length(at) + 1;
+  }
+  out.push_back(nullptr);
+  return out;
+}
+
+} // namespace
+
+void settle_signals() {
+  for (int signal = 1; signal < NSIG; ++signal)
+    set_default(signal);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  for (const int signal : ignored_by_warden)
+    ::sigaction(signal, &ignore, nullptr);
+}
+
+spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd) {
+  spawn_outcome out;
+  unique_fd argument_file;
+  if (!what.argument_file.empty()) {
+    argument_file.reset(::open(what.argument_file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!argument_file) {
+      out.failed_number = errno;
+      return out;
+    }
+  }
+  const auto arguments = pointers(what.arguments);
+  const auto environment = pointers(what.environment);
+  const auto folder = what.folder + "/work";
+  const child_plan plan{what.program.c_str(), folder.c_str(), arguments.data(), environment.data(), null_fd, log_fd,
+                        argument_file.get()};
+  volatile child_report report{0, wire::note::none};
+  out.pid = start_child(plan, report);
+  if (out.pid < 0) {
+    out.failed_number = errno;
+  } else if (report.number != 0) {
+    out.failed_number = report.number;
+    out.failed_at = report.at;
+  }
+  return out;
+}
+
+} // namespace muster::process

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "executors/process/protocol.hpp"
+
+#include <string>
+
+#include <sys/types.h>
+
+namespace muster::process {
+
+/// How a spawn went. With `failed_number` 0 the program runs as `pid`.
+struct spawn_outcome {
+  pid_t pid = -1;
+  int failed_number = 0;  ///< errno, if it failed.
+  wire::note failed_at{}; ///< `exec_failed`, `chdir_failed`, or `none`: no process could be made.
+};
+
+/// Sets every disposition to its default, and the ones that a warden must not die of to "ignore".
+void settle_signals();
+
+/// Starts a program in a session and process group of its own, in `folder`/work, with default signals and nothing open
+/// but `null_fd` as input, `log_fd` as output and errors, and the argument file as descriptor 3. Shares the caller's
+/// memory until the program is loaded, so it costs the same however large the caller is. The caller has one thread.
+[[nodiscard]] spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd);
+
+} // namespace muster::process

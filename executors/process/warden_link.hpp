@@ -1,0 +1,44 @@
+#pragma once
+
+#include "executors/process/protocol.hpp"
+#include "executors/process/warden.hpp"
+
+#include <string>
+
+namespace muster::process {
+
+/// The driver's end of the connection to the warden.
+class warden_link {
+public:
+  /// Connects, launching a warden if need be, and shakes hands. Blocks, a few seconds at worst.
+  [[nodiscard]] result<void> open(const std::filesystem::path& state, const warden_options& options);
+
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(socket_); }
+  [[nodiscard]] int file() const noexcept { return socket_.get(); }
+  [[nodiscard]] pid_t warden_pid() const noexcept { return warden_pid_; }
+  [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }
+
+  /// Frames to send are appended here; `send` sends them.
+  [[nodiscard]] std::string& unsent() noexcept { return unsent_; }
+
+  /// Sends as much as the socket takes. False: the warden is gone.
+  [[nodiscard]] bool send();
+
+  /// Takes in what has come, then `next` gives its frames. False: the warden is gone; frames may be left nevertheless.
+  [[nodiscard]] bool receive();
+  [[nodiscard]] std::optional<wire::frame> next() { return received_.next(); }
+  [[nodiscard]] bool broken() const noexcept { return received_.broken(); }
+
+  /// Drops the connection and what was not sent.
+  void close();
+
+private:
+  result<void> shake_hands();
+
+  unique_fd socket_;
+  wire::frame_reader received_;
+  std::string unsent_;
+  pid_t warden_pid_ = 0;
+};
+
+} // namespace muster::process

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "executors/process/orphans.hpp"
+#include "executors/process/protocol.hpp"
+#include "executors/process/records.hpp"
+#include "executors/process/warden.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace muster::process {
+
+/// An attempt as its warden sees it.
+struct tracked {
+  enum class phase : std::uint8_t {
+    running,  ///< Its main process lives.
+    sweeping, ///< Its main process has ended, something it left behind lives.
+    ended,    ///< Over and recorded; kept until the runtime forgets it.
+    lost,
+  };
+
+  attempt_record record;
+  std::string folder; ///< Empty if it was started under an earlier warden and nobody asked for it yet.
+  phase at = phase::running;
+  bool survivor = false;       ///< No child of this warden.
+  unique_fd pid_file;          ///< Of a survivor: readable when it has ended.
+  std::int64_t kill_at_us = 0; ///< Its processes were asked to end; killed from then on. 0: not asked.
+  bool killed = false;
+  std::set<pid_t> asked;       ///< Of a survivor's: processes that were asked to end.
+  bool swept_clean = false;    ///< Of a survivor's: nothing of it was found any more.
+  std::int64_t give_up_us = 0; ///< A survivor whose folder nobody names by then is judged without.
+
+  [[nodiscard]] bool alive() const noexcept { return at == phase::running || at == phase::sweeping; }
+};
+
+/// All that a warden does with processes: starts attempts, stops them, notices their ends, leaves nothing behind. Knows
+/// no sockets; what there is to say is appended to `out` as frames. Not thread-safe.
+class warden_state {
+public:
+  warden_state(record_file records, const warden_options& options, int null_fd);
+
+  void start(const wire::start_request& x, std::string& out);
+  void stop(const wire::stop_request& x);
+  void forget(attempt_id id);
+  void query(const std::vector<wire::query_item>& items, std::string& out);
+
+  /// Reaps children, looks for what they left behind, kills what is due, looks after logs. Call after anything that may
+  /// have changed something, and when `next_due` has come.
+  void advance(std::string& out);
+
+  /// Writes what was learnt; before `out` is sent.
+  [[nodiscard]] result<void> flush() { return records_.flush(); }
+
+  /// When `advance` must be called again even if nothing happens; 0 for never.
+  [[nodiscard]] std::int64_t next_due() const;
+
+  /// Nothing runs.
+  [[nodiscard]] bool idle() const noexcept { return alive_.empty() && orphans_.empty(); }
+
+  /// Files of survivors that become readable when they end; valid until the next call of anything.
+  [[nodiscard]] std::vector<int> survivor_files() const;
+
+private:
+  void load();
+  void watch_survivor(tracked& x);
+  adoption look_up(const wire::query_item& item);
+  void say_started(const tracked& x, std::string& out) const;
+  void say_ended(const tracked& x, std::string& out) const;
+
+  void reap();
+  void main_ended(tracked& x, int status);
+  void scan_children();
+  void end_orphans(std::int64_t now);
+  void check_survivors(std::int64_t now);
+  void sweep_survivors(tracked& x, std::int64_t now);
+  void kill_due(std::int64_t now);
+  void finish_swept(std::string& out);
+  void finish(tracked& x, std::string& out);
+  void ask_to_end(tracked& x);
+  void kill_main(tracked& x);
+  void guard_logs();
+  [[nodiscard]] std::vector<possible_owner> possible_owners() const;
+
+  record_file records_;
+  const warden_options options_;
+  const int null_fd_;
+  std::unordered_map<attempt_id, tracked> attempts_;
+  std::unordered_map<pid_t, attempt_id> mains_; ///< Unreaped main processes that are children.
+  std::vector<tracked*> alive_;                 ///< Running or sweeping; into `attempts_`, which does not move them.
+  std::map<pid_t, orphan> orphans_;             ///< Unreaped children that are no main process.
+  std::map<pid_t, attempt_id> known_sessions_;  ///< Sessions that processes of an attempt made.
+  children_list children_list_;
+  std::vector<pid_t> children_;
+  bool must_scan_ = true;
+  std::int64_t next_look_us_ = 0; ///< For logs, orphans and survivors.
+};
+
+} // namespace muster::process
