@@ -22,17 +22,6 @@ std::size_t bytes_of(const std::vector<T>& x) noexcept {
   return x.capacity() * sizeof(T);
 }
 
-/// Binary search for `name` among numbers that are in the order of their names.
-template <class NameOf>
-std::optional<std::uint32_t> find_name(const std::vector<std::uint32_t>& sorted, std::string_view name,
-                                       NameOf name_of) noexcept {
-  const auto at = std::lower_bound(sorted.begin(), sorted.end(), name,
-                                   [&](std::uint32_t i, std::string_view wanted) { return name_of(i) < wanted; });
-  if (at == sorted.end() || name_of(*at) != name)
-    return std::nullopt;
-  return *at;
-}
-
 } // namespace
 
 std::string_view plan::group_name(group_index g) const noexcept {
@@ -73,12 +62,12 @@ result<spec::task> plan::task(task_index t) const {
 }
 
 std::optional<group_index> plan::find_group(std::string_view name) const noexcept {
-  const auto i = find_name(groups_by_name_, name, [this](std::uint32_t x) { return group_name(group_index{x}); });
+  const auto i = groups_by_name_.find(name, [this](std::uint32_t x) { return group_name(group_index{x}); });
   return i ? std::optional{group_index{*i}} : std::nullopt;
 }
 
 std::optional<task_index> plan::find_task(std::string_view name) const noexcept {
-  const auto i = find_name(tasks_by_name_, name, [this](std::uint32_t x) { return task_name(task_index{x}); });
+  const auto i = tasks_by_name_.find(name, [this](std::uint32_t x) { return task_name(task_index{x}); });
   return i ? std::optional{task_index{*i}} : std::nullopt;
 }
 
@@ -120,7 +109,8 @@ std::vector<group_index> plan::roots() const {
 std::size_t plan::memory_bytes() const noexcept {
   auto sum = sizeof *this + bytes_of(groups_) + bytes_of(tasks_) + bytes_of(group_names_) + bytes_of(task_names_) +
              bytes_of(upstream_) + bytes_of(downstream_) + bytes_of(bodies_) + bytes_of(body_ends_) +
-             bytes_of(resources_) + bytes_of(groups_by_name_) + bytes_of(tasks_by_name_) + bytes_of(external_);
+             bytes_of(resources_) + groups_by_name_.memory_bytes() + tasks_by_name_.memory_bytes() +
+             bytes_of(external_);
   for (const auto& text : resource_texts_)
     sum += bytes_of(text);
   return sum;

@@ -2,9 +2,7 @@
 
 #include "muster/spec/codec.hpp"
 
-#include <algorithm>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 namespace muster {
@@ -85,7 +83,7 @@ result<plan> plan_builder::finish() && {
   if (!problem_)
     link_downstream();
   if (!problem_)
-    sort_names();
+    index_names();
   if (!problem_)
     check_acyclic();
   if (problem_)
@@ -101,6 +99,9 @@ result<plan> plan_builder::finish() && {
 }
 
 std::uint32_t plan_builder::intern_resource(std::string_view text) {
+  // Neighbours mostly ask for the same.
+  if (!plan_.tasks_.empty() && plan_.resource_texts_[plan_.tasks_.back().resource] == text)
+    return plan_.tasks_.back().resource;
   const auto [at, fresh] = resource_numbers_.try_emplace(std::string{text}, narrow(plan_.resources_.size()));
   if (!fresh)
     return at->second;
@@ -156,20 +157,13 @@ void plan_builder::link_downstream() {
       plan_.downstream_[used[u.value]++] = group_index{g};
 }
 
-void plan_builder::sort_names() {
-  const auto sort = [this](std::vector<std::uint32_t>& order, std::uint32_t count, const char* what, auto name_of) {
-    order.resize(count);
-    std::iota(order.begin(), order.end(), 0U);
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return name_of(a) < name_of(b); });
-    const auto twice = std::adjacent_find(order.begin(), order.end(),
-                                          [&](std::uint32_t a, std::uint32_t b) { return name_of(a) == name_of(b); });
-    if (twice != order.end())
-      fail(ec::invalid_spec, std::string{"two "} + what + " are named " + std::string{name_of(*twice)});
-  };
-  sort(plan_.groups_by_name_, plan_.group_count(), "groups",
-       [this](std::uint32_t i) { return plan_.group_name(group_index{i}); });
-  sort(plan_.tasks_by_name_, plan_.task_count(), "tasks",
-       [this](std::uint32_t i) { return plan_.task_name(task_index{i}); });
+void plan_builder::index_names() {
+  const auto group_name = [this](std::uint32_t i) { return plan_.group_name(group_index{i}); };
+  const auto task_name = [this](std::uint32_t i) { return plan_.task_name(task_index{i}); };
+  if (const auto twice = plan_.groups_by_name_.build(plan_.group_count(), group_name))
+    return fail(ec::invalid_spec, "two groups are named " + std::string{group_name(*twice)});
+  if (const auto twice = plan_.tasks_by_name_.build(plan_.task_count(), task_name))
+    return fail(ec::invalid_spec, "two tasks are named " + std::string{task_name(*twice)});
 }
 
 void plan_builder::check_acyclic() {

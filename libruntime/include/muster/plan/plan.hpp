@@ -3,6 +3,7 @@
 #include "muster/base/array_view.hpp"
 #include "muster/base/ids.hpp"
 #include "muster/base/result.hpp"
+#include "muster/plan/name_index.hpp"
 #include "muster/spec/model.hpp"
 
 #include <cstddef>
@@ -138,8 +139,8 @@ private:
   std::vector<std::uint64_t> body_ends_;
   std::vector<spec::resource> resources_;
   std::vector<std::string> resource_texts_;
-  std::vector<std::uint32_t> groups_by_name_; ///< Group numbers in the order of their names.
-  std::vector<std::uint32_t> tasks_by_name_;
+  name_index groups_by_name_;
+  name_index tasks_by_name_;
   std::vector<external_input> external_;
 };
 

@@ -29,7 +29,7 @@ private:
   [[nodiscard]] std::uint32_t intern_body(std::string_view text);
   void close_group();
   void link_downstream();
-  void sort_names();
+  void index_names();
   void check_acyclic();
 
   plan plan_;
