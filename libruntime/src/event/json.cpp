@@ -1,5 +1,7 @@
 #include "muster/event/json.hpp"
 
+#include "muster/base/utf8.hpp"
+
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -10,34 +12,11 @@ namespace muster {
 
 namespace {
 
-/// Length of the UTF-8 sequence at the start of `text`, or 0 if there is none (Unicode 15, table 3-7).
-std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto tail = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
-  const auto lead = at(0);
-  if (lead < 0x80)
-    return 1;
-  if (lead >= 0xc2 && lead <= 0xdf)
-    return tail(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    const bool good = (lead != 0xe0 || at(1) >= 0xa0) && (lead != 0xed || at(1) <= 0x9f);
-    return good && tail(1) && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const bool good = (lead != 0xf0 || at(1) >= 0x90) && (lead != 0xf4 || at(1) <= 0x8f);
-    return good && tail(1) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-void append_escaped(std::string& out, std::string_view text) {
+void append_escaped_utf8(std::string& out, std::string_view text) {
   static constexpr std::string_view hex = "0123456789abcdef";
-  while (!text.empty()) {
-    const auto size = utf8_length(text);
-    const char c = text.front();
-    if (size == 0)
-      out += "\xef\xbf\xbd";
-    else if (c == '"' || c == '\\')
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
       (out += '\\') += c;
     else if (c == '\n')
       out += "\\n";
@@ -45,11 +24,21 @@ void append_escaped(std::string& out, std::string_view text) {
       out += "\\t";
     else if (c == '\r')
       out += "\\r";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      ((out += "\\u00") += hex[static_cast<unsigned char>(c) >> 4U]) += hex[static_cast<unsigned char>(c) & 15U];
+    else if (byte < 0x20 || byte == 0x7f)
+      ((out += "\\u00") += hex[byte >> 4U]) += hex[byte & 15U];
     else
-      out += text.substr(0, size);
-    text.remove_prefix(size == 0 ? 1 : size);
+      out += c;
+  }
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    const auto good = first_invalid_utf8(text);
+    append_escaped_utf8(out, text.substr(0, good));
+    if (good == text.size())
+      return;
+    out += "\xef\xbf\xbd";
+    text.remove_prefix(good + 1);
   }
 }
 
