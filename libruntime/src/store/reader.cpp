@@ -124,7 +124,11 @@ result<reader> reader::open(const state_directory& directory) {
     return checked.failure();
   if (auto done = db->run("PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192", "setting up a reader"); !done)
     return done.failure();
-  return reader{std::make_unique<impl>(std::move(*db))};
+  reader opened{std::make_unique<impl>(std::move(*db))};
+  // Touches the tables, so that gross damage is told here rather than half-way through an answer.
+  if (auto last = opened.latest(); !last)
+    return last.failure();
+  return opened;
 }
 
 result<reader::snapshot> reader::freeze() {

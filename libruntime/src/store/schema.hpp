@@ -37,7 +37,7 @@ constexpr std::size_t max_rows = std::size_t{1} << index_bits;
 
 /// The rowid of row `index` of a workflow.
 [[nodiscard]] constexpr std::int64_t row_id(std::int64_t workflow, std::uint64_t index) noexcept {
-  return (workflow << index_bits) | static_cast<std::int64_t>(index);
+  return (workflow << index_bits) + static_cast<std::int64_t>(index);
 }
 /// The inverse: the position.
 [[nodiscard]] constexpr std::uint32_t row_index(std::int64_t id) noexcept {

@@ -1,0 +1,83 @@
+#include "fixture.hpp"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <map>
+
+using namespace muster;
+using namespace muster::store;
+
+namespace {
+
+environment env(std::map<std::string, std::string> values) {
+  return [values = std::move(values)](const char* name) -> const char* {
+    const auto found = values.find(name);
+    return found == values.end() ? nullptr : found->second.c_str();
+  };
+}
+
+std::string root_for(std::map<std::string, std::string> values) {
+  return must(state_directory::resolve(env(std::move(values)))).root().string();
+}
+
+} // namespace
+
+TEST_CASE("the state directory is where the environment says") {
+  CHECK(root_for({{"MUSTER_STATE_DIR", "/a"}, {"XDG_STATE_HOME", "/x"}, {"HOME", "/h"}}) == "/a");
+  CHECK(root_for({{"XDG_STATE_HOME", "/x"}, {"HOME", "/h"}}) == "/x/muster");
+  CHECK(root_for({{"HOME", "/h"}}) == "/h/.local/state/muster");
+  CHECK(root_for({{"MUSTER_STATE_DIR", ""}, {"XDG_STATE_HOME", ""}, {"HOME", "/h"}}) == "/h/.local/state/muster");
+  CHECK(root_for({{"XDG_STATE_HOME", "relative"}, {"HOME", "/h"}}) == "/h/.local/state/muster");
+  CHECK(root_for({{"MUSTER_STATE_DIR", "here"}}) == (std::filesystem::current_path() / "here").string());
+  const auto lost = state_directory::resolve(env({}));
+  REQUIRE_FALSE(lost);
+  CHECK(lost.failure().code == ec::invalid_argument);
+  CHECK_THAT(lost.failure().message, ContainsSubstring("MUSTER_STATE_DIR"));
+}
+
+TEST_CASE("the state directory is made for its user alone") {
+  const temporary_state state;
+  const state_directory where{state.root() / "a" / "b"};
+  must(where.create());
+  must(where.create());
+  struct stat found {};
+  REQUIRE(::stat(where.root().c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777U) == 0700);
+  CHECK_FALSE(where.has_store());
+}
+
+TEST_CASE("a state directory that cannot be is refused with the path") {
+  const temporary_state state;
+  std::ofstream{state.root() / "file"} << "x";
+  for (const auto& path : {state.root() / "file", state.root() / "file" / "below"}) {
+    const auto made = state_directory{path}.create();
+    REQUIRE_FALSE(made);
+    CHECK(made.failure().code == ec::io_error);
+    CHECK_THAT(made.failure().message, ContainsSubstring((state.root() / "file").string()));
+    CHECK(code_of(writer::open(state_directory{path})) == ec::io_error);
+  }
+  const auto unmade = state_directory{"/proc/muster"}.create();
+  CHECK(code_of(unmade) == ec::io_error);
+}
+
+TEST_CASE("paths are those of the architecture") {
+  const state_directory x{"/s"};
+  CHECK(x.database() == "/s/muster.db");
+  CHECK(x.lock() == "/s/writer.lock");
+  CHECK(x.warden() == "/s/warden");
+  CHECK(x.spec("f-1") == "/s/workflows/f-1/spec.yaml");
+  CHECK(x.attempt("f-1", "t", 2) == "/s/workflows/f-1/tasks/t/2");
+  CHECK(x.log("f-1", "t", 0) == "/s/workflows/f-1/tasks/t/0/log");
+  CHECK(x.output("f-1", "t", 0) == "/s/workflows/f-1/tasks/t/0/output");
+  CHECK(x.output_link("f-1", "t") == "/s/workflows/f-1/tasks/t/output");
+}
+
+TEST_CASE("no name leaves the state directory") {
+  const state_directory x{"/s"};
+  CHECK(x.workflow("..") == "/s/workflows/%2E.");
+  CHECK(x.task("f-1", "../../etc") == "/s/workflows/f-1/tasks/%2E.%2F..%2Fetc");
+  CHECK(x.task("f-1", "/abs") == "/s/workflows/f-1/tasks/%2Fabs");
+  CHECK(x.task("f-1", "") == "/s/workflows/f-1/tasks/%");
+  CHECK(x.task("f-1", std::string_view{"a\0b", 3}) == "/s/workflows/f-1/tasks/a%00b");
+}

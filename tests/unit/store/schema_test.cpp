@@ -1,0 +1,145 @@
+#include "fixture.hpp"
+
+#include "store/schema.hpp"
+
+#include <fstream>
+#include <iterator>
+
+using namespace muster;
+using namespace muster::store;
+
+namespace {
+
+std::string contents(const std::filesystem::path& file) {
+  std::ifstream in{file, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+/// Makes a database with this SQL where the store would be.
+void make_database(const state_directory& where, const std::string& sql) {
+  must(where.create());
+  auto db = must(sqlite::connection::open(where.database(), sqlite::mode::write));
+  must(db.run(sql.c_str(), "preparing a test"));
+}
+
+void make_file(const state_directory& where, const std::string& bytes) {
+  must(where.create());
+  std::ofstream{where.database(), std::ios::binary} << bytes;
+}
+
+/// Both kinds of openers refuse the store with the same code; what the writer says.
+std::string refused(const state_directory& where, ec code) {
+  const auto r = reader::open(where);
+  CHECK(code_of(r) == code);
+  const auto w = writer::open(where);
+  CHECK(code_of(w) == code);
+  return w ? "" : w.failure().message;
+}
+
+} // namespace
+
+TEST_CASE("an empty file becomes a store") {
+  const temporary_state state;
+  make_file(state.directory(), "");
+  CHECK(code_of(reader::open(state.directory())) == ec::not_found);
+  must(must(writer::open(state.directory())).submit(sample(1)));
+  must(reader::open(state.directory()));
+}
+
+TEST_CASE("without a store a reader says so") {
+  const temporary_state state;
+  const auto r = reader::open(state.directory());
+  REQUIRE_FALSE(r);
+  CHECK(r.failure().code == ec::not_found);
+  CHECK_THAT(r.failure().message, ContainsSubstring(state.directory().root().string()));
+  CHECK_FALSE(std::filesystem::exists(state.directory().root()));
+}
+
+TEST_CASE("a file that is no database is refused, and left as it is") {
+  const temporary_state state;
+  const auto text = std::string(5000, 'x');
+  make_file(state.directory(), text);
+  CHECK_THAT(refused(state.directory(), ec::store_corrupt), ContainsSubstring("move it away"));
+  CHECK(contents(state.directory().database()) == text);
+}
+
+TEST_CASE("a database of somebody else is refused, and left as it is") {
+  const temporary_state state;
+  SECTION("with its own number") {
+    make_database(state.directory(), "PRAGMA application_id=7; CREATE TABLE t(a)");
+  }
+  SECTION("without one") {
+    make_database(state.directory(), "CREATE TABLE t(a)");
+  }
+  SECTION("with a version alone") {
+    make_database(state.directory(), "PRAGMA user_version=1");
+  }
+  CHECK_THAT(refused(state.directory(), ec::store_corrupt), ContainsSubstring("not one of Muster's"));
+  auto db = must(sqlite::connection::open(state.directory().database(), sqlite::mode::read));
+  CHECK(must(db.number("SELECT count(*) FROM sqlite_schema WHERE name='event'", "looking")) == 0);
+}
+
+TEST_CASE("a newer store is refused") {
+  const temporary_state state;
+  { auto made = must(writer::open(state.directory())); }
+  make_database(state.directory(), "PRAGMA user_version=9999");
+  CHECK_THAT(refused(state.directory(), ec::store_version), ContainsSubstring("schema 9999"));
+}
+
+TEST_CASE("a damaged store is refused") {
+  const temporary_state state;
+  {
+    auto w = must(writer::open(state.directory()));
+    must(w.submit(sample(500)));
+    must(w.commit());
+  }
+  const auto file = state.directory().database();
+  SECTION("cut off") {
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+    CHECK_THAT(refused(state.directory(), ec::store_corrupt), ContainsSubstring("restore the file"));
+  }
+  SECTION("overwritten") {
+    std::fstream out{file, std::ios::in | std::ios::out | std::ios::binary};
+    const auto size = std::filesystem::file_size(file);
+    out.seekp(4096);
+    out << std::string(size - 4096, '\xa5');
+    out.close();
+    refused(state.directory(), ec::store_corrupt);
+  }
+}
+
+TEST_CASE("a store of version 1 is brought up to date with all that it holds") {
+  const temporary_state state;
+  make_database(state.directory(), contents(std::filesystem::path{MUSTER_STORE_FIXTURES} / "version_1.sql"));
+  auto w = must(writer::open(state.directory()));
+  CHECK(w.latest() == sequence{6});
+  CHECK(must(w.submit(sample(1))).id == "flow-2");
+  must(w.commit());
+  auto r = must(reader::open(state.directory()));
+  const auto flow = must(r.workflow("flow-1"));
+  CHECK(flow.tasks == 3);
+  CHECK(must(r.task(flow.key, "one")).status == status::completed);
+  CHECK(must(r.attempts(flow.key, {0})).size() == 2);
+  CHECK(must(r.bodies(flow.key, {0}, 9)).at(2).request == "{\"cpu\":2}");
+  CHECK(whole_log(r).size() == 7);
+  CHECK(code_of(w.append(task_event(flow.key, 0, 0, status::running, 1))) == ec::conflict);
+}
+
+TEST_CASE("each step is applied once, in a transaction of its own") {
+  const temporary_state state;
+  auto steps = migrations();
+  const auto current = steps.back().version;
+  must(state.directory().create());
+  auto db = must(sqlite::connection::open(state.directory().database(), sqlite::mode::write));
+  must(migrate(db, steps));
+  steps.push_back({current + 1, "CREATE TABLE later(a);"});
+  steps.push_back({current + 2, "CREATE TABLE broken(a); INSERT INTO nothing VALUES(1);"});
+  CHECK_FALSE(migrate(db, steps));
+  CHECK_FALSE(db.in_transaction());
+  CHECK(must(db.number("PRAGMA user_version", "asking")) == current + 1);
+  CHECK(must(db.number("SELECT count(*) FROM sqlite_schema WHERE name='broken'", "asking")) == 0);
+  steps.back().sql = "CREATE TABLE broken(a);";
+  must(migrate(db, steps));
+  must(migrate(db, steps));
+  CHECK(must(db.number("SELECT count(*) FROM schema_version", "asking")) == current + 2);
+}
