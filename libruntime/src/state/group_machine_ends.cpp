@@ -63,24 +63,26 @@ void group_machine::member_failed(member& m, const error& why, group_effects& ou
 }
 
 void group_machine::member_ended(member& m, status s, std::int32_t code, std::string why, group_effects& out) {
-  record(m, s, code, std::move(why), out);
+  record(m, s, code, why, out);
   m.stage = stage::ended;
   m.fate = fate::none;
   settle_start(out);
   if (end_members_ == status::unspecified)
-    apply_lead_rule(m, out);
+    apply_lead_rule(m, why, out);
   finish_if_ended(out);
 }
 
-void group_machine::apply_lead_rule(member& m, group_effects& out) {
-  if (is_lead(m)) {
-    const auto others = m.status == status::completed ? status::completed : status::failed;
-    end_all(others, status::unspecified, std::string{text::lead_finished}, out);
-  } else if (is_failed(m.status) && !ignore_nonlead_) {
+/// What the end of one member means for the others; `why` is what was said of it.
+void group_machine::apply_lead_rule(member& m, const std::string& why, group_effects& out) {
+  const bool failed = is_failed(m.status);
+  if (!is_lead(m) && (!failed || ignore_nonlead_))
+    return start_ready(out);
+  if (failed)
+    group_text_ = members_.size() == 1 ? why : text::task(m.name, why);
+  if (is_lead(m))
+    end_all(failed ? status::failed : status::completed, status::unspecified, std::string{text::lead_finished}, out);
+  else
     end_all(status::failed, status::unspecified, text::task_failed(m.name), out);
-  } else {
-    start_ready(out);
-  }
 }
 
 void group_machine::reschedule(member& m, std::int32_t code, std::string why, group_effects& out) {
@@ -179,10 +181,12 @@ void group_machine::finish_if_ended(group_effects& out) {
       all.push_back(m.status);
     s = aggregate_group(ignore_nonlead_, lead_, all);
   }
-  record_group(s, end_text_, out);
+  // The members' text is about the task that ended them; a group says what became of that task, if it failed.
+  const auto& why = group_text_.empty() && s != status::completed ? end_text_ : group_text_;
+  record_group(s, why, out);
   if (std::exchange(in_pool_, false))
     out.emplace_back(effect::release{});
-  out.emplace_back(effect::finished{s, end_text_});
+  out.emplace_back(effect::finished{s, why});
 }
 
 } // namespace muster

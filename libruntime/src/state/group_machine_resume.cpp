@@ -84,7 +84,7 @@ void group_machine::resume_rules(group_effects& out) {
     end_all(status::failed_start_timeout, status::unspecified, "Timeout exceeded", out);
   for (auto& m : members_)
     if (!open(m) && end_members_ == status::unspecified)
-      apply_lead_rule(m, out);
+      apply_lead_rule(m, "failed before the restart", out);
   finish_if_ended(out);
   if (end_members_ != status::unspecified)
     return;

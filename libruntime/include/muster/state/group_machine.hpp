@@ -177,7 +177,7 @@ private:
   void fulfil_fate(member& m, group_effects& out);
   void member_failed(member& m, const error& why, group_effects& out);
   void member_ended(member& m, status s, std::int32_t code, std::string why, group_effects& out);
-  void apply_lead_rule(member& m, group_effects& out);
+  void apply_lead_rule(member& m, const std::string& why, group_effects& out);
   void reschedule(member& m, std::int32_t code, std::string why, group_effects& out);
   void restart_others(const member& cause, group_effects& out);
   void next_attempt(member& m, duration delay, group_effects& out);
@@ -193,7 +193,8 @@ private:
 
   std::vector<member> members_;
   std::shared_ptr<const group_policy> policy_;
-  std::string end_text_; ///< Of members that are ended by the group.
+  std::string end_text_;   ///< Of members that are ended by the group.
+  std::string group_text_; ///< Of the group, if another.
   epoch lease_;
   task_index first_task_;
   std::uint32_t lead_ = 0;

@@ -1,0 +1,382 @@
+#include "support/catch.hpp"
+
+#include "muster/state/group_machine.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace muster;
+
+namespace {
+
+struct options {
+  std::uint32_t members = 1;
+  std::uint32_t lead = 0;
+  bool barrier = true;
+  bool ignore_nonlead = true;
+  std::uint32_t max_retries = 3;
+  duration backoff = duration::zero();
+};
+
+/// Drives one machine; members are tasks 10, 11, ... named a, b, ...; exit code 7 asks for a retry.
+class driven {
+public:
+  explicit driven(options x) : machine(setup(x)) {}
+
+  static group_setup setup(options x) {
+    auto policy = std::make_shared<group_policy>();
+    policy->exec_timeout = std::chrono::seconds{5};
+    policy->queue_timeout = std::chrono::seconds{7};
+    policy->max_retries = x.max_retries;
+    policy->backoff.first = x.backoff;
+    policy->grace = std::chrono::seconds{3};
+    group_setup s;
+    s.first_task = task_index{10};
+    s.lead = x.lead;
+    s.barrier = x.barrier && x.members > 1;
+    s.ignore_nonlead_status = x.ignore_nonlead;
+    s.policy = std::move(policy);
+    for (std::uint32_t i = 0; i < x.members; ++i)
+      s.members.push_back(
+          {std::string(1, static_cast<char>('a' + i)), {{spec::exit_action::reschedule, {{7, 7}}, "7"}}});
+    return s;
+  }
+
+  static task_attempt who(std::uint32_t member, std::uint32_t attempt = 0) {
+    return {task_index{10 + member}, attempt};
+  }
+
+  std::vector<std::string> run(const group_effects& effects) {
+    std::vector<std::string> out;
+    for (const auto& e : effects)
+      out.push_back(std::visit([this](const auto& x) { return say(x); }, e));
+    return out;
+  }
+
+  /// Up to the point where all members run.
+  void run_all() {
+    run(machine.begin());
+    run(machine.intent_committed(ticket));
+    run(machine.placed(place, epoch{1}));
+    for (std::uint32_t i = 0; i < machine.member_count(); ++i)
+      run(machine.prepared(who(i), {}));
+    for (std::uint32_t i = 0; i < machine.member_count(); ++i)
+      run(machine.started(who(i), {}));
+  }
+
+  group_machine machine;
+  std::uint32_t ticket = 0;
+  std::uint32_t place = 0;
+  std::uint32_t generation[6] = {};
+
+private:
+  static std::string name(task_attempt x) {
+    return std::string(1, static_cast<char>('a' + x.task.value - 10)) + std::to_string(x.attempt);
+  }
+  static std::string with(std::string text, const std::string& why) { return why.empty() ? text : text + ": " + why; }
+
+  std::string say(const effect::record_task& x) {
+    auto text = name(x.who) + ' ' + std::string{to_string(x.status)};
+    if (x.exit_code != no_exit_code)
+      text += ' ' + std::to_string(x.exit_code);
+    return with(text, x.text);
+  }
+  std::string say(const effect::record_group& x) { return with("group " + std::string{to_string(x.status)}, x.text); }
+  std::string say(const effect::commit_intent& x) {
+    ticket = x.ticket;
+    std::string text = "intent";
+    for (const auto& a : x.attempts)
+      text += ' ' + name(a);
+    return text;
+  }
+  std::string say(const effect::ask_place& x) {
+    place = x.ticket;
+    return std::string{x.restore ? "restore " : "place "} + std::to_string(x.members.size());
+  }
+  std::string say(const effect::release&) { return "release"; }
+  std::string say(const effect::prepare& x) { return "prepare " + name(x.who); }
+  std::string say(const effect::start& x) { return "start " + name(x.who); }
+  std::string say(const effect::stop& x) {
+    return "stop " + name(x.who) + ' ' + std::to_string(x.grace.count() / 1'000'000);
+  }
+  std::string say(const effect::remove& x) { return (x.ran ? "remove " : "undo ") + name(x.who); }
+  std::string say(const effect::set_timer& x) {
+    generation[static_cast<std::size_t>(x.timer)] = x.generation;
+    return "timer " + std::to_string(static_cast<int>(x.timer));
+  }
+  std::string say(const effect::cancel_timer& x) { return "no timer " + std::to_string(static_cast<int>(x.timer)); }
+  std::string say(const effect::finished& x) { return with("finished " + std::string{to_string(x.status)}, x.text); }
+};
+
+using did = std::vector<std::string>;
+
+attempt_exit code(std::int32_t c) {
+  return {c, 0, false, {}};
+}
+
+} // namespace
+
+TEST_CASE("a group of one lives: intent, place, prepare, start, exit") {
+  driven d{{}};
+  auto& m = d.machine;
+  CHECK(d.run(m.begin()) == did{"intent a0"});
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"place 1"});
+  CHECK(d.run(m.must_wait(d.place, "waiting for 1 CPU")) == did{"a0 SCHEDULING: waiting for 1 CPU", "timer 2"});
+  CHECK(d.run(m.must_wait(d.place, "waiting for 1 CPU")).empty());
+  CHECK(d.run(m.placed(d.place, epoch{4})) == did{"no timer 2", "a0 INITIALIZING", "timer 3", "prepare a0"});
+  CHECK(m.lease() == epoch{4});
+  CHECK(d.run(m.prepared(driven::who(0), {})) == did{"start a0"});
+  CHECK(d.run(m.started(driven::who(0), {})) == did{"a0 RUNNING", "timer 1", "no timer 3"});
+  CHECK(m.group_status() == status::running);
+  CHECK(d.run(m.exited(driven::who(0), code(0))) ==
+        did{"a0 COMPLETED 0", "no timer 1", "release", "remove a0", "finished COMPLETED"});
+  CHECK(m.done());
+  CHECK(d.run(m.exited(driven::who(0), code(0))).empty());
+  CHECK(d.run(m.cancel("late", true)).empty());
+  CHECK(m.ignored() == 2);
+}
+
+TEST_CASE("with a barrier nobody starts before all are prepared") {
+  driven d{{3}};
+  auto& m = d.machine;
+  CHECK(d.run(m.begin()) == did{"group PROCESSING", "intent a0 b0 c0"});
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"place 3"});
+  CHECK(d.run(m.placed(d.place, epoch{1})) == did{"a0 INITIALIZING", "b0 INITIALIZING", "c0 INITIALIZING",
+                                                  "group INITIALIZING", "timer 3", "prepare a0", "prepare b0",
+                                                  "prepare c0"});
+  CHECK(d.run(m.prepared(driven::who(2), {})).empty());
+  CHECK(d.run(m.prepared(driven::who(0), {})).empty());
+  CHECK(d.run(m.prepared(driven::who(1), {})) == did{"start a0", "start b0", "start c0"});
+}
+
+TEST_CASE("without a barrier each starts when it is prepared") {
+  driven d{{2, 0, false}};
+  auto& m = d.machine;
+  d.run(m.begin());
+  d.run(m.intent_committed(d.ticket));
+  d.run(m.placed(d.place, epoch{1}));
+  CHECK(d.run(m.prepared(driven::who(1), {})) == did{"start b0"});
+}
+
+TEST_CASE("when the lead completes, its siblings are ended and count as completed") {
+  driven d{{2, 1}};
+  auto& m = d.machine;
+  d.run_all();
+  CHECK(d.run(m.exited(driven::who(1), code(0))) == did{"b0 COMPLETED 0", "no timer 1", "stop a0 3", "remove b0"});
+  CHECK(d.run(m.exited(driven::who(0), code(143))) ==
+        did{"a0 COMPLETED: Lead task finished", "group COMPLETED", "release", "remove a0", "finished COMPLETED"});
+}
+
+TEST_CASE("when the lead fails, its siblings fail with it") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run_all();
+  CHECK(d.run(m.exited(driven::who(0), code(3))) ==
+        did{"a0 FAILED 3: exit code 3", "no timer 1", "stop b0 3", "remove a0"});
+  CHECK(d.run(m.exited(driven::who(1), code(0))) == did{"b0 FAILED: Lead task finished",
+                                                        "group FAILED: Task a: exit code 3", "release", "remove b0",
+                                                        "finished FAILED: Task a: exit code 3"});
+  CHECK(m.group_status() == status::failed);
+}
+
+TEST_CASE("a failed non-lead is recorded only, or ends the group, as ignoreNonleadStatus says") {
+  SECTION("ignored") {
+    driven d{{2}};
+    d.run_all();
+    CHECK(d.run(d.machine.exited(driven::who(1), code(3))) == did{"b0 FAILED 3: exit code 3", "remove b0"});
+    CHECK(d.run(d.machine.exited(driven::who(0), code(0))).back() == "finished COMPLETED");
+  }
+  SECTION("not ignored") {
+    driven d{{2, 0, true, false}};
+    d.run_all();
+    CHECK(d.run(d.machine.exited(driven::who(1), code(3))) ==
+          did{"b0 FAILED 3: exit code 3", "no timer 1", "stop a0 3", "remove b0"});
+    CHECK(d.run(d.machine.exited(driven::who(0), code(0)))[0] == "a0 FAILED: Task b Failed.");
+    CHECK(d.machine.group_status() == status::failed);
+  }
+}
+
+TEST_CASE("RESCHEDULE makes a next attempt in the same lease, up to the limit") {
+  driven d{{1, 0, false, true, 1, std::chrono::seconds{1}}};
+  auto& m = d.machine;
+  d.run_all();
+  CHECK(
+      d.run(m.exited(driven::who(0), code(7))) ==
+      did{"a0 RESCHEDULED 7: Exit Action: RESCHEDULE the task for exit code 7.", "intent a1", "timer 5", "remove a0"});
+  CHECK(d.run(m.exited(driven::who(0), code(7))).empty());
+  CHECK(d.run(m.intent_committed(d.ticket)).empty());
+  CHECK(d.run(m.timer_fired(group_timer::retry, d.generation[5], task_index{10})) ==
+        did{"a1 INITIALIZING", "timer 3", "prepare a1"});
+  CHECK(d.run(m.prepared(driven::who(0, 1), {})) == did{"start a1"});
+  CHECK(d.run(m.started(driven::who(0, 1), {})) == did{"a1 RUNNING", "no timer 3"});
+  CHECK(d.run(m.exited(driven::who(0, 1), code(7))) ==
+        did{"a1 FAILED 7: No exit action applied due to retry limit 1.", "no timer 1", "release", "remove a1",
+            "finished FAILED: No exit action applied due to retry limit 1."});
+}
+
+TEST_CASE("a rescheduled lead takes its siblings along, back to the barrier") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run_all();
+  CHECK(d.run(m.exited(driven::who(0), code(7))) ==
+        did{"a0 RESCHEDULED 7: Exit Action: RESCHEDULE the task for exit code 7.", "intent a1", "stop b0 3",
+            "remove a0"});
+  const auto first = d.ticket;
+  CHECK(d.run(m.intent_committed(first)) == did{"a1 INITIALIZING", "timer 3", "prepare a1"});
+  CHECK(d.run(m.prepared(driven::who(0, 1), {})).empty());
+  CHECK(d.run(m.exited(driven::who(1), code(0))) ==
+        did{"b0 RESCHEDULED: Restarted with its group", "intent b1", "remove b0"});
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"b1 INITIALIZING", "prepare b1"});
+  CHECK(d.run(m.prepared(driven::who(1, 1), {})) == did{"start a1", "start b1"});
+}
+
+TEST_CASE("a rescheduled non-lead is on its own, or takes all along, as ignoreNonleadStatus says") {
+  driven alone{{2}};
+  alone.run_all();
+  CHECK(alone.run(alone.machine.exited(driven::who(1), code(7))).size() == 3);
+  CHECK(alone.run(alone.machine.intent_committed(alone.ticket)).size() == 3);
+  CHECK(alone.run(alone.machine.prepared(driven::who(1, 1), {})) == did{"start b1"});
+  driven all{{2, 0, true, false}};
+  all.run_all();
+  CHECK(all.run(all.machine.exited(driven::who(1), code(7)))[2] == "stop a0 3");
+}
+
+TEST_CASE("a transient failure of one prepare rolls the gang back, and it queues again") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run(m.begin());
+  d.run(m.intent_committed(d.ticket));
+  d.run(m.placed(d.place, epoch{1}));
+  d.run(m.prepared(driven::who(0), {}));
+  CHECK(d.run(m.prepared(driven::who(1), error{ec::io_error, "disk"})) ==
+        did{"b0 INITIALIZING: Will be tried again: disk", "undo a0", "release", "no timer 3", "timer 4"});
+  CHECK(m.lease() == epoch{0});
+  CHECK(d.run(m.timer_fired(group_timer::backoff, d.generation[4], {})) == did{"place 2"});
+  for (int i = 0; i < 3; ++i) {
+    d.run(m.placed(d.place, epoch{1}));
+    d.run(m.prepared(driven::who(1), error{ec::io_error, "disk"}));
+    d.run(m.prepared(driven::who(0), {}));
+    d.run(m.timer_fired(group_timer::backoff, d.generation[4], {}));
+  }
+  d.run(m.placed(d.place, epoch{1}));
+  CHECK(d.run(m.prepared(driven::who(1), error{ec::io_error, "disk"})) == did{"b0 FAILED_BACKEND_ERROR: Task b: disk"});
+  CHECK(d.run(m.prepared(driven::who(0), {})) == did{"a0 FAILED_BACKEND_ERROR: Task b: disk", "undo a0", "no timer 3",
+                                                     "group FAILED: Task b: disk", "release",
+                                                     "finished FAILED: Task b: disk"});
+}
+
+TEST_CASE("what the caller got wrong fails at once") {
+  driven d{{}};
+  auto& m = d.machine;
+  d.run(m.begin());
+  d.run(m.intent_committed(d.ticket));
+  d.run(m.placed(d.place, epoch{1}));
+  CHECK(d.run(m.prepared(driven::who(0), error{ec::sandbox_unavailable, "no bubblewrap"})) ==
+        did{"a0 FAILED_START_ERROR: no bubblewrap", "no timer 3", "release", "finished FAILED: no bubblewrap"});
+  driven never{{}};
+  never.run(never.machine.begin());
+  never.run(never.machine.intent_committed(never.ticket));
+  CHECK(never.run(never.machine.cannot_place(never.place, {ec::never_fits, "too big"})) ==
+        did{"a0 FAILED_START_ERROR: too big", "finished FAILED: too big"});
+}
+
+TEST_CASE("timeouts end the group") {
+  SECTION("exec") {
+    driven d{{2}};
+    d.run_all();
+    CHECK(d.run(d.machine.timer_fired(group_timer::exec, d.generation[1], {})) == did{"stop a0 3", "stop b0 3"});
+    CHECK(d.run(d.machine.timer_fired(group_timer::exec, d.generation[1], {})).empty());
+    CHECK(d.run(d.machine.exited(driven::who(0), code(0)))[0] == "a0 FAILED_EXEC_TIMEOUT: exec timeout of 5s exceeded");
+    CHECK(d.run(d.machine.exited(driven::who(1), code(0))).back() ==
+          "finished FAILED_EXEC_TIMEOUT: exec timeout of 5s exceeded");
+  }
+  SECTION("queue") {
+    driven d{{}};
+    d.run(d.machine.begin());
+    d.run(d.machine.intent_committed(d.ticket));
+    d.run(d.machine.must_wait(d.place, "full"));
+    CHECK(d.run(d.machine.timer_fired(group_timer::queue, d.generation[2], {})) ==
+          did{"a0 FAILED_QUEUE_TIMEOUT: queue timeout of 7s exceeded", "release",
+              "finished FAILED_QUEUE_TIMEOUT: queue timeout of 7s exceeded"});
+  }
+  SECTION("start: a prepare that never answers is not waited for") {
+    driven d{{}};
+    d.run(d.machine.begin());
+    d.run(d.machine.intent_committed(d.ticket));
+    d.run(d.machine.placed(d.place, epoch{1}));
+    CHECK(d.run(d.machine.timer_fired(group_timer::start, d.generation[3], {})) ==
+          did{"a0 FAILED_START_TIMEOUT: start timeout of 1800s exceeded", "undo a0", "release",
+              "finished FAILED: start timeout of 1800s exceeded"});
+  }
+}
+
+TEST_CASE("cancel stops with grace, force takes the grace away") {
+  driven d{{2}};
+  d.run_all();
+  CHECK(d.run(d.machine.cancel("enough", false)) == did{"no timer 1", "stop a0 3", "stop b0 3"});
+  CHECK(d.run(d.machine.cancel("enough", false)).empty());
+  CHECK(d.run(d.machine.exited(driven::who(0), code(0)))[0] == "a0 FAILED_CANCELED: enough");
+  CHECK(d.run(d.machine.cancel("enough", true)) == did{"stop b0 0"});
+  CHECK(d.run(d.machine.exited(driven::who(1), code(137))).back() == "finished FAILED_CANCELED: enough");
+}
+
+TEST_CASE("an attempt that nobody saw end is FAILED_BACKEND_ERROR; one killed for memory FAILED_EVICTED") {
+  driven d{{}};
+  d.run_all();
+  CHECK(d.run(d.machine.lost(driven::who(0), "the warden is gone"))[0] ==
+        "a0 FAILED_BACKEND_ERROR: the warden is gone");
+  driven e{{}};
+  e.run_all();
+  CHECK(e.run(e.machine.exited(driven::who(0), {137, 9, true, {}}))[0] == "a0 FAILED_EVICTED 137: out of memory");
+  CHECK(e.machine.group_status() == status::failed_evicted);
+}
+
+TEST_CASE("a group is taken up after a restart") {
+  SECTION("never started: prepared again under the same number") {
+    driven d{{}};
+    CHECK(d.run(d.machine.resume({{2, status::initializing, found::never_started}}, {})) == did{"place 1"});
+    CHECK(d.run(d.machine.placed(d.place, epoch{9})) == did{"a2 INITIALIZING", "timer 3", "prepare a2"});
+  }
+  SECTION("running: booked where it is, followed to its end") {
+    driven d{{}};
+    CHECK(d.run(d.machine.resume({{0, status::initializing, found::running}}, std::chrono::seconds{2})) ==
+          did{"timer 1", "a0 RUNNING", "restore 1"});
+    CHECK(d.run(d.machine.exited(driven::who(0), code(0))).back() == "finished COMPLETED");
+  }
+  SECTION("lost") {
+    driven d{{}};
+    CHECK(d.run(d.machine.resume({{0, status::running, found::lost}}, {})).back() ==
+          "finished FAILED: Nobody saw how it ended");
+  }
+  SECTION("a retry that was not recorded yet is made") {
+    driven d{{}};
+    CHECK(d.run(d.machine.resume({{0, status::rescheduled, found::nothing}}, {})) == did{"intent a1"});
+    CHECK(d.run(d.machine.intent_committed(d.ticket)) == did{"place 1"});
+  }
+  SECTION("the lead had completed: siblings that still run are ended") {
+    driven d{{2}};
+    CHECK(d.run(d.machine.resume({{0, status::completed, found::nothing}, {0, status::running, found::running}}, {})) ==
+          did{"group RUNNING", "timer 1", "no timer 1", "stop b0 3", "restore 1"});
+    CHECK(d.run(d.machine.exited(driven::who(1), code(0)))[0] == "b0 COMPLETED: Lead task finished");
+    CHECK(d.machine.group_status() == status::completed);
+  }
+  SECTION("the lead was rescheduled: siblings of its old attempt are restarted") {
+    driven d{{2}};
+    CHECK(d.run(d.machine.resume({{0, status::rescheduled, found::nothing}, {0, status::running, found::running}},
+                                 {})) == did{"group RUNNING", "intent a1", "timer 1", "stop b0 3", "restore 2"});
+  }
+}
+
+TEST_CASE("a machine for a group of one is small") {
+  // One allocation for the member; names up to 15 characters lie within.
+  struct member_size {
+    std::string name;
+    std::vector<spec::exit_rule> rules;
+    std::uint32_t numbers[3];
+    std::uint8_t flags[8];
+  };
+  INFO(sizeof(group_machine));
+  CHECK(sizeof(group_machine) + sizeof(member_size) + 32 <= 400);
+}
