@@ -61,9 +61,10 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
       [&state](stop_atom, attempt_id id, std::uint32_t grace) {
         state.runs->stop(id, std::chrono::milliseconds{grace});
       },
-      [&state](remove_atom, attempt_id id, bool completed) {
+      [&state](publish_atom, attempt_id id) { state.runs->publish(id); },
+      [&state](remove_atom, attempt_id id) {
         state.watchers.erase(id);
-        state.runs->remove(id, completed ? removal::completed : removal::not_completed);
+        state.runs->remove(id);
       },
       [self, &state](report_atom, const report_list& reports) {
         for (const auto& report : reports) {

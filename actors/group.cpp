@@ -42,6 +42,8 @@ public:
     for (const auto& x : effects)
       std::visit(*this, x);
     send_records();
+    if (state_.finished && state_.open_commits == 0)
+      end();
   }
 
   void operator()(const effect::record_task& x) {
@@ -51,6 +53,8 @@ public:
     if (x.status == status::running && !std::exchange(state_.said_running, true))
       self_->send(state_.workflow, running_atom::value, state_.index);
     state_.unsent.events.push_back(std::move(fact));
+    if (x.status == status::completed && state_.tasks[position(x.who.task)])
+      self_->send(task(x.who.task), publish_atom::value, x.who.attempt);
   }
 
   void operator()(const effect::record_group& x) {
@@ -105,8 +109,10 @@ public:
   }
 
   void operator()(const effect::remove& x) {
-    const bool completed = state_.machine->member_status(position(x.who.task)) == status::completed;
-    self_->send(task(x.who.task), remove_atom::value, x.who.attempt, completed);
+    if (x.ran)
+      state_.to_remove.push_back(x.who);
+    else
+      self_->send(task(x.who.task), remove_atom::value, x.who.attempt);
   }
 
   void operator()(const effect::set_timer& x) {
@@ -118,13 +124,11 @@ public:
     self_->send(state_.context->clock, cancel_atom::value, static_cast<std::uint64_t>(self_->id()), x.generation);
   }
 
+  /// The WORKFLOW may go on at once: what its next groups journal is behind the records of this one.
   void operator()(const effect::finished& x) {
     send_records();
     self_->send(state_.workflow, finished_atom::value, state_.index, x.status);
-    for (const auto& member : state_.tasks)
-      if (member)
-        self_->send_exit(member, caf::exit_reason::user_shutdown);
-    self_->quit();
+    state_.finished = true;
   }
 
 private:
@@ -154,9 +158,33 @@ private:
     return fact;
   }
 
+  /// Attempts that have ended are removed once the records up to now are durable.
   void send_records() {
-    if (!state_.unsent.events.empty())
-      self_->send(state_.context->journal, record_atom::value, std::exchange(state_.unsent, {}));
+    auto& journal = state_.context->journal;
+    if (state_.to_remove.empty()) {
+      if (!state_.unsent.events.empty())
+        self_->send(journal, record_atom::value, std::exchange(state_.unsent, {}));
+      return;
+    }
+    ++state_.open_commits;
+    auto* self = self_;
+    self_->request(journal, caf::infinite, commit_atom::value, std::exchange(state_.unsent, {}))
+        .then(
+            [self, ended = std::exchange(state_.to_remove, {})](sequence) {
+              performer then{self};
+              for (const auto& who : ended)
+                self->send(then.task(who.task), remove_atom::value, who.attempt);
+              --self->state.open_commits;
+              then.run({});
+            },
+            [](const caf::error&) { /* The JOURNAL has told the runtime; the driver keeps its records. */ });
+  }
+
+  void end() {
+    for (const auto& member : state_.tasks)
+      if (member)
+        self_->send_exit(member, caf::exit_reason::user_shutdown);
+    self_->quit();
   }
 
   group_pointer self_;

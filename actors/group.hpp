@@ -29,7 +29,10 @@ struct group_state {
   std::vector<placed_member> places; ///< One per member; where its newest attempt is or will be.
   std::vector<task_index> asked;     ///< Members of the placement request that is open.
   peer_map peers;
-  event_list unsent; ///< Records of the effects being carried out.
+  event_list unsent;                   ///< Records of the effects being carried out.
+  std::vector<task_attempt> to_remove; ///< Have ended; wait for the commit that says so.
+  std::uint32_t open_commits = 0;      ///< Of those, requests to the JOURNAL that are not answered.
+  bool finished = false;
   bool said_running = false;
 };
 

@@ -78,8 +78,11 @@ task_actor::behavior_type task(task_actor::stateful_pointer<task_state> self, co
       [self, &state, id](stop_atom, std::uint32_t attempt, std::uint32_t grace) {
         self->send(state.executor, stop_atom::value, id(attempt), grace);
       },
-      [self, &state, id](remove_atom, std::uint32_t attempt, bool completed) {
-        self->send(state.executor, remove_atom::value, id(attempt), completed);
+      [self, &state, id](publish_atom, std::uint32_t attempt) {
+        self->send(state.executor, publish_atom::value, id(attempt));
+      },
+      [self, &state, id](remove_atom, std::uint32_t attempt) {
+        self->send(state.executor, remove_atom::value, id(attempt));
       },
       [self, &state, id](watch_atom, std::uint32_t attempt, epoch, const placed_member& place) {
         state.executor = caf::actor_cast<executor_actor>(place.executor);

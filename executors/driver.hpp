@@ -93,9 +93,6 @@ enum class adoption : std::uint8_t {
   lost = 4,          ///< It was started, and how it ended cannot be known.
 };
 
-/// What an attempt was judged to be when it is removed.
-enum class removal : std::uint8_t { completed = 1, not_completed = 2 };
-
 /// Turns attempts into something that runs. All calls return at once; results come through the listener. Every call is
 /// idempotent per attempt id: a second `start` never starts a second time, also after a restart of Muster.
 class driver {
@@ -121,11 +118,14 @@ public:
   /// still being prepared, else `on_exited` with signal 15 and no `started`. Ignored if it has ended or is unknown.
   virtual void stop(attempt_id id, std::chrono::milliseconds grace) = 0;
 
-  /// Forgets the attempt and removes what only a running attempt needs; log and output stay. Never before it has ended.
-  /// `outcome` says what the attempt was judged to be: with `completed` its output folder becomes the task's output
-  /// (the link `<task>/output`, if the folder is not empty) before any later `prepare` looks for it. The driver itself
-  /// cannot judge: an exit action may complete a task that exited with 15.
-  virtual void remove(attempt_id id, removal outcome) = 0;
+  /// The attempt has ended and was judged COMPLETED: its output folder becomes the task's output (the link
+  /// `<task>/output`, if the folder is not empty) before any later `prepare` looks for it. The driver itself cannot
+  /// judge: an exit action may complete a task that exited with 15. Ignored unless it ran and has ended.
+  virtual void publish(attempt_id id) = 0;
+
+  /// Forgets the attempt and removes what only a running attempt needs; log and output stay. Never before it has ended
+  /// and its end is durable elsewhere: `adopt` does not know it any more.
+  virtual void remove(attempt_id id) = 0;
 
   /// After a restart: says what became of each attempt that may have been started. May block. `on_exited` for those
   /// that run or have ended comes later; inputs, peers and files of an adopted attempt are not needed.

@@ -41,8 +41,10 @@ using task_actor = caf::typed_actor<
     caf::reacts_to<start_atom, std::uint32_t>,
     /// From the GROUP: end it, with this grace in milliseconds.
     caf::reacts_to<stop_atom, std::uint32_t, std::uint32_t>,
-    /// From the GROUP: it has ended and was judged; true if it COMPLETED.
-    caf::reacts_to<remove_atom, std::uint32_t, bool>,
+    /// From the GROUP: it has ended and is COMPLETED; its output becomes the task's.
+    caf::reacts_to<publish_atom, std::uint32_t>,
+    /// From the GROUP: its end is durable, or it will not be started; nothing of it is needed any more.
+    caf::reacts_to<remove_atom, std::uint32_t>,
     /// From the GROUP after a restart: this attempt was adopted; reports of it are to come here.
     caf::reacts_to<watch_atom, std::uint32_t, epoch, placed_member>,
     /// From the EXECUTOR: what became of an attempt. Passed on to the GROUP.
@@ -54,8 +56,10 @@ using executor_actor = caf::typed_actor<
     /// From a TASK: prepare, and report to it from now on.
     caf::reacts_to<prepare_atom, attempt_spec_ptr, task_actor>,
     /// From a TASK: reports of this attempt are to go to it; those that came before are delivered now.
-    caf::reacts_to<watch_atom, attempt_id, task_actor>, caf::reacts_to<start_atom, attempt_id>,
-    caf::reacts_to<stop_atom, attempt_id, std::uint32_t>, caf::reacts_to<remove_atom, attempt_id, bool>,
+    caf::reacts_to<watch_atom, attempt_id, task_actor>,
+    /// From a TASK: as the functions of `driver`, in this order. Grace in milliseconds.
+    caf::reacts_to<start_atom, attempt_id>, caf::reacts_to<stop_atom, attempt_id, std::uint32_t>,
+    caf::reacts_to<publish_atom, attempt_id>, caf::reacts_to<remove_atom, attempt_id>,
     /// INTERNAL, from the driver's thread.
     caf::reacts_to<report_atom, report_list>>;
 

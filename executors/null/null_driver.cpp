@@ -80,7 +80,8 @@ public:
   }
   void start(attempt_id id) override { push({verb::start, id, {}, nullptr}); }
   void stop(attempt_id id, std::chrono::milliseconds grace) override { push({verb::stop, id, grace, nullptr}); }
-  void remove(attempt_id id, removal) override { push({verb::remove, id, {}, nullptr}); }
+  void publish(attempt_id) override {}
+  void remove(attempt_id id) override { push({verb::remove, id, {}, nullptr}); }
 
   result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) override {
     std::vector<adoption> out;

@@ -42,13 +42,12 @@ struct attempt {
   std::vector<spec::output> outputs;
 };
 
-enum class verb : std::uint8_t { prepare, start, stop, remove, call };
+enum class verb : std::uint8_t { prepare, start, stop, publish, remove, call };
 
 struct request {
   verb what = verb::call;
   attempt_id id;
   std::chrono::milliseconds grace{};
-  removal outcome = removal::not_completed;
   std::unique_ptr<attempt_spec> spec;
   std::function<void()> call; ///< Runs in the driver's thread.
 };
@@ -129,11 +128,17 @@ public:
     push(std::move(x));
   }
 
-  void remove(attempt_id id, removal outcome) override {
+  void publish(attempt_id id) override {
+    request x;
+    x.what = verb::publish;
+    x.id = id;
+    push(std::move(x));
+  }
+
+  void remove(attempt_id id) override {
     request x;
     x.what = verb::remove;
     x.id = id;
-    x.outcome = outcome;
     push(std::move(x));
   }
 
@@ -324,7 +329,8 @@ private:
       case verb::prepare: return handle_prepare(std::move(x.spec));
       case verb::start: return handle_start(x.id);
       case verb::stop: return handle_stop(x.id, x.grace);
-      case verb::remove: return handle_remove(x.id, x.outcome);
+      case verb::publish: return handle_publish(x.id);
+      case verb::remove: return handle_remove(x.id);
       case verb::call: return x.call();
     }
   }
@@ -400,7 +406,23 @@ private:
       wire::write(link_.unsent(), wire::stop_request{id, std::chrono::microseconds{grace}.count()});
   }
 
-  void handle_remove(attempt_id id, removal outcome) {
+  /// Makes `<task>/output` a link to `<n>/output`, in one step that replaces an older link.
+  void handle_publish(attempt_id id) {
+    const auto at = attempts_.find(id);
+    if (at == attempts_.end() || at->second.at != attempt::phase::ended || !at->second.was_started)
+      return;
+    const auto& folder = at->second.folder;
+    std::error_code problem;
+    if (std::filesystem::is_empty(folder / "output", problem) || problem)
+      return;
+    const auto link = folder.parent_path() / "output";
+    const auto fresh = folder.parent_path() / ("output." + folder.filename().string());
+    std::filesystem::remove(fresh, problem);
+    std::filesystem::create_directory_symlink(folder.filename() / "output", fresh, problem);
+    std::filesystem::rename(fresh, link, problem);
+  }
+
+  void handle_remove(attempt_id id) {
     const auto at = attempts_.find(id);
     if (at == attempts_.end())
       return;
@@ -409,7 +431,6 @@ private:
       remove_folder(x.folder);
     else if (x.at != attempt::phase::ended)
       return;
-    static_cast<void>(outcome);
     if (x.was_started)
       wire::write_forget(link_.unsent(), id);
     attempts_.erase(at);

@@ -103,9 +103,8 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
         if (was_live)
           tell(self, report_of(id, report_kind::exited, ec::none, 143));
       },
-      [=, &state](remove_atom, attempt_id id, bool completed) {
-        note(completed ? "remove_completed" : "remove", state.attempts[id].name, id.number);
-      },
+      [=, &state](publish_atom, attempt_id id) { note("publish", state.attempts[id].name, id.number); },
+      [=, &state](remove_atom, attempt_id id) { note("remove", state.attempts[id].name, id.number); },
       [=, &state](report_atom, const report_list& due) {
         for (const auto& x : due)
           if (std::exchange(state.attempts[x.id].live, false))

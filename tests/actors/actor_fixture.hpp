@@ -60,7 +60,7 @@ public:
   [[nodiscard]] status ended() const { return shared_->ended; }
   /// Everything that was journaled, in order.
   [[nodiscard]] const std::vector<event>& events() const { return shared_->events; }
-  /// `prepare a 0`, `start a 0`, `stop a 0`, `remove a 0 completed`: calls of the executor, in order.
+  /// `prepare a 0`, `start a 0`, `stop a 0`, `publish a 0`, `remove a 0`: calls of the executor, in order.
   [[nodiscard]] const std::vector<std::string>& calls() const { return shared_->calls; }
   /// The newest status recorded of a task; unspecified if none.
   [[nodiscard]] status task_status(const std::string& name) const;

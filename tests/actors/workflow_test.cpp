@@ -15,10 +15,10 @@ TEST_CASE("a diamond runs in the order of its edges") {
   f.begin(make_workflow({make_task("a"), make_task("b", {"a"}), make_task("c", {"a"}), make_task("d", {"b", "c"})}));
   REQUIRE(f.run_until_finished());
   CHECK(f.ended() == status::completed);
-  CHECK(f.position("remove_completed a 0") < f.position("prepare b 0"));
-  CHECK(f.position("remove_completed a 0") < f.position("prepare c 0"));
-  CHECK(f.position("remove_completed b 0") < f.position("prepare d 0"));
-  CHECK(f.position("remove_completed c 0") < f.position("prepare d 0"));
+  CHECK(f.position("publish a 0") < f.position("prepare b 0"));
+  CHECK(f.position("publish a 0") < f.position("prepare c 0"));
+  CHECK(f.position("publish b 0") < f.position("prepare d 0"));
+  CHECK(f.position("publish c 0") < f.position("prepare d 0"));
   CHECK(f.task_status("d") == status::completed);
 }
 

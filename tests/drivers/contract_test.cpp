@@ -247,8 +247,8 @@ TEST_CASE("a removed attempt is forgotten") {
     bench b{x};
     const auto id = b.running(b.spec({}));
     b.heard.wait_end(id);
-    b->remove(id, removal::completed);
-    b->remove(id, removal::completed);
+    b->remove(id);
+    b->remove(id);
     b->stop(id, 0ms);
     b.heard.wait_end(b.running(b.spec({}, 1)));
     CHECK(b.heard.of(id).calls == names{"prepared", "started", "exited"});
