@@ -89,7 +89,8 @@ int parse_and_run(CLI::App& app, context& ctx, int argc, char* argv[]) {
 int run_program(int argc, char* argv[]) {
   std::ios::sync_with_stdio(false);
   try {
-    CLI::App app{"Runs workflows of tasks: places groups as a whole, starts them together, carries their data.",
+    CLI::App app{"Runs workflows of tasks: places groups as a whole, starts "
+                 "them together, carries their data.",
                  "muster"};
     context ctx;
     app.set_version_flag("--version", "muster " MUSTER_VERSION);
@@ -97,6 +98,10 @@ int run_program(int argc, char* argv[]) {
     app.get_formatter()->column_width(34);
     app.footer(exit_code_text);
     app.require_subcommand(1);
+    add_run(app, ctx);
+    add_resume(app, ctx);
+    add_validate(app, ctx);
+    add_plan(app, ctx);
     add_ls(app, ctx);
     add_show(app, ctx);
     add_logs(app, ctx);

@@ -32,7 +32,8 @@ std::string event_line(const store::named_event& x, const style& look) {
     line += "  exit code " + std::to_string(x.fact.exit_code);
   if (!x.fact.node.empty() && !is_finished(x.fact.status))
     line += "  on " + printable(x.fact.node) + (x.fact.address.empty() ? "" : " (" + printable(x.fact.address) + ")");
-  if (!x.fact.text.empty())
+  // A plain failure's reason is its exit code, which is there already.
+  if (!x.fact.text.empty() && x.fact.text != "exit code " + std::to_string(x.fact.exit_code))
     line += look.paint(tone::faint, "  " + printable(x.fact.text));
   return line;
 }

@@ -68,8 +68,13 @@ log_tail::log_tail(std::filesystem::path file, std::uint64_t offset) : file_(std
 std::size_t log_tail::read(std::size_t limit, const std::function<void(std::string_view)>& use) {
   // Most looks at a log find nothing new: they cost no open.
   struct stat found {};
-  if (::stat(file_.c_str(), &found) != 0 || !S_ISREG(found.st_mode) ||
-      static_cast<std::uint64_t>(found.st_size) <= offset_)
+  if (::stat(file_.c_str(), &found) != 0 || !S_ISREG(found.st_mode))
+    return 0;
+  const auto size = static_cast<std::uint64_t>(found.st_size);
+  // The middle of a log that grew too large is cut out: go on at its new end, where the task goes on writing.
+  if (size < offset_)
+    offset_ = size > block_size ? size - block_size : 0;
+  if (size == offset_)
     return 0;
   const open_file file(file_);
   std::vector<char> buffer(std::min(limit, block_size));

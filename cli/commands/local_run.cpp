@@ -1,0 +1,306 @@
+#include "cli/commands/local_run.hpp"
+
+#include "cli/commands/errors.hpp"
+#include "cli/commands/failure_report.hpp"
+#include "cli/commands/listing.hpp"
+#include "cli/commands/signals.hpp"
+#include "cli/commands/watch.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/terminal/run_view.hpp"
+#include "cli/terminal/text.hpp"
+#include "executors/null/null_driver.hpp"
+#include "executors/process/process_driver.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+
+namespace muster::cli {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+std::unique_ptr<driver> make_driver(const local_options& options, const store::state_directory& directory) {
+  if (options.executor == "null") {
+    null_config config;
+    config.total.gpus = options.gpus;
+    return make_null_driver(config);
+  }
+  process_config config;
+  config.state_directory = directory.root();
+  config.gpus = options.gpus;
+  return make_process_driver(std::move(config));
+}
+
+result<std::unique_ptr<runtime>> start_runtime(const local_options& options, const store::state_directory& directory) {
+  runtime_config config;
+  config.state_directory = directory.root();
+  config.executor = make_driver(options, directory);
+  config.pool = options.pool;
+  config.max_parallel = options.max_parallel;
+  config.oversubscribe = options.oversubscribe;
+  config.max_retries = options.max_retries;
+  return runtime::start(std::move(config));
+}
+
+/// One workflow, from its acceptance to its end, as one command shows it.
+class session {
+public:
+  session(const local_options& options, const store::state_directory& directory, signal_inbox& inbox, runtime& engine,
+          store::reader& reader)
+      : options_(options), directory_(directory), inbox_(inbox), engine_(engine), reader_(reader) {
+    if (const auto limit = parse_duration(options.timeout))
+      deadline_ = clock::now() + *limit;
+  }
+
+  int run(const take_up& begin) {
+    const auto latest = reader_.latest();
+    if (!latest)
+      return report(latest.failure());
+    engine_.subscribe([this](const std::vector<event>&) { inbox_.wake(); });
+    const auto accepted = begin(engine_);
+    if (!accepted)
+      return report(accepted.failure());
+    auto found = reader_.workflow(accepted->key);
+    if (!found)
+      return report(found.failure());
+    workflow_ = std::move(*found);
+    announce();
+    const auto ended = watch(*latest);
+    if (!ended)
+      return report_broken(ended.failure());
+    return conclude(*ended);
+  }
+
+private:
+  /// Whether anything is shown while it runs.
+  [[nodiscard]] bool silent() const { return options_.quiet && options_.output == "text" && !live(); }
+  [[nodiscard]] bool live() const { return options_.output == "text" && is_terminal(STDOUT_FILENO); }
+
+  void announce() const {
+    if (options_.output == "json" || silent())
+      return;
+    std::cout << workflow_.id << ": " << count_of(workflow_.groups, "group") << ", "
+              << count_of(workflow_.tasks, "task") << std::endl;
+  }
+
+  void make_view() {
+    if (options_.output == "json")
+      view_ = make_json_view();
+    else if (live())
+      view_ = make_live_view(workflow_);
+    else
+      view_ = make_plain_view();
+  }
+
+  /// Shows the workflow until it has ended.
+  [[nodiscard]] result<status> watch(sequence after) {
+    if (silent())
+      return wait_silently();
+    make_view();
+    watch_handler handler;
+    handler.on_event = [this](const store::named_event& x) { view_->on_event(x); };
+    handler.go_on = [this] {
+      view_->tick();
+      return check_requests();
+    };
+    if (!options_.quiet && options_.output == "text")
+      handler.on_line = [this](const log_line& x) { view_->on_line(x); };
+    workflow_watch watched(reader_, directory_, workflow_, after, {}, std::move(handler));
+    if (handler_reads_logs())
+      if (auto opened = watched.open_running(); !opened)
+        return opened.failure();
+    const auto ended = follow(watched);
+    view_->close();
+    return ended;
+  }
+
+  [[nodiscard]] bool handler_reads_logs() const { return !options_.quiet && options_.output == "text"; }
+
+  [[nodiscard]] result<status> follow(workflow_watch& watched) {
+    constexpr auto longest_wait = std::chrono::milliseconds(100); // Logs grow without an event.
+    while (!watched.ended()) {
+      if (const auto problem = engine_.failure())
+        return *problem;
+      const auto stepped = watched.step();
+      if (!stepped)
+        return stepped.failure();
+      view_->tick();
+      check_requests();
+      if (!*stepped)
+        inbox_.wait(longest_wait);
+    }
+    return *watched.ended();
+  }
+
+  [[nodiscard]] result<status> wait_silently() {
+    constexpr auto interval = std::chrono::milliseconds(100);
+    while (true) {
+      if (const auto ended = engine_.wait(workflow_.key, clock::now() + interval))
+        return *ended;
+      if (const auto problem = engine_.failure())
+        return *problem;
+      check_requests();
+    }
+  }
+
+  void note(const std::string& text) {
+    if (view_)
+      view_->note(text);
+    else
+      std::cerr << text << std::endl;
+  }
+
+  void cancel(const std::string& why, bool force) {
+    if (const auto accepted = engine_.cancel(workflow_.key, why, force); !accepted)
+      note("cannot cancel: " + accepted.failure().message);
+  }
+
+  /// Acts on signals and on the deadline. False once the user wants an end at any price.
+  bool check_requests() {
+    const auto signals = inbox_.take();
+    for (unsigned i = 0; i < signals; ++i)
+      on_signal();
+    if (deadline_ && clock::now() >= *deadline_) {
+      deadline_.reset();
+      timed_out_ = true;
+      note("canceling " + workflow_.id + ": it ran longer than --timeout " + options_.timeout);
+      cancel("--timeout " + options_.timeout + " has passed", false);
+    }
+    return requests_ < 2;
+  }
+
+  void on_signal() {
+    ++requests_;
+    if (requests_ == 1) {
+      note("canceling " + workflow_.id + "; once more kills its tasks");
+      cancel("canceled by a signal", false);
+    } else if (requests_ == 2) {
+      note("killing the tasks of " + workflow_.id);
+      cancel("killed by a signal", true);
+    }
+  }
+
+  /// The runtime or the store gave up; what is durable can be taken up again.
+  int report_broken(const error& problem) {
+    const int code = report(problem);
+    std::cerr << "muster: " << workflow_.id << " is not finished; to go on: " << command("resume") << '\n';
+    return code;
+  }
+
+  [[nodiscard]] std::string command(const std::string& name) const {
+    return command_line(name + ' ' + workflow_.id, directory_);
+  }
+
+  int conclude(status ended) {
+    auto found = reader_.workflow(workflow_.key);
+    if (found)
+      workflow_ = std::move(*found);
+    if (ended == status::completed) {
+      if (options_.output == "text")
+        std::cout << workflow_.id << ' ' << to_string(ended) << " in " << elapsed(workflow_.submitted, workflow_.ended)
+                  << std::endl;
+      return exit_completed;
+    }
+    std::cout.flush();
+    report_failure(reader_, directory_, workflow_, std::cerr);
+    if (requests_ > 0)
+      return exit_interrupted;
+    return timed_out_ ? exit_timeout : exit_code_of(ended);
+  }
+
+  const local_options& options_;
+  const store::state_directory& directory_;
+  signal_inbox& inbox_;
+  runtime& engine_;
+  store::reader& reader_;
+  store::workflow_record workflow_;
+  std::unique_ptr<run_view> view_;
+  std::optional<clock::time_point> deadline_;
+  unsigned requests_ = 0;
+  bool timed_out_ = false;
+};
+
+/// `2` is two GPUs, 0 and 1; `0,3` are these indices.
+std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
+  constexpr unsigned long most = 1024;
+  std::vector<std::uint32_t> indices;
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find(',', at), text.size());
+    const auto word = text.substr(at, end - at);
+    if (word.empty() || word.size() > 4 || word.find_first_not_of("0123456789") != std::string::npos)
+      return std::nullopt;
+    const auto number = std::stoul(word);
+    if (number > most)
+      return std::nullopt;
+    indices.push_back(static_cast<std::uint32_t>(number));
+    at = end + 1;
+  }
+  if (text.find(',') != std::string::npos)
+    return indices;
+  std::vector<std::uint32_t> counted(indices.front());
+  for (std::uint32_t i = 0; i < counted.size(); ++i)
+    counted[i] = i;
+  return counted;
+}
+
+} // namespace
+
+void add_local_options(CLI::App& command, local_options& options) {
+  command.add_option("--pool", options.pool, "Name of the pool that this machine is (default: local)")
+      ->type_name("NAME");
+  command.add_option("--max-parallel", options.max_parallel, "At most so many tasks at once")
+      ->type_name("N")
+      ->check(CLI::Range(1U, 1'000'000U));
+  command
+      .add_option("--oversubscribe", options.oversubscribe, "Take the machine for so many times as large (default: 1)")
+      ->type_name("FACTOR")
+      ->check(CLI::Range(0.01, 10'000.0));
+  command
+      .add_option_function<std::string>(
+          "--gpus", [&options](const std::string& text) { options.gpus = parse_gpus(text).value_or(options.gpus); },
+          "GPUs of this machine: how many, or their indices as in 0,2")
+      ->type_name("N|I,J,...")
+      ->check([](const std::string& text) {
+        return parse_gpus(text) ? std::string{} : "'" + text + "' is neither a number nor a list of indices";
+      });
+  command
+      .add_option("--max-retries", options.max_retries, "New attempts that RESCHEDULE may make per task (default: 3)")
+      ->type_name("N");
+  command.add_option("--timeout", options.timeout, "Cancel it when it takes longer, e.g. 90s, 1h30m; exit code 8")
+      ->type_name("DURATION")
+      ->check([](const std::string& text) {
+        return parse_duration(text) ? std::string{} : "'" + text + "' is no duration such as 90s, 15m or 1h30m";
+      });
+  add_text_or_json(command, options.output);
+  command.add_flag("-q,--quiet", options.quiet, "Do not show what tasks write");
+  command.add_flag("--keep", options.keep, "Keep the working folders of tasks that ended");
+  add_choice(command, "--executor", options.executor, "What runs the tasks (default: process); null runs nothing",
+             {"process", "null"});
+}
+
+int run_locally(const context& ctx, const local_options& options, const take_up& begin) {
+  const auto directory = find_state_directory(ctx);
+  if (!directory)
+    return report(directory.failure());
+  // A reader that went away must not end the run: its tasks would go on without it.
+  std::signal(SIGPIPE, SIG_IGN);
+  auto inbox = signal_inbox::open();
+  if (!inbox)
+    return report(inbox.failure());
+  auto engine = start_runtime(options, *directory);
+  if (!engine)
+    return report(engine.failure());
+  auto reader = store::reader::open(*directory);
+  if (!reader)
+    return report(reader.failure());
+  return session(options, *directory, *inbox, **engine, *reader).run(begin);
+}
+
+} // namespace muster::cli

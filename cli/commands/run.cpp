@@ -1,0 +1,83 @@
+#include "cli/commands/commands.hpp"
+#include "cli/commands/errors.hpp"
+#include "cli/commands/listing.hpp"
+#include "cli/commands/local_run.hpp"
+#include "cli/commands/spec_input.hpp"
+#include "cli/exit_code.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <memory>
+
+namespace muster::cli {
+
+namespace {
+
+struct run_options {
+  spec_input input;
+  local_options local;
+};
+
+/// What is kept of the command line beside the workflow.
+std::string options_as_json(const run_options& x) {
+  return dump({{"file", x.input.file},
+               {"set", x.input.set},
+               {"set_string", x.input.set_string},
+               {"set_env", x.input.set_env},
+               {"max_parallel", x.local.max_parallel},
+               {"oversubscribe", x.local.oversubscribe},
+               {"max_retries", x.local.max_retries}});
+}
+
+int run(const context& ctx, const run_options& options) {
+  auto spec = load(options.input);
+  print_diagnostics(spec.outcome);
+  if (!spec.outcome.ok())
+    return exit_error;
+  return run_locally(ctx, options.local, [&](runtime& engine) {
+    return engine.submit(*spec.outcome.workflow,
+                         {std::move(spec.text), name_of(options.input.profile), options_as_json(options)});
+  });
+}
+
+int resume(const context& ctx, const std::string& id, const local_options& options) {
+  const auto directory = find_state_directory(ctx);
+  if (!directory)
+    return report(directory.failure());
+  // Asked first, as a reader: a wrong id should not wake the warden or wait for the lock.
+  auto reader = open_reader(*directory);
+  if (!reader)
+    return report(reader.failure());
+  const auto workflow = find_workflow(*reader, id);
+  if (!workflow)
+    return report(workflow.failure());
+  return run_locally(ctx, options, [&](runtime& engine) { return engine.resume(workflow->id); });
+}
+
+} // namespace
+
+void add_run(CLI::App& app, context& ctx) {
+  auto* command = app.add_subcommand("run", "Run a spec on this machine and wait for its end");
+  auto options = std::make_shared<run_options>();
+  add_spec_input(*command, options->input);
+  add_local_options(*command, options->local);
+  add_state_dir(*command, ctx);
+  command->footer("Ctrl-C cancels the workflow, a second one kills its tasks.\n\n"
+                  "Example:\n  muster run train.yaml --set epochs=3 --max-parallel 4 --timeout 1h");
+  command->callback([&ctx, options] { ctx.action = [&ctx, options] { return run(ctx, *options); }; });
+}
+
+void add_resume(CLI::App& app, context& ctx) {
+  auto* command = app.add_subcommand("resume", "Take up a workflow that was interrupted, and wait for its end");
+  auto options = std::make_shared<std::pair<std::string, local_options>>();
+  command->add_option("id", options->first, "A workflow's id, or 'last'")->type_name("ID")->required();
+  add_local_options(*command, options->second);
+  add_state_dir(*command, ctx);
+  command->footer("Tasks that went on meanwhile are taken over, not started again.\n\n"
+                  "Example:\n  muster resume last");
+  command->callback(
+      [&ctx, options] { ctx.action = [&ctx, options] { return resume(ctx, options->first, options->second); }; });
+}
+
+} // namespace muster::cli

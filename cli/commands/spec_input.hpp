@@ -1,0 +1,43 @@
+#pragma once
+
+#include "muster/spec/load.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace muster::cli {
+
+/// Which spec, and how to read it: shared by every command that takes one.
+struct spec_input {
+  std::string file; ///< `-` for stdin.
+  spec::profile profile = spec::profile::muster;
+  std::vector<std::string> set;
+  std::vector<std::string> set_string;
+  std::vector<std::string> set_env;
+};
+
+/// A loaded spec, with its text as the user wrote it.
+struct read_spec {
+  std::string text;
+  spec::load_outcome outcome;
+};
+
+/// Adds `FILE`, `--profile`, `--set`, `--set-string`, `--set-env`.
+void add_spec_input(CLI::App& command, spec_input& input);
+
+/// `muster` or `osmo`.
+[[nodiscard]] const char* name_of(spec::profile x) noexcept;
+
+/// Reads and checks the spec. What cannot be read is a diagnostic like any
+/// other.
+[[nodiscard]] read_spec load(const spec_input& input);
+
+/// Prints warnings and errors on stderr.
+void print_diagnostics(const spec::load_outcome& outcome);
+
+} // namespace muster::cli

@@ -1,0 +1,214 @@
+#include "cli/terminal/run_view.hpp"
+#include "cli/terminal/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <map>
+#include <string>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace muster::cli {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// A task that has begun and not ended.
+struct active_task {
+  std::string group;
+  std::string task;
+  muster::status status = muster::status::processing;
+  timestamp since{};
+  std::string node;
+  std::string reason;
+};
+
+/// What is most worth a row of the screen comes first.
+int rank(status s) {
+  switch (s) {
+    case status::running: return 0;
+    case status::initializing: return 1;
+    case status::scheduling: return 2;
+    default: return 3;
+  }
+}
+
+class live_view final : public run_view {
+public:
+  explicit live_view(const store::workflow_record& workflow)
+      : id_(workflow.id), total_(workflow.tasks), begun_(clock::now()), look_(style::for_descriptor(STDOUT_FILENO)) {}
+  ~live_view() override { live_view::close(); }
+
+  void on_event(const store::named_event& x) override {
+    if (x.fact.type == event_type::task_status)
+      on_task(x);
+    changed_ = true;
+  }
+
+  void on_line(const log_line& x) override {
+    constexpr std::size_t most_held = 64 * 1024;
+    above_ += look_.paint_number(x.number, x.task);
+    above_ += " | ";
+    above_ += x.text;
+    above_ += '\n';
+    if (above_.size() > most_held)
+      draw();
+  }
+
+  void note(std::string_view text) override {
+    above_ += look_.paint(tone::strong, text) + '\n';
+    draw();
+  }
+
+  void tick() override {
+    constexpr auto redraw_interval = std::chrono::milliseconds(100);
+    constexpr auto clock_interval = std::chrono::milliseconds(500); // Elapsed times go on without events.
+    const auto since = clock::now() - drawn_;
+    if (since >= redraw_interval && (changed_ || !above_.empty() || since >= clock_interval))
+      draw();
+  }
+
+  void close() override {
+    if (closed_)
+      return;
+    closed_ = true;
+    std::cout << erase() << above_;
+    std::cout.flush();
+  }
+
+private:
+  void on_task(const store::named_event& x) {
+    if (is_group_finished(x.fact.status)) {
+      active_.erase(x.fact.task);
+      ++finished_;
+      // A failure stays visible above the table; one by upstream tells nothing new.
+      if (is_failed(x.fact.status)) {
+        ++failed_;
+        if (x.fact.status != status::failed_upstream && x.fact.status != status::failed_canceled)
+          above_ += look_.paint(tone::bad, failure_text(x)) + '\n';
+      }
+      return;
+    }
+    auto& row = active_[x.fact.task];
+    row.group = x.group;
+    row.task = x.task;
+    row.status = x.fact.status == status::rescheduled ? status::processing : x.fact.status;
+    row.since = x.fact.time;
+    row.node = x.fact.node;
+    row.reason = x.fact.text;
+  }
+
+  static std::string failure_text(const store::named_event& x) {
+    auto text = printable(x.task) + "  " + std::string(to_string(x.fact.status));
+    if (x.fact.exit_code != no_exit_code)
+      text += "  exit code " + std::to_string(x.fact.exit_code);
+    const bool told = x.fact.text.empty() || x.fact.text == "exit code " + std::to_string(x.fact.exit_code);
+    return told ? text : text + "  " + printable(x.fact.text);
+  }
+
+  /// Moves to where the block begins and clears it.
+  std::string erase() {
+    if (block_lines_ == 0)
+      return {};
+    const auto lines = std::exchange(block_lines_, 0);
+    return "\r\x1b[" + std::to_string(lines) + "A\x1b[J";
+  }
+
+  void draw() {
+    const auto size = size_of_terminal(STDOUT_FILENO);
+    std::string out = erase() + above_;
+    above_.clear();
+    for (const auto& line : block(size)) {
+      out += line + '\n';
+      ++block_lines_;
+    }
+    std::cout << out;
+    std::cout.flush();
+    drawn_ = clock::now();
+    changed_ = false;
+  }
+
+  [[nodiscard]] std::vector<std::string> block(terminal_size size) const {
+    const std::size_t most_rows = std::min<std::size_t>(size.rows > 8 ? size.rows / 2 : 0, 20);
+    std::vector<const active_task*> rows;
+    for (const auto& [task, row] : active_)
+      rows.push_back(&row);
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto* a, const auto* b) { return rank(a->status) < rank(b->status); });
+    std::vector<std::string> lines;
+    if (most_rows > 0 && !rows.empty())
+      print_rows({rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows.size(), most_rows))}, size,
+                 lines);
+    if (rows.size() > most_rows && most_rows > 0)
+      lines.push_back(look_.paint(tone::faint, "  and " + std::to_string(rows.size() - most_rows) + " more"));
+    lines.push_back(progress(size));
+    return lines;
+  }
+
+  void print_rows(const std::vector<const active_task*>& rows, terminal_size size,
+                  std::vector<std::string>& lines) const {
+    constexpr std::size_t columns = 6;
+    const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+    std::vector<std::array<std::string, columns>> cells{{"GROUP", "TASK", "STATUS", "ELAPSED", "NODE", "REASON"}};
+    for (const auto* row : rows)
+      cells.push_back({cut(printable(row->group), 24), cut(printable(row->task), 24),
+                       std::string(to_string(row->status)), show_duration(now - row->since), printable(row->node),
+                       printable(row->reason)});
+    std::array<std::size_t, columns> widths{};
+    for (const auto& line : cells)
+      for (std::size_t i = 0; i < columns; ++i)
+        widths[i] = std::max(widths[i], width_of(line[i]));
+    for (std::size_t n = 0; n < cells.size(); ++n) {
+      std::string text;
+      for (std::size_t i = 0; i < columns; ++i)
+        text += cells[n][i] + std::string(widths[i] - width_of(cells[n][i]) + 2, ' ');
+      // Cut first: a line that wraps would break the redrawing.
+      const auto fitting = cut(text, size.columns - 1);
+      lines.push_back(look_.paint(n == 0 ? tone::strong : tone_of(rows[n - 1]->status), fitting));
+    }
+  }
+
+  [[nodiscard]] std::string progress(terminal_size size) const {
+    constexpr std::size_t bar_width = 24;
+    std::size_t running = 0;
+    std::size_t waiting = 0;
+    for (const auto& [task, row] : active_)
+      (row.status == status::running ? running : waiting) += 1;
+    const std::size_t full = total_ == 0 ? bar_width : bar_width * finished_ / total_;
+    std::string bar;
+    for (std::size_t i = 0; i < bar_width; ++i)
+      bar += i < full ? "█" : "░";
+    const auto passed = std::chrono::duration_cast<duration>(clock::now() - begun_);
+    auto text = bar + "  " + std::to_string(finished_) + '/' + std::to_string(total_) + " tasks  " +
+                std::to_string(running) + " running";
+    if (waiting > 0)
+      text += "  " + std::to_string(waiting) + " queued";
+    if (failed_ > 0)
+      text += "  " + std::to_string(failed_) + " failed";
+    return cut(text + "  " + show_duration(passed) + "  " + id_, size.columns - 1);
+  }
+
+  std::string id_;
+  std::uint64_t total_;
+  clock::time_point begun_;
+  style look_;
+  std::map<task_index, active_task> active_; ///< As many as the workflow has admitted at once.
+  std::uint64_t finished_ = 0;
+  std::uint64_t failed_ = 0;
+  std::string above_; ///< To be printed above the block at the next drawing.
+  std::size_t block_lines_ = 0;
+  clock::time_point drawn_{};
+  bool changed_ = true;
+  bool closed_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<run_view> make_live_view(const store::workflow_record& workflow) {
+  return std::make_unique<live_view>(workflow);
+}
+
+} // namespace muster::cli
