@@ -14,6 +14,7 @@ result<submission_ptr> make_submission(const spec::workflow& workflow, submissio
   whole->spec_text = std::move(info.spec_text);
   const auto& layout = *whole->layout;
   auto& rows = whole->rows;
+  rows.time = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
   rows.name = layout.name();
   rows.labels = layout.header().labels;
   rows.pool = layout.header().pool;
