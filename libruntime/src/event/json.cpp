@@ -61,10 +61,11 @@ void add_number(std::string& out, std::string_view key, Integer value) {
 } // namespace
 
 std::string to_rfc3339(timestamp time) {
-  using namespace std::chrono;
-  const auto whole = floor<seconds>(time);
-  const auto rest = static_cast<int>((time - whole).count());
-  const auto clock = static_cast<std::time_t>(whole.time_since_epoch().count());
+  constexpr std::int64_t second = 1'000'000;
+  const auto count = time.time_since_epoch().count();
+  // Rounds down, also before 1970; chrono's own floor overflows at the ends of the range.
+  const auto rest = static_cast<int>((count % second + second) % second);
+  const auto clock = static_cast<std::time_t>(count / second - (count % second < 0 ? 1 : 0));
   std::tm fields{};
   if (gmtime_r(&clock, &fields) == nullptr)
     return "0000-00-00T00:00:00.000000Z";
