@@ -26,6 +26,21 @@ std::string text_of(const gang& who) {
   return text;
 }
 
+/// Gives members without indices those of their node that nobody has.
+void add_missing_gpus(const gang& who, assignment& places, const std::vector<node_state>& nodes) {
+  std::set<std::pair<std::uint32_t, std::uint32_t>> given;
+  for (const auto& x : places)
+    for (const auto gpu : x.gpus)
+      given.emplace(x.node, gpu);
+  for (std::size_t i = 0; i < who.size(); ++i) {
+    if (!places[i].gpus.empty())
+      continue;
+    for (const auto gpu : nodes[places[i].node].free_gpus)
+      if (static_cast<std::int64_t>(places[i].gpus.size()) < who[i].gpu && given.emplace(places[i].node, gpu).second)
+        places[i].gpus.push_back(gpu);
+  }
+}
+
 } // namespace
 
 gang_queue::gang_queue(std::vector<node_state> nodes, queue_policy policy)
@@ -42,11 +57,10 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   auto& e = entries_[key];
   e.line = number;
   auto tried = try_place(who);
-  if (waiting_ == 0)
-    if (auto* where = std::get_if<assignment>(&tried)) {
-      hold(e, std::move(*where));
-      return e.where;
-    }
+  if (auto* where = std::get_if<assignment>(&tried); where != nullptr && may_pass(number)) {
+    hold(e, std::move(*where));
+    return e.where;
+  }
   e.arrival = next_arrival_++;
   auto& line = lines_[number];
   if (line.waiting.empty())
@@ -65,14 +79,17 @@ result<assignment> gang_queue::restore(gang_key key, const gang& who,
   if (where.size() != who.size())
     return {ec::invalid_argument, "a gang of " + std::to_string(who.size()) + " tasks has " +
                                       std::to_string(where.size()) + " recorded places"};
+  const auto named = std::find_if(where.begin(), where.end(), [](const auto& x) { return !x.first.empty(); });
+  const auto elsewhere = named == where.end() ? std::string{} : named->first;
   assignment places;
   for (const auto& [name, gpus] : where) {
-    const auto at =
-        std::find_if(nodes_.begin(), nodes_.end(), [&n = name](const node_state& x) { return x.name == n; });
+    const auto& wanted = name.empty() ? elsewhere : name;
+    const auto at = std::find_if(nodes_.begin(), nodes_.end(), [&](const node_state& x) { return x.name == wanted; });
     if (at == nodes_.end())
-      return {ec::not_found, "node " + name + " is not in this pool"};
+      return {ec::not_found, "node '" + wanted + "' is not in this pool"};
     places.push_back({static_cast<std::uint32_t>(at - nodes_.begin()), gpus});
   }
+  add_missing_gpus(who, places, nodes_);
   auto& e = entries_[key];
   e.line = line_for(who);
   hold(e, places);
@@ -133,6 +150,19 @@ std::variant<assignment, no_place> gang_queue::try_place(const gang& who) const 
     return no_place{"waiting for others to end: " + std::to_string(members_placed_) + " of at most " +
                     std::to_string(*policy_.max_parallel) + " tasks run in parallel"};
   return place(who, nodes_);
+}
+
+/// Whether a newcomer of this line may go ahead of all who wait. Those who fit were granted by the last `poll`.
+bool gang_queue::may_pass(std::uint32_t number) {
+  if (fronts_.empty())
+    return true;
+  const auto oldest = fronts_.begin()->first;
+  if (std::exchange(oldest_, oldest) != oldest)
+    passes_ = 0;
+  if (!lines_[number].waiting.empty() || fronts_.size() >= policy_.look_ahead || passes_ >= policy_.max_passes)
+    return false;
+  ++passes_;
+  return true;
 }
 
 /// Grants the oldest gang that fits, within the policy.

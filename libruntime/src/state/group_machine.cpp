@@ -220,9 +220,8 @@ group_effects group_machine::cancel(std::string_view message, bool force) {
     return out;
   }
   for (auto& m : members_)
-    if (live(m))
+    if (live(m) || m.stage == stage::preparing)
       stop(m, duration::zero(), out);
-  abandon_prepares(out);
   return out;
 }
 

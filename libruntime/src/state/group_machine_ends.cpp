@@ -131,15 +131,12 @@ void group_machine::end_all(status members, status group, std::string why, group
 void group_machine::end_member(member& m, group_effects& out) {
   if (m.retry_timer != 0)
     out.emplace_back(effect::cancel_timer{group_timer::retry, std::exchange(m.retry_timer, 0), who(m).task});
-  const bool waits_for_prepare = m.stage == stage::preparing && !forced_;
-  if (live(m) || waits_for_prepare) {
+  if (live(m) || m.stage == stage::preparing) {
     m.fate = fate::end;
-    if (live(m))
-      stop(m, forced_ ? duration::zero() : policy_->grace, out);
-    return;
+    return stop(m, forced_ ? duration::zero() : policy_->grace, out);
   }
   record(m, end_members_, no_exit_code, end_text_, out);
-  if (m.stage == stage::preparing || m.stage == stage::prepared)
+  if (m.stage == stage::prepared)
     out.emplace_back(effect::remove{who(m), false});
   m.stage = stage::ended;
   m.fate = fate::none;

@@ -63,18 +63,21 @@ TEST_CASE("a later gang passes the oldest a bounded number of times") {
   auto q = queue_of(2, {{}, 3, 64});
   CHECK(submit(q, 1, {ask(1)}) == answer::placed);
   CHECK(submit(q, 2, {ask(2)}) == answer::waits);
+  CHECK(submit(q, 9, {ask(1)}) == answer::placed);
   for (gang_key k = 10; k < 20; ++k)
     CHECK(submit(q, k, {ask(1)}) == answer::waits);
-  for (gang_key k = 10; k < 13; ++k) {
+  CHECK(q.withdraw(9));
+  for (gang_key k = 10; k < 12; ++k) {
     CHECK(granted(q) == keys{k});
     CHECK(q.withdraw(k));
   }
   CHECK(granted(q).empty());
-  CHECK(q.why_waiting(13) == "waiting behind older groups");
+  CHECK(submit(q, 20, {ask(1)}) == answer::waits);
+  CHECK(q.why_waiting(12) == "waiting behind older groups");
   CHECK(q.withdraw(1));
   CHECK(granted(q) == keys{2});
   CHECK(q.withdraw(2));
-  CHECK(granted(q) == keys{13, 14});
+  CHECK(granted(q) == keys{12, 13});
 }
 
 TEST_CASE("no more members run in parallel than the limit") {
@@ -108,6 +111,18 @@ TEST_CASE("a gang that runs already is booked whatever is free") {
   CHECK(q.withdraw(1));
   CHECK(granted(q) == keys{4});
   CHECK(q.nodes()[0].free.cpu == 0);
+}
+
+TEST_CASE("a gang that was booked with gaps in its record still has a place") {
+  gang_queue q{{make_node("local", {4, 100, 100}, {0, 1, 2})}, {}};
+  auto x = ask(1);
+  x.gpu = 1;
+  const auto booked = q.restore(1, {x, x, x}, {{"", {}}, {"local", {0}}, {"local", {}}});
+  REQUIRE(booked);
+  CHECK((*booked)[0].gpus == std::vector<std::uint32_t>{1});
+  CHECK((*booked)[1].gpus == std::vector<std::uint32_t>{0});
+  CHECK((*booked)[2].gpus == std::vector<std::uint32_t>{2});
+  CHECK(q.nodes()[0].free_gpus.empty());
 }
 
 TEST_CASE("a hundred thousand gangs of one wait and are served") {

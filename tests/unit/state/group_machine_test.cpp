@@ -261,7 +261,8 @@ TEST_CASE("a transient failure of one prepare rolls the gang back, and it queues
     d.run(m.timer_fired(group_timer::backoff, d.generation[4], {}));
   }
   d.run(m.placed(d.place, epoch{1}));
-  CHECK(d.run(m.prepared(driven::who(1), error{ec::io_error, "disk"})) == did{"b0 FAILED_BACKEND_ERROR: Task b: disk"});
+  CHECK(d.run(m.prepared(driven::who(1), error{ec::io_error, "disk"})) ==
+        did{"stop a0 3", "b0 FAILED_BACKEND_ERROR: Task b: disk"});
   CHECK(d.run(m.prepared(driven::who(0), {})) == did{"a0 FAILED_BACKEND_ERROR: Task b: disk", "undo a0", "no timer 3",
                                                      "group FAILED: Task b: disk", "release",
                                                      "finished FAILED: Task b: disk"});
@@ -307,7 +308,7 @@ TEST_CASE("timeouts end the group") {
     d.run(d.machine.intent_committed(d.ticket));
     d.run(d.machine.placed(d.place, epoch{1}));
     CHECK(d.run(d.machine.timer_fired(group_timer::start, d.generation[3], {})) ==
-          did{"a0 FAILED_START_TIMEOUT: start timeout of 1800s exceeded", "undo a0", "release",
+          did{"stop a0 3", "a0 FAILED_START_TIMEOUT: start timeout of 1800s exceeded", "undo a0", "release",
               "finished FAILED: start timeout of 1800s exceeded"});
   }
 }

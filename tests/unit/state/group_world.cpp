@@ -186,7 +186,7 @@ void group_world::check_barrier(task_attempt who) {
 }
 
 void group_world::handle(const effect::stop& x) {
-  REQUIRE(ever_started_.count({x.who.task.value, x.who.attempt}) == 1);
+  REQUIRE(driver_.count({x.who.task.value, x.who.attempt}) == 1);
 }
 
 void group_world::handle(const effect::remove& x) {

@@ -47,8 +47,9 @@ public:
   /// (`refused`). A key that is known already is refused.
   [[nodiscard]] std::variant<assignment, no_place, refused> submit(gang_key key, const gang& who);
 
-  /// Books a gang that runs already, by the names of its members' nodes and their GPU indices.
-  /// Fails with `ec::not_found` for a node that is not here, `ec::conflict` for a key that is known,
+  /// Books a gang that runs already, by the names of its members' nodes and their GPU indices. A member without a name
+  /// goes where the first one with a name is; one without GPU indices that needs some gets free ones, as far as they
+  /// go. Fails with `ec::not_found` for a node that is not here, `ec::conflict` for a key that is known,
   /// `ec::invalid_argument` if the numbers of members differ.
   result<assignment> restore(gang_key key, const gang& who,
                              const std::vector<std::pair<std::string, std::vector<std::uint32_t>>>& where);
@@ -91,6 +92,7 @@ private:
   void hold(entry& e, assignment where);
   [[nodiscard]] std::variant<assignment, no_place> try_place(const gang& who) const;
   void clean_line(std::uint32_t number);
+  [[nodiscard]] bool may_pass(std::uint32_t number);
   [[nodiscard]] bool waits(const std::pair<std::uint64_t, gang_key>& x) const;
   [[nodiscard]] std::optional<grant> grant_one();
 

@@ -79,7 +79,8 @@ struct start {
   task_attempt who;
 };
 
-/// Call the driver's `stop`; `exited` or `lost` follows. May come a second time with a shorter grace.
+/// Call the driver's `stop`; `exited` or `lost` follows, or `prepared` with any outcome for an attempt that was still
+/// being prepared. May come a second time with a shorter grace.
 struct stop {
   task_attempt who;
   duration grace{};
