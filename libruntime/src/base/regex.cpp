@@ -22,6 +22,9 @@ struct code_deleter {
 struct context_deleter {
   void operator()(pcre2_match_context* x) const noexcept { pcre2_match_context_free(x); }
 };
+struct compile_context_deleter {
+  void operator()(pcre2_compile_context* x) const noexcept { pcre2_compile_context_free(x); }
+};
 struct data_deleter {
   void operator()(pcre2_match_data* x) const noexcept { pcre2_match_data_free(x); }
 };
@@ -50,10 +53,14 @@ result<regex> regex::compile(std::string_view pattern) {
   auto translated = translate_python_pattern(pattern);
   if (!translated)
     return translated.failure();
+  const std::unique_ptr<pcre2_compile_context, compile_context_deleter> dialect{pcre2_compile_context_create(nullptr)};
+  if (dialect == nullptr)
+    return {ec::internal, "no memory for a regular expression"};
+  pcre2_set_newline(dialect.get(), PCRE2_NEWLINE_LF);
   int code = 0;
   std::size_t offset = 0;
   std::unique_ptr<pcre2_code, code_deleter> compiled_code{
-      pcre2_compile(bytes(*translated), translated->size(), PCRE2_UTF | PCRE2_UCP, &code, &offset, nullptr)};
+      pcre2_compile(bytes(*translated), translated->size(), PCRE2_UTF | PCRE2_UCP, &code, &offset, dialect.get())};
   if (compiled_code == nullptr)
     return {ec::invalid_argument, describe(code)};
   auto x = std::make_shared<compiled>();

@@ -16,7 +16,7 @@ struct task_places {
   yaml::mark name;
   yaml::mark resource;
   std::vector<yaml::mark> inputs;
-  std::vector<yaml::mark> topologies;
+  std::vector<yaml::mark> files;
 };
 
 /// The same for a group.
@@ -62,6 +62,12 @@ void report_unknown_key(const value_reader& in, const map_entry& x, const field_
 
 /// Checks that `pattern` is a regular expression; empty is fine.
 bool check_regex(const value_reader& in, value_at x, const field_path& path, const std::string& pattern);
+
+/// Whether a file may be put at `path`: not empty, and below `/osmo` only under the output folder.
+[[nodiscard]] bool good_file_path(std::string_view path);
+
+/// Reads the name of a workflow, group or task.
+void decode_name(const value_reader& in, value_at x, const field_path& path, std::string& out);
 
 /// A duration from a string or a number of seconds.
 bool decode_duration(const value_reader& in, value_at x, const field_path& path, duration& out);

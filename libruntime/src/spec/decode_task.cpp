@@ -144,18 +144,6 @@ void decode_checkpoint(const value_reader& in, value_at x, const field_path& pat
 
 // -- files
 
-/// Only what is under the output folder may go below `/osmo`.
-bool good_file_path(std::string_view path) {
-  constexpr std::string_view output_folder = "/osmo/data/output/";
-  if (path.substr(0, output_folder.size()) == output_folder)
-    return true;
-  const auto start = path.find_first_not_of('/');
-  if (start == std::string_view::npos)
-    return false;
-  path.remove_prefix(start);
-  return path.substr(0, path.find('/')) != "osmo";
-}
-
 void decode_file(const value_reader& in, value_at x, const field_path& path, const load_options& options, file& out) {
   bool has_contents = false;
   std::optional<value_at> local;
@@ -195,10 +183,12 @@ void decode_file(const value_reader& in, value_at x, const field_path& path, con
 }
 
 void decode_files(const value_reader& in, value_at x, const field_path& path, const load_options& options,
-                  std::vector<file>& out) {
+                  std::vector<file>& out, std::vector<yaml::mark>& places) {
   std::vector<value_at> items;
   if (!in.list(x, path, items))
     return;
+  for (const auto& item : items)
+    places.push_back(item.place);
   std::unordered_map<std::string, std::size_t> seen;
   out.resize(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -356,19 +346,13 @@ void decode_items(const value_reader& in, value_at x, const field_path& path, st
     decode(items[i], path.item(i), out[i]);
 }
 
-void decode_name(const value_reader& in, value_at x, const field_path& path, std::string& out) {
-  if (!in.text(x, path, out, numbers::refuse))
-    return;
-  if (!is_name(out))
-    in.report().error(x.place, path,
-                      "expected a letter, then letters, digits, '-' or '_', and a letter or digit at the end, found '" +
-                          out + "'");
+void check_reserved_name(const value_reader& in, value_at x, const field_path& path, const std::string& name) {
   // The name is cut to what Kubernetes takes before it is compared.
-  auto kept = out.substr(0, std::min<std::size_t>(out.size(), 63));
-  if (out.size() > 63)
+  auto kept = name.substr(0, std::min<std::size_t>(name.size(), 63));
+  if (name.size() > 63)
     kept.erase(kept.find_last_not_of("-_") + 1);
   if (normal_name(kept) == "osmo-ctrl")
-    in.report().error(x.place, path, "the name '" + out + "' is reserved");
+    in.report().error(x.place, path, "the name '" + name + "' is reserved");
 }
 
 void decode_download_type(const value_reader& in, value_at x, const field_path& path, std::string& out) {
@@ -415,6 +399,17 @@ void decode_volume_mounts(const value_reader& in, value_at x, const field_path& 
 
 } // namespace
 
+bool good_file_path(std::string_view path) {
+  constexpr std::string_view output_folder = "/osmo/data/output/";
+  if (path.substr(0, output_folder.size()) == output_folder)
+    return true;
+  const auto start = path.find_first_not_of('/');
+  if (start == std::string_view::npos)
+    return false;
+  path.remove_prefix(start);
+  return path.substr(0, path.find('/')) != "osmo";
+}
+
 bool check_regex(const value_reader& in, value_at x, const field_path& path, const std::string& pattern) {
   if (pattern.empty())
     return true;
@@ -440,6 +435,7 @@ void decode_task(const value_reader& in, value_at x, const field_path& path, con
     if (name == "name") {
       places.name = value.place;
       decode_name(in, value, where, out.name);
+      check_reserved_name(in, value, where, out.name);
     } else if (name == "image") {
       if (in.text(value, where, out.image, numbers::as_text))
         if (const auto image = parse_image(out.image); !image)
@@ -471,7 +467,7 @@ void decode_task(const value_reader& in, value_at x, const field_path& path, con
     } else if (name == "environment") {
       decode_environment(in, value, where, out.environment);
     } else if (name == "files") {
-      decode_files(in, value, where, options, out.files);
+      decode_files(in, value, where, options, out.files, places.files);
     } else if (name == "privileged") {
       (void)in.boolean(value, where, out.privileged);
     } else if (name == "hostNetwork") {

@@ -44,15 +44,17 @@ std::string key_identity(const yaml::scalar& key) {
   }
 }
 
-/// Of equal keys the last value wins, at the place of the first.
-void drop_repeated_keys(std::vector<map_entry>& entries) {
+/// Of equal keys the last value wins, at the place of the first. Returns the values that lost.
+std::vector<value_at> drop_repeated_keys(std::vector<map_entry>& entries) {
+  std::vector<value_at> lost;
   if (entries.size() < 2)
-    return;
+    return lost;
   std::unordered_map<std::string, std::size_t> first;
   std::size_t kept = 0;
   for (auto& x : entries) {
     const auto [found, is_new] = first.emplace(key_identity(x.key), kept);
     if (!is_new) {
+      lost.push_back(entries[found->second].value);
       entries[found->second].value = x.value;
       entries[found->second].key_place = x.key_place;
       continue;
@@ -62,6 +64,41 @@ void drop_repeated_keys(std::vector<map_entry>& entries) {
     ++kept;
   }
   entries.resize(kept);
+  return lost;
+}
+
+/// The digits of an integer in quotes, as pydantic reads it: `" 1_000.0 "` is 1000, and zeros before a sign do not
+/// matter.
+std::optional<std::string> quoted_integer(std::string_view text) {
+  const auto trimmed = to_ascii_digits(text);
+  if (!trimmed || trimmed->empty() || text.find_first_of("\x1c\x1d\x1e\x1f") != std::string_view::npos)
+    return std::nullopt;
+  std::string_view body = *trimmed;
+  if (body.front() == '+') {
+    body.remove_prefix(1);
+    if (body.empty() || body.front() == '-')
+      return std::nullopt;
+  }
+  if (body.front() == '0') {
+    const auto end = body.find_first_not_of("0_");
+    if (end == std::string_view::npos)
+      return body.back() == '_' ? std::nullopt : std::optional<std::string>{"0"};
+    body.remove_prefix(body[end] == '.' ? end - 1 : end);
+  }
+  const bool negative = !body.empty() && body.front() == '-';
+  if (negative)
+    body.remove_prefix(1);
+  if (const auto point = body.find('.'); point != std::string_view::npos) {
+    const auto zeros = body.substr(point + 1);
+    if (zeros.empty() || zeros.find_first_not_of('0') != std::string_view::npos)
+      return std::nullopt;
+    body = body.substr(0, point);
+  }
+  // What is left is checked as Python's int checks it, but for a sign and digits of other scripts.
+  if (body.find_first_not_of("0123456789_") != std::string_view::npos || fold_digits(text) != text)
+    return std::nullopt;
+  const auto digits = python_int(body);
+  return digits && negative && *digits != "0" ? std::optional{"-" + *digits} : digits;
 }
 
 std::optional<bool> boolean_word(std::string_view text) {
@@ -188,21 +225,15 @@ bool value_reader::integer(value_at x, const field_path& path, std::int64_t& out
     case yaml::scalar_type::real: {
       if (!std::isfinite(value.real) || value.real != std::floor(value.real))
         return refuse(x, path, expected);
-      constexpr double bound = 9.2e18;
-      out = std::abs(value.real) < bound ? static_cast<std::int64_t>(value.real)
-                                         : saturate(value.real < 0 ? "-9223372036854775808" : "9223372036854775807");
+      constexpr double bound = 9223372036854775808.0;
+      if (std::abs(value.real) >= bound)
+        return refuse(x, path, "a whole number of 64 bits");
+      out = static_cast<std::int64_t>(value.real);
       return true;
     }
     case yaml::scalar_type::text:
     case yaml::scalar_type::bytes: {
-      // `1.0` and `1.000` in quotes are integers too.
-      std::string_view number = value.text;
-      const auto point = number.find('.');
-      if (point != std::string_view::npos && point > 0 && point + 1 < number.size() &&
-          number.find_first_not_of('0', point + 1) == std::string_view::npos)
-        number = number.substr(0, point);
-      const auto digits =
-          number.find_first_not_of("0123456789+-_ ") == std::string_view::npos ? python_int(number) : std::nullopt;
+      const auto digits = quoted_integer(value.text);
       if (!digits)
         return refuse(x, path, expected);
       out = saturate(*digits);
@@ -293,7 +324,9 @@ bool value_reader::map(value_at x, const field_path& path, std::vector<map_entry
   }
   if (!collect(x, path, out))
     return false;
-  drop_repeated_keys(out);
+  // What is overruled must still be YAML that means something.
+  for (const auto& lost : drop_repeated_keys(out))
+    check_all(lost, path);
   return true;
 }
 

@@ -51,10 +51,15 @@ void decode_bytes(const value_reader& in, value_at x, const field_path& path, st
   if (is_null(in, x) || !in.text(x, path, text, numbers::as_text))
     return;
   const auto bytes = parse_bytes(text);
-  if (bytes)
-    out = *bytes;
-  else
+  if (!bytes) {
     in.report().error(x.place, path, bytes.failure().message);
+    return;
+  }
+  // OSMO writes a number of bytes as Ki, and cannot read that back where Python prints it with an exponent.
+  const bool has_unit = (text.back() >= 'a' && text.back() <= 'z') || (text.back() >= 'A' && text.back() <= 'Z');
+  if (!has_unit && python_repr(*parse_quantity(text) / 1024).find('e') != std::string::npos)
+    in.report().error(x.place, path, "'" + text + "' bytes is beyond what can be asked for");
+  out = *bytes;
 }
 
 void decode_count(const value_reader& in, value_at x, const field_path& path, std::optional<std::int64_t>& out) {
@@ -137,11 +142,7 @@ void decode_group(const value_reader& in, value_at x, const field_path& path, co
   const auto decode = [&](std::string_view name, value_at value, const field_path& where) {
     if (name == "name") {
       places.name = value.place;
-      if (in.text(value, where, out.name, numbers::refuse) && !is_name(out.name))
-        in.report().error(
-            value.place, where,
-            "expected a letter, then letters, digits, '-' or '_', and a letter or digit at the end, found '" +
-                out.name + "'");
+      decode_name(in, value, where, out.name);
     } else if (name == "barrier") {
       (void)in.boolean(value, where, out.barrier);
     } else if (name == "ignoreNonleadStatus") {
@@ -216,6 +217,19 @@ void report_unknown_key(const value_reader& in, const map_entry& x, const field_
                     std::move(hint));
 }
 
+void decode_name(const value_reader& in, value_at x, const field_path& path, std::string& out) {
+  // Not even bytes, which other strings may be written as.
+  if (!in.is_scalar(x) || in.scalar(x).type != yaml::scalar_type::text) {
+    in.refuse(x, path, "a name");
+    return;
+  }
+  out = in.scalar(x).text;
+  if (!is_name(out))
+    in.report().error(x.place, path,
+                      "expected a letter, then letters, digits, '-' or '_', and a letter or digit at the end, found '" +
+                          out.substr(0, 100) + "'");
+}
+
 bool decode_duration(const value_reader& in, value_at x, const field_path& path, duration& out) {
   constexpr std::string_view expected = "a duration such as 90s";
   if (!in.is_scalar(x))
@@ -279,11 +293,7 @@ void decode_workflow(const value_reader& in, value_at x, const load_options& opt
   const auto decode = [&](std::string_view name, value_at value, const field_path& where) {
     if (name == "name") {
       places.name = value.place;
-      if (in.text(value, where, out.name, numbers::refuse) && !is_name(out.name))
-        in.report().error(
-            value.place, where,
-            "expected a letter, then letters, digits, '-' or '_', and a letter or digit at the end, found '" +
-                out.name + "'");
+      decode_name(in, value, where, out.name);
     } else if (name == "labels") {
       decode_labels(in, value, where, out.labels);
     } else if (name == "pool") {

@@ -75,6 +75,34 @@ void add_environment(const load_options& options, workflow& out, reporter& repor
   }
 }
 
+/// Whether OSMO's client, which writes the document anew, writes `key` so that its service takes it for a section.
+bool is_section_key(const yaml::scalar& key) {
+  if (key.type == yaml::scalar_type::null || key.type == yaml::scalar_type::boolean)
+    return true;
+  const auto line = key.text + ":";
+  const auto sections = split_sections(line);
+  return key.type == yaml::scalar_type::text && sections.size() == 1 && sections[0].key == key.text &&
+         yaml::resolve(key.text, true, {}).type == yaml::scalar_type::text;
+}
+
+/// Whether `key` is written before the key `workflow`: what is there and no section is dropped by OSMO. Keys are sorted
+/// when all are strings.
+bool is_dropped(const std::vector<map_entry>& entries, const map_entry& x) {
+  if (is_section_key(x.key))
+    return false;
+  const bool sorted = std::all_of(entries.begin(), entries.end(),
+                                  [](const map_entry& e) { return e.key.type == yaml::scalar_type::text; });
+  if (sorted)
+    return x.key.text < "workflow";
+  for (const auto& e : entries) {
+    if (e.key.text == "workflow")
+      return false;
+    if (&e == &x)
+      return true;
+  }
+  return false;
+}
+
 /// The top level: only `workflow` is read, `version` is allowed.
 void decode_document(const value_reader& in, bool templated, const load_options& options, workflow& out,
                      reporter& report) {
@@ -104,6 +132,9 @@ void decode_document(const value_reader& in, bool templated, const load_options&
       check_workflow(out, places, options, report);
     } else if (is_text && entry.key.text == "version" && !templated) {
       in.check_all(entry.value, root.field("version"));
+    } else if (!templated && is_dropped(entries, entry)) {
+      in.check_all(entry.value, root);
+      report.warning(entry.key_place, root, "a top-level key that is no name is ignored, as OSMO does");
     } else {
       report_unknown_key(in, entry, root, templated ? known_in_template : known);
     }

@@ -3,6 +3,7 @@
 #include "muster/base/utf8.hpp"
 #include "muster/spec/names.hpp"
 #include "muster/spec/quantity.hpp"
+#include "muster/spec/tokens.hpp"
 #include "spec/python_number.hpp"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ public:
     check_references();
     check_resources();
     check_topology();
+    check_file_paths();
   }
 
 private:
@@ -212,7 +214,7 @@ private:
     for (const auto& [name, marks] : places_.topologies) {
       const auto& wishes = x_.resources.at(name).topologies;
       for (std::size_t i = 0; i < wishes.size(); ++i) {
-        if (wishes[i].key.empty() || std::find(keys.begin(), keys.end(), wishes[i].key) != keys.end())
+        if (std::find(keys.begin(), keys.end(), wishes[i].key) != keys.end())
           continue;
         std::string all;
         for (const auto& key : keys)
@@ -220,6 +222,31 @@ private:
         report_.error(marks[i], "workflow.resources." + name + ".topology[" + std::to_string(i) + "].key",
                       "the pool has no topology key '" + wishes[i].key + "', it has " + all);
       }
+    }
+  }
+
+  /// Paths once more, with OSMO's values in place of tokens.
+  void check_file_paths() {
+    for (std::size_t g = 0; g < x_.groups.size(); ++g)
+      for (std::size_t t = 0; t < x_.groups[g].tasks.size(); ++t) {
+        const auto& files = x_.groups[g].tasks[t].files;
+        const bool tokens = std::any_of(files.begin(), files.end(),
+                                        [](const file& x) { return x.path.find("{{") != std::string::npos; });
+        if (tokens)
+          check_paths_of(x_.groups[g].tasks[t], places_.groups[g].tasks[t], task_field(g, t));
+      }
+  }
+
+  void check_paths_of(const task& x, const task_places& at, const std::string& field) {
+    const auto values = osmo_tokens(x, x_.name + "-1");
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < x.files.size() && i < at.files.size(); ++i) {
+      const auto path = substitute(std::string_view{x.files[i].path}, values);
+      const auto where = field + ".files[" + std::to_string(i) + "].path";
+      if (path != x.files[i].path && !good_file_path(path))
+        report_.error(at.files[i], where, "the path becomes '" + path + "', where no file can be put");
+      if (!seen.insert(path).second && path != x.files[i].path)
+        report_.error(at.files[i], where, "the path becomes '" + path + "', which another file has");
     }
   }
 

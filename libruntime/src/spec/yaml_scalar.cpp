@@ -389,6 +389,30 @@ scalar with_tag(std::string_view text, std::string_view tag) {
   return unknown_tag(tag);
 }
 
+/// Python's `repr` of bytes.
+std::string bytes_repr(std::string_view bytes) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  const char quote =
+      bytes.find('\'') != std::string_view::npos && bytes.find('"') == std::string_view::npos ? '"' : '\'';
+  std::string out = std::string{"b"} + quote;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == quote || c == '\\')
+      (out += '\\') += c;
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (byte >= 0x20 && byte < 0x7f)
+      out += c;
+    else
+      (out += "\\x") += {hex[byte >> 4U], hex[byte & 0xfU]};
+  }
+  return out + quote;
+}
+
 } // namespace
 
 scalar resolve(std::string_view text, bool plain, std::string_view tag) {
@@ -418,6 +442,7 @@ scalar resolve(std::string_view text, bool plain, std::string_view tag) {
 
 std::string python_text(const scalar& x) {
   switch (x.type) {
+    case scalar_type::bytes: return bytes_repr(x.text);
     case scalar_type::null: return "None";
     case scalar_type::boolean: return x.boolean ? "True" : "False";
     case scalar_type::real: return python_repr(x.real);
