@@ -57,9 +57,12 @@ struct attempt_spec {
   std::vector<std::uint32_t> gpus;          ///< Leased indices.
 };
 
+/// The command ended, but an output could not be published: OSMO's number for it.
+constexpr std::int32_t exit_code_publish_failed = 2012;
+
 /// How an attempt ended. A non-zero code is a result, not an error.
 struct exit_result {
-  std::int32_t code = 0;   ///< 0-255; 128 + signal when a signal ended it, as shells count.
+  std::int32_t code = 0;   ///< 0-255; 128 + signal when a signal ended it, as shells count; or one of the above.
   std::int32_t signal = 0; ///< 0 if none.
   bool out_of_memory = false;
   std::string message; ///< For people; empty if there is nothing to add.

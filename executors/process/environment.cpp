@@ -1,7 +1,6 @@
 #include "executors/process/environment.hpp"
 
 #include <array>
-#include <variant>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,14 +32,6 @@ std::string joined(const std::vector<std::uint32_t>& numbers) {
   return out;
 }
 
-std::string_view trimmed(std::string_view x) {
-  while (!x.empty() && x.front() == ' ')
-    x.remove_prefix(1);
-  while (!x.empty() && x.back() == ' ')
-    x.remove_suffix(1);
-  return x;
-}
-
 } // namespace
 
 environment_map inherited_environment() {
@@ -55,44 +46,20 @@ environment_map inherited_environment() {
   return out;
 }
 
-std::string replace_tokens(std::string_view text, const environment_map& values) {
-  std::string out;
-  while (!text.empty()) {
-    const auto open = text.find("{{");
-    const auto close = open == std::string_view::npos ? open : text.find("}}", open);
-    if (close == std::string_view::npos)
-      break;
-    const auto inner_open = text.rfind("{{", close);
-    const auto key = trimmed(text.substr(inner_open + 2, close - inner_open - 2));
-    const auto value = values.find(std::string{key});
-    out.append(text.substr(0, inner_open));
-    if (value != values.end())
-      out.append(value->second);
-    else
-      out.append(text.substr(inner_open, close + 2 - inner_open));
-    text.remove_prefix(close + 2);
-  }
-  return out.append(text);
-}
-
-environment_map token_values(const attempt_spec& spec) {
-  environment_map out;
+spec::token_values tokens_of(const attempt_spec& spec) {
   const auto folder = spec.folder.string();
-  out["output"] = folder + "/output";
-  out["workflow_id"] = spec.workflow_id;
+  spec::token_values out{{"output", folder + "/output"}, {"workflow_id", spec.workflow_id}};
   for (const auto& [task, address] : spec.peers)
     out["host:" + task] = address;
-  for (std::size_t n = 0; n < spec.inputs.size(); ++n) {
-    const auto place = folder + "/input/" + std::to_string(n);
-    out["input:" + std::to_string(n)] = place;
-    if (!spec.inputs[n].task.empty())
-      out.emplace("input:" + spec.inputs[n].task, place);
-  }
+  std::vector<std::string> inputs;
+  for (std::size_t n = 0; n < spec.task.inputs.size(); ++n)
+    inputs.push_back(folder + "/input/" + std::to_string(n));
+  spec::add_input_tokens(out, spec.task, inputs);
   return out;
 }
 
 environment_map environment_of(const attempt_spec& spec, const environment_map& inherited,
-                               const environment_map& tokens, bool gpus_declared) {
+                               const spec::token_values& tokens, bool gpus_declared) {
   auto out = inherited;
   if (!spec.gpus.empty()) {
     out["CUDA_VISIBLE_DEVICES"] = out["NVIDIA_VISIBLE_DEVICES"] = joined(spec.gpus);
@@ -101,7 +68,7 @@ environment_map environment_of(const attempt_spec& spec, const environment_map& 
     out["NVIDIA_VISIBLE_DEVICES"] = "void";
   }
   for (const auto& [key, value] : spec.task.environment)
-    out[key] = replace_tokens(value, tokens);
+    out[spec::substitute(key, tokens)] = spec::substitute(value, tokens);
   const auto folder = spec.folder.string();
   out["MUSTER_WORKFLOW_ID"] = spec.workflow_id;
   out["MUSTER_GROUP"] = spec.group;

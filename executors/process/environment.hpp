@@ -2,6 +2,7 @@
 
 #include "executors/driver.hpp"
 #include "executors/process/protocol.hpp"
+#include "muster/spec/tokens.hpp"
 
 #include <map>
 #include <string>
@@ -18,15 +19,12 @@ using environment_map = std::map<std::string, std::string>;
 /// shell that happened to start Muster.
 [[nodiscard]] environment_map inherited_environment();
 
-/// Replaces `{{key}}` and `{{ key }}` for each key of `values`; anything else in braces stays.
-[[nodiscard]] std::string replace_tokens(std::string_view text, const environment_map& values);
-
 /// The values of the tokens of an attempt: output, input:N, input:<task>, host:<task>, workflow_id.
-[[nodiscard]] environment_map token_values(const attempt_spec& spec);
+[[nodiscard]] spec::token_values tokens_of(const attempt_spec& spec);
 
 /// The whole environment of an attempt: inherited, then the task's own with tokens replaced, then MUSTER_*.
 [[nodiscard]] environment_map environment_of(const attempt_spec& spec, const environment_map& inherited,
-                                             const environment_map& tokens, bool gpus_declared);
+                                             const spec::token_values& tokens, bool gpus_declared);
 
 /// A command looked up as a shell does.
 struct found_command {

@@ -1,5 +1,6 @@
 #include "executors/process/preparation.hpp"
 
+#include "executors/data/folders.hpp"
 #include "executors/process/posix.hpp"
 
 #include <nlohmann/json.hpp>
@@ -56,12 +57,12 @@ bool holds_zero(const std::string& text) {
   return text.find('\0') != std::string::npos;
 }
 
-result<void> fill_command(wire::start_request& to, const attempt_spec& spec, const environment_map& tokens,
+result<void> fill_command(wire::start_request& to, const attempt_spec& spec, const spec::token_values& tokens,
                           const environment_map& environment) {
   std::vector<std::string> words;
   for (const auto* list : {&spec.task.command, &spec.task.args})
     for (const auto& word : *list)
-      words.push_back(replace_tokens(word, tokens));
+      words.push_back(spec::substitute(word, tokens));
   if (spec.task.command.empty())
     return error{ec::invalid_argument, "task '" + spec.task.name +
                                            "' has no command; the process driver runs no image, so it has no default"};
@@ -87,6 +88,13 @@ result<void> fill_environment(wire::start_request& to, const attempt_spec& spec,
   return {};
 }
 
+std::vector<located_input> linked_inputs(const attempt_spec& spec, const spec::token_values& tokens) {
+  auto out = spec.inputs;
+  for (auto& x : out)
+    x.regex = spec::substitute(x.regex, tokens);
+  return out;
+}
+
 } // namespace
 
 bool is_slow_to_prepare(const attempt_spec& spec) {
@@ -98,7 +106,7 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
     return made.failure();
   if (const auto written = write_peers(spec); !written)
     return written.failure();
-  const auto tokens = token_values(spec);
+  const auto tokens = tokens_of(spec);
   const auto environment = environment_of(spec, context.inherited, tokens, context.gpus_declared);
   wire::start_request request;
   request.id = spec.id;
@@ -107,6 +115,12 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
     return filled.failure();
   if (const auto filled = fill_environment(request, spec, environment); !filled)
     return filled.failure();
+  if (!spec.inputs.empty())
+    if (const auto linked = data::link_inputs(linked_inputs(spec, tokens), spec.folder / "input"); !linked)
+      return linked.failure();
+  if (!spec.task.files.empty())
+    if (const auto injected = inject_files(request, spec, tokens, *context.sandbox); !injected)
+      return injected.failure();
   prepared_attempt out;
   wire::write(out.start_frame, request);
   if (out.start_frame.size() > wire::max_frame)
@@ -118,9 +132,11 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
 
 std::vector<spec::output> located_outputs(const attempt_spec& spec) {
   auto out = spec.task.outputs;
-  const auto tokens = token_values(spec);
-  for (auto& x : out)
-    x.url = replace_tokens(x.url, tokens);
+  const auto tokens = tokens_of(spec);
+  for (auto& x : out) {
+    x.url = spec::substitute(x.url, tokens);
+    x.regex = spec::substitute(x.regex, tokens);
+  }
   return out;
 }
 

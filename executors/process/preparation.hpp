@@ -2,7 +2,9 @@
 
 #include "executors/driver.hpp"
 #include "executors/process/environment.hpp"
+#include "executors/process/sandbox.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@ namespace muster::process {
 struct preparation_context {
   environment_map inherited;
   bool gpus_declared = false;
+  std::shared_ptr<bubblewrap> sandbox;
 };
 
 /// What is left of an attempt's spec once it is ready to start.

@@ -1,5 +1,6 @@
 #include "executors/process/process_driver.hpp"
 
+#include "executors/data/folders.hpp"
 #include "executors/process/host.hpp"
 #include "executors/process/preparation.hpp"
 #include "executors/process/warden_link.hpp"
@@ -36,6 +37,7 @@ struct attempt {
   bool stop_asked = false;
   std::chrono::milliseconds grace{};
   bool was_started = false; ///< The warden knows it.
+  bool has_more = false;    ///< Inputs, injected files or peers lie in its folder.
   std::filesystem::path folder;
   std::string start_frame; ///< Until the start is confirmed.
   std::string program;
@@ -72,6 +74,7 @@ public:
     options_.leftover_grace = config_.leftover_grace;
     context_.inherited = inherited_environment();
     context_.gpus_declared = !config_.gpus.empty();
+    context_.sandbox = std::make_shared<bubblewrap>(context_.inherited.at("PATH"));
   }
 
   ~process_driver() override {
@@ -296,6 +299,7 @@ private:
     for (const auto& spec : *specs) {
       auto& x = attempts_[spec.id];
       x.folder = spec.folder;
+      x.has_more = true;
       x.outputs = located_outputs(spec);
       x.at = attempt::phase::running;
       x.was_started = true;
@@ -342,6 +346,7 @@ private:
       return;
     auto& x = at->second;
     x.folder = spec->folder;
+    x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
     x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
     if (!is_slow_to_prepare(*spec))
       return finish_prepare(id, prepare_attempt(*spec, context_));
@@ -406,20 +411,12 @@ private:
       wire::write(link_.unsent(), wire::stop_request{id, std::chrono::microseconds{grace}.count()});
   }
 
-  /// Makes `<task>/output` a link to `<n>/output`, in one step that replaces an older link.
+  /// In this thread: a later `prepare` must find the link.
   void handle_publish(attempt_id id) {
     const auto at = attempts_.find(id);
     if (at == attempts_.end() || at->second.at != attempt::phase::ended || !at->second.was_started)
       return;
-    const auto& folder = at->second.folder;
-    std::error_code problem;
-    if (std::filesystem::is_empty(folder / "output", problem) || problem)
-      return;
-    const auto link = folder.parent_path() / "output";
-    const auto fresh = folder.parent_path() / ("output." + folder.filename().string());
-    std::filesystem::remove(fresh, problem);
-    std::filesystem::create_directory_symlink(folder.filename() / "output", fresh, problem);
-    std::filesystem::rename(fresh, link, problem);
+    static_cast<void>(data::show_output(at->second.folder));
   }
 
   void handle_remove(attempt_id id) {
@@ -431,9 +428,24 @@ private:
       remove_folder(x.folder);
     else if (x.at != attempt::phase::ended)
       return;
+    if (x.at == attempt::phase::ended)
+      tidy(x);
     if (x.was_started)
       wire::write_forget(link_.unsent(), id);
     attempts_.erase(at);
+  }
+
+  /// Only log and output stay.
+  void tidy(const attempt& x) {
+    const bool work_left = ::rmdir((x.folder / "work").c_str()) != 0 && errno == ENOTEMPTY && !config_.keep_work;
+    if (!work_left && !x.has_more)
+      return;
+    worker_.add([folder = x.folder, work_left] {
+      if (work_left)
+        remove_folder(folder / "work");
+      for (const auto* name : {"root", "sandbox", "input", "peers.json"})
+        remove_folder(folder / name);
+    });
   }
 
   static void remove_folder(const std::filesystem::path& folder) {
@@ -499,7 +511,29 @@ private:
     out.message = message_of(x, said);
     out.started = to_timestamp(said.started_us);
     out.ended = to_timestamp(said.ended_us);
-    finish(said.id, x, std::move(out));
+    if (x.outputs.empty() || x.stop_asked)
+      return finish(said.id, x, std::move(out));
+    x.at = attempt::phase::publishing;
+    worker_.add([this, id = said.id, folder = x.folder, outputs = x.outputs, out = std::move(out)]() mutable {
+      publish_all(id, folder, outputs, out);
+      push_call([this, id, out = std::move(out)] {
+        if (const auto it = attempts_.find(id); it != attempts_.end())
+          finish(id, it->second, out);
+      });
+    });
+  }
+
+  /// In the worker. A failure to publish counts as the higher of two codes, as with OSMO.
+  static void publish_all(attempt_id id, const std::filesystem::path& folder, const std::vector<spec::output>& outputs,
+                          exit_result& out) {
+    for (const auto& output : outputs) {
+      const auto published = data::publish(folder / "output", output, "muster-" + to_string(id));
+      if (published)
+        continue;
+      out.code = exit_code_publish_failed;
+      out.message = published.failure().message;
+      return;
+    }
   }
 
   void finish(attempt_id id, attempt& x, exit_result outcome) {

@@ -14,6 +14,7 @@ namespace muster {
 struct process_config {
   std::filesystem::path state_directory;
   std::vector<std::uint32_t> gpus; ///< Indices that this host has for tasks.
+  bool keep_work = false;          ///< Work folders with something in them stay when attempts are removed.
   process::log_limits logs;
   std::chrono::milliseconds leftover_grace{2'000}; ///< For processes that a task leaves behind when it ends.
 };

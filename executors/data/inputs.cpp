@@ -1,0 +1,74 @@
+#include "executors/data/folders.hpp"
+#include "executors/data/walk.hpp"
+
+#include <system_error>
+
+namespace muster::data {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+error cannot(const std::string& what, const fs::path& path, const std::error_code& why) {
+  return {ec::data_error, "cannot " + what + ' ' + path.string() + ": " + why.message()};
+}
+
+result<void> link_matching(const fs::path& source, const std::string& pattern, const fs::path& place) {
+  std::error_code failed;
+  fs::create_directories(place, failed);
+  if (failed)
+    return cannot("make the folder", place, failed);
+  const bool is_folder = fs::is_directory(source, failed);
+  // A source that is one file is matched by its name.
+  const auto base = is_folder ? source : source.parent_path();
+  const auto chosen = is_folder ? files_below(source, pattern) : result<std::vector<fs::path>>{{source.filename()}};
+  if (!chosen)
+    return chosen.failure();
+  for (const auto& name : *chosen) {
+    const auto to = place / name;
+    fs::create_directories(to.parent_path(), failed);
+    if (failed)
+      return cannot("make the folder", to.parent_path(), failed);
+    const auto from = base / name;
+    if (fs::is_symlink(from, failed)) {
+      fs::create_symlink(from, to, failed);
+      if (failed)
+        return cannot("link", from, failed);
+    } else if (const auto linked = link_file(from, to, fallback::symbolic_link); !linked) {
+      return linked;
+    }
+  }
+  return {};
+}
+
+result<void> link_one(const located_input& input, const fs::path& place) {
+  std::error_code failed;
+  // What the link `<task>/output` stands for now: a later attempt must not change it under the reader.
+  const auto source = fs::canonical(input.source, failed);
+  if (failed && (input.task.empty() || failed != std::errc::no_such_file_or_directory))
+    return cannot("find the input", input.source, failed);
+  if (failed) {
+    fs::create_directories(place, failed);
+    return failed ? result<void>{cannot("make the folder", place, failed)} : result<void>{};
+  }
+  if (!input.regex.empty())
+    return link_matching(source, input.regex, place);
+  fs::create_symlink(source, place, failed);
+  return failed ? result<void>{cannot("link the input", source, failed)} : result<void>{};
+}
+
+} // namespace
+
+result<void> link_inputs(const std::vector<located_input>& inputs, const fs::path& folder) {
+  std::error_code failed;
+  fs::remove_all(folder, failed); // Of a preparation that a crash cut short.
+  fs::create_directories(folder, failed);
+  if (failed)
+    return cannot("make the folder", folder, failed);
+  for (std::size_t n = 0; n < inputs.size(); ++n)
+    if (auto linked = link_one(inputs[n], folder / std::to_string(n)); !linked)
+      return error{ec::data_error, "input " + std::to_string(n) + ": " + linked.failure().message};
+  return {};
+}
+
+} // namespace muster::data

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "executors/process/protocol.hpp"
+#include "muster/spec/tokens.hpp"
+
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace muster::process {
+
+/// The bubblewrap of this host, looked for and tried once, when first needed.
+class bubblewrap {
+public:
+  /// `path` as in PATH.
+  explicit bubblewrap(std::string path) : path_(std::move(path)) {}
+
+  /// Where it is; or `sandbox_unavailable` with why and what to do.
+  [[nodiscard]] result<std::string> program();
+
+private:
+  std::mutex mutex_;
+  std::string path_;
+  std::optional<result<std::string>> found_;
+};
+
+/// Writes the files of a task. Those in its own folders (`{{output}}`, also as /osmo/data/output, its work folder, or
+/// relative paths, which count from there) are just written. If there are others, `request` is changed to run in a
+/// private mount namespace. Each is 0644, or 0755 if it begins with `#!`.
+[[nodiscard]] result<void> inject_files(wire::start_request& request, const attempt_spec& spec,
+                                        const spec::token_values& tokens, bubblewrap& sandbox);
+
+} // namespace muster::process

@@ -1,0 +1,210 @@
+#include "process_bench.hpp"
+
+#include "support/catch.hpp"
+
+#include <csignal>
+#include <fstream>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Real processes: what a task finds, and how it ends.
+
+using namespace muster;
+using namespace muster::test;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+TEST_CASE("a process writes its log, runs in its work folder, reads nothing") {
+  process_bench b;
+  const auto x = b.shell("pwd; echo to-stderr >&2; wc -c; umask >/dev/null; ls /proc/self/fd | tr '\\n' ' '");
+  CHECK(b.run(x).exited->code == 0);
+  const auto work = fs::canonical(x.folder / "work").string();
+  // `ls` has one descriptor of its own: the folder it lists.
+  CHECK(b.log_of(x) == work + "\nto-stderr\n0\n0 1 2 3 ");
+}
+
+TEST_CASE("a process finds its environment and nothing of Muster's shell") {
+  ::setenv("MUSTER_TEST_SECRET", "do not pass on", 1);
+  process_bench b;
+  auto x = b.shell("env | sort");
+  x.task.environment = {{"GREETING", "hello {{workflow_id}}"}, {"PATH_TO_IT", "{{output}}/x"}, {"HOST", "{{host:t1}}"}};
+  x.peers = {{"t0", "127.0.0.1"}, {"t1", "127.0.0.2"}};
+  x.gpus = {2, 5};
+  b.run(x);
+  ::unsetenv("MUSTER_TEST_SECRET");
+  const auto log = '\n' + b.log_of(x);
+  const auto folder = x.folder.string();
+  for (const auto& line :
+       {std::string{"GREETING=hello w-1"}, "PATH_TO_IT=" + folder + "/output/x", std::string{"HOST=127.0.0.2"},
+        std::string{"MUSTER_WORKFLOW_ID=w-1"}, std::string{"MUSTER_GROUP=t0-group"}, std::string{"MUSTER_TASK=t0"},
+        std::string{"MUSTER_ATTEMPT=0"}, std::string{"MUSTER_ATTEMPT_ID=1.0.0"},
+        std::string{"MUSTER_ADDRESS=127.0.0.1"}, "MUSTER_INPUT=" + folder + "/input",
+        "MUSTER_OUTPUT=" + folder + "/output", "MUSTER_PEERS=" + folder + "/peers.json",
+        std::string{"CUDA_VISIBLE_DEVICES=2,5"}, std::string{"NVIDIA_VISIBLE_DEVICES=2,5"}})
+    CHECK_THAT(log, ContainsSubstring('\n' + line + '\n'));
+  CHECK(log.find("MUSTER_TEST_SECRET") == std::string::npos);
+  CHECK(read_text(x.folder / "peers.json") == "{\"t0\":\"127.0.0.1\",\"t1\":\"127.0.0.2\"}\n");
+}
+
+TEST_CASE("a task without GPUs sees none on a host that has some") {
+  process_config config;
+  config.gpus = {0, 1};
+  process_bench b{std::move(config)};
+  const auto x = b.shell("echo \"[$CUDA_VISIBLE_DEVICES][$NVIDIA_VISIBLE_DEVICES]\"");
+  b.run(x);
+  CHECK(b.log_of(x) == "[][void]\n");
+}
+
+TEST_CASE("a command that is not there or cannot run ends as in a shell") {
+  process_bench b;
+  auto missing = b.shell("", 1);
+  missing.task.command = {"no-such-command-of-muster"};
+  auto seen = b.run(missing);
+  CHECK(seen.exited->code == 127);
+  CHECK_FALSE(seen.exited->message.empty());
+  CHECK_THAT(b.log_of(missing), ContainsSubstring("no-such-command-of-muster"));
+
+  auto no_file = b.shell("", 2);
+  no_file.task.command = {"/no/such/file"};
+  seen = b.run(no_file);
+  CHECK(seen.exited->code == 127);
+  CHECK_THAT(seen.exited->message, ContainsSubstring("/no/such/file"));
+
+  auto plain = b.shell("", 3);
+  plain.task.command = {(b.state / "plain").string()};
+  write_text(b.state / "plain", "no program\n");
+  CHECK(b.run(plain).exited->code == 126);
+
+  auto folder = b.shell("", 4);
+  folder.task.command = {"/"};
+  CHECK(b.run(folder).exited->code == 126);
+}
+
+TEST_CASE("arguments come through byte by byte") {
+  process_bench b;
+  auto x = b.shell("");
+  x.task.command = {"printf", "%s|"};
+  x.task.args = {"", " a  b ", "$HOME `id` \"'\\", "line\nbreak", "\xff\xfe", "{{workflow_id}}", "{{unknown}}"};
+  b.run(x);
+  CHECK(b.log_of(x) == "| a  b |$HOME `id` \"'\\|line\nbreak|\xff\xfe|w-1|{{unknown}}|");
+}
+
+TEST_CASE("a zero byte in an argument or variable is refused") {
+  process_bench b;
+  auto x = b.shell("", 1);
+  x.task.args = {std::string{"a\0b", 3}};
+  CHECK(b.prepare(x).prepared->failure().code == ec::invalid_argument);
+  auto y = b.shell("", 2);
+  y.task.environment = {{"A=B", "c"}};
+  CHECK(b.prepare(y).prepared->failure().code == ec::invalid_argument);
+  CHECK_FALSE(fs::exists(y.folder));
+}
+
+TEST_CASE("a task ends by a signal") {
+  process_bench b;
+  const auto seen = b.run("kill -SEGV $$");
+  CHECK(seen.exited->signal == SIGSEGV);
+  CHECK(seen.exited->code == 128 + SIGSEGV);
+}
+
+TEST_CASE("signals are at their defaults in a task, whatever Muster's parent ignored") {
+  process_bench b;
+  const auto x = b.shell("grep -E '^Sig(Blk|Ign)' /proc/self/status | awk '{print $2}'");
+  b.run(x);
+  CHECK(b.log_of(x) == "0000000000000000\n0000000000000000\n");
+}
+
+TEST_CASE("a task that closes its outputs and prints much is no trouble") {
+  process_bench b;
+  CHECK(b.run("exec >&- 2>&-; true").exited->code == 0);
+  const auto much = b.shell("head -c 50000000 /dev/zero", 1);
+  CHECK(b.run(much).exited->code == 0);
+  CHECK(fs::file_size(much.folder / "log") == 50'000'000);
+}
+
+TEST_CASE("a log that grows too large loses its middle") {
+  process_config config;
+  config.logs = {1'000'000, 1'000, 1'000};
+  process_bench b{std::move(config)};
+  const auto x = b.shell("echo the beginning; head -c 5000000 /dev/zero | tr '\\0' x; echo the end");
+  CHECK(b.run(x).exited->code == 0);
+  const auto log = b.log_of(x);
+  CHECK(log.size() < 1'000'000);
+  CHECK(log.find("the beginning") == 0);
+  CHECK_THAT(log, ContainsSubstring("bytes were cut out here"));
+  CHECK_THAT(log, ContainsSubstring("the end\n"));
+}
+
+TEST_CASE("an attempt whose record exists is never started again") {
+  process_bench b;
+  const auto x = b.shell("echo once");
+  fs::create_directories(x.folder);
+  write_text(x.folder / "log", "of another time\n");
+  const auto seen = b.prepare(x);
+  REQUIRE(seen.prepared.has_value());
+  CHECK(seen.prepared->failure().code == ec::conflict);
+  CHECK(b.log_of(x) == "of another time\n");
+}
+
+TEST_CASE("a completed attempt's output becomes the task's") {
+  process_bench b;
+  const auto first = b.shell("echo 1 > $MUSTER_OUTPUT/value; mkdir sub; touch sub/junk");
+  b.run(first);
+  const auto link = first.folder.parent_path() / "output";
+  CHECK_FALSE(fs::exists(link));
+  b->publish(first.id);
+  b->remove(first.id);
+  const auto again = b.shell("echo 2 > {{output}}/value", 0);
+  auto second = again;
+  second.id.number = 1;
+  second.folder = first.folder.parent_path() / "1";
+  b.prepare(second);
+  CHECK(fs::read_symlink(link) == "0/output");
+  CHECK(read_text(link / "value") == "1\n");
+  b.run(second);
+  b->remove(second.id);
+  const auto empty = b.shell("true", 5);
+  b.run(empty);
+  b->publish(empty.id);
+  b->remove(empty.id);
+  b.run(b.shell("true", 6));
+  CHECK(read_text(link / "value") == "1\n");
+  CHECK_FALSE(fs::exists(fs::symlink_status(empty.folder.parent_path() / "output")));
+  CHECK(eventually([&] { return !fs::exists(first.folder / "work"); }));
+}
+
+TEST_CASE("the warden ends when nobody needs it") {
+  process_bench b;
+  b.run("true");
+  const auto warden = b.warden();
+  REQUIRE(warden != 0);
+  b.driver_.reset();
+  CHECK(eventually([&] { return !is_alive(warden); }));
+  CHECK_FALSE(fs::exists(b.state / "warden" / "socket"));
+}
+
+TEST_CASE("the warden's folder is for its user alone, and there is only one warden") {
+  process_bench b;
+  struct stat facts {};
+  REQUIRE(::stat((b.state / "warden").c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777U) == 0700);
+  const auto warden = b.warden();
+  process_config config;
+  config.state_directory = b.state;
+  const auto other = make_process_driver(std::move(config));
+  const auto found = other->probe();
+  REQUIRE_FALSE(found.ok());
+  CHECK_THAT(found.failure().message, ContainsSubstring("another driver"));
+  CHECK(b.warden() == warden);
+}
+
+TEST_CASE("a state directory that cannot be used is a clear error") {
+  scratch dir;
+  write_text(dir.path() / "file", "x");
+  process_config config;
+  config.state_directory = dir.path() / "file" / "state";
+  const auto found = make_process_driver(std::move(config))->probe();
+  REQUIRE_FALSE(found.ok());
+  CHECK_THAT(found.failure().message, ContainsSubstring("file/state"));
+}
