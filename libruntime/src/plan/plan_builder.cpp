@@ -2,12 +2,17 @@
 
 #include "muster/spec/codec.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <limits>
 #include <utility>
 
 namespace muster {
 
 namespace {
+
+/// In the hash table of bodies.
+constexpr std::uint32_t free_slot = std::numeric_limits<std::uint32_t>::max();
 
 /// Offsets and numbers in a plan are of 32 bits; the last value is left free.
 constexpr std::size_t limit = std::numeric_limits<std::uint32_t>::max() - 1;
@@ -114,20 +119,35 @@ std::uint32_t plan_builder::intern_resource(std::string_view text) {
 }
 
 std::uint32_t plan_builder::intern_body(std::string_view text) {
-  const auto hash = std::hash<std::string_view>{}(text);
-  const auto body = [this](std::uint32_t i) {
-    const auto begin = i == 0 ? 0 : plan_.body_ends_[i - 1];
-    return std::string_view{plan_.bodies_}.substr(begin, plan_.body_ends_[i] - begin);
-  };
-  const auto [first, last] = body_numbers_.equal_range(hash);
-  for (auto at = first; at != last; ++at)
-    if (body(at->second) == text)
-      return at->second;
-  const auto number = narrow(plan_.body_ends_.size());
+  if ((plan_.body_ends_.size() + 1) * 3 > body_slots_.size() * 2)
+    grow_body_slots();
+  auto& slot = body_slots_[body_slot(text)];
+  if (slot != free_slot)
+    return slot;
+  slot = narrow(plan_.body_ends_.size());
   plan_.bodies_ += text;
   plan_.body_ends_.push_back(plan_.bodies_.size());
-  body_numbers_.emplace(hash, number);
-  return number;
+  return slot;
+}
+
+std::string_view plan_builder::body(std::uint32_t number) const {
+  const auto begin = number == 0 ? 0 : plan_.body_ends_[number - 1];
+  return std::string_view{plan_.bodies_}.substr(begin, plan_.body_ends_[number] - begin);
+}
+
+/// Where in the hash table this text is, or would be.
+std::size_t plan_builder::body_slot(std::string_view text) const {
+  const auto mask = body_slots_.size() - 1;
+  auto at = std::hash<std::string_view>{}(text)&mask;
+  while (body_slots_[at] != free_slot && body(body_slots_[at]) != text)
+    at = (at + 1) & mask;
+  return at;
+}
+
+void plan_builder::grow_body_slots() {
+  body_slots_.assign(std::max<std::size_t>(64, body_slots_.size() * 4), free_slot);
+  for (std::uint32_t i = 0; i < plan_.body_ends_.size(); ++i)
+    body_slots_[body_slot(body(i))] = i;
 }
 
 void plan_builder::close_group() {

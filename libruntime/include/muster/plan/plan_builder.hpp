@@ -27,6 +27,9 @@ private:
   void fail(ec code, std::string what);
   [[nodiscard]] std::uint32_t intern_resource(std::string_view text);
   [[nodiscard]] std::uint32_t intern_body(std::string_view text);
+  [[nodiscard]] std::string_view body(std::uint32_t number) const;
+  [[nodiscard]] std::size_t body_slot(std::string_view text) const;
+  void grow_body_slots();
   void close_group();
   void link_downstream();
   void index_names();
@@ -36,7 +39,7 @@ private:
   std::optional<error> problem_;
   bool has_lead_ = false;
   std::unordered_map<std::string, std::uint32_t> resource_numbers_;
-  std::unordered_multimap<std::size_t, std::uint32_t> body_numbers_; ///< By hash of the text.
+  std::vector<std::uint32_t> body_slots_; ///< Hash table of body numbers; a third is free at least.
 };
 
 } // namespace muster
