@@ -333,7 +333,10 @@ private:
     }
     if (c == U'A' || c == U'b' || c == U'B' || c == U'Z') {
       last_ = item::anchor;
-      (out_ += '\\') += c == U'Z' ? 'z' : static_cast<char>(c);
+      if (c == U'B')
+        out_ += "(?:\\B(?!\\A\\z))"; // Python's does not match in an empty text.
+      else
+        (out_ += '\\') += c == U'Z' ? 'z' : static_cast<char>(c);
       return {};
     }
     if (c == U'0') {

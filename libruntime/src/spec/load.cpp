@@ -81,8 +81,13 @@ bool is_section_key(const yaml::scalar& key) {
     return true;
   const auto line = key.text + ":";
   const auto sections = split_sections(line);
-  return key.type == yaml::scalar_type::text && sections.size() == 1 && sections[0].key == key.text &&
-         yaml::resolve(key.text, true, {}).type == yaml::scalar_type::text;
+  if (key.type != yaml::scalar_type::text || sections.size() != 1)
+    return false;
+  // A key that YAML needs in quotes starts with a quote there.
+  const bool quoted = key.text.empty() || key.text.back() == ':' || key.text.find(": ") != std::string::npos ||
+                      key.text.find(" #") != std::string::npos ||
+                      yaml::resolve(key.text, true, {}).type != yaml::scalar_type::text;
+  return !quoted;
 }
 
 /// Whether `key` is written before the key `workflow`: what is there and no section is dropped by OSMO. Keys are sorted
@@ -132,7 +137,7 @@ void decode_document(const value_reader& in, bool templated, const load_options&
       check_workflow(out, places, options, report);
     } else if (is_text && entry.key.text == "version" && !templated) {
       in.check_all(entry.value, root.field("version"));
-    } else if (!templated && is_dropped(entries, entry)) {
+    } else if (is_dropped(entries, entry)) {
       in.check_all(entry.value, root);
       report.warning(entry.key_place, root, "a top-level key that is no name is ignored, as OSMO does");
     } else {

@@ -125,6 +125,8 @@ bool holds_only_tokens(std::string_view text, const std::vector<token_place>& to
   std::size_t at = 0;
   std::string rest;
   for (const auto& token : tokens) {
+    if (token.start > 0 && text[token.start - 1] == '{')
+      return false;
     rest.append(text.substr(at, token.start - at)) += ' ';
     at = token.end;
   }
@@ -140,6 +142,9 @@ template_outcome render_around_tokens(std::string_view text, template_dict varia
     template_outcome as_is;
     as_is.ok = true;
     as_is.text = text;
+    // As rendering would: Jinja takes one newline off the end.
+    if (!text.empty() && text.back() == '\n')
+      as_is.text.pop_back();
     return as_is;
   }
   std::string body;

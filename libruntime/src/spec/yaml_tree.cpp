@@ -78,33 +78,30 @@ private:
   yaml_event_t& event_;
 };
 
-/// Finds a tab that stands between tokens. Ranges of quoted and block scalars, where tabs are text, come in ascending
-/// order.
+/// Finds a tab that stands between tokens or in a plain scalar. Scalars come in ascending order.
 class tab_check {
 public:
-  void skip(std::size_t first, std::size_t last) { ranges_.emplace_back(first, last); }
+  void add(std::size_t first, std::size_t last, bool plain) { scalars_.push_back({first, last, plain}); }
 
   [[nodiscard]] bool find(std::string_view text, mark& place) const {
     std::size_t index = 0;
-    std::size_t range = 0;
+    std::size_t next = 0;
     mark here;
     bool comment = false;
-    char before = '\n';
     for (const char c : text) {
       if ((static_cast<unsigned char>(c) & 0xc0U) == 0x80U)
         continue;
-      while (range < ranges_.size() && index >= ranges_[range].second)
-        ++range;
-      const bool inside = range < ranges_.size() && index >= ranges_[range].first;
+      while (next < scalars_.size() && index >= scalars_[next].last)
+        ++next;
+      const bool inside = next < scalars_.size() && index >= scalars_[next].first;
       if (c == '\n')
         comment = false;
-      else if (!inside && c == '#' && (before == ' ' || before == '\n' || before == '\t'))
+      else if (c == '#' && !inside)
         comment = true;
-      if (c == '\t' && !inside && !comment) {
+      else if (c == '\t' && !comment && (!inside || scalars_[next].plain)) {
         place = here;
         return true;
       }
-      before = c;
       ++index;
       here = c == '\n' ? mark{here.line + 1, 0} : mark{here.line, here.column + 1};
     }
@@ -112,7 +109,12 @@ public:
   }
 
 private:
-  std::vector<std::pair<std::size_t, std::size_t>> ranges_;
+  struct range {
+    std::size_t first;
+    std::size_t last;
+    bool plain;
+  };
+  std::vector<range> scalars_;
 };
 
 } // namespace
@@ -186,8 +188,8 @@ private:
     const auto& data = event.data.scalar;
     const std::string_view text{reinterpret_cast<const char*>(data.value), data.length};
     const bool is_plain = data.style == YAML_PLAIN_SCALAR_STYLE;
-    if (tabs_ && !is_plain)
-      tab_check_.skip(event.start_mark.index, event.end_mark.index);
+    if (tabs_)
+      tab_check_.add(event.start_mark.index, event.end_mark.index, is_plain);
     if (strict_ && is_plain && !stack_.empty() && stack_.back().flow && text.find('?') != std::string_view::npos)
       return fail("a `?` in a plain scalar of a flow collection, put the scalar in quotes", start);
     node x;
