@@ -13,15 +13,22 @@ error cannot(const std::string& what, const fs::path& path, const std::error_cod
   return {ec::data_error, "cannot " + what + ' ' + path.string() + ": " + why.message()};
 }
 
+/// A source that is one file is matched by its name.
+result<std::vector<fs::path>> file_if_matching(const fs::path& source, const std::string& pattern) {
+  const auto chosen = matches(source.filename(), pattern);
+  if (!chosen)
+    return chosen.failure();
+  return *chosen ? std::vector<fs::path>{source.filename()} : std::vector<fs::path>{};
+}
+
 result<void> link_matching(const fs::path& source, const std::string& pattern, const fs::path& place) {
   std::error_code failed;
   fs::create_directories(place, failed);
   if (failed)
     return cannot("make the folder", place, failed);
   const bool is_folder = fs::is_directory(source, failed);
-  // A source that is one file is matched by its name.
   const auto base = is_folder ? source : source.parent_path();
-  const auto chosen = is_folder ? files_below(source, pattern) : result<std::vector<fs::path>>{{source.filename()}};
+  const auto chosen = is_folder ? files_below(source, pattern) : file_if_matching(source, pattern);
   if (!chosen)
     return chosen.failure();
   for (const auto& name : *chosen) {

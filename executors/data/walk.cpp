@@ -13,14 +13,38 @@ namespace muster::data {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Nothing for an empty pattern.
+result<std::optional<regex>> compile(const std::string& pattern) {
+  if (pattern.empty())
+    return std::optional<regex>{};
+  auto compiled = regex::compile(pattern);
+  if (!compiled)
+    return error{ec::data_error, "the regex '" + pattern + "' cannot be used: " + compiled.failure().message};
+  return std::optional<regex>{*std::move(compiled)};
+}
+
+result<bool> chooses(const std::optional<regex>& filter, const fs::path& name) {
+  if (!filter)
+    return true;
+  auto chosen = filter->matches_start(name.string());
+  if (!chosen)
+    return error{ec::data_error, "cannot match '" + name.string() + "': " + chosen.failure().message};
+  return chosen;
+}
+
+} // namespace
+
+result<bool> matches(const fs::path& name, const std::string& pattern) {
+  const auto filter = compile(pattern);
+  return filter ? chooses(*filter, name) : result<bool>{filter.failure()};
+}
+
 result<std::vector<fs::path>> files_below(const fs::path& folder, const std::string& pattern) {
-  std::optional<regex> filter;
-  if (!pattern.empty()) {
-    auto compiled = regex::compile(pattern);
-    if (!compiled)
-      return error{ec::data_error, "the regex '" + pattern + "' cannot be used: " + compiled.failure().message};
-    filter = *std::move(compiled);
-  }
+  const auto filter = compile(pattern);
+  if (!filter)
+    return filter.failure();
   std::vector<fs::path> out;
   std::error_code failed;
   for (fs::recursive_directory_iterator at{folder, failed}, end; !failed && at != end; at.increment(failed)) {
@@ -30,13 +54,11 @@ result<std::vector<fs::path>> files_below(const fs::path& folder, const std::str
     if (fs::is_directory(status))
       continue;
     auto relative = at->path().lexically_relative(folder);
-    if (filter) {
-      const auto chosen = filter->matches_start(relative.string());
-      if (!chosen)
-        return error{ec::data_error, "cannot match '" + relative.string() + "': " + chosen.failure().message};
-      if (!*chosen)
-        continue;
-    }
+    const auto chosen = chooses(*filter, relative);
+    if (!chosen)
+      return chosen.failure();
+    if (!*chosen)
+      continue;
     if (!fs::is_regular_file(status) && !fs::is_symlink(status))
       return error{ec::data_error, at->path().string() + " is neither a file nor a folder nor a link"};
     out.push_back(std::move(relative));

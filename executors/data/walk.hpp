@@ -14,6 +14,9 @@ namespace muster::data {
 [[nodiscard]] result<std::vector<std::filesystem::path>> files_below(const std::filesystem::path& folder,
                                                                      const std::string& pattern);
 
+/// True if `pattern` matches `name` from its start. Fails with `data_error`.
+[[nodiscard]] result<bool> matches(const std::filesystem::path& name, const std::string& pattern);
+
 /// Makes `to` the same file as `from`: a hard link where the file system can, else what `otherwise` says.
 enum class fallback : std::uint8_t { copy, symbolic_link };
 [[nodiscard]] result<void> link_file(const std::filesystem::path& from, const std::filesystem::path& to,

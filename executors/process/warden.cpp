@@ -35,6 +35,8 @@ public:
         take_driver();
       drain_signals();
       state_.advance(unsent_);
+      if (!greeted_) // Who is new asks for what it must know; nothing may come before the welcome.
+        unsent_.clear();
       // A full disk must not silence the warden: the runtime keeps its own record, and this one is tried again.
       static_cast<void>(state_.flush());
       send();
@@ -76,6 +78,7 @@ private:
     if (client_)
       return; // One driver at a time; the end of a dead one was seen before this one was taken.
     client_ = std::move(next);
+    greeted_ = false;
     received_ = {};
     unsent_.clear();
   }
@@ -112,6 +115,7 @@ private:
       case wire::kind::hello: {
         const auto version = wire::read_hello(x.body);
         wire::write(unsent_, wire::welcome_message{wire::version, ::getpid()});
+        greeted_ = true;
         return version.has_value();
       }
       case wire::kind::start: {
@@ -171,6 +175,7 @@ private:
   unique_fd client_;
   wire::frame_reader received_;
   std::string unsent_;
+  bool greeted_ = false;
   bool driver_waits_ = false;
   std::int64_t alone_until_us_;
 };
