@@ -26,8 +26,9 @@ group_setup setup_of(const workflow_context& context, group_index g) {
     const task_index t{range.first.value + i};
     group_member member;
     member.name = std::string{layout.task_name(t)};
-    if (auto body = layout.task(t))
-      member.exit_actions = std::move(body->exit_actions);
+    // A damaged body fails the member's `prepare`, with the reason.
+    if (auto rules = layout.exit_actions(t))
+      member.exit_actions = std::move(*rules);
     x.members.push_back(std::move(member));
   }
   return x;

@@ -1,5 +1,6 @@
 #include "actors/runtime.hpp"
 
+#include "actors/admission.hpp"
 #include "actors/clock.hpp"
 #include "actors/errors.hpp"
 #include "actors/event_hub.hpp"
@@ -122,6 +123,11 @@ public:
   [[nodiscard]] const capabilities& offered() const noexcept { return offered_; }
 
   result<accepted_workflow> submit(const spec::workflow& workflow, submission_info info) {
+    auto history = store::reader::open(directory_);
+    if (!history)
+      return history.failure();
+    if (auto admitted = check_admission(workflow, offered_, *history); !admitted)
+      return admitted.failure();
     auto rows = make_submission(workflow, std::move(info));
     if (!rows)
       return rows.failure();

@@ -67,7 +67,7 @@ public:
   void subscribe(event_handler handler);
 
   /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
-  /// and inputs or outputs with a scheme that no driver here can read (`unsupported`).
+  /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line.
   [[nodiscard]] result<accepted_workflow> submit(const spec::workflow& workflow, submission_info info);
 
   /// Takes up a workflow that an earlier runtime left unfinished. `not_found` if there is none, `conflict` if it is

@@ -134,3 +134,29 @@ TEST_CASE("a second runtime on the same state directory is refused") {
   REQUIRE_FALSE(second);
   CHECK(second.failure().code == ec::store_locked);
 }
+
+TEST_CASE("what this runtime cannot do is refused with all reasons") {
+  const temporary_folder state;
+  auto r = start(null_runtime(state.path()));
+  auto t = make_task("a");
+  t.outputs.push_back({"s3://bucket/x", ""});
+  t.credentials["key"] = "/keys";
+  t.volume_mounts = {"/data:/mnt"};
+  t.inputs.push_back({spec::task_input{"b", "gone-1"}, ""});
+  const auto refused = r->submit(make_workflow({t}), {"", "muster", "{}"});
+  REQUIRE_FALSE(refused);
+  for (const auto* part : {"s3://bucket/x", "credentials", "/data:/mnt", "gone-1"})
+    CHECK_THAT(refused.failure().message, ContainsSubstring(part));
+}
+
+TEST_CASE("an output of an earlier workflow can be read once its task has ended") {
+  const temporary_folder state;
+  auto r = start(null_runtime(state.path()));
+  const auto earlier = submit(*r, make_workflow({make_task("a")}));
+  REQUIRE(r->wait(earlier.key, deadline()) == status::completed);
+  auto t = make_task("b");
+  t.inputs.push_back({spec::task_input{"a", earlier.id}, ""});
+  CHECK(r->wait(submit(*r, make_workflow({t})).key, deadline()) == status::completed);
+  t.inputs.front().from = spec::task_input{"nobody", earlier.id};
+  CHECK(r->submit(make_workflow({t}), {"", "muster", "{}"}).failure().code == ec::not_found);
+}

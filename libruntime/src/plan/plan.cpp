@@ -61,6 +61,16 @@ result<spec::task> plan::task(task_index t) const {
   return decoded;
 }
 
+result<std::vector<spec::exit_rule>> plan::exit_actions(task_index t) const {
+  // The key as `spec::encode` writes it. Found in a string of the task, it costs a decoding and no more.
+  if (row(t).body.find("\"exitActions\"") == std::string_view::npos)
+    return std::vector<spec::exit_rule>{};
+  auto decoded = task(t);
+  if (!decoded)
+    return decoded.failure();
+  return std::move(decoded->exit_actions);
+}
+
 std::optional<group_index> plan::find_group(std::string_view name) const noexcept {
   const auto i = groups_by_name_.find(name, [this](std::uint32_t x) { return group_name(group_index{x}); });
   return i ? std::optional{group_index{*i}} : std::nullopt;

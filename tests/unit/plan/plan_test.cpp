@@ -123,6 +123,23 @@ TEST_CASE("a plan is rebuilt from its rows") {
   check_diamond(*rebuilt);
 }
 
+TEST_CASE("exit actions are found without the rest of the task") {
+  spec::workflow w;
+  auto with = make_task("with");
+  with.exit_actions.push_back({spec::exit_action::complete, {{3, 5}}, "3-5"});
+  auto without = make_task("without");
+  without.command = {"echo", "\"exitActions\""};
+  w.name = "w";
+  w.groups = {make_group(with), make_group(without)};
+  const auto built = make_plan(w);
+  REQUIRE(built);
+  REQUIRE(built->exit_actions({0}));
+  REQUIRE(built->exit_actions({0})->size() == 1);
+  CHECK(built->exit_actions({0})->front().codes.front().last == 5);
+  REQUIRE(built->exit_actions({1}));
+  CHECK(built->exit_actions({1})->empty());
+}
+
 TEST_CASE("what the rules of a spec exclude is an error of the plan") {
   SECTION("an unknown task") {
     auto w = diamond();

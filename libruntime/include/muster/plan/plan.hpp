@@ -86,6 +86,8 @@ public:
   [[nodiscard]] const spec::resource& resource(task_index t) const noexcept;
   /// The task in full, decoded on each call. Fails with `ec::store_corrupt` if the stored body is damaged.
   [[nodiscard]] result<spec::task> task(task_index t) const;
+  /// The exit actions of a task alone; cheap for the many tasks that have none. Fails likewise.
+  [[nodiscard]] result<std::vector<spec::exit_rule>> exit_actions(task_index t) const;
 
   /// The inputs of all tasks that read other workflows.
   [[nodiscard]] const std::vector<external_input>& external_inputs() const noexcept { return external_; }

@@ -1,0 +1,78 @@
+#include "actors/admission.hpp"
+
+#include "muster/spec/load.hpp"
+
+#include <string>
+#include <vector>
+
+namespace muster {
+
+namespace {
+
+/// Collects reasons; the code of the first stands for all.
+class reasons {
+public:
+  void add(ec code, std::string text) {
+    if (code_ == ec::none)
+      code_ = code;
+    text_ += (text_.empty() ? "" : "\n") + std::move(text);
+  }
+
+  [[nodiscard]] result<void> outcome() && {
+    return code_ == ec::none ? result<void>{} : result<void>{code_, std::move(text_)};
+  }
+
+private:
+  ec code_ = ec::none;
+  std::string text_;
+};
+
+void check_earlier_workflow(const std::string& task, const spec::task_input& from, store::reader& history,
+                            reasons& out) {
+  const auto place = "task " + task + ", input " + from.workflow + ":" + from.task + ": ";
+  const auto earlier = history.workflow(from.workflow);
+  if (!earlier)
+    return out.add(earlier.failure().code, place + earlier.failure().message);
+  const auto upstream = history.task(earlier->key, from.task);
+  if (!upstream)
+    return out.add(upstream.failure().code, place + upstream.failure().message);
+  if (!is_group_finished(upstream->status))
+    out.add(ec::conflict, place + "that task is " + std::string{to_string(upstream->status)} +
+                              "; only outputs of tasks that have ended can be read");
+}
+
+/// What needs an image or a store of credentials.
+void check_task(const spec::task& t, const capabilities& offered, reasons& out) {
+  const auto place = "task " + t.name + ": ";
+  if (!t.credentials.empty())
+    out.add(ec::unsupported, place + "credentials: this runtime stores none");
+  if (!t.checkpoints.empty())
+    out.add(ec::unsupported, place + "checkpoint: executor " + offered.driver + " makes none");
+  if (offered.images)
+    return;
+  for (const auto& mount : t.volume_mounts) {
+    const auto colon = mount.find(':');
+    if (colon != std::string::npos && mount.substr(0, colon) != mount.substr(colon + 1))
+      out.add(ec::unsupported, place + "volumeMounts: executor " + offered.driver +
+                                   " runs tasks on the host itself, so '" + mount +
+                                   "' cannot appear at another path; use the path of the host");
+  }
+}
+
+} // namespace
+
+result<void> check_admission(const spec::workflow& workflow, const capabilities& offered, store::reader& history) {
+  reasons out;
+  for (const auto& x : spec::unsupported_urls(workflow))
+    out.add(ec::unsupported, x.field + ": " + x.message + (x.hint.empty() ? "" : "; " + x.hint));
+  for (const auto& g : workflow.groups)
+    for (const auto& t : g.tasks) {
+      check_task(t, offered, out);
+      for (const auto& input : t.inputs)
+        if (const auto* from = std::get_if<spec::task_input>(&input.from); from != nullptr && !from->workflow.empty())
+          check_earlier_workflow(t.name, *from, history, out);
+    }
+  return std::move(out).outcome();
+}
+
+} // namespace muster
