@@ -29,16 +29,19 @@ std::size_t hash_of(const template_value& key) {
         hash = hash * 1000003 + hash_of(item);
       return hash;
     }
+    case type::object: return std::hash<const void*>{}(key.identity());
     default: return 1;
   }
 }
 
-bool hashable_within(const template_value& key, std::size_t levels) {
+// Tuples may share parts, so that a small one unfolds to a huge one: both its depth and what is looked at are bounded.
+bool hashable_within(const template_value& key, std::size_t levels, std::size_t& parts) {
   using type = template_value::type;
-  if (key.is(type::list) || key.is(type::dict) || key.is(type::undefined) || levels == 0)
+  if (key.is(type::list) || key.is(type::dict) || key.is(type::undefined) || levels == 0 || parts == 0)
     return false;
+  --parts;
   return !key.is(type::tuple) || std::all_of(key.items().begin(), key.items().end(), [&](const template_value& item) {
-    return hashable_within(item, levels - 1);
+    return hashable_within(item, levels - 1, parts);
   });
 }
 
@@ -54,9 +57,9 @@ template_value template_value::make_list(list_type items) {
   return template_value(storage(std::in_place_type<list_ref>, std::make_shared<list_type>(std::move(items))));
 }
 
-template_value template_value::make_tuple(list_type items) {
+template_value template_value::make_tuple(list_type items, bool group) {
   return template_value(
-      storage(std::in_place_type<tuple_ref>, tuple_ref{std::make_shared<list_type>(std::move(items))}));
+      storage(std::in_place_type<tuple_ref>, tuple_ref{std::make_shared<list_type>(std::move(items)), group}));
 }
 
 template_value template_value::make_dict() {
@@ -67,9 +70,9 @@ template_value template_value::make_dict(template_dict items) {
   return template_value(storage(std::in_place_type<dict_ref>, std::make_shared<template_dict>(std::move(items))));
 }
 
-template_value template_value::make_undefined(std::string message) {
-  return template_value(
-      storage(std::in_place_type<undefined_ref>, std::make_shared<undefined_data>(undefined_data{std::move(message)})));
+template_value template_value::make_undefined(std::string message, bool lenient) {
+  return template_value(storage(std::in_place_type<undefined_ref>,
+                                std::make_shared<undefined_data>(undefined_data{std::move(message), lenient})));
 }
 
 template_value template_value::make_object(std::shared_ptr<template_object> x) {
@@ -137,7 +140,8 @@ bool template_value::equals(const template_value& other) const {
 }
 
 bool template_dict::hashable(const template_value& key) {
-  return hashable_within(key, 50);
+  std::size_t parts = 1000;
+  return hashable_within(key, 50, parts);
 }
 
 std::size_t template_dict::position(const template_value& key, std::size_t hash) const {

@@ -34,6 +34,7 @@ public:
   /// What to say when an undefined value is used.
   struct undefined_data {
     std::string message;
+    bool lenient = false; ///< Prints as nothing instead of failing, as an inline `if` without `else` does.
   };
 
   template_value() : data_(std::monostate{}) {}
@@ -48,16 +49,17 @@ public:
   /// A text in UTF-8; bytes that are not UTF-8 count as one character each.
   [[nodiscard]] static template_value make_string(std::string text, bool markup);
   [[nodiscard]] static template_value make_list(list_type items = {});
-  [[nodiscard]] static template_value make_tuple(list_type items = {});
+  [[nodiscard]] static template_value make_tuple(list_type items = {}, bool group = false);
   [[nodiscard]] static template_value make_dict();
   [[nodiscard]] static template_value make_dict(template_dict items);
-  [[nodiscard]] static template_value make_undefined(std::string message);
+  [[nodiscard]] static template_value make_undefined(std::string message, bool lenient = false);
   [[nodiscard]] static template_value make_object(std::shared_ptr<template_object> x);
 
   [[nodiscard]] type kind() const noexcept;
   [[nodiscard]] bool is(type x) const noexcept { return kind() == x; }
   [[nodiscard]] bool is_none() const noexcept { return kind() == type::none; }
   [[nodiscard]] bool is_undefined() const noexcept { return kind() == type::undefined; }
+  [[nodiscard]] bool is_lenient() const { return is_undefined() && std::get<undefined_ref>(data_)->lenient; }
   [[nodiscard]] bool is_string() const noexcept { return kind() == type::string; }
   /// True for int, float and bool.
   [[nodiscard]] bool is_number() const noexcept;
@@ -74,6 +76,8 @@ public:
   [[nodiscard]] const std::string& undefined_message() const { return std::get<undefined_ref>(data_)->message; }
   /// The items of a list or a tuple.
   [[nodiscard]] list_type& items() const;
+  /// True for a pair of the filter `groupby`, whose items are also its attributes `grouper` and `list`.
+  [[nodiscard]] bool is_group() const { return is(type::tuple) && std::get<tuple_ref>(data_).group; }
   [[nodiscard]] template_dict& dict() const { return *std::get<dict_ref>(data_); }
   [[nodiscard]] template_object& object() const { return *std::get<object_ref>(data_); }
 
@@ -93,6 +97,7 @@ public:
 private:
   struct tuple_ref {
     std::shared_ptr<list_type> items;
+    bool group = false;
   };
   using undefined_ref = std::shared_ptr<const undefined_data>;
   using string_ref = std::shared_ptr<const string_data>;
@@ -123,7 +128,7 @@ public:
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
 
-  /// True if `key` may be a key: no list or dict in it.
+  /// True if `key` may be a key: no list or dict in it, and not more than 1000 parts.
   [[nodiscard]] static bool hashable(const template_value& key);
 
 private:

@@ -60,6 +60,10 @@ bool find_attribute(runtime& rt, const value& x, const std::string& name, value&
     out = unsafe(x, name);
     return true;
   }
+  if (x.is_group() && (name == "grouper" || name == "list")) {
+    out = x.items()[name == "list" ? 1 : 0];
+    return true;
+  }
   if (const method call = find_method(x, name)) {
     out = bound_method(rt, x, name, call);
     return true;
@@ -104,6 +108,7 @@ bool find_item(const value& x, const value& key, value& out) {
 
 struct slice_range {
   std::int64_t start = 0;
+  std::int64_t stop = 0;
   std::int64_t step = 1;
   std::size_t count = 0;
 };
@@ -131,9 +136,9 @@ slice_range resolve_slice(std::int64_t size, const value& start, const value& st
     throw failure{"slice step cannot be zero"};
   const bool backwards = out.step < 0;
   out.start = clamp_index(start, backwards ? size - 1 : 0, size, backwards);
-  const std::int64_t end = clamp_index(stop, backwards ? -1 : size, size, backwards);
-  if (backwards ? out.start > end : out.start < end) {
-    const auto distance = static_cast<std::uint64_t>(backwards ? out.start - end : end - out.start);
+  out.stop = clamp_index(stop, backwards ? -1 : size, size, backwards);
+  if (backwards ? out.start > out.stop : out.start < out.stop) {
+    const auto distance = static_cast<std::uint64_t>(backwards ? out.start - out.stop : out.stop - out.start);
     const auto stride = backwards ? 0 - static_cast<std::uint64_t>(out.step) : static_cast<std::uint64_t>(out.step);
     out.count = static_cast<std::size_t>((distance - 1) / stride + 1);
   }
@@ -195,7 +200,7 @@ value get_slice(runtime& rt, const value& x, const value& start, const value& st
   if (x.is_string())
     return slice_string(rt, x, part);
   if (range)
-    return rt.object(static_cast<range_object&>(x.object()).part(part.start, part.step, part.count));
+    return rt.object(static_cast<range_object&>(x.object()).part(part.start, part.stop, part.step, part.count));
   rt.step(part.count);
   list_type out;
   out.reserve(part.count);
@@ -205,10 +210,13 @@ value get_slice(runtime& rt, const value& x, const value& start, const value& st
 }
 
 bool iterable(const value& x) {
-  return x.is_string() || x.is_sequence() || x.is(type::dict) || (x.is(type::object) && x.object().iterable());
+  return x.is_lenient() || x.is_string() || x.is_sequence() || x.is(type::dict) ||
+         (x.is(type::object) && x.object().iterable());
 }
 
 list_type iterate(runtime& rt, const value& x) {
+  if (x.is_lenient())
+    return {};
   require_defined(x);
   if (!iterable(x))
     throw failure{"'" + type_name(x) + "' object is not iterable"};
@@ -230,6 +238,8 @@ list_type iterate(runtime& rt, const value& x) {
 }
 
 std::int64_t length(const value& x) {
+  if (x.is_lenient())
+    return 0;
   require_defined(x);
   if (x.is_string())
     return static_cast<std::int64_t>(x.string().length);

@@ -235,6 +235,8 @@ value arithmetic(runtime& rt, binary op, const value& a, const value& b) {
     return add_sequences(rt, a, b);
   if (op == binary::add && (a.is_string() || a.is_sequence()))
     throw failure{"can only concatenate " + type_name(a) + " (not \"" + type_name(b) + "\") to " + type_name(a)};
+  if (op == binary::mul && (a.is_string() || a.is_sequence()))
+    throw failure{"can't multiply sequence by non-int of type '" + type_name(b) + "'"};
   throw failure{"unsupported operand type(s) for " + std::string(symbol(op)) + ": '" + type_name(a) + "' and '" +
                 type_name(b) + "'"};
 }

@@ -37,11 +37,13 @@ std::int64_t read_digits(runtime& rt, std::string_view s, std::size_t& i) {
 format_spec parse_spec(runtime& rt, std::string_view s) {
   format_spec out;
   std::size_t i = 0;
+  bool filled = false;
   if (!s.empty()) {
     const std::size_t first = text::decode(s, 0).size;
     if (s.size() > first && is_align(s[first])) {
       out.fill = std::string(s.substr(0, first));
       out.align = s[first];
+      filled = true;
       i = first + 1;
     } else if (is_align(s[0])) {
       out.align = s[0];
@@ -57,10 +59,10 @@ format_spec parse_spec(runtime& rt, std::string_view s) {
   }
   if (at('0')) {
     ++i;
-    if (out.align == 0) {
+    if (!filled)
       out.fill = "0";
+    if (out.align == 0)
       out.align = '=';
-    }
   }
   out.width = read_digits(rt, s, i);
   if (at(',') || at('_'))

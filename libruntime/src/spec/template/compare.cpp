@@ -85,6 +85,8 @@ bool ordered_items(runtime& rt, order op, const list_type& a, const list_type& b
 } // namespace
 
 bool equal(const value& a, const value& b, walk& w) {
+  if (a.is_lenient() || b.is_lenient())
+    return a.is_lenient() && b.is_lenient();
   require_defined(a);
   require_defined(b);
   w.visit();
@@ -128,6 +130,8 @@ bool ordered(runtime& rt, order op, const value& a, const value& b) {
 }
 
 bool contains(runtime& rt, const value& container, const value& item) {
+  if (container.is_lenient())
+    return false;
   require_defined(container);
   if (container.is_string()) {
     if (!item.is_string())

@@ -21,9 +21,10 @@ value like(runtime& rt, const value& self, std::string_view s) {
 
 value texts(runtime& rt, const value& self, const std::vector<std::string_view>& parts) {
   list_type out;
-  rt.step(parts.size());
-  for (const auto part : parts)
+  for (const auto part : parts) {
+    rt.step(8);
     out.push_back(like(rt, self, part));
+  }
   return rt.list(std::move(out));
 }
 
@@ -65,6 +66,7 @@ std::string swapcase(std::string_view s) {
 template <bool Left, bool Right>
 value stripped(runtime& rt, const value& self, arguments& args) {
   const parameters p(rt, "strip", args, {"chars"});
+  rt.step(self.as_string().size() / 16);
   if (!p.set(0))
     return like(rt, self, text::strip(self.as_string(), Left, Right));
   const std::string chars = p.text(0);
@@ -80,7 +82,7 @@ std::vector<std::string_view> split_spaces(std::string_view s, std::int64_t most
   s = text::strip(s, true, false);
   while (!s.empty()) {
     if (most-- == 0) {
-      out.push_back(text::strip(s, false, true));
+      out.push_back(s);
       break;
     }
     std::size_t end = 0;
@@ -98,9 +100,8 @@ std::vector<std::string_view> split_spaces_right(std::string_view s, std::int64_
     return words;
   const std::size_t first = words.size() - static_cast<std::size_t>(most);
   std::vector<std::string_view> out(words.begin() + static_cast<std::ptrdiff_t>(first), words.end());
-  const auto begin = static_cast<std::size_t>(words[0].data() - s.data());
   const auto end = static_cast<std::size_t>(words[first - 1].data() + words[first - 1].size() - s.data());
-  out.insert(out.begin(), s.substr(begin, end - begin));
+  out.insert(out.begin(), s.substr(0, end));
   return out;
 }
 
@@ -336,6 +337,7 @@ template <bool Upper>
 value is_case(runtime& rt, const value& self, arguments& args) {
   no_arguments(rt, "str method", args);
   const std::string_view s = self.as_string();
+  rt.step(s.size() / 16);
   bool any = false;
   for (std::size_t i = 0; i < s.size();) {
     const character c = text::decode(s, i);

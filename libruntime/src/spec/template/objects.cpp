@@ -74,12 +74,11 @@ std::shared_ptr<range_object> range_object::make(std::int64_t start, std::int64_
   }
   if (size > max_range)
     throw failure{"Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."};
-  return std::make_shared<range_object>(start, step, static_cast<std::size_t>(size));
+  return std::make_shared<range_object>(start, stop, step, static_cast<std::size_t>(size));
 }
 
 std::string range_object::repr(walk& /*w*/) const {
-  std::string out =
-      "range(" + std::to_string(start_) + ", " + std::to_string(start_ + static_cast<std::int64_t>(size_) * step_);
+  const std::string out = "range(" + std::to_string(start_) + ", " + std::to_string(stop_);
   return out + (step_ == 1 ? ")" : ", " + std::to_string(step_) + ")");
 }
 
@@ -94,7 +93,7 @@ list_type range_object::iterate(runtime& rt) {
 
 bool range_object::attribute(runtime& rt, std::string_view name, value& out) {
   if (name == "start" || name == "step" || name == "stop") {
-    out = name == "start" ? start_ : name == "step" ? step_ : start_ + static_cast<std::int64_t>(size_) * step_;
+    out = name == "start" ? start_ : name == "step" ? step_ : stop_;
     return true;
   }
   if (name == "count" || name == "index") {
@@ -111,16 +110,18 @@ bool range_object::equals(const template_object& other) const {
   return size_ == 0 || (start_ == range->start_ && (size_ == 1 || step_ == range->step_));
 }
 
-std::shared_ptr<range_object> range_object::part(std::int64_t first, std::int64_t stride, std::size_t count) const {
-  std::int64_t start = start_;
-  std::int64_t step = step_;
-  std::int64_t offset = 0;
-  if (__builtin_mul_overflow(first, step_, &offset) || __builtin_add_overflow(start_, offset, &start) ||
-      __builtin_mul_overflow(stride, step_, &step) ||
-      __builtin_mul_overflow(step, static_cast<std::int64_t>(count), &offset) ||
-      __builtin_add_overflow(start, offset, &offset))
+std::shared_ptr<range_object> range_object::part(std::int64_t first, std::int64_t end, std::int64_t stride,
+                                                 std::size_t count) const {
+  const auto at = [&](std::int64_t i) {
+    std::int64_t out = 0;
+    if (__builtin_mul_overflow(i, step_, &out) || __builtin_add_overflow(start_, out, &out))
+      throw failure{"the range does not fit into integers of 64 bits"};
+    return out;
+  };
+  std::int64_t step = 0;
+  if (__builtin_mul_overflow(stride, step_, &step))
     throw failure{"the range does not fit into integers of 64 bits"};
-  return std::make_shared<range_object>(start, step, count);
+  return std::make_shared<range_object>(at(first), at(end), step, count);
 }
 
 std::string items_object::repr(walk& w) const {
@@ -139,7 +140,16 @@ std::string items_object::repr(walk& w) const {
   return out + "])";
 }
 
+void items_object::produce(runtime& rt) {
+  if (!produce_)
+    return;
+  const producer once = std::move(produce_);
+  produce_ = nullptr;
+  items_ = once(rt);
+}
+
 list_type items_object::iterate(runtime& rt) {
+  produce(rt);
   rt.take(items_.size() * sizeof(value));
   if (kind_ == flavour::view)
     return items_;
@@ -161,7 +171,8 @@ bool items_object::equals(const template_object& other) const {
   });
 }
 
-bool items_object::next(value& out) {
+bool items_object::next(runtime& rt, value& out) {
+  produce(rt);
   if (used_ >= items_.size())
     return false;
   out = items_[used_++];
@@ -231,8 +242,8 @@ value make_view(runtime& rt, std::string name, list_type items) {
   return make_items(rt, std::move(name), items_object::flavour::view, std::move(items));
 }
 
-value make_generator(runtime& rt, std::string name, list_type items) {
-  return make_items(rt, std::move(name), items_object::flavour::generator, std::move(items));
+value make_generator(runtime& rt, std::string name, items_object::producer produce) {
+  return rt.object(std::make_shared<items_object>(std::move(name), std::move(produce)));
 }
 
 value make_reversed(runtime& rt, std::string name, list_type items) {

@@ -88,6 +88,8 @@ void require_defined(const value& x) {
 std::string to_str(const value& x, walk& w) {
   if (x.is_string())
     return x.as_string();
+  if (x.is_lenient())
+    return {};
   require_defined(x);
   return to_repr(x, w);
 }
@@ -128,7 +130,10 @@ value soft_str(runtime& rt, const value& x) {
 
 bool truth(const value& x) {
   switch (x.kind()) {
-    case type::undefined: require_defined(x); return false;
+    case type::undefined:
+      if (!x.is_lenient())
+        require_defined(x);
+      return false;
     case type::none: return false;
     case type::boolean: return x.as_bool();
     case type::integer: return x.as_integer() != 0;

@@ -52,9 +52,9 @@ value runtime::list(list_type items) {
   return keep(value::make_list(std::move(items)), bytes);
 }
 
-value runtime::tuple(list_type items) {
+value runtime::tuple(list_type items, bool group) {
   const std::size_t bytes = items.size() * sizeof(value);
-  return keep(value::make_tuple(std::move(items)), bytes);
+  return keep(value::make_tuple(std::move(items), group), bytes);
 }
 
 value runtime::dict(template_dict items) {

@@ -61,7 +61,7 @@ public:
   // Values, each paid for.
   [[nodiscard]] value str(std::string text, bool markup = false);
   [[nodiscard]] value list(list_type items = {});
-  [[nodiscard]] value tuple(list_type items);
+  [[nodiscard]] value tuple(list_type items, bool group = false);
   [[nodiscard]] value dict(template_dict items = {});
   [[nodiscard]] value object(std::shared_ptr<template_object> x);
   /// A copy that shares no container with `x`.
