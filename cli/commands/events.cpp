@@ -102,7 +102,9 @@ void add_events(CLI::App& app, context& ctx) {
   auto* command = app.add_subcommand("events", "Print what happened, in order");
   auto options = std::make_shared<events_options>();
   command->add_option("id", options->id, "A workflow's id, or 'last'; without it, everything")->type_name("ID");
-  command->add_option("--after", options->after, "Begin after the event of this number")->type_name("N");
+  command->add_option("--after", options->after, "Begin after the event of this number")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   command->add_flag("-f,--follow", options->follow, "Go on as events come, until the workflow ends");
   add_list_format(*command, options->format);
   add_state_dir(*command, ctx);

@@ -66,7 +66,7 @@ public:
     engine_.subscribe([this](const std::vector<event>&) { inbox_.wake(); });
     const auto accepted = begin(engine_);
     if (!accepted)
-      return report(accepted.failure());
+      return refuse(accepted.failure());
     auto found = reader_.workflow(accepted->key);
     if (!found)
       return report(found.failure());
@@ -187,6 +187,13 @@ private:
     }
   }
 
+  static int refuse(const error& problem) {
+    const int code = report(problem);
+    if (problem.code == ec::never_fits)
+      std::cerr << "muster: where tasks are light, --oversubscribe 3 takes this machine for three times as large\n";
+    return code;
+  }
+
   /// The runtime or the store gave up; what is durable can be taken up again.
   int report_broken(const error& problem) {
     const int code = report(problem);
@@ -272,7 +279,8 @@ void add_local_options(CLI::App& command, local_options& options) {
       });
   command
       .add_option("--max-retries", options.max_retries, "New attempts that RESCHEDULE may make per task (default: 3)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(0U, 1000U));
   command.add_option("--timeout", options.timeout, "Cancel it when it takes longer, e.g. 90s, 1h30m; exit code 8")
       ->type_name("DURATION")
       ->check([](const std::string& text) {

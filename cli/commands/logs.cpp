@@ -151,8 +151,12 @@ void add_logs(CLI::App& app, context& ctx) {
   auto options = std::make_shared<logs_options>();
   command->add_option("id", options->id, "A workflow's id, or 'last'")->type_name("ID")->required();
   command->add_option("-t,--task", options->task, "Only this task; its lines come without a prefix")->type_name("TASK");
-  command->add_option("-n,--lines", options->lines, "Only the last so many lines of each task")->type_name("N");
-  command->add_option("--attempt", options->attempt, "This attempt, counted from 0, not the latest")->type_name("N");
+  command->add_option("-n,--lines", options->lines, "Only the last so many lines of each task")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--attempt", options->attempt, "This attempt, counted from 0, not the latest")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   command->add_flag("-f,--follow", options->follow, "Go on as output comes, until the end");
   add_state_dir(*command, ctx);
   command->footer("Example:\n  muster logs last -t server -n 20 -f");

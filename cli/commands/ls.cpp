@@ -121,7 +121,9 @@ void add_ls(CLI::App& app, context& ctx) {
       ->type_name("STATUS,...")
       ->allow_extra_args(false);
   command->add_option("--name", options->name, "Only workflows of this name");
-  command->add_option("--limit", options->limit, "At most so many")->type_name("N")->capture_default_str();
+  command->add_option("--limit", options->limit, "At most so many (default: 20)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--unfinished", options->unfinished, "Only those that have not ended");
   add_list_format(*command, options->format);
   add_state_dir(*command, ctx);

@@ -1,0 +1,224 @@
+#include "support/catch.hpp"
+#include "support/muster_program.hpp"
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+using namespace muster::test;
+using nlohmann::json;
+
+namespace {
+
+std::vector<json> parse_lines(const std::string& text) {
+  std::vector<json> objects;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    objects.push_back(json::parse(line));
+  return objects;
+}
+
+/// A task that says that it runs, ends politely when asked to, and otherwise never.
+const std::string endless = "trap 'echo bye; exit 0' TERM\necho up\nwhile :; do sleep 0.1; done";
+/// Likewise, but deaf.
+const std::string stubborn = "trap '' TERM\necho up\nwhile :; do sleep 0.1; done";
+
+} // namespace
+
+TEST_CASE("run shows plain lines where there is no terminal") {
+  const muster_program muster;
+  const auto said = muster({"run", muster.file("a.yaml", one_task("echo one\necho two >&2\nprintf unended"))});
+  INFO(said.out << said.err);
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring("only  RUNNING"));
+  CHECK_THAT(said.out, ContainsSubstring("only | one\nonly | two\nonly | unended\n"));
+  CHECK_THAT(said.out, ContainsSubstring("single-1 COMPLETED in "));
+  CHECK_THAT(said.out, !ContainsSubstring("\x1b["));
+  CHECK(said.out.find("only | unended") < said.out.find("only  COMPLETED"));
+  CHECK(said.err.empty());
+}
+
+TEST_CASE("run --quiet shows how it ended, and no more") {
+  const muster_program muster;
+  const auto said = muster({"run", "--quiet", muster.file("a.yaml", one_task("echo one"))});
+  CHECK(said.exit_code == 0);
+  CHECK(said.out.rfind("single-1 COMPLETED in ", 0) == 0);
+  CHECK(said.out.find('\n') == said.out.size() - 1);
+}
+
+TEST_CASE("run reads a spec from stdin") {
+  const muster_program muster;
+  CHECK_THAT(muster({"run", "-"}, one_task("echo from stdin")).out, ContainsSubstring("only | from stdin"));
+}
+
+TEST_CASE("run --output json prints the events, numbered without gaps") {
+  const muster_program muster;
+  const auto said = muster({"run", "--output", "json", muster.file("a.yaml", one_task("echo one"))});
+  REQUIRE(said.exit_code == 0);
+  const auto events = parse_lines(said.out);
+  REQUIRE(events.size() > 3);
+  for (std::size_t n = 0; n < events.size(); ++n)
+    CHECK(events[n]["seq"] == n + 1);
+  CHECK(events.front()["type"] == "workflow.submitted");
+  CHECK(events.back()["type"] == "workflow.status");
+  CHECK(events.back()["status"] == "COMPLETED");
+}
+
+TEST_CASE("a failed run says what failed, with its exit code, its last lines and where there is more") {
+  const muster_program muster;
+  const auto said = muster({"run", muster.file("a.yaml", one_task("for n in {1..30}; do echo line $n; done; exit 7"))});
+  CHECK(said.exit_code == 3);
+  CHECK_THAT(said.err, ContainsSubstring("single-1 FAILED after "));
+  CHECK_THAT(said.err, ContainsSubstring("only FAILED, exit code 7"));
+  CHECK_THAT(said.err, ContainsSubstring("    | line 21\n") && ContainsSubstring("    | line 30\n"));
+  CHECK_THAT(said.err, !ContainsSubstring("line 20\n"));
+  CHECK_THAT(said.err, ContainsSubstring("more: muster logs single-1 -t only\n"));
+}
+
+TEST_CASE("run refuses what can never fit, and says what would help") {
+  const muster_program muster;
+  auto spec = one_task("true");
+  spec += "  resources:\n    default: {cpu: 1000000}\n";
+  const auto said = muster({"run", muster.file("a.yaml", spec)});
+  CHECK(said.exit_code == 1);
+  CHECK_THAT(said.err, ContainsSubstring("1000000 CPUs") && ContainsSubstring("--oversubscribe"));
+}
+
+TEST_CASE("run --timeout cancels what takes too long") {
+  const muster_program muster;
+  const auto said = muster({"run", "--timeout", "1s", muster.file("a.yaml", one_task(endless))});
+  INFO(said.out << said.err);
+  CHECK(said.exit_code == 8);
+  CHECK_THAT(said.out, ContainsSubstring("only | bye"));
+  CHECK_THAT(said.err, ContainsSubstring("FAILED_CANCELED"));
+}
+
+TEST_CASE("the first signal cancels politely") {
+  const muster_program muster;
+  const int number = GENERATE(SIGINT, SIGTERM);
+  subprocess running(muster.with({"run", muster.file("a.yaml", one_task(endless))}));
+  REQUIRE(running.wait_for("only | up"));
+  running.signal(number);
+  const auto said = running.finish();
+  INFO(said.out << said.err);
+  CHECK_FALSE(said.timed_out);
+  CHECK(said.exit_code == 130);
+  CHECK_THAT(said.out, ContainsSubstring("canceling single-1; once more kills its tasks"));
+  CHECK_THAT(said.out, ContainsSubstring("only | bye"));
+  CHECK_THAT(muster({"ls"}).out, ContainsSubstring("FAILED_CANCELED"));
+}
+
+TEST_CASE("the second signal kills") {
+  const muster_program muster;
+  subprocess running(muster.with({"run", muster.file("a.yaml", one_task(stubborn))}));
+  REQUIRE(running.wait_for("only | up"));
+  running.signal(SIGINT);
+  REQUIRE(running.wait_for("once more kills"));
+  running.signal(SIGINT);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto said = running.finish();
+  INFO(said.out << said.err);
+  CHECK_FALSE(said.timed_out);
+  CHECK(said.exit_code == 130);
+  // The polite way would have taken ten seconds.
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(9));
+}
+
+TEST_CASE("on a terminal run shows a live table, a progress line and the output") {
+  const muster_program muster;
+  auto what = muster.with({"run", muster.file("a.yaml", one_task("echo shown; sleep 0.7; echo more"))});
+  what.terminal = true;
+  const auto said = run(what);
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring("GROUP") && ContainsSubstring("only-group") && ContainsSubstring("RUNNING"));
+  CHECK_THAT(said.out, ContainsSubstring("0/1 tasks  1 running"));
+  CHECK_THAT(said.out, ContainsSubstring(" | shown"));
+  CHECK_THAT(said.out, ContainsSubstring("\x1b["));
+  CHECK_THAT(said.out, ContainsSubstring("single-1 COMPLETED in "));
+}
+
+TEST_CASE("NO_COLOR and a dumb terminal are respected") {
+  const muster_program muster;
+  auto what = muster.with({"run", muster.file("a.yaml", one_task("echo shown; sleep 0.5"))});
+  what.terminal = true;
+  SECTION("NO_COLOR takes the colours") {
+    what.env["NO_COLOR"] = "1";
+    const auto said = run(what);
+    CHECK_THAT(said.out, !ContainsSubstring("\x1b[0m"));
+    CHECK_THAT(said.out, ContainsSubstring("only | shown"));
+  }
+  SECTION("a dumb terminal gets plain lines") {
+    what.env["TERM"] = "dumb";
+    CHECK_THAT(run(what).out, !ContainsSubstring("\x1b["));
+  }
+}
+
+TEST_CASE("a reader that goes away does not end the run") {
+  const muster_program muster;
+  auto what = muster.with({});
+  what.argv = {"bash", "-c",
+               MUSTER_BINARY_DIR "/muster run " +
+                   muster.file("a.yaml", one_task("for n in {1..20000}; do echo line $n; done")) + " | head -1"};
+  CHECK(run(what).exit_code == 0);
+  // The pipe's last command has ended; the run may still be at it.
+  CHECK_THAT(muster({"events", "last", "-f"}).out, ContainsSubstring("single-1  COMPLETED"));
+}
+
+TEST_CASE("much output is shown whole") {
+  const muster_program muster;
+  const auto said = muster({"run", muster.file("a.yaml", one_task("seq 1 300000"))});
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring("only | 1\n"));
+  CHECK_THAT(said.out, ContainsSubstring("only | 300000\n"));
+  CHECK(std::count(said.out.begin(), said.out.end(), '|') == 300000);
+}
+
+TEST_CASE("two runs on one state directory: the second one gets a clear error") {
+  const muster_program muster;
+  subprocess first(muster.with({"run", muster.file("a.yaml", one_task(endless))}));
+  REQUIRE(first.wait_for("only | up"));
+  const auto second = muster({"run", muster.file("b.yaml", one_task("true"))});
+  CHECK(second.exit_code == 1);
+  CHECK_FALSE(second.err.empty());
+  // Readers are welcome all the same.
+  CHECK_THAT(muster({"ls"}).out, ContainsSubstring("RUNNING"));
+  CHECK_THAT(muster({"logs", "last"}).out, ContainsSubstring("up\n"));
+  first.signal(SIGTERM);
+  CHECK(first.finish().exit_code == 130);
+}
+
+TEST_CASE("resume finishes what kill -9 interrupted, and refuses what is finished") {
+  const muster_program muster;
+  const auto gate = (muster.folder() / "gate").string();
+  const auto spec = muster.file("a.yaml", one_task("echo up; until [ -e " + gate + " ]; do sleep 0.05; done; echo on"));
+  {
+    subprocess first(muster.with({"run", spec}));
+    REQUIRE(first.wait_for("only | up"));
+    first.signal(SIGKILL);
+    CHECK(first.finish().exit_code == 137);
+  }
+  CHECK(muster({"ls", "--unfinished", "-o", "name"}).out == "single-1\n");
+  subprocess second(muster.with({"resume", "last"}));
+  REQUIRE(second.wait_for("resumed"));
+  muster.file("gate", "");
+  const auto said = second.finish();
+  INFO(said.out << said.err);
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring("only | on\n"));
+  CHECK(muster({"logs", "last"}).out == "up\non\n");
+
+  const auto again = muster({"resume", "single-1"});
+  CHECK(again.exit_code == 1);
+  CHECK_THAT(again.err, ContainsSubstring("single-1"));
+  const auto unknown = muster({"resume", "singel-1"});
+  CHECK(unknown.exit_code == 4);
+  CHECK_THAT(unknown.err, ContainsSubstring("single-1"));
+}
+
+TEST_CASE("a state directory that cannot be used is a clear error") {
+  const muster_program muster;
+  const auto file = muster.file("no-folder", "x");
+  const auto said = muster({"run", "--state-dir", file, muster.file("a.yaml", one_task("true"))});
+  CHECK(said.exit_code == 1);
+  CHECK_THAT(said.err, ContainsSubstring("no-folder"));
+}

@@ -1,0 +1,165 @@
+#include "support/catch.hpp"
+#include "support/muster_program.hpp"
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+using namespace muster::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string three_tasks = R"(workflow:
+  name: trio
+  tasks:
+  - name: first
+    image: debian:12
+    command: [bash, -c, "echo one; echo two; echo three"]
+  - name: broken
+    image: debian:12
+    command: [bash, -c, "echo oops; exit 9"]
+    inputs: [{task: first}]
+  - name: after
+    image: debian:12
+    command: ["true"]
+    inputs: [{task: broken}]
+)";
+
+/// One completed workflow and one failed one.
+struct history {
+  muster_program muster;
+  history() {
+    REQUIRE(muster({"run", "--quiet", muster.file("a.yaml", one_task("echo hello"))}).exit_code == 0);
+    REQUIRE(muster({"run", "--quiet", muster.file("b.yaml", three_tasks)}).exit_code == 3);
+  }
+};
+
+} // namespace
+
+TEST_CASE("without any workflow") {
+  const muster_program muster;
+  CHECK(muster({"ls"}).exit_code == 0);
+  CHECK(muster({"ls", "-o", "json"}).out == "[]\n");
+  CHECK(muster({"ls", "-o", "name"}).out.empty());
+  for (const auto* command : {"show", "logs", "events", "resume"}) {
+    const auto said = muster({command, "last"});
+    CHECK(said.exit_code == 4);
+    CHECK_THAT(said.err, ContainsSubstring(muster.state().string()));
+  }
+  CHECK_FALSE(std::filesystem::exists(muster.state()));
+}
+
+TEST_CASE_METHOD(history, "ls lists workflows, newest first, filtered, in every format") {
+  CHECK(muster({"ls", "-o", "name"}).out == "trio-1\nsingle-1\n");
+  CHECK(muster({"ls", "-o", "name", "--status", "completed"}).out == "single-1\n");
+  CHECK(muster({"ls", "-o", "name", "--status", "failed,completed", "--limit", "1"}).out == "trio-1\n");
+  CHECK(muster({"ls", "-o", "name", "--name", "single"}).out == "single-1\n");
+  CHECK(muster({"ls", "-o", "name", "--unfinished"}).out.empty());
+  const auto table = muster({"ls"}).out;
+  CHECK_THAT(table, ContainsSubstring("ID") && ContainsSubstring("STATUS") && ContainsSubstring("trio-1"));
+  const auto list = json::parse(muster({"ls", "-o", "json"}).out);
+  REQUIRE(list.size() == 2);
+  CHECK(list[0]["id"] == "trio-1");
+  CHECK(list[0]["status"] == "FAILED");
+  CHECK(list[0]["tasks"] == 3);
+  CHECK(list[1]["submitted"].get<std::string>().substr(0, 2) == "20");
+  std::istringstream lines(muster({"ls", "-o", "jsonl"}).out);
+  std::string line;
+  std::getline(lines, line);
+  CHECK(json::parse(line)["id"] == "trio-1");
+}
+
+TEST_CASE_METHOD(history, "show tells of groups, tasks, attempts and reasons") {
+  const auto table = muster({"show", "last"});
+  CHECK(table.exit_code == 0);
+  CHECK_THAT(table.out, ContainsSubstring("trio-1  FAILED"));
+  CHECK_THAT(table.out, ContainsSubstring("broken-group"));
+  CHECK_THAT(table.out, ContainsSubstring("FAILED_UPSTREAM"));
+  const auto shown = json::parse(muster({"show", "trio-1", "-o", "json"}).out);
+  CHECK(shown["task_counts"]["COMPLETED"] == 1);
+  REQUIRE(shown["task_list"].size() == 3);
+  CHECK(shown["task_list"][1]["name"] == "broken");
+  CHECK(shown["task_list"][1]["group"] == "broken-group");
+  CHECK(shown["task_list"][1]["attempts"][0]["exit_code"] == 9);
+  CHECK(shown["task_list"][1]["attempts"][0]["running"].is_string());
+  CHECK(muster({"show", "last", "-o", "name"}).out == "first\nbroken\nafter\n");
+  CHECK(muster({"show", "last", "--failed", "-o", "name"}).out == "broken\n");
+  CHECK(muster({"show", "last", "--status", "failed_upstream", "-o", "name"}).out == "after\n");
+  CHECK(muster({"show", "last", "-t", "first", "-o", "name"}).out == "first\n");
+}
+
+TEST_CASE_METHOD(history, "unknown names are exit code 4, with the nearest") {
+  const auto id = muster({"show", "troi-1"});
+  CHECK(id.exit_code == 4);
+  CHECK_THAT(id.err, ContainsSubstring("trio-1"));
+  const auto task = muster({"logs", "last", "-t", "brokne"});
+  CHECK(task.exit_code == 4);
+  CHECK_THAT(task.err, ContainsSubstring("broken"));
+  CHECK(muster({"show", "last", "-t", "brokne"}).exit_code == 4);
+  CHECK(muster({"events", "nope-7"}).exit_code == 4);
+  const auto attempt = muster({"logs", "last", "-t", "broken", "--attempt", "3"});
+  CHECK(attempt.exit_code == 4);
+  CHECK_THAT(attempt.err, ContainsSubstring("the latest is 0"));
+  const auto waiting = muster({"logs", "last", "-t", "after"});
+  CHECK(waiting.exit_code == 4);
+  CHECK_THAT(waiting.err, ContainsSubstring("was not started"));
+}
+
+TEST_CASE_METHOD(history, "logs prints what tasks wrote") {
+  CHECK(muster({"logs", "single-1"}).out == "hello\n");
+  CHECK(muster({"logs", "trio-1"}).out == "first | one\nfirst | two\nfirst | three\nbroken | oops\n");
+  CHECK(muster({"logs", "trio-1", "-t", "first"}).out == "one\ntwo\nthree\n");
+  CHECK(muster({"logs", "trio-1", "-t", "first", "-n", "2"}).out == "two\nthree\n");
+  CHECK(muster({"logs", "trio-1", "-t", "first", "-n", "0"}).out.empty());
+  CHECK(muster({"logs", "trio-1", "-n", "1"}).out == "first | three\nbroken | oops\n");
+  SECTION("following what has ended prints it and ends") {
+    CHECK(muster({"logs", "trio-1", "-f"}).out == "first | one\nfirst | two\nfirst | three\nbroken | oops\n");
+    CHECK(muster({"logs", "trio-1", "-f", "-t", "first", "-n", "1"}).out == "three\n");
+  }
+}
+
+TEST_CASE_METHOD(history, "events prints what happened, from any number on") {
+  std::istringstream lines(muster({"events", "-o", "jsonl"}).out);
+  std::uint64_t count = 0;
+  for (std::string line; std::getline(lines, line);)
+    CHECK(json::parse(line)["seq"] == ++count);
+  CHECK(count > 10);
+  const auto tail = json::parse(muster({"events", "--after", std::to_string(count - 1), "-o", "json"}).out);
+  REQUIRE(tail.size() == 1);
+  CHECK(tail[0]["workflow"] == "trio-1");
+  CHECK(tail[0]["status"] == "FAILED");
+  const auto first = json::parse(muster({"events", "single-1", "-o", "json"}).out);
+  CHECK(first.front()["type"] == "workflow.submitted");
+  for (const auto& x : first)
+    CHECK(x["workflow"] == "single-1");
+  CHECK_THAT(muster({"events", "last"}).out, ContainsSubstring("broken  FAILED  exit code 9"));
+  CHECK_THAT(muster({"events", "last", "-f"}).out, ContainsSubstring("trio-1  FAILED"));
+}
+
+TEST_CASE("logs -f and events -f follow a workflow to its end") {
+  const muster_program muster;
+  const auto gate = (muster.folder() / "gate").string();
+  subprocess running(muster.with({"run", muster.file("a.yaml", one_task("echo up; until [ -e " + gate +
+                                                                        " ]; do sleep 0.05; done; printf last"))}));
+  REQUIRE(running.wait_for("only | up"));
+  subprocess logs(muster.with({"logs", "last", "-f"}));
+  subprocess events(muster.with({"events", "last", "-f"}));
+  REQUIRE(logs.wait_for("up\n"));
+  REQUIRE(events.wait_for("only  RUNNING"));
+  muster.file("gate", "");
+  const auto followed = logs.finish();
+  CHECK(followed.exit_code == 0);
+  CHECK(followed.out == "up\nlast\n");
+  CHECK_THAT(events.finish().out, ContainsSubstring("single-1  COMPLETED"));
+  CHECK(running.finish().exit_code == 0);
+}
+
+TEST_CASE("--state-dir goes before the environment, on either side of the command") {
+  const muster_program muster;
+  const auto elsewhere = (muster.folder() / "elsewhere").string();
+  REQUIRE(muster({"run", "--state-dir", elsewhere, muster.file("a.yaml", one_task("true"))}).exit_code == 0);
+  CHECK_FALSE(std::filesystem::exists(muster.state()));
+  CHECK(muster({"ls", "-o", "name", "--state-dir", elsewhere}).out == "single-1\n");
+  CHECK(muster({"--state-dir", elsewhere, "ls", "-o", "name"}).out == "single-1\n");
+}

@@ -1,0 +1,92 @@
+#include "support/catch.hpp"
+#include "support/muster_program.hpp"
+
+using namespace muster::test;
+
+TEST_CASE("every command explains itself with an example") {
+  const muster_program muster;
+  const auto* name = GENERATE("run", "resume", "validate", "plan", "ls", "show", "logs", "events", "completion");
+  INFO(name);
+  const auto said = muster({name, "--help"});
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring(std::string("Usage: muster ") + name));
+  CHECK_THAT(said.out, ContainsSubstring("Example:\n"));
+  CHECK_THAT(said.out,
+             ContainsSubstring(std::string("muster ") + name + " ") || ContainsSubstring("muster completion"));
+}
+
+TEST_CASE("the program explains itself") {
+  const muster_program muster;
+  CHECK_THAT(muster({"--version"}).out, ContainsSubstring("muster 0."));
+  const auto help = muster({"--help"});
+  CHECK(help.exit_code == 0);
+  for (const auto* text : {"run", "resume", "validate", "130 interrupted", "NO_COLOR", "MUSTER_STATE_DIR", "Example:"})
+    CHECK_THAT(help.out, ContainsSubstring(text));
+}
+
+TEST_CASE("misuse is exit code 2, with the nearest word") {
+  struct misuse {
+    std::vector<std::string> arguments;
+    std::string said;
+  };
+  const auto x = GENERATE(values<misuse>({
+      {{}, "subcommand is required"},
+      {{"vaildate", "x.yaml"}, "unknown command 'vaildate'; did you mean 'validate'?"},
+      {{"frobnicate"}, "unknown command 'frobnicate'\n"},
+      {{"ls", "--statsu", "running"}, "unknown option '--statsu'; did you mean '--status'?"},
+      {{"run", "x.yaml", "--max-paralel=3"}, "unknown option '--max-paralel'; did you mean '--max-parallel'?"},
+      {{"ls", "--status", "runing"}, "unknown status 'RUNING'; did you mean 'RUNNING'?"},
+      {{"ls", "-o", "jsn"}, "unknown format 'jsn'; did you mean 'json'?"},
+      {{"ls", "-o"}, "--output"},
+      {{"ls", "--limit", "-3"}, "--limit"},
+      {{"plan", "x.yaml", "--format", "mermad"}, "did you mean 'mermaid'?"},
+      {{"validate"}, "file is required"},
+      {{"validate", "x.yaml", "y.yaml"}, "unexpected argument 'y.yaml'"},
+      {{"validate", "x.yaml", "--profile", "osmos"}, "did you mean 'osmo'?"},
+      {{"validate", "x.yaml", "--set", "novalue"}, "'novalue' is not NAME=VALUE"},
+      {{"run", "x.yaml", "--timeout", "soon"}, "'soon' is no duration"},
+      {{"run", "x.yaml", "--gpus", "two"}, "'two' is neither"},
+      {{"run", "x.yaml", "--max-parallel", "0"}, "--max-parallel"},
+      {{"events", "-f", "-o", "json"}, "-o jsonl"},
+      {{"completion", "bsh"}, "did you mean 'bash'?"},
+      {{"show"}, "id is required"},
+  }));
+  const muster_program muster;
+  const auto said = muster(x.arguments);
+  INFO(x.said << "\n" << said.out << said.err);
+  CHECK(said.exit_code == 2);
+  CHECK_THAT(said.err, ContainsSubstring(x.said));
+  CHECK(said.out.empty());
+}
+
+TEST_CASE("completion scripts know the commands, and the shells accept them") {
+  const muster_program muster;
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    INFO(shell);
+    const auto script = muster({"completion", shell});
+    CHECK(script.exit_code == 0);
+    for (const auto* word : {"validate", "resume", "max-parallel", "ls -o name"})
+      CHECK_THAT(script.out, ContainsSubstring(word));
+    if (run({{"bash", "-c", "command -v " + shell}, {}, {}, false}).exit_code != 0)
+      continue; // A shell that is not here cannot be asked.
+    const auto checked = run({{shell, "-n", muster.file("completion." + shell, script.out)}, {}, {}, false});
+    CHECK(checked.exit_code == 0);
+    CHECK(checked.err.empty());
+  }
+}
+
+TEST_CASE("bash completes commands, options, values and ids") {
+  const muster_program muster;
+  REQUIRE(muster({"run", "--executor", "null", muster.file("a.yaml", one_task("true", "known"))}).exit_code == 0);
+  const auto complete = [&](const std::string& words, int at) {
+    auto what = muster.with({});
+    what.argv = {"bash", "-c",
+                 "PATH=" MUSTER_BINARY_DIR ":$PATH; source <(muster completion bash); COMP_WORDS=(" + words +
+                     "); COMP_CWORD=" + std::to_string(at) + "; _muster; echo \"${COMPREPLY[*]}\""};
+    return run(what).out;
+  };
+  CHECK(complete("muster va", 1) == "validate\n");
+  CHECK(complete("muster run --max-p", 2) == "--max-parallel\n");
+  CHECK(complete("muster ls -o js", 3) == "json jsonl\n");
+  CHECK(complete("muster show kn", 2) == "known-1\n");
+}
