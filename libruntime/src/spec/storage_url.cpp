@@ -72,6 +72,20 @@ std::string take_part(std::string_view& text) {
   return out;
 }
 
+/// Brackets in a host hold an IPv6 address, or are not there.
+bool good_brackets(std::string_view host) {
+  const auto open = host.find('[');
+  const auto close = host.find(']');
+  if (open == std::string_view::npos && close == std::string_view::npos)
+    return true;
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open)
+    return false;
+  const auto address = host.substr(open + 1, close - open - 1);
+  return address.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos &&
+         std::count(address.begin(), address.end(), ':') >= 2 && (open == 0 || host[open - 1] == '@') &&
+         (close + 1 == host.size() || host[close + 1] == ':');
+}
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';
@@ -108,21 +122,26 @@ result<storage_url> parse_storage_url(std::string_view text) {
     return wrong(shown + " is no " + out.scheme + " URL: " + std::to_string(rule->components) +
                  (rule->components == 1 ? " part" : " parts") + " at least after " + out.scheme +
                  "://, none empty and none with ',', ';' or '*'");
-  if (text.find('[') != std::string_view::npos || text.find(']') != std::string_view::npos) {
-    const auto host = text.substr(out.scheme.size() + 3, text.find('/', out.scheme.size() + 3) - out.scheme.size() - 3);
-    if ((host.find('[') == std::string_view::npos) != (host.find(']') == std::string_view::npos))
-      return wrong(shown + " has a bracket in its host that is not closed");
-  }
   out.uri = text;
+  // Python's urlparse drops these wherever they stand.
+  std::string body{text};
+  body.erase(std::remove_if(body.begin(), body.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }),
+             body.end());
   // Query and fragment are not part of the path.
-  auto rest = text.substr(out.scheme.size() + 3);
+  auto rest = std::string_view{body}.substr(out.scheme.size() + 3);
   rest = rest.substr(0, rest.find_first_of("?#"));
   const auto netloc = std::string{rest.substr(0, rest.find('/'))};
+  if (!good_brackets(netloc))
+    return wrong(shown + " has brackets in its host that hold no IPv6 address");
   const auto normal =
       collapse_slashes(rest.size() > netloc.size() ? rest.substr(netloc.size() + 1) : std::string_view{});
   std::string_view path = normal;
   while (!path.empty() && path.front() == '/')
     path.remove_prefix(1);
+  const auto slashes = std::count(normal.begin(), normal.end(), '/') + (rest.size() > netloc.size() ? 1 : 0);
+  const auto fewest = out.scheme == "swift" ? 2 : out.scheme == "tos" || out.scheme == "azure" ? 1 : 0;
+  if (slashes < fewest)
+    return wrong(shown + " names no container before its query or fragment");
   const auto root = out.scheme + "://" + netloc;
   if (out.scheme == "s3" || out.scheme == "gs") {
     out.container = netloc;
