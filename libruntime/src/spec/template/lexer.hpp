@@ -30,6 +30,9 @@ struct token {
   value number;     ///< Of an integer or a real.
 };
 
+/// How a message calls a token: its text in quotes, or its kind.
+[[nodiscard]] std::string describe(const token& x);
+
 /// Cuts a template into tokens by Jinja's rules: one trailing newline is dropped, every newline becomes `\n`, and `-`
 /// beside a delimiter strips white space. The last token is `end` or `bad`: what comes before an error is still parsed,
 /// so that the first error of the text is the one reported.
