@@ -189,7 +189,12 @@ private:
 
   static int refuse(const error& problem) {
     const int code = report(problem);
-    if (problem.code == ec::never_fits)
+    if (problem.code != ec::never_fits)
+      return code;
+    // Only CPUs and memory can be oversubscribed.
+    if (problem.message.find(" GPU") != std::string::npos)
+      std::cerr << "muster: GPUs that this machine has are declared by --gpus, such as --gpus 2 or --gpus 0,3\n";
+    else
       std::cerr << "muster: where tasks are light, --oversubscribe 3 takes this machine for three times as large\n";
     return code;
   }

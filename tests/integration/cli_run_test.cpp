@@ -82,6 +82,12 @@ TEST_CASE("run refuses what can never fit, and says what would help") {
   const auto said = muster({"run", muster.file("a.yaml", spec)});
   CHECK(said.exit_code == 1);
   CHECK_THAT(said.err, ContainsSubstring("1000000 CPUs") && ContainsSubstring("--oversubscribe"));
+
+  spec = one_task("true") + "  resources:\n    default: {gpu: 1}\n";
+  const auto gpu = muster({"run", muster.file("b.yaml", spec)});
+  CHECK(gpu.exit_code == 1);
+  CHECK_THAT(gpu.err, ContainsSubstring("--gpus"));
+  CHECK(muster({"run", "--gpus", "1", muster.file("b.yaml", spec)}).exit_code == 0);
 }
 
 TEST_CASE("run --timeout cancels what takes too long") {

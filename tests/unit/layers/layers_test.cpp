@@ -1,0 +1,98 @@
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+/// Holds the tree to docs/architecture.md: includes point down only, and CAF is known in actors/ alone.
+namespace {
+
+namespace fs = std::filesystem;
+
+/// From the bottom up: a layer may include itself and what comes before it.
+const std::vector<std::string> layers{"libruntime", "executors", "actors", "gateway", "cli"};
+
+struct source_include {
+  fs::path file;
+  std::string name; ///< Between the quotes or brackets.
+};
+
+bool is_source(const fs::path& path) {
+  return path.extension() == ".hpp" || path.extension() == ".cpp";
+}
+
+std::vector<source_include> includes_of(const std::string& layer) {
+  std::vector<source_include> found;
+  const auto root = fs::path(MUSTER_SOURCE_DIR) / layer;
+  if (!fs::exists(root))
+    return found;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (!entry.is_regular_file() || !is_source(entry.path()))
+      continue;
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      if (line.rfind("#include", 0) != 0)
+        continue;
+      const auto begin = line.find_first_of("\"<");
+      const auto end = line.find_last_of("\">");
+      if (begin != std::string::npos && end > begin)
+        found.push_back({entry.path(), line.substr(begin + 1, end - begin - 1)});
+    }
+  }
+  return found;
+}
+
+/// The layer that an include reaches into; empty for what is not ours.
+std::string layer_of(const std::string& include) {
+  const auto folder = include.substr(0, include.find('/'));
+  if (folder == "muster")
+    return "libruntime";
+  return std::find(layers.begin(), layers.end(), folder) == layers.end() ? std::string{} : folder;
+}
+
+} // namespace
+
+TEST_CASE("includes point down only") {
+  for (auto layer = layers.begin(); layer != layers.end(); ++layer)
+    for (const auto& include : includes_of(*layer)) {
+      const auto target = std::find(layers.begin(), layers.end(), layer_of(include.name));
+      INFO(include.file << " includes " << include.name);
+      CHECK((target == layers.end() || target <= layer));
+    }
+}
+
+TEST_CASE("CAF is included in actors alone") {
+  for (const auto& layer : layers)
+    for (const auto& include : includes_of(layer)) {
+      INFO(include.file << " includes " << include.name);
+      CHECK((layer == "actors" || include.name.rfind("caf/", 0) != 0));
+    }
+}
+
+TEST_CASE("above the actors only their facade is known") {
+  for (const auto* layer : {"gateway", "cli"})
+    for (const auto& include : includes_of(layer)) {
+      INFO(include.file << " includes " << include.name);
+      CHECK((layer_of(include.name) != "actors" || include.name == "actors/runtime.hpp"));
+    }
+}
+
+TEST_CASE("libruntime opens no sockets and starts no threads") {
+  constexpr std::array<const char*, 6> foreign{"thread",      "sys/socket.h", "netinet/in.h",
+                                               "curl/curl.h", "future",       "pthread.h"};
+  for (const auto& include : includes_of("libruntime")) {
+    INFO(include.file << " includes " << include.name);
+    CHECK(std::find(foreign.begin(), foreign.end(), include.name) == foreign.end());
+  }
+}
+
+TEST_CASE("the reading itself finds what is there") {
+  CHECK(includes_of("libruntime").size() > 100);
+  CHECK(layer_of("muster/base/result.hpp") == "libruntime");
+  CHECK(layer_of("actors/group.hpp") == "actors");
+  CHECK(layer_of("vector").empty());
+  CHECK(layer_of("sys/stat.h").empty());
+}
