@@ -37,7 +37,7 @@ template_value to_template_value(const value_reader& in, value_at x, const field
         // Beyond 64 bits the digits still print as they should.
         return std::to_string(number) == value.text ? template_value{number} : template_value{value.text};
       }
-      default: return value.text;
+      default: return yaml::python_text(value);
     }
   };
   if (in.is_map(x)) {

@@ -24,11 +24,6 @@ std::optional<json> read_cases(const std::string& name) {
   return json::parse(in);
 }
 
-/// True until the template engine is there.
-bool needs_templates(const load_outcome& x) {
-  return !x.errors.empty() && x.errors[0].message.find("templates are not supported yet") != std::string::npos;
-}
-
 std::string all_errors(const load_outcome& x) {
   std::string out;
   for (const auto& problem : x.errors)
@@ -56,8 +51,6 @@ TEST_CASE("OSMO's spec cases get OSMO's verdicts and models") {
     INFO(example["spec"].get<std::string>());
     const auto loaded = load(example["spec"].get<std::string>(), options_of(example));
     INFO(all_errors(loaded));
-    if (needs_templates(loaded))
-      continue;
     CHECK(loaded.ok() == (example["verdict_cli"] == "VALID"));
     CHECK(loaded.ok() == loaded.errors.empty());
     if (loaded.ok() && example.contains("resolved"))
@@ -77,8 +70,6 @@ TEST_CASE("the default profile accepts what OSMO accepts, with the same model") 
     options.profile = profile::muster;
     const auto loaded = load(example["spec"].get<std::string>(), options);
     INFO(all_errors(loaded));
-    if (needs_templates(loaded))
-      continue;
     REQUIRE(loaded.ok());
     if (example.contains("resolved"))
       CHECK(json::parse(to_resolved_json(*loaded.workflow)) == example["resolved"]);
@@ -103,7 +94,7 @@ TEST_CASE("every third-party tutorial validates as it is") {
       options.set = {"storage_url=s3://bucket"};
       const auto loaded = load_file(entry.path().string(), options);
       INFO(all_errors(loaded));
-      CHECK((loaded.ok() || needs_templates(loaded)));
+      CHECK(loaded.ok());
     }
   }
   CHECK(count == 16);
