@@ -108,7 +108,10 @@ int run_program(int argc, char* argv[]) {
     add_events(app, ctx);
     add_completion(app, ctx);
     const int code = parse_and_run(app, ctx, argc, argv);
-    std::cout.flush();
+    if (!std::cout.flush() && code == exit_completed && !ctx.output_is_optional) {
+      std::cerr << "muster: cannot write to stdout\n";
+      return exit_error;
+    }
     return code;
   } catch (const std::exception& problem) {
     std::cerr << "muster: internal error: " << problem.what() << '\n';

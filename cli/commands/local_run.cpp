@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -63,7 +64,8 @@ public:
     const auto latest = reader_.latest();
     if (!latest)
       return report(latest.failure());
-    engine_.subscribe([this](const std::vector<event>&) { inbox_.wake(); });
+    // The runtime outlives this session, the inbox outlives the runtime.
+    engine_.subscribe([&inbox = inbox_](const std::vector<event>&) { inbox.wake(); });
     const auto accepted = begin(engine_);
     if (!accepted)
       return refuse(accepted.failure());
@@ -184,6 +186,10 @@ private:
     } else if (requests_ == 2) {
       note("killing the tasks of " + workflow_.id);
       cancel("killed by a signal", true);
+    } else {
+      // Whoever asks a third time does not want to wait for an orderly end; the store is in order at any moment.
+      std::cerr << "muster: leaving at once; what is left: " << command("resume") << std::endl;
+      std::_Exit(exit_interrupted);
     }
   }
 

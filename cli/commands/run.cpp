@@ -65,7 +65,10 @@ void add_run(CLI::App& app, context& ctx) {
   add_state_dir(*command, ctx);
   command->footer("Ctrl-C cancels the workflow, a second one kills its tasks.\n\n"
                   "Example:\n  muster run train.yaml --set epochs=3 --max-parallel 4 --timeout 1h");
-  command->callback([&ctx, options] { ctx.action = [&ctx, options] { return run(ctx, *options); }; });
+  command->callback([&ctx, options] {
+    ctx.output_is_optional = true;
+    ctx.action = [&ctx, options] { return run(ctx, *options); };
+  });
 }
 
 void add_resume(CLI::App& app, context& ctx) {
@@ -76,8 +79,10 @@ void add_resume(CLI::App& app, context& ctx) {
   add_state_dir(*command, ctx);
   command->footer("Tasks that went on meanwhile are taken over, not started again.\n\n"
                   "Example:\n  muster resume last");
-  command->callback(
-      [&ctx, options] { ctx.action = [&ctx, options] { return resume(ctx, options->first, options->second); }; });
+  command->callback([&ctx, options] {
+    ctx.output_is_optional = true;
+    ctx.action = [&ctx, options] { return resume(ctx, options->first, options->second); };
+  });
 }
 
 } // namespace muster::cli

@@ -45,6 +45,7 @@ nlohmann::ordered_json to_json(const store::attempt_record& x) {
 struct task_view {
   store::task_record task;
   std::string group;
+  std::string waits_for; ///< Why its group has not begun; empty if it has.
   std::vector<store::attempt_record> attempts;
 };
 
@@ -54,6 +55,8 @@ nlohmann::ordered_json to_json(const task_view& x) {
                              {"lead", x.task.lead},
                              {"status", to_string(x.task.status)},
                              {"reason", x.task.reason}};
+  if (!x.waits_for.empty())
+    out["waits_for"] = x.waits_for;
   auto attempts = nlohmann::ordered_json::array();
   for (const auto& attempt : x.attempts)
     attempts.push_back(to_json(attempt));
@@ -127,18 +130,40 @@ private:
   }
 
   template <class Use>
-  result<void> view_one(store::task_record task, const std::string& group, Use&& use) {
+  result<void> view_one(store::task_record task, const store::group_record& group, const std::string& waits_for,
+                        Use&& use) {
     auto attempts = reader_.attempts(workflow_.key, task.index);
     if (!attempts)
       return attempts.failure();
-    use(task_view{std::move(task), group, std::move(*attempts)});
+    use(task_view{std::move(task), group.name, waits_for, std::move(*attempts)});
     return {};
+  }
+
+  /// What a group that has not ended waits for: its place, or the groups before it.
+  result<std::string> waiting_reason(const store::group_record& group) {
+    constexpr std::size_t names_shown = 3;
+    if (is_finished(group.status) || group.status == status::running || !group.reason.empty())
+      return is_finished(group.status) ? std::string{} : group.reason;
+    const auto upstream = reader_.upstream(workflow_.key, group.index);
+    if (!upstream)
+      return upstream.failure();
+    std::string text;
+    std::size_t open = 0;
+    for (const auto index : *upstream) {
+      const auto found = reader_.groups(workflow_.key, index, 1);
+      if (!found)
+        return found.failure();
+      if (!found->empty() && !is_finished(found->front().status) && ++open <= names_shown)
+        text += (text.empty() ? "waits for " : ", ") + found->front().name;
+    }
+    return open > names_shown ? text + " and others" : text;
   }
 
   /// Calls `use` with every wanted task. Memory holds a page of tasks and one group at a time.
   template <class Use>
   result<void> each_task(Use&& use) {
     store::group_record group;
+    std::string waits_for;
     bool known = false;
     for (task_index first{0};; first.value += page_size) {
       auto page = reader_.tasks(workflow_.key, first, page_size);
@@ -155,8 +180,12 @@ private:
             return {ec::store_corrupt, "a task of " + workflow_.id + " is in no group"};
           group = std::move(found->front());
           known = true;
+          auto reason = waiting_reason(group);
+          if (!reason)
+            return reason.failure();
+          waits_for = std::move(*reason);
         }
-        if (auto shown = view_one(std::move(task), group.name, use); !shown)
+        if (auto shown = view_one(std::move(task), group, waits_for, use); !shown)
           return shown;
       }
       if (page->size() < page_size)
@@ -177,7 +206,7 @@ private:
                   {},
                   {},
                   {},
-                  {x.task.reason}});
+                  {x.task.reason.empty() ? x.waits_for : x.task.reason}});
       for (const auto& attempt : x.attempts)
         rows.add(
             {{x.group},
@@ -188,7 +217,7 @@ private:
              {elapsed(attempt.times.scheduling, attempt.times.running ? attempt.times.running : attempt.times.ended)},
              {elapsed(attempt.times.running, attempt.times.ended)},
              {attempt.node},
-             {attempt.reason}});
+             {attempt.reason.empty() && !is_finished(attempt.status) ? x.waits_for : attempt.reason}});
     });
     rows.flush();
     return done;

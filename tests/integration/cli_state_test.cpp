@@ -155,6 +155,33 @@ TEST_CASE("logs -f and events -f follow a workflow to its end") {
   CHECK(running.finish().exit_code == 0);
 }
 
+TEST_CASE("show says what a task waits for") {
+  const muster_program muster;
+  auto spec = one_task("echo up; while :; do sleep 0.1; done", "queue");
+  spec += "  - name: later\n    image: debian:12\n    command: [\"true\"]\n    inputs: [{task: only}]\n"
+          "  - name: crowded\n    image: debian:12\n    command: [\"true\"]\n";
+  subprocess running(muster.with({"run", "--max-parallel", "1", muster.file("a.yaml", spec)}));
+  REQUIRE(running.wait_for("only | up"));
+  REQUIRE(running.wait_for("crowded  SCHEDULING"));
+  const auto table = muster({"show", "last"}).out;
+  CHECK_THAT(table, ContainsSubstring("waits for only-group"));
+  const auto tasks = json::parse(muster({"show", "last", "-o", "json"}).out)["task_list"];
+  CHECK(tasks[1]["waits_for"] == "waits for only-group");
+  CHECK(tasks[2]["status"] == "SCHEDULING");
+  CHECK_FALSE(tasks[2]["reason"].get<std::string>().empty());
+  running.signal(SIGINT);
+  CHECK(running.finish().exit_code == 130);
+}
+
+TEST_CASE("output that cannot be written is an error") {
+  const history past;
+  auto what = past.muster.with({});
+  what.argv = {"bash", "-c", MUSTER_BINARY_DIR "/muster ls >/dev/full"};
+  const auto said = run(what);
+  CHECK(said.exit_code == 1);
+  CHECK_THAT(said.err, ContainsSubstring("cannot write to stdout"));
+}
+
 TEST_CASE("--state-dir goes before the environment, on either side of the command") {
   const muster_program muster;
   const auto elsewhere = (muster.folder() / "elsewhere").string();
