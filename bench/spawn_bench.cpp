@@ -99,7 +99,7 @@ private:
     out.task.name = "t" + std::to_string(i);
     out.group = out.task.name + "-group";
     out.task.command = {"true"};
-    out.folder = state_ + "/workflows/bench-1/tasks/" + out.task.name + "/0";
+    out.folder = state_ + "/workflows/bench-1/tasks/" + out.task.name + ".0";
     out.address = "127.0.0.1";
     return out;
   }

@@ -49,10 +49,11 @@ struct attempt_spec {
   std::string workflow_id; ///< `<name>-<n>`
   std::string group;
   spec::task task;
-  spec::resource resource;           ///< With the pool's defaults filled in.
-  std::filesystem::path folder;      ///< The attempt's own folder: log, work/, output/, input/. The driver creates it.
-  std::vector<located_input> inputs; ///< Same order as `task.inputs`.
-  std::string address;               ///< The task's own address.
+  spec::resource resource;      ///< With the pool's defaults filled in.
+  std::filesystem::path folder; ///< The attempt's own folder, `<task>.<n>`: work/, output/, input/. The driver makes
+                                ///< it, and the log beside it: `<task>.<n>.log`.
+  std::vector<located_input> inputs;        ///< Same order as `task.inputs`.
+  std::string address;                      ///< The task's own address.
   std::map<std::string, std::string> peers; ///< Task name -> address, of the whole group, this task included.
   std::vector<std::uint32_t> gpus;          ///< Leased indices.
 };
@@ -122,7 +123,7 @@ public:
   virtual void stop(attempt_id id, std::chrono::milliseconds grace) = 0;
 
   /// The attempt has ended and was judged COMPLETED: its output folder becomes the task's output (the link
-  /// `<task>/output`, if the folder is not empty) before any later `prepare` looks for it. The driver itself cannot
+  /// `<task>.output`, if the folder is not empty) before any later `prepare` looks for it. The driver itself cannot
   /// judge: an exit action may complete a task that exited with 15. Ignored unless it ran and has ended.
   virtual void publish(attempt_id id) = 0;
 

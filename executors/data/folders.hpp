@@ -21,7 +21,7 @@ namespace muster::data {
 /// no file.
 [[nodiscard]] result<void> publish(const std::filesystem::path& from, const spec::output& to, const std::string& mark);
 
-/// Makes `<task>/output` a link to the output of the attempt in `<task>/<n>`, in one step, unless that is empty.
+/// Makes `<task>.output` a link to the output of the attempt in `<task>.<n>`, in one step, unless that is empty.
 [[nodiscard]] result<void> show_output(const std::filesystem::path& attempt_folder);
 
 /// True if `folder` exists and has no entries.

@@ -50,7 +50,7 @@ result<void> link_matching(const fs::path& source, const std::string& pattern, c
 
 result<void> link_one(const located_input& input, const fs::path& place) {
   std::error_code failed;
-  // What the link `<task>/output` stands for now: a later attempt must not change it under the reader.
+  // What the link `<task>.output` stands for now: a later attempt must not change it under the reader.
   const auto source = fs::canonical(input.source, failed);
   if (failed && (input.task.empty() || failed != std::errc::no_such_file_or_directory))
     return cannot("find the input", input.source, failed);

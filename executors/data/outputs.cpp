@@ -133,15 +133,16 @@ result<void> show_output(const fs::path& attempt_folder) {
   std::error_code failed;
   if (!fs::is_directory(output, failed) || is_empty_folder(output))
     return {};
-  const auto task_folder = attempt_folder.parent_path();
-  const auto number = attempt_folder.filename().string();
-  const auto next = task_folder / (".output." + number);
+  auto link = attempt_folder;
+  link.replace_extension(".output");
+  auto next = attempt_folder;
+  next += ".output-link";
   ::unlink(next.c_str());
-  fs::create_symlink(fs::path{number} / "output", next, failed);
+  fs::create_symlink(attempt_folder.filename() / "output", next, failed);
   if (failed)
     return cannot("make the link", next, failed);
-  if (std::rename(next.c_str(), (task_folder / "output").c_str()) != 0)
-    return cannot("make the link", task_folder / "output", last_error());
+  if (std::rename(next.c_str(), link.c_str()) != 0)
+    return cannot("make the link", link, last_error());
   return {};
 }
 

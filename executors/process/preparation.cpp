@@ -15,31 +15,29 @@ namespace muster::process {
 
 namespace {
 
-/// Makes `path` with its parents; true if it is new.
-result<bool> make_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0777) == 0)
-    return true;
-  if (errno == EEXIST)
-    return false;
+/// Makes `path` with its parents, unless it is there.
+result<void> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0777) == 0 || errno == EEXIST)
+    return {};
   if (errno != ENOENT)
     return os_error("cannot make the folder " + path, errno);
   std::error_code failed;
   std::filesystem::create_directories(std::filesystem::path{path}.parent_path(), failed);
   if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
     return os_error("cannot make the folder " + path, errno);
-  return true;
+  return {};
 }
 
-result<void> make_folders(const attempt_spec& spec) {
+result<void> make_folders(const attempt_spec& spec, folder_pool* spares) {
   const auto folder = spec.folder.string();
-  const auto is_new = make_folder(folder);
-  if (!is_new)
-    return is_new.failure();
-  if (!*is_new && ::access((folder + "/log").c_str(), F_OK) == 0)
-    return error{ec::conflict, "attempt " + to_string(spec.id) + " was started before: " + folder + "/log exists"};
-  for (const auto* name : {"/work", "/output"})
+  const auto log = folder + ".log";
+  if (::access(log.c_str(), F_OK) == 0)
+    return error{ec::conflict, "attempt " + to_string(spec.id) + " was started before: " + log + " exists"};
+  if (spares != nullptr && spares->take(folder))
+    return {};
+  for (const auto* name : {"", "/work", "/output"})
     if (const auto made = make_folder(folder + name); !made)
-      return made.failure();
+      return made;
   return {};
 }
 
@@ -101,8 +99,9 @@ bool is_slow_to_prepare(const attempt_spec& spec) {
   return !spec.inputs.empty() || !spec.task.files.empty();
 }
 
-result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context) {
-  if (const auto made = make_folders(spec); !made)
+result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context,
+                                         folder_pool* spares) {
+  if (const auto made = make_folders(spec, spares); !made)
     return made.failure();
   if (const auto written = write_peers(spec); !written)
     return written.failure();

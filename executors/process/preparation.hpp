@@ -2,6 +2,7 @@
 
 #include "executors/driver.hpp"
 #include "executors/process/environment.hpp"
+#include "executors/process/folder_pool.hpp"
 #include "executors/process/sandbox.hpp"
 
 #include <memory>
@@ -28,7 +29,9 @@ struct prepared_attempt {
 
 /// Makes the folders of the attempt and everything in them, and the request that starts it. Fails with `conflict` if it
 /// was started before, `invalid_argument` if it has no command, `data_error`, `sandbox_unavailable` or `io_error`.
-[[nodiscard]] result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context);
+/// With `spares`, a folder that is left over may be taken instead of a new one.
+[[nodiscard]] result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context,
+                                                       folder_pool* spares = nullptr);
 
 /// The URLs of the task's outputs with tokens replaced.
 [[nodiscard]] std::vector<spec::output> located_outputs(const attempt_spec& spec);

@@ -349,7 +349,7 @@ private:
     x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
     x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
     if (!is_slow_to_prepare(*spec))
-      return finish_prepare(id, prepare_attempt(*spec, context_));
+      return finish_prepare(id, prepare_attempt(*spec, context_, &spares_));
     const std::shared_ptr<attempt_spec> shared{std::move(spec)};
     worker_.add([this, id, shared] {
       auto outcome = std::make_shared<result<prepared_attempt>>(prepare_attempt(*shared, context_));
@@ -435,16 +435,18 @@ private:
     attempts_.erase(at);
   }
 
-  /// Only log and output stay.
+  /// Only the log and what is in the output stay.
   void tidy(const attempt& x) {
-    const bool work_left = ::rmdir((x.folder / "work").c_str()) != 0 && errno == ENOTEMPTY && !config_.keep_work;
-    if (!work_left && !x.has_more)
+    if (!x.has_more && spares_.give(x.folder.string()))
       return;
-    worker_.add([folder = x.folder, work_left] {
-      if (work_left)
+    worker_.add([folder = x.folder, keep_work = config_.keep_work] {
+      if (!keep_work || data::is_empty_folder(folder / "work"))
         remove_folder(folder / "work");
       for (const auto* name : {"root", "sandbox", "input", "peers.json"})
         remove_folder(folder / name);
+      if (data::is_empty_folder(folder / "output"))
+        remove_folder(folder / "output");
+      ::rmdir(folder.c_str()); // If nothing is left.
     });
   }
 
@@ -566,6 +568,7 @@ private:
   warden_link link_;
   std::unordered_map<attempt_id, attempt> attempts_;
   std::deque<open_query> queries_;
+  folder_pool spares_;
   bool said_something_ = false;
   bool closing_ = false;
 

@@ -87,8 +87,8 @@ std::vector<char*> pointers(const wire::string_list& list) {
 } // namespace
 
 void settle_signals() {
-  // By the bare call: glibc keeps two signals to itself, and would not touch a disposition of theirs that was inherited.
-  // All zeros is "default" in the kernel's structure on every architecture.
+  // By the bare call: glibc keeps two signals to itself, and would not touch a disposition of theirs that was
+  // inherited. All zeros is "default" in the kernel's structure on every architecture.
   const std::array<unsigned long, 16> all_default{};
   for (int signal = 1; signal < NSIG; ++signal)
     ::syscall(SYS_rt_sigaction, signal, all_default.data(), nullptr, std::size_t{8});

@@ -82,7 +82,7 @@ void warden_state::start(const wire::start_request& what, std::string& out) {
     wire::write(out, wire::started_message{what.id, 0, static_cast<std::uint8_t>(code), std::move(text)});
     attempts_.erase(what.id);
   };
-  const auto log_path = what.folder + "/log";
+  const auto log_path = what.folder + ".log";
   const unique_fd log{::open(log_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644)};
   if (!log && errno == EEXIST)
     return refuse(ec::conflict, "attempt " + to_string(what.id) + " was started before: " + log_path + " exists");
@@ -172,7 +172,7 @@ adoption warden_state::look_up(const wire::query_item& item) {
       case tracked::phase::lost: return adoption::lost;
     }
   }
-  if (::access((item.folder + "/log").c_str(), F_OK) != 0)
+  if (::access((item.folder + ".log").c_str(), F_OK) != 0)
     return adoption::never_started;
   // Its warden was killed between the start and the record. What it started may still run.
   auto left = survivors_of(0, item.folder);
@@ -404,7 +404,7 @@ void warden_state::finish(tracked& x, std::string& out) {
   for (auto it = known_sessions_.begin(); it != known_sessions_.end();)
     it = it->second == r.id ? known_sessions_.erase(it) : std::next(it);
   if (!x.folder.empty())
-    static_cast<void>(guard_log(x.folder + "/log", options_.logs));
+    static_cast<void>(guard_log(x.folder + ".log", options_.logs));
   x.folder = {};
   say_ended(x, out);
 }
@@ -412,7 +412,7 @@ void warden_state::finish(tracked& x, std::string& out) {
 void warden_state::guard_logs() {
   for (const auto* x : alive_)
     if (!x->folder.empty())
-      static_cast<void>(guard_log(x->folder + "/log", options_.logs));
+      static_cast<void>(guard_log(x->folder + ".log", options_.logs));
 }
 
 std::int64_t warden_state::next_due() const {

@@ -70,7 +70,7 @@ std::vector<attempt_spec> shells(const fs::path& state, const std::vector<std::s
 
 /// Each line of the log was written by one start.
 std::size_t starts_of(const attempt_spec& x) {
-  const auto text = read_text(x.folder / "log");
+  const auto text = process_bench::log_of(x);
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
@@ -211,7 +211,7 @@ TEST_CASE("runtime and warden killed together: the next runtime learns what can 
 TEST_CASE("an attempt with a log but no record is lost, and is not started again") {
   process_bench b;
   const auto x = b.shell("true");
-  write_text(x.folder / "log", "");
+  write_text(x.folder.string() + ".log", "");
   const auto found = b->adopt({x});
   REQUIRE(found.ok());
   CHECK(*found == std::vector<adoption>{adoption::lost});

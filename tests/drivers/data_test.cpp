@@ -172,8 +172,8 @@ TEST_CASE("data goes from task to task and to a URL") {
                         "ls {{input:1}}; exit 5",
                         2);
   second.task.inputs = {{spec::task_input{"t1", ""}, ""}, {spec::task_input{"t1", ""}, "d/.*"}};
-  second.inputs = {{"t1", first.folder.parent_path() / "output", ""},
-                   {"t1", first.folder.parent_path() / "output", "d/.*"}};
+  second.inputs = {{"t1", first.folder.parent_path() / "t1.output", ""},
+                   {"t1", first.folder.parent_path() / "t1.output", "d/.*"}};
   second.task.outputs = {{"file://" + (b.state / "published/{{workflow_id}}").string(), ""}};
   // The output is published also when the command failed.
   CHECK(b.run(second).exited->code == 5);

@@ -97,7 +97,7 @@ attempt_spec make_spec(const std::filesystem::path& state, std::uint32_t task, s
   out.workflow_id = "w-1";
   out.task.name = "t" + std::to_string(task);
   out.group = out.task.name + "-group";
-  out.folder = state / "workflows" / out.workflow_id / "tasks" / out.task.name / std::to_string(number);
+  out.folder = state / "workflows" / out.workflow_id / "tasks" / (out.task.name + '.' + std::to_string(number));
   out.address = "127.0.0.1";
   out.peers = {{out.task.name, out.address}};
   return out;

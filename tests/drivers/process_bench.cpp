@@ -68,7 +68,7 @@ history process_bench::run(const attempt_spec& x) {
 }
 
 std::string process_bench::log_of(const attempt_spec& x) {
-  return read_text(x.folder / "log");
+  return read_text(x.folder.string() + ".log");
 }
 
 pid_t process_bench::warden() const {

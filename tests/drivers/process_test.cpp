@@ -120,7 +120,7 @@ TEST_CASE("a task that closes its outputs and prints much is no trouble") {
   CHECK(b.run("exec >&- 2>&-; true").exited->code == 0);
   const auto much = b.shell("head -c 50000000 /dev/zero", 1);
   CHECK(b.run(much).exited->code == 0);
-  CHECK(fs::file_size(much.folder / "log") == 50'000'000);
+  CHECK(fs::file_size(much.folder.string() + ".log") == 50'000'000);
 }
 
 TEST_CASE("a log that grows too large loses its middle") {
@@ -139,8 +139,7 @@ TEST_CASE("a log that grows too large loses its middle") {
 TEST_CASE("an attempt whose record exists is never started again") {
   process_bench b;
   const auto x = b.shell("echo once");
-  fs::create_directories(x.folder);
-  write_text(x.folder / "log", "of another time\n");
+  write_text(x.folder.string() + ".log", "of another time\n");
   const auto seen = b.prepare(x);
   REQUIRE(seen.prepared.has_value());
   CHECK(seen.prepared->failure().code == ec::conflict);
@@ -151,16 +150,16 @@ TEST_CASE("a completed attempt's output becomes the task's") {
   process_bench b;
   const auto first = b.shell("echo 1 > $MUSTER_OUTPUT/value; mkdir sub; touch sub/junk");
   b.run(first);
-  const auto link = first.folder.parent_path() / "output";
+  const auto link = first.folder.parent_path() / "t0.output";
   CHECK_FALSE(fs::exists(link));
   b->publish(first.id);
   b->remove(first.id);
   const auto again = b.shell("echo 2 > {{output}}/value", 0);
   auto second = again;
   second.id.number = 1;
-  second.folder = first.folder.parent_path() / "1";
+  second.folder = first.folder.parent_path() / "t0.1";
   b.prepare(second);
-  CHECK(fs::read_symlink(link) == "0/output");
+  CHECK(fs::read_symlink(link) == "t0.0/output");
   CHECK(read_text(link / "value") == "1\n");
   b.run(second);
   b->remove(second.id);
@@ -170,8 +169,39 @@ TEST_CASE("a completed attempt's output becomes the task's") {
   b->remove(empty.id);
   b.run(b.shell("true", 6));
   CHECK(read_text(link / "value") == "1\n");
-  CHECK_FALSE(fs::exists(fs::symlink_status(empty.folder.parent_path() / "output")));
+  CHECK_FALSE(fs::exists(fs::symlink_status(empty.folder.parent_path() / "t5.output")));
   CHECK(eventually([&] { return !fs::exists(first.folder / "work"); }));
+}
+
+TEST_CASE("the folder of an attempt that left nothing in it serves the next one") {
+  process_bench b;
+  const auto first = b.shell("true", 1);
+  b.run(first);
+  const auto changed = b.shell("chmod 500 .", 2);
+  b.run(changed);
+  struct stat before {};
+  REQUIRE(::stat((first.folder / "work").c_str(), &before) == 0);
+  b->remove(changed.id);
+  b->remove(first.id);
+  const auto next = b.shell("touch here; echo 1 > $MUSTER_OUTPUT/a; pwd", 3);
+  CHECK(b.run(next).exited->code == 0);
+  struct stat after {};
+  REQUIRE(::stat((next.folder / "work").c_str(), &after) == 0);
+  CHECK(before.st_ino == after.st_ino);
+  CHECK(b.log_of(next) == fs::canonical(next.folder / "work").string() + "\n");
+  CHECK(read_text(next.folder / "output/a") == "1\n");
+  CHECK_FALSE(fs::exists(first.folder));
+  CHECK(eventually([&] { return !fs::exists(changed.folder); }));
+  // What is left over when the driver ends goes with it; logs and outputs stay.
+  const auto last = b.shell("true", 4);
+  b.run(last);
+  b->remove(last.id);
+  b->remove(next.id);
+  b.run(b.shell("true", 5));
+  b.driver_.reset();
+  CHECK(fs::exists(last.folder.string() + ".log"));
+  CHECK(fs::exists(next.folder / "output/a"));
+  CHECK_FALSE(fs::exists(last.folder));
 }
 
 TEST_CASE("the warden ends when nobody needs it") {

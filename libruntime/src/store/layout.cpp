@@ -106,16 +106,16 @@ fs::path state_directory::task(std::string_view id, std::string_view task) const
   return workflow(id) / "tasks" / component(task);
 }
 fs::path state_directory::attempt(std::string_view id, std::string_view task_name, std::uint32_t number) const {
-  return task(id, task_name) / std::to_string(number);
+  return task(id, task_name) += '.' + std::to_string(number);
 }
 fs::path state_directory::log(std::string_view id, std::string_view task_name, std::uint32_t number) const {
-  return attempt(id, task_name, number) / "log";
+  return attempt(id, task_name, number) += ".log";
 }
 fs::path state_directory::output(std::string_view id, std::string_view task_name, std::uint32_t number) const {
   return attempt(id, task_name, number) / "output";
 }
 fs::path state_directory::output_link(std::string_view id, std::string_view task_name) const {
-  return task(id, task_name) / "output";
+  return task(id, task_name) += ".output";
 }
 
 // -- the lock

@@ -47,15 +47,15 @@ public:
   [[nodiscard]] std::filesystem::path workflow(std::string_view id) const;
   /// `workflows/<id>/spec.yaml`: the spec as submitted.
   [[nodiscard]] std::filesystem::path spec(std::string_view id) const;
-  /// `workflows/<id>/tasks/<task>`
+  /// `workflows/<id>/tasks/<task>`: what the names of all that belongs to a task begin with.
   [[nodiscard]] std::filesystem::path task(std::string_view id, std::string_view task) const;
-  /// `workflows/<id>/tasks/<task>/<n>`: the attempt's own folder.
+  /// `workflows/<id>/tasks/<task>.<n>`: the attempt's own folder.
   [[nodiscard]] std::filesystem::path attempt(std::string_view id, std::string_view task, std::uint32_t number) const;
-  /// `workflows/<id>/tasks/<task>/<n>/log`: what the attempt wrote to stdout and stderr.
+  /// `workflows/<id>/tasks/<task>.<n>.log`: what the attempt wrote to stdout and stderr.
   [[nodiscard]] std::filesystem::path log(std::string_view id, std::string_view task, std::uint32_t number) const;
-  /// `workflows/<id>/tasks/<task>/<n>/output`: where the attempt writes.
+  /// `workflows/<id>/tasks/<task>.<n>/output`: where the attempt writes.
   [[nodiscard]] std::filesystem::path output(std::string_view id, std::string_view task, std::uint32_t number) const;
-  /// `workflows/<id>/tasks/<task>/output`: a link to the output of the attempt that completed.
+  /// `workflows/<id>/tasks/<task>.output`: a link to the output of the attempt that completed.
   [[nodiscard]] std::filesystem::path output_link(std::string_view id, std::string_view task) const;
 
 private:
