@@ -169,7 +169,7 @@ private:
     }
     ++state_.open_commits;
     auto* self = self_;
-    self_->request(journal, caf::infinite, commit_atom::value, std::exchange(state_.unsent, {}))
+    self_->request(journal, caf::infinite, settle_atom::value, std::exchange(state_.unsent, {}))
         .then(
             [self, ended = std::exchange(state_.to_remove, {})](sequence) {
               performer then{self};

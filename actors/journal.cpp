@@ -39,11 +39,21 @@ void fail(journal_state& state, const error& why) {
   state.on_failure(why);
 }
 
+/// Facts in one transaction, about; more are committed without waiting.
+constexpr std::size_t large_transaction = 8192;
+
 /// Puts a flush behind everything that is in the mailbox now.
+void flush_soon(journal_pointer self) {
+  if (!std::exchange(self->state.flush_sent, true))
+    self->send(self, internal_atom::value, flush_atom::value);
+}
+
+/// Makes sure that a flush comes within `patience`.
 void flush_later(journal_pointer self) {
-  if (std::exchange(self->state.flush_sent, true))
-    return;
-  self->send(self, internal_atom::value, flush_atom::value);
+  if (self->state.uncommitted.size() >= large_transaction)
+    flush_soon(self);
+  else if (!self->state.flush_sent && !std::exchange(self->state.flush_due, true))
+    self->delayed_send(self, journal_state::patience, internal_atom::value, flush_atom::value);
 }
 
 /// Appends; false if the store is broken.
@@ -62,13 +72,13 @@ bool append(journal_pointer self, event_list& list) {
     fail(state, appended.failure());
     return false;
   }
-  flush_later(self);
   return true;
 }
 
 void flush(journal_state& state) {
   state.flush_sent = false;
-  if (state.failed)
+  state.flush_due = false;
+  if (state.failed || (state.commits.empty() && state.submissions.empty() && state.uncommitted.empty()))
     return;
   if (const auto committed = state.writer->commit(); !committed) {
     fail(state, committed.failure());
@@ -84,6 +94,18 @@ void flush(journal_state& state) {
 
 const error broken{ec::io_error, "the store does not accept writes any more"};
 
+caf::result<sequence> append_and_answer(journal_pointer self, event_list& list) {
+  auto& state = self->state;
+  if (state.failed)
+    return to_caf(broken);
+  auto promise = self->make_response_promise<sequence>();
+  if (append(self, list))
+    state.commits.emplace_back(promise, state.writer->latest());
+  else
+    promise.deliver(to_caf(broken));
+  return promise;
+}
+
 } // namespace
 
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self,
@@ -95,20 +117,19 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
   state.hub = std::move(hub);
   state.on_failure = std::move(on_failure);
   return {
-      [self, &state](commit_atom, event_list& list) -> caf::result<sequence> {
-        if (state.failed)
-          return to_caf(broken);
-        auto promise = self->make_response_promise<sequence>();
-        if (!append(self, list)) {
-          promise.deliver(to_caf(broken));
-          return promise;
-        }
-        state.commits.emplace_back(promise, state.writer->latest());
-        return promise;
+      [self](commit_atom, event_list& list) {
+        auto answer = append_and_answer(self, list);
+        flush_soon(self);
+        return answer;
+      },
+      [self](settle_atom, event_list& list) {
+        auto answer = append_and_answer(self, list);
+        flush_later(self);
+        return answer;
       },
       [self, &state](record_atom, event_list& list) {
-        if (!state.failed)
-          append(self, list);
+        if (!state.failed && append(self, list))
+          flush_later(self);
       },
       [self, &state](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
         if (state.failed)
@@ -122,7 +143,7 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
         state.uncommitted.push_back(std::move(stored->fact));
         auto promise = self->make_response_promise<accepted>();
         state.submissions.emplace_back(promise, accepted{stored->key, stored->id});
-        flush_later(self);
+        flush_soon(self);
         return promise;
       },
       [&state](internal_atom, flush_atom) { flush(state); },

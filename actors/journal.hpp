@@ -7,6 +7,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ struct submission {
 struct journal_state {
   static inline const char* name = "journal";
 
+  /// How long facts may wait for a commit when nobody is in a hurry: one fsync then serves all of that time.
+  static constexpr std::chrono::milliseconds patience{10};
+
   template <class T>
   using waiting_list = std::vector<std::pair<caf::typed_response_promise<T>, T>>;
 
@@ -33,7 +37,8 @@ struct journal_state {
   std::vector<event> uncommitted;
   waiting_list<sequence> commits;
   waiting_list<accepted> submissions;
-  bool flush_sent = false;
+  bool flush_sent = false; ///< A flush is in the mailbox.
+  bool flush_due = false;  ///< A flush will come by the clock.
   bool failed = false;
 };
 

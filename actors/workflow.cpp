@@ -61,8 +61,11 @@ void spawn_group(workflow_pointer self, group_index g, std::optional<group_resto
   ++state.not_running;
 }
 
+/// Refills the window when half of it is used up, so that many intents share a commit.
 void admit(workflow_pointer self) {
   auto& state = self->state;
+  if (state.not_running > workflow_state::window / 2)
+    return;
   while (state.not_running < workflow_state::window) {
     const auto next = state.front->pop_ready();
     if (!next)

@@ -25,6 +25,7 @@ using report_atom = caf::atom_constant<caf::atom("report")>;
 using resume_atom = caf::atom_constant<caf::atom("resume")>;
 using running_atom = caf::atom_constant<caf::atom("running")>;
 using set_atom = caf::atom_constant<caf::atom("set")>;
+using settle_atom = caf::atom_constant<caf::atom("settle")>;
 using start_atom = caf::atom_constant<caf::atom("start")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using submit_atom = caf::atom_constant<caf::atom("submit")>;

@@ -25,7 +25,9 @@ using journal_actor = caf::typed_actor<
     /// From GROUP and WORKFLOW: record these facts in this order; answered with the last sequence once they are
     /// durable.
     caf::replies_to<commit_atom, event_list>::with<sequence>,
-    /// The same without an answer, for facts that nobody waits for. Kept in order with all others of the same sender.
+    /// The same for who can wait: answered with the next commit, at the latest after `journal_state::patience`.
+    caf::replies_to<settle_atom, event_list>::with<sequence>,
+    /// The same without an answer, for facts that nobody waits for.
     caf::reacts_to<record_atom, event_list>,
     /// From the REGISTRY: a new workflow; answered once it is durable.
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,

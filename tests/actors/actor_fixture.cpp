@@ -26,6 +26,7 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
   };
   return {
       [take](commit_atom, event_list& list) { return take(list); },
+      [take](settle_atom, event_list& list) { return take(list); },
       [take](record_atom, event_list& list) { take(list); },
       [](submit_atom, const submission_ptr&) { return accepted{}; },
       [](internal_atom, flush_atom) {},
