@@ -348,6 +348,8 @@ private:
     x.folder = spec->folder;
     x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
     x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
+    if (const auto readable = check_inputs(*spec); !readable)
+      return finish_prepare(id, readable.failure());
     if (!is_slow_to_prepare(*spec))
       return finish_prepare(id, prepare_attempt(*spec, context_, &spares_));
     const std::shared_ptr<attempt_spec> shared{std::move(spec)};
@@ -368,7 +370,7 @@ private:
       x.program = std::move(outcome->program);
       return listener_->on_prepared(id, {});
     }
-    if (outcome.failure().code != ec::conflict) // That one's folder is another's.
+    if (::access((x.folder.string() + ".log").c_str(), F_OK) != 0) // Else it is that of an attempt that ran.
       remove_folder(x.folder);
     attempts_.erase(id);
     listener_->on_prepared(id, outcome.failure());
@@ -416,7 +418,20 @@ private:
     const auto at = attempts_.find(id);
     if (at == attempts_.end() || at->second.at != attempt::phase::ended || !at->second.was_started)
       return;
-    static_cast<void>(data::show_output(at->second.folder));
+    const auto shown = data::show_output(at->second.folder);
+    if (shown)
+      return;
+    // Nobody can be told now, but whoever reads it must not take it for empty.
+    auto link = at->second.folder;
+    unpublished_[link.replace_extension(".output").string()] = shown.failure().message;
+  }
+
+  /// Why an input cannot be read although its task completed.
+  [[nodiscard]] result<void> check_inputs(const attempt_spec& spec) const {
+    for (const auto& input : spec.inputs)
+      if (const auto at = unpublished_.find(input.source.string()); at != unpublished_.end())
+        return error{ec::data_error, "the output of task '" + input.task + "' could not be published: " + at->second};
+    return {};
   }
 
   void handle_remove(attempt_id id) {
@@ -569,6 +584,7 @@ private:
   std::unordered_map<attempt_id, attempt> attempts_;
   std::deque<open_query> queries_;
   folder_pool spares_;
+  std::unordered_map<std::string, std::string> unpublished_; ///< Output links that could not be made, and why.
   bool said_something_ = false;
   bool closing_ = false;
 

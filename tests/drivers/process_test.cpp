@@ -140,10 +140,12 @@ TEST_CASE("an attempt whose record exists is never started again") {
   process_bench b;
   const auto x = b.shell("echo once");
   write_text(x.folder.string() + ".log", "of another time\n");
+  write_text(x.folder / "output/a", "kept");
   const auto seen = b.prepare(x);
   REQUIRE(seen.prepared.has_value());
   CHECK(seen.prepared->failure().code == ec::conflict);
   CHECK(b.log_of(x) == "of another time\n");
+  CHECK(read_text(x.folder / "output/a") == "kept");
 }
 
 TEST_CASE("a completed attempt's output becomes the task's") {
@@ -171,6 +173,22 @@ TEST_CASE("a completed attempt's output becomes the task's") {
   CHECK(read_text(link / "value") == "1\n");
   CHECK_FALSE(fs::exists(fs::symlink_status(empty.folder.parent_path() / "t5.output")));
   CHECK(eventually([&] { return !fs::exists(first.folder / "work"); }));
+}
+
+TEST_CASE("who reads an output that could not be published is told") {
+  process_bench b;
+  const auto first = b.shell("echo 1 > $MUSTER_OUTPUT/a", 1);
+  b.run(first);
+  const auto link = first.folder.parent_path() / "t1.output";
+  fs::create_directories(link / "in-the-way");
+  b->publish(first.id);
+  auto second = b.shell("true", 2);
+  second.task.inputs = {{spec::task_input{"t1", ""}, ""}};
+  second.inputs = {{"t1", link, ""}};
+  const auto seen = b.prepare(second);
+  REQUIRE(seen.prepared.has_value());
+  CHECK(seen.prepared->failure().code == ec::data_error);
+  CHECK_THAT(seen.prepared->failure().message, ContainsSubstring("could not be published"));
 }
 
 TEST_CASE("the folder of an attempt that left nothing in it serves the next one") {
