@@ -92,6 +92,7 @@ constexpr const char* list_ids = "muster ls -o name --limit 50 2>/dev/null";
 
 void print_bash(const std::vector<completed_command>& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const auto& x : commands)
     names.push_back(x.name);
   std::cout << "# bash completion for muster; load it with: source <(muster completion bash)\n"

@@ -118,7 +118,7 @@ private:
     if (handler_reads_logs())
       if (auto opened = watched.open_running(); !opened)
         return opened.failure();
-    const auto ended = follow(watched);
+    auto ended = follow(watched);
     view_->close();
     return ended;
   }

@@ -195,7 +195,7 @@ private:
 
   result<void> print_table(const style& look) {
     table rows({"GROUP", "TASK", "ATTEMPT", "STATUS", "EXIT", "QUEUED", "RAN", "NODE", "REASON"}, look, std::cout);
-    const auto done = each_task([&rows](const task_view& x) {
+    auto done = each_task([&rows](const task_view& x) {
       const auto name = x.task.name + (x.task.lead ? "" : " (member)");
       if (x.attempts.empty())
         rows.add({{x.group},
@@ -229,7 +229,7 @@ private:
     head.pop_back();
     std::cout << head << ",\"task_list\":[";
     bool first = true;
-    const auto done = each_task([&first](const task_view& x) {
+    auto done = each_task([&first](const task_view& x) {
       std::cout << (first ? "\n" : ",\n") << dump(to_json(x));
       first = false;
     });

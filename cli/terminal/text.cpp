@@ -46,7 +46,7 @@ std::string show_duration(duration x) {
   const auto micros = x.count() < 0 ? 0 : x.count();
   const auto seconds = static_cast<long long>(micros / 1'000'000);
   if (seconds < 10)
-    return format("%.1fs", static_cast<double>(micros / 100'000) / 10);
+    return format("%lld.%llds", seconds, static_cast<long long>(micros / 100'000 % 10));
   if (seconds < 60)
     return format("%llds", seconds);
   if (seconds < 3600)
