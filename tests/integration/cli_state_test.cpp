@@ -182,7 +182,7 @@ TEST_CASE("output that cannot be written is an error") {
   CHECK_THAT(said.err, ContainsSubstring("cannot write to stdout"));
 }
 
-TEST_CASE("--state-dir goes before the environment, on either side of the command") {
+TEST_CASE("the option --state-dir goes before the environment, on either side of the command") {
   const muster_program muster;
   const auto elsewhere = (muster.folder() / "elsewhere").string();
   REQUIRE(muster({"run", "--state-dir", elsewhere, muster.file("a.yaml", one_task("true"))}).exit_code == 0);
