@@ -155,6 +155,7 @@ private:
       fact.lease = state_.machine->lease();
       fact.node = place.node;
       fact.address = place.address;
+      fact.gpus = gpus_to_text(place.gpus);
     }
     return fact;
   }

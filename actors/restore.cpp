@@ -83,6 +83,7 @@ attempt_spec identify(const plan& layout, const store::state_directory& director
   x.resource = layout.resource(t.index);
   x.folder = directory.attempt(who.id, t.name, t.attempt->number);
   x.address = t.attempt->address;
+  x.gpus = gpus_from_text(t.attempt->gpus);
   return x;
 }
 
@@ -124,6 +125,7 @@ group_restore restore_group(const store::group_record& g, const std::vector<stor
       member.status = t.attempt->status;
       place.node = t.attempt->node;
       place.address = t.attempt->address;
+      place.gpus = gpus_from_text(t.attempt->gpus);
     }
     member.found = adopted[t.index.value];
     place.executor = executor;

@@ -30,7 +30,7 @@ struct runtime_config {
   duration exec_timeout{};                           ///< For specs that name none; 0 for none.
   duration queue_timeout{};                          ///< For specs that name none; 0 for none.
   duration start_timeout = std::chrono::minutes{30}; ///< From placement to RUNNING.
-  std::uint32_t threads = 2;                         ///< Of the actor scheduler.
+  std::uint32_t threads = 1;                         ///< Of the actor scheduler.
 };
 
 /// What is kept of a submission beside the workflow itself.

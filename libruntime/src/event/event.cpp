@@ -1,5 +1,7 @@
 #include "muster/event/event.hpp"
 
+#include <charconv>
+
 namespace muster {
 
 std::string_view to_string(event_type type) noexcept {
@@ -13,6 +15,27 @@ std::string_view to_string(event_type type) noexcept {
     case event_type::task_status: return "task.status";
   }
   return "unspecified";
+}
+
+std::string gpus_to_text(const std::vector<std::uint32_t>& indices) {
+  std::string text;
+  for (const auto i : indices)
+    text += (text.empty() ? "" : ",") + std::to_string(i);
+  return text;
+}
+
+std::vector<std::uint32_t> gpus_from_text(std::string_view text) {
+  std::vector<std::uint32_t> indices;
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    const auto part = text.substr(0, comma);
+    std::uint32_t value = 0;
+    const auto [end, problem] = std::from_chars(part.data(), part.data() + part.size(), value);
+    if (problem == std::errc{} && end == part.data() + part.size())
+      indices.push_back(value);
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return indices;
 }
 
 } // namespace muster

@@ -95,6 +95,7 @@ std::string to_json(const event& x, const event_names& names) {
   add(out, "reason", x.text);
   add(out, "node", x.node);
   add(out, "address", x.address);
+  add(out, "gpus", x.gpus);
   out += '}';
   return out;
 }

@@ -67,6 +67,7 @@ result<void> begin_attempt(task_state& row, const workflow_state& workflow, cons
   row.lease = 0;
   row.node.clear();
   row.address.clear();
+  row.gpus.clear();
   mark(row.times, x);
   return {};
 }
@@ -114,6 +115,8 @@ void note_place(task_state& row, const event& x) {
     row.node = x.node;
   if (!x.address.empty())
     row.address = x.address;
+  if (!x.gpus.empty())
+    row.gpus = x.gpus;
 }
 
 result<void> apply_status(workflow_state& row, const event& x) {

@@ -62,6 +62,7 @@ struct task_state {
   std::string reason;
   std::string node;
   std::string address;
+  std::string gpus;
 };
 
 /// Applies a `workflow_*` event. Fails with `conflict` or `invalid_argument`, and then changes nothing; as below.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* event_columns =
     "SELECT e.seq, e.time, e.type, e.workflow, e.position_of_group, e.task, e.attempt, e.status, e.exit_code, e.lease, "
-    "e.text, e.node, e.address, w.name, w.number, g.name, t.name FROM event e "
+    "e.text, e.node, e.address, e.gpus, w.name, w.number, g.name, t.name FROM event e "
     "LEFT JOIN workflow w ON w.key = e.workflow "
     "LEFT JOIN task_group g ON g.id = (e.workflow << 24) + e.position_of_group "
     "LEFT JOIN task t ON t.id = (e.workflow << 24) + e.task WHERE e.seq > ?1 AND e.seq <= ?2";
@@ -34,10 +34,11 @@ named_event event_at(const sqlite::statement& q) {
   x.text = q.text(10);
   x.node = q.text(11);
   x.address = q.text(12);
-  if (!q.null(13))
-    out.workflow = std::string{q.text(13)} + '-' + std::to_string(q.integer(14));
-  out.group = q.text(15);
-  out.task = q.text(16);
+  x.gpus = q.text(13);
+  if (!q.null(14))
+    out.workflow = std::string{q.text(14)} + '-' + std::to_string(q.integer(15));
+  out.group = q.text(16);
+  out.task = q.text(17);
   return out;
 }
 

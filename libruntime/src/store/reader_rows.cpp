@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* task_columns = "SELECT id, position_of_group, name, lead, status, attempt, exit_code, lease, "
                                      "processing, scheduling, initializing, "
-                                     "running, ended, reason, node, address, archived FROM task ";
+                                     "running, ended, reason, node, address, gpus, archived FROM task ";
 // A group of one has no state of its own: it is read from its task, and from the task's first attempt if it had more.
 constexpr const char* group_columns =
     "SELECT g.id, g.name, g.barrier, g.ignore_nonlead, g.first_task, g.tasks, "
@@ -68,6 +68,7 @@ attempt_record attempt_at(const sqlite::statement& q, int number, int status_col
   x.reason = q.text(rest + 7);
   x.node = q.text(rest + 8);
   x.address = q.text(rest + 9);
+  x.gpus = q.text(rest + 10);
   return x;
 }
 
@@ -89,7 +90,7 @@ read_task task_at(const sqlite::statement& q) {
     x.ended = time_at(q, 12);
   if (!q.null(5))
     x.attempt = attempt_at(q, 5, 4, 6);
-  out.archived = q.integer(16) != 0;
+  out.archived = q.integer(17) != 0;
   return out;
 }
 
@@ -145,7 +146,7 @@ result<std::vector<task_record>> reader::tasks(workflow_key key, task_index firs
 
 result<void> reader::read_archived(workflow_key key, task_record& x) {
   auto prepared = impl_->statement("SELECT number, status, exit_code, lease, processing, scheduling, initializing, "
-                                   "running, ended, reason, node, address FROM attempt WHERE task=? AND number=?");
+                                   "running, ended, reason, node, address, gpus FROM attempt WHERE task=? AND number=?");
   if (!prepared)
     return prepared.failure();
   auto& q = **prepared;
@@ -228,9 +229,9 @@ result<task_record> reader::task(workflow_key key, std::string_view name) {
 result<std::vector<attempt_record>> reader::attempts(workflow_key key, task_index task) {
   auto prepared = impl_->statement(
       "SELECT number, status, exit_code, lease, processing, scheduling, initializing, running, ended, reason, node, "
-      "address FROM attempt WHERE task = ?1 UNION ALL "
+      "address, gpus FROM attempt WHERE task = ?1 UNION ALL "
       "SELECT attempt, status, exit_code, lease, processing, scheduling, initializing, running, ended, reason, node, "
-      "address FROM task WHERE id = ?1 AND attempt IS NOT NULL AND archived IS NULL ORDER BY 1");
+      "address, gpus FROM task WHERE id = ?1 AND attempt IS NOT NULL AND archived IS NULL ORDER BY 1");
   if (!prepared)
     return prepared.failure();
   auto& q = **prepared;

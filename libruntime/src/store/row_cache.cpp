@@ -19,7 +19,7 @@ constexpr const char* select_group =
     "SELECT tasks, status, processing, scheduling, initializing, running, ended, reason FROM task_group WHERE id=?";
 constexpr const char* select_task =
     "SELECT position_of_group, attempt, status, archived, exit_code, lease, "
-    "processing, scheduling, initializing, running, ended, reason, node, address FROM task WHERE id=?";
+    "processing, scheduling, initializing, running, ended, reason, node, address, gpus FROM task WHERE id=?";
 constexpr const char* update_workflow =
     "UPDATE workflow SET status=?1, started=?2, ended=?3, cancel_requested=?4, last_seq=?5, reason=?6, "
     "cancel_message=?7 WHERE key=?8";
@@ -28,10 +28,10 @@ constexpr const char* update_group =
     "WHERE id=?8";
 constexpr const char* update_task =
     "UPDATE task SET processing=?1, scheduling=?2, initializing=?3, running=?4, ended=?5, status=?6, exit_code=?7, "
-    "lease=?8, reason=?9, node=?10, address=?11, attempt=?12, archived=?13 WHERE id=?14";
+    "lease=?8, reason=?9, node=?10, address=?11, gpus=?12, attempt=?13, archived=?14 WHERE id=?15";
 constexpr const char* insert_attempt =
     "INSERT INTO attempt(processing, scheduling, initializing, running, ended, status, exit_code, lease, reason, node, "
-    "address, number, task) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "address, gpus, number, task) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 void bind_times(sqlite::statement& to, int first, const stages& times) {
   for (const auto t : times)
@@ -43,7 +43,7 @@ void read_times(const sqlite::statement& from, int first, stages& times) {
     t = from.integer(first++);
 }
 
-/// The columns that a task's row and an attempt's row share, from 1 to 11.
+/// The columns that a task's row and an attempt's row share, from 1 to 12.
 void bind_attempt(sqlite::statement& to, const task_state& row) {
   bind_times(to, 1, row.times);
   to.bind(6, static_cast<std::int64_t>(row.status));
@@ -52,6 +52,7 @@ void bind_attempt(sqlite::statement& to, const task_state& row) {
   to.bind_optional(9, row.reason);
   to.bind_optional(10, row.node);
   to.bind_optional(11, row.address);
+  to.bind_optional(12, row.gpus);
 }
 
 error no_such(const char* what, std::uint32_t index, workflow_key workflow) {
@@ -167,6 +168,7 @@ result<task_state*> row_cache::task(const event& x) {
   row.reason = q.text(11);
   row.node = q.text(12);
   row.address = q.text(13);
+  row.gpus = q.text(14);
   return &tasks_.rows.emplace(id, std::move(row)).first->second;
 }
 
@@ -314,17 +316,17 @@ bool row_cache::write(std::int64_t id, const group_state& row) {
 bool row_cache::write(std::int64_t id, const task_state& row) {
   auto& w = write_task_;
   bind_attempt(w, row);
-  w.bind_optional(12, row.attempt, no_attempt);
-  w.bind_optional(13, row.archived ? 1 : 0, 0);
-  w.bind(14, id);
+  w.bind_optional(13, row.attempt, no_attempt);
+  w.bind_optional(14, row.archived ? 1 : 0, 0);
+  w.bind(15, id);
   return w.run() == SQLITE_DONE;
 }
 
 bool row_cache::write(const ended_attempt& x) {
   auto& w = write_attempt_;
   bind_attempt(w, x.state);
-  w.bind(12, x.state.attempt);
-  w.bind(13, x.task);
+  w.bind(13, x.state.attempt);
+  w.bind(14, x.task);
   return w.run() == SQLITE_DONE;
 }
 

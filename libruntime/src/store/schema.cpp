@@ -50,6 +50,13 @@ CREATE TABLE event(
   text TEXT, node TEXT, address TEXT);
 )sql";
 
+/// GPU indices of an attempt, `0,1`: a restart must know which ones are taken.
+constexpr const char* version_2 = R"sql(
+ALTER TABLE task ADD COLUMN gpus TEXT;
+ALTER TABLE attempt ADD COLUMN gpus TEXT;
+ALTER TABLE event ADD COLUMN gpus TEXT;
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -102,7 +109,7 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2}};
   return steps;
 }
 

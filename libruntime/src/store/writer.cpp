@@ -21,7 +21,7 @@ constexpr const char* settings = "PRAGMA page_size=4096; PRAGMA journal_mode=WAL
 
 constexpr const char* insert_event_row =
     "INSERT INTO event(seq, time, type, workflow, position_of_group, task, attempt, status, exit_code, lease, text, "
-    "node, address) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "node, address, gpus) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 /// Whether an error refuses one call only, and leaves the transaction as it was.
 bool is_refusal(ec code) noexcept {
@@ -165,6 +165,7 @@ result<void> writer::impl::insert(const event& x) {
   e.bind_optional(11, x.text);
   e.bind_optional(12, x.node);
   e.bind_optional(13, x.address);
+  e.bind_optional(14, x.gpus);
   if (e.run() != SQLITE_DONE)
     return db_.failed("storing an event");
   return {};

@@ -17,10 +17,11 @@ TEST_CASE("an event is one line with stable names") {
   x.text = "said \"no\"\n";
   x.node = "local";
   x.address = "127.0.0.2";
+  x.gpus = "0,3";
   CHECK(to_json(x, {"flow-1", "g", "t"}) ==
         R"({"seq":12,"time":"2023-11-14T22:13:20.000042Z","type":"task.status","workflow":"flow-1","group":"g",)"
         R"("task":"t","attempt":1,"status":"FAILED","exit_code":3,"reason":"said \"no\"\n","node":"local",)"
-        R"("address":"127.0.0.2"})");
+        R"("address":"127.0.0.2","gpus":"0,3"})");
 }
 
 TEST_CASE("what does not apply is left out") {
@@ -60,4 +61,12 @@ TEST_CASE("times before 1970 and far ahead are written") {
   CHECK(to_rfc3339(timestamp{duration{951'782'400'000'000}}) == "2000-02-29T00:00:00.000000Z");
   CHECK_FALSE(to_rfc3339(timestamp::max()).empty());
   CHECK_FALSE(to_rfc3339(timestamp::min()).empty());
+}
+
+TEST_CASE("GPU indices round-trip as text") {
+  CHECK(gpus_to_text({}).empty());
+  CHECK(gpus_to_text({0, 13}) == "0,13");
+  CHECK(gpus_from_text("0,13") == std::vector<std::uint32_t>{0, 13});
+  CHECK(gpus_from_text("").empty());
+  CHECK(gpus_from_text("x,2,,3y,4") == std::vector<std::uint32_t>{2, 4});
 }

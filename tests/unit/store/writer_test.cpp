@@ -12,6 +12,7 @@ TEST_CASE("a workflow runs through the store") {
   auto running = task_event(flow.key, 0, 0, status::running);
   running.node = "local";
   running.address = "127.0.0.2";
+  running.gpus = "0,3";
   running.time = at(30);
   auto done = task_event(flow.key, 0, 0, status::completed);
   done.exit_code = 0;
@@ -46,6 +47,7 @@ TEST_CASE("a workflow runs through the store") {
   CHECK(tasks[0].attempt->times.running == at(30));
   CHECK(tasks[0].attempt->node == "local");
   CHECK(tasks[0].attempt->address == "127.0.0.2");
+  CHECK(tasks[0].attempt->gpus == "0,3");
   CHECK(tasks[1].status == status::waiting);
   CHECK_FALSE(tasks[1].attempt);
   CHECK(tasks[4].group == group_index{2});

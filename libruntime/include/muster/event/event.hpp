@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace muster {
 
@@ -29,6 +31,12 @@ enum class event_type : std::uint8_t {
 /// `workflow.submitted`, `task.status`: the type as monitors see it.
 [[nodiscard]] std::string_view to_string(event_type type) noexcept;
 
+/// GPU indices as events and rows keep them: `0,1`; empty for none.
+[[nodiscard]] std::string gpus_to_text(const std::vector<std::uint32_t>& indices);
+
+/// The inverse; what is no number is left out.
+[[nodiscard]] std::vector<std::uint32_t> gpus_from_text(std::string_view text);
+
 /// No exit code is known.
 constexpr std::int32_t no_exit_code = -1;
 
@@ -47,6 +55,7 @@ struct event {
   std::string text;    ///< Why, for people: "waiting for 2 CPUs", "Lead task finished".
   std::string node;    ///< Where, from INITIALIZING on.
   std::string address; ///< The task's address within its group, from INITIALIZING on.
+  std::string gpus;    ///< Leased GPU indices, `0,1`, from INITIALIZING on; empty for none.
 };
 
 } // namespace muster

@@ -17,7 +17,7 @@ struct event_names {
 
 /// The event as one line of JSON, without a line feed. Fields, in this order, those that do not apply left out: `seq`,
 /// `time` (RFC 3339), `type`, `workflow`, `group`, `task`, `attempt`, `status`, `exit_code`, `reason`, `node`,
-/// `address`. Names of fields never change. Bytes that are not UTF-8 become U+FFFD.
+/// `address`, `gpus`. Names of fields never change. Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string to_json(const event& x, const event_names& names);
 
 /// `2026-11-21T03:04:05.000006Z`: RFC 3339 in UTC, always with microseconds.

@@ -65,6 +65,7 @@ struct attempt_record {
   std::string reason;
   std::string node;
   std::string address;
+  std::string gpus; ///< Leased indices, `0,1`; empty for none.
   epoch lease;
 };
 
