@@ -53,9 +53,12 @@ void check_task(const spec::task& t, const capabilities& offered, reasons& out) 
   for (const auto& mount : t.volume_mounts) {
     const auto colon = mount.find(':');
     if (colon != std::string::npos && mount.substr(0, colon) != mount.substr(colon + 1))
-      out.add(ec::unsupported, place + "volumeMounts: executor " + offered.driver +
-                                   " runs tasks on the host itself, so '" + mount +
-                                   "' cannot appear at another path; use the path of the host");
+      out.add(ec::unsupported, std::string{place}
+                                   .append("volumeMounts: executor ")
+                                   .append(offered.driver)
+                                   .append(" runs tasks on the host itself, so '")
+                                   .append(mount)
+                                   .append("' cannot appear at another path; use the path of the host"));
   }
 }
 

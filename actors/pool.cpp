@@ -64,6 +64,7 @@ void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
 void restore(pool_pointer self, gang_key key, const gang& who, const std::vector<placed_member>& held) {
   auto& state = self->state;
   std::vector<std::pair<std::string, std::vector<std::uint32_t>>> where;
+  where.reserve(held.size());
   for (const auto& x : held)
     where.emplace_back(x.node, x.gpus);
   const auto booked = state.queue->restore(key, who, where);

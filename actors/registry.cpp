@@ -11,7 +11,7 @@ namespace {
 
 using registry_pointer = registry_actor::stateful_pointer<registry_state>;
 
-context_ptr make_context(const registry_services& services, accepted who, plan_ptr layout) {
+context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout) {
   auto policy = std::make_shared<group_policy>(services.policy);
   const auto& timeout = layout->header().timeout;
   if (timeout.exec)

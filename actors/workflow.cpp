@@ -137,7 +137,7 @@ void take_up(workflow_pointer self, workflow_restore& restore) {
 } // namespace
 
 workflow_actor::behavior_type workflow(workflow_actor::stateful_pointer<workflow_state> self, context_ptr context,
-                                       registry_actor registry, std::shared_ptr<workflow_restore> restore) {
+                                       registry_actor registry, const std::shared_ptr<workflow_restore>& restore) {
   auto& state = self->state;
   guard(self, "workflow", context->on_failure);
   state.context = std::move(context);

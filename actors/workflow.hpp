@@ -47,6 +47,6 @@ struct workflow_state {
 
 /// One live workflow.
 workflow_actor::behavior_type workflow(workflow_actor::stateful_pointer<workflow_state> self, context_ptr context,
-                                       registry_actor registry, std::shared_ptr<workflow_restore> restore);
+                                       registry_actor registry, const std::shared_ptr<workflow_restore>& restore);
 
 } // namespace muster

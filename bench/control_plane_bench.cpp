@@ -52,7 +52,7 @@ spec::workflow make_workflow(int tasks, int size, bool after_first) {
   return w;
 }
 
-std::unique_ptr<runtime> start(const std::string& state, null_config behaviour, std::uint32_t parallel) {
+std::unique_ptr<runtime> start(const std::string& state, const null_config& behaviour, std::uint32_t parallel) {
   runtime_config config;
   config.state_directory = state;
   config.executor = make_null_driver(behaviour);

@@ -10,8 +10,6 @@
 #include <cstdlib>
 #include <filesystem>
 
-extern char** environ;
-
 namespace muster::bench {
 
 timings run_interleaved(const std::vector<contestant>& contestants, int rounds) {
@@ -49,10 +47,12 @@ void print(const std::string& title, const std::vector<contestant>& contestants,
 
 void run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment) {
   std::vector<char*> arguments;
+  arguments.reserve(argv.size() + 1);
   for (const auto& x : argv)
     arguments.push_back(const_cast<char*>(x.c_str()));
   arguments.push_back(nullptr);
   std::vector<char*> variables;
+  variables.reserve(environment.size() + 64);
   for (auto* x = environ; *x != nullptr; ++x)
     variables.push_back(*x);
   for (const auto& x : environment)

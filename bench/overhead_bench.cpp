@@ -21,8 +21,6 @@
 #include <fstream>
 #include <string>
 
-extern char** environ;
-
 namespace {
 
 using namespace muster::bench;

@@ -41,7 +41,7 @@ result<void> link_matching(const fs::path& source, const std::string& pattern, c
       fs::create_symlink(from, to, failed);
       if (failed)
         return cannot("link", from, failed);
-    } else if (const auto linked = link_file(from, to, fallback::symbolic_link); !linked) {
+    } else if (auto linked = link_file(from, to, fallback::symbolic_link); !linked) {
       return linked;
     }
   }

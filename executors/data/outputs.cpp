@@ -47,7 +47,7 @@ result<void> put_whole(const fs::path& from, const fs::path& to, const std::stri
   if (failed)
     return cannot("make the folder", to.parent_path(), failed);
   ::unlink(temporary.c_str());
-  if (const auto linked = link_file(from, temporary, fallback::copy); !linked)
+  if (auto linked = link_file(from, temporary, fallback::copy); !linked)
     return linked;
   const bool renamed = std::rename(temporary.c_str(), to.c_str()) == 0;
   failed = last_error();

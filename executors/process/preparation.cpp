@@ -36,7 +36,7 @@ result<void> make_folders(const attempt_spec& spec, folder_pool* spares) {
   if (spares != nullptr && spares->take(folder))
     return {};
   for (const auto* name : {"", "/work", "/output"})
-    if (const auto made = make_folder(folder + name); !made)
+    if (auto made = make_folder(folder + name); !made)
       return made;
   return {};
 }
@@ -81,7 +81,7 @@ result<void> fill_environment(wire::start_request& to, const attempt_spec& spec,
     if (key.empty() || key.find('=') != std::string::npos || holds_zero(key) || holds_zero(value))
       return error{ec::invalid_argument, "the environment variable '" + key + "' of task '" + spec.task.name +
                                              "' cannot be set: a name has no '=' and no part a zero byte"};
-    to.environment.add(key + '=' + value);
+    to.environment.add(std::string{key}.append(1, '=').append(value));
   }
   return {};
 }

@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace muster::process {
 
 namespace fs = std::filesystem;
@@ -32,6 +30,7 @@ std::optional<std::string> complaint_of(const std::vector<std::string>& words) {
   const unique_fd reading{ends[0]};
   unique_fd writing{ends[1]};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const auto& word : words)
     arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -217,6 +216,7 @@ result<void> inject_files(wire::start_request& request, const attempt_spec& spec
     return program.failure();
   const auto scratch = spec.folder / "root";
   std::vector<std::string> targets;
+  targets.reserve(elsewhere.size());
   for (const auto& x : elsewhere)
     targets.push_back(x.path);
   std::vector<std::pair<std::string, std::string>> extra;

@@ -433,7 +433,9 @@ private:
       const auto high = set_member(end);
       if (ok() && (!low || !high || *high < *low))
         fail("bad character range");
-      out_ += written + "-" + end;
+      out_ += written;
+      out_ += '-';
+      out_ += end;
     }
     return {1, 1};
   }

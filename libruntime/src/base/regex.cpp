@@ -14,7 +14,7 @@ namespace {
 // A hostile pattern may backtrack for ever on a hostile path: both bounds end that in some tens of milliseconds.
 constexpr std::uint32_t match_limit = 1'000'000;
 constexpr std::uint32_t heap_limit_kib = 64 * 1024;
-constexpr std::size_t longest_pattern = 64 * 1024;
+constexpr std::size_t longest_pattern = 65'536;
 
 struct code_deleter {
   void operator()(pcre2_code* x) const noexcept { pcre2_code_free(x); }

@@ -14,7 +14,7 @@ std::string_view slice(const std::string& pool, std::uint64_t begin, std::uint64
 }
 
 std::size_t bytes_of(const std::string& x) noexcept {
-  return sizeof x + (x.capacity() > sizeof x / 2 ? x.capacity() + 1 : 0);
+  return sizeof(std::string) + (x.capacity() > sizeof(std::string) / 2 ? x.capacity() + 1 : 0);
 }
 
 template <class T>

@@ -43,7 +43,7 @@ void group_machine::decide(member& m, const attempt_exit& how, group_effects& ou
   if (verdict.status == status::rescheduled)
     reschedule(m, how.code, std::move(why), out);
   else
-    member_ended(m, verdict.status, how.code, std::move(why), out);
+    member_ended(m, verdict.status, how.code, why, out);
 }
 
 /// Ends a member's attempt as the group meant it to.
@@ -62,7 +62,7 @@ void group_machine::member_failed(member& m, const error& why, group_effects& ou
   member_ended(m, text::failure_status(why.code), no_exit_code, why.message, out);
 }
 
-void group_machine::member_ended(member& m, status s, std::int32_t code, std::string why, group_effects& out) {
+void group_machine::member_ended(member& m, status s, std::int32_t code, const std::string& why, group_effects& out) {
   record(m, s, code, why, out);
   m.stage = stage::ended;
   m.fate = fate::none;

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -80,12 +81,42 @@ TEST_CASE("above the actors only their facade is known") {
     }
 }
 
+TEST_CASE("SQLite is included by the store alone") {
+  const auto store = fs::path(MUSTER_SOURCE_DIR) / "libruntime/src/store";
+  for (const auto& layer : layers)
+    for (const auto& include : includes_of(layer)) {
+      INFO(include.file << " includes " << include.name);
+      CHECK((include.name != "sqlite3.h" || include.file.parent_path() == store));
+    }
+}
+
 TEST_CASE("libruntime opens no sockets and starts no threads") {
   constexpr std::array<const char*, 6> foreign{"thread",      "sys/socket.h", "netinet/in.h",
                                                "curl/curl.h", "future",       "pthread.h"};
   for (const auto& include : includes_of("libruntime")) {
     INFO(include.file << " includes " << include.name);
     CHECK(std::find(foreign.begin(), foreign.end(), include.name) == foreign.end());
+  }
+}
+
+TEST_CASE("a source includes its own header first, so that the header compiles alone") {
+  std::map<fs::path, std::string> first;
+  for (const auto& layer : layers)
+    for (const auto& include : includes_of(layer))
+      first.emplace(include.file, include.name);
+  for (const auto& [file, name] : first) {
+    auto own = file.lexically_relative(MUSTER_SOURCE_DIR).generic_string();
+    if (file.extension() != ".cpp")
+      continue;
+    own.replace(own.size() - 4, 4, ".hpp");
+    const auto beside = own;
+    if (own.rfind("libruntime/src/", 0) == 0)
+      own.replace(0, 15, "libruntime/include/muster/");
+    for (const auto& header : {own, beside})
+      if (fs::exists(fs::path(MUSTER_SOURCE_DIR) / header)) {
+        INFO(file << " includes " << name << " first, not " << header);
+        CHECK(fs::path(name).filename() == fs::path(header).filename());
+      }
   }
 }
 

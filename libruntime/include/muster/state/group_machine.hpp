@@ -176,7 +176,7 @@ private:
   void decide(member& m, const attempt_exit& how, group_effects& out);
   void fulfil_fate(member& m, group_effects& out);
   void member_failed(member& m, const error& why, group_effects& out);
-  void member_ended(member& m, status s, std::int32_t code, std::string why, group_effects& out);
+  void member_ended(member& m, status s, std::int32_t code, const std::string& why, group_effects& out);
   void apply_lead_rule(member& m, const std::string& why, group_effects& out);
   void reschedule(member& m, std::int32_t code, std::string why, group_effects& out);
   void restart_others(const member& cause, group_effects& out);

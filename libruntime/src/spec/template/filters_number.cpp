@@ -41,7 +41,7 @@ value absolute(runtime& rt, const value& in, arguments& args) {
 
 value to_int(runtime& rt, const value& in, arguments& args) {
   const parameters p(rt, "int", args, {"default", "base"});
-  const value otherwise = p.has(0) ? p[0] : value(0);
+  value otherwise = p.has(0) ? p[0] : value(0);
   require_defined(in);
   if (is_integral(in))
     return in.as_integer();
@@ -64,7 +64,7 @@ value to_int(runtime& rt, const value& in, arguments& args) {
 
 value to_float(runtime& rt, const value& in, arguments& args) {
   const parameters p(rt, "float", args, {"default"});
-  const value otherwise = p.has(0) ? p[0] : value(0.0);
+  value otherwise = p.has(0) ? p[0] : value(0.0);
   require_defined(in);
   if (in.is(type::real))
     return in;

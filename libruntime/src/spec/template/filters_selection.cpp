@@ -94,7 +94,7 @@ value attr(runtime& rt, const value& in, arguments& args) {
   const parameters p(rt, "attr", args, {"name"}, 1);
   require_defined(in);
   const std::string name = p.text(0);
-  const value found = get_attribute(rt, in, name);
+  value found = get_attribute(rt, in, name);
   // The items of a dict are not its attributes.
   if (in.is(type::dict) && in.dict().find(value(name)) != nullptr && !found.is(type::object))
     return value::make_undefined("'dict object' has no attribute " + text::quote(name));

@@ -50,7 +50,7 @@ value pop(runtime& rt, const value& self, arguments& args) {
     throw failure{"pop index out of range"};
   i = i < 0 ? i + size : i;
   rt.step(items.size() / 16);
-  const value out = items[static_cast<std::size_t>(i)];
+  value out = items[static_cast<std::size_t>(i)];
   items.erase(items.begin() + i);
   return out;
 }
@@ -183,7 +183,7 @@ value pop_key(runtime& rt, const value& self, arguments& args) {
   const value* found = self.dict().find(p[0]);
   if (found == nullptr && !p.has(1))
     throw failure{to_repr(rt, p[0])};
-  const value out = found != nullptr ? *found : p[1];
+  value out = found != nullptr ? *found : p[1];
   rt.step(self.dict().size());
   self.dict().erase(p[0]);
   return out;

@@ -95,7 +95,7 @@ std::vector<std::string_view> split_spaces(std::string_view s, std::int64_t most
 }
 
 std::vector<std::string_view> split_spaces_right(std::string_view s, std::int64_t most) {
-  const auto words = split_spaces(s, -1);
+  auto words = split_spaces(s, -1);
   if (most < 0 || words.size() <= static_cast<std::size_t>(most) + 1)
     return words;
   const std::size_t first = words.size() - static_cast<std::size_t>(most);

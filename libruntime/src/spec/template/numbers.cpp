@@ -96,8 +96,8 @@ std::string repr(double x) {
   }
   if (exponent < 0)
     return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
-  if (count <= exponent + 1)
-    return sign + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
+  if (const auto zeros = exponent + 1 - count; zeros >= 0)
+    return sign + digits + std::string(static_cast<std::size_t>(zeros), '0') + ".0";
   const auto point = static_cast<std::size_t>(exponent + 1);
   return sign + digits.substr(0, point) + "." + digits.substr(point);
 }
