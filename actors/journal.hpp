@@ -19,6 +19,7 @@ struct submission {
   store::submission rows;
   plan_ptr layout;
   std::string spec_text;
+  node_amounts at_least; ///< What the pool's nodes must be taken for.
 };
 
 /// State of the JOURNAL: the writer, and what waits for the commit of the open transaction.

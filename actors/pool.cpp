@@ -129,7 +129,13 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         state.queue.emplace(std::vector{make_node(node, total, offered.total.gpus, state.config.oversubscribe)},
                             state.config.queue);
       },
-      [&state](check_atom, const plan_ptr& layout) { return check(state, *layout); },
+      [self, &state](check_atom, const plan_ptr& layout, const node_amounts& at_least) {
+        if (state.queue) {
+          state.queue->widen(at_least);
+          grant_waiting(self);
+        }
+        return check(state, *layout);
+      },
       [self, &state](place_atom, const placement_request& request, const plan_ptr& layout, const group_actor& group) {
         const auto key = key_of(request.workflow, request.group);
         state.clients[key] = {group, request.ticket, {}};

@@ -2,6 +2,7 @@
 
 #include "actors/errors.hpp"
 #include "actors/journal.hpp"
+#include "muster/placement/defaults.hpp"
 
 #include <caf/all.hpp>
 
@@ -49,7 +50,7 @@ caf::result<accepted> submit(registry_pointer self, const submission_ptr& what) 
             },
             refuse);
   };
-  self->request(self->state.services->pool, caf::infinite, check_atom::value, what->layout)
+  self->request(self->state.services->pool, caf::infinite, check_atom::value, what->layout, what->at_least)
       .then(
           [promise, store](const std::vector<std::string>& reasons) mutable {
             if (reasons.empty())
@@ -82,6 +83,8 @@ registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry
                      const restore_ptr& restore) -> caf::result<accepted> {
         if (state.live.count(who.key) > 0)
           return to_caf({ec::conflict, "workflow " + who.id + " is live already"});
+        // What was accepted once is accepted again, on a smaller machine too.
+        caf::anon_send(state.services->pool, check_atom::value, layout, largest_gang(*layout));
         begin(self, who, layout, restore);
         return who;
       },

@@ -12,6 +12,7 @@
 #include "actors/restore.hpp"
 #include "actors/submission.hpp"
 #include "actors/system_config.hpp"
+#include "muster/placement/defaults.hpp"
 #include "muster/store/reader.hpp"
 
 #include <caf/all.hpp>
@@ -78,8 +79,8 @@ result<Result> ask(caf::actor_system& system, const Target& target, const Args&.
 class runtime::impl {
 public:
   impl(runtime_config config, store::state_directory directory, store::writer writer, capabilities offered)
-      : directory_(std::move(directory)), offered_(std::move(offered)), runs_(std::move(config.executor)),
-        configuration_(config.threads), system_(configuration_) {
+      : directory_(std::move(directory)), offered_(std::move(offered)), oversubscribe_(config.oversubscribe),
+        runs_(std::move(config.executor)), configuration_(config.threads), system_(configuration_) {
     const failure_handler on_failure = [this](const error& why) { fail(why); };
     hub_ = system_.spawn(event_hub);
     journal_ =
@@ -129,10 +130,15 @@ public:
       return history.failure();
     if (auto admitted = check_admission(workflow, offered_, *history); !admitted)
       return admitted.failure();
-    auto rows = make_submission(workflow, std::move(info));
+    const auto& has = offered_.total;
+    auto needs = needs_of_defaults(workflow, oversubscribed({has.cpu, has.memory, has.storage}, oversubscribe_));
+    auto rows = make_submission(workflow, std::move(info), needs.at_least);
     if (!rows)
       return rows.failure();
-    return public_form(ask<accepted>(system_, registry_, submit_atom::value, *rows));
+    auto done = public_form(ask<accepted>(system_, registry_, submit_atom::value, *rows));
+    if (done)
+      done->notes = std::move(needs.notes);
+    return done;
   }
 
   result<accepted_workflow> resume(const std::string& id) {
@@ -177,7 +183,7 @@ private:
   static result<accepted_workflow> public_form(const result<accepted>& x) {
     if (!x)
       return x.failure();
-    return accepted_workflow{x->key, x->id};
+    return accepted_workflow{x->key, x->id, {}};
   }
 
   void fail(const error& why) {
@@ -218,6 +224,7 @@ private:
 
   store::state_directory directory_;
   capabilities offered_;
+  double oversubscribe_;
   std::shared_ptr<driver> runs_;
   std::unique_ptr<executor_listener> listener_;
   system_config configuration_;

@@ -43,7 +43,8 @@ struct submission_info {
 /// A workflow that was accepted.
 struct accepted_workflow {
   workflow_key key;
-  std::string id; ///< `<name>-<n>`
+  std::string id;                 ///< `<name>-<n>`
+  std::vector<std::string> notes; ///< For the user: what was done about the spec that its author may not expect.
 };
 
 /// Receives committed events in order, a batch at a time, on a thread of the runtime; must not block.

@@ -5,13 +5,15 @@
 
 namespace muster {
 
-result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info) {
+result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info,
+                                       const node_amounts& at_least) {
   auto built = make_plan(workflow);
   if (!built)
     return built.failure();
   auto whole = std::make_shared<submission>();
   whole->layout = std::make_shared<const plan>(std::move(*built));
   whole->spec_text = std::move(info.spec_text);
+  whole->at_least = at_least;
   const auto& layout = *whole->layout;
   auto& rows = whole->rows;
   rows.time = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());

@@ -7,6 +7,8 @@
 namespace muster {
 
 /// Lays out a checked spec and turns it into rows for the store.
-[[nodiscard]] result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info);
+/// `at_least`: see `default_needs`.
+[[nodiscard]] result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info,
+                                                     const node_amounts& at_least);
 
 } // namespace muster

@@ -98,8 +98,9 @@ using clock_actor = caf::typed_actor<
 using pool_actor = caf::typed_actor<
     /// From a NODE: it offers this.
     caf::reacts_to<join_atom, std::string, capabilities, executor_actor>,
-    /// From the REGISTRY: could every gang of this plan be placed on an empty pool? Answered with reasons; empty if so.
-    caf::replies_to<check_atom, plan_ptr>::with<std::vector<std::string>>,
+    /// From the REGISTRY: take the nodes for at least as large as this; could every gang of the plan then be placed on
+    /// an empty pool? Answered with reasons; empty if so.
+    caf::replies_to<check_atom, plan_ptr, node_amounts>::with<std::vector<std::string>>,
     /// From a GROUP: a place for all of these members or none; answered with placed, delayed or refused, now or later.
     caf::reacts_to<place_atom, placement_request, plan_ptr, group_actor>,
     /// From a GROUP: what the pool holds for it is to be given up: its lease, its place in the queue, or both.

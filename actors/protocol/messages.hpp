@@ -4,6 +4,7 @@
 #include "muster/base/ids.hpp"
 #include "muster/base/result.hpp"
 #include "muster/event/event.hpp"
+#include "muster/placement/placement.hpp"
 
 #include <caf/actor_control_block.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -70,6 +71,11 @@ typename Inspector::result_type inspect(Inspector& f, attempt_report& x) {
 
 /// Reports that a driver made in one go, in order.
 using report_list = std::vector<attempt_report>;
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, node_amounts& x) {
+  return f(caf::meta::type_name("node_amounts"), x.cpu, x.memory, x.storage);
+}
 
 /// Where one member of a gang may run.
 struct placed_member {

@@ -12,6 +12,7 @@
 #include "executors/process/process_driver.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <csignal>
 #include <cstdlib>
@@ -28,7 +29,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 std::unique_ptr<driver> make_driver(const local_options& options, const store::state_directory& directory) {
-  if (options.executor == "null") {
+  if (options.pool == "null") {
     null_config config;
     config.total.gpus = options.gpus;
     return make_null_driver(config);
@@ -36,6 +37,7 @@ std::unique_ptr<driver> make_driver(const local_options& options, const store::s
   process_config config;
   config.state_directory = directory.root();
   config.gpus = options.gpus;
+  config.keep_work = options.keep;
   return make_process_driver(std::move(config));
 }
 
@@ -43,7 +45,7 @@ result<std::unique_ptr<runtime>> start_runtime(const local_options& options, con
   runtime_config config;
   config.state_directory = directory.root();
   config.executor = make_driver(options, directory);
-  config.pool = options.pool;
+  config.pool = options.pool == "process" ? "local" : options.pool;
   config.max_parallel = options.max_parallel;
   config.oversubscribe = options.oversubscribe;
   config.max_retries = options.max_retries;
@@ -73,6 +75,8 @@ public:
     if (!found)
       return report(found.failure());
     workflow_ = std::move(*found);
+    for (const auto& x : accepted->notes)
+      std::cerr << "muster: note: " << x << '\n';
     announce();
     const auto ended = watch(*latest);
     if (!ended)
@@ -271,8 +275,9 @@ std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
 } // namespace
 
 void add_local_options(CLI::App& command, local_options& options) {
-  command.add_option("--pool", options.pool, "Name of the pool that this machine is (default: local)")
-      ->type_name("NAME");
+  add_choice(command, "--pool", options.pool,
+             "Where to run: local (or process), processes of this machine, the default; null runs nothing",
+             {"local", "process", "null"});
   command.add_option("--max-parallel", options.max_parallel, "At most so many tasks at once")
       ->type_name("N")
       ->check(CLI::Range(1U, 1'000'000U));
@@ -300,8 +305,33 @@ void add_local_options(CLI::App& command, local_options& options) {
   add_text_or_json(command, options.output);
   command.add_flag("-q,--quiet", options.quiet, "Do not show what tasks write");
   command.add_flag("--keep", options.keep, "Keep the working folders of tasks that ended");
-  add_choice(command, "--executor", options.executor, "What runs the tasks (default: process); null runs nothing",
-             {"process", "null"});
+}
+
+nlohmann::json to_json(const local_options& options) {
+  return {{"pool", options.pool}, {"max_parallel", options.max_parallel}, {"oversubscribe", options.oversubscribe},
+          {"gpus", options.gpus}, {"max_retries", options.max_retries},   {"keep", options.keep}};
+}
+
+void take_stored(const nlohmann::json& stored, const CLI::App& command, local_options& options) {
+  if (!stored.is_object())
+    return;
+  const auto take = [&](const char* name, const char* option, auto& into) {
+    using value_type = std::decay_t<decltype(into)>;
+    const auto found = stored.find(name);
+    if (found == stored.end() || command.count(option) > 0)
+      return;
+    try {
+      into = found->template get<value_type>();
+    } catch (const nlohmann::json::exception&) {
+      // Of a version that kept it otherwise: the default serves.
+    }
+  };
+  take("pool", "--pool", options.pool);
+  take("max_parallel", "--max-parallel", options.max_parallel);
+  take("oversubscribe", "--oversubscribe", options.oversubscribe);
+  take("gpus", "--gpus", options.gpus);
+  take("max_retries", "--max-retries", options.max_retries);
+  take("keep", "--keep", options.keep);
 }
 
 int run_locally(const context& ctx, const local_options& options, const take_up& begin) {

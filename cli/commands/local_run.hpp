@@ -5,6 +5,8 @@
 
 #include "actors/runtime.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -18,8 +20,8 @@ namespace muster::cli {
 
 /// How `run` and `resume` run workflows on this machine.
 struct local_options {
-  std::string executor = "process"; ///< `process`, or `null`: nothing is run, for measuring.
-  std::string pool = "local";
+  std::string pool =
+      "local"; ///< `local` or `process`: processes of this machine; `null`: nothing is run, for measuring.
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
   std::vector<std::uint32_t> gpus;
@@ -32,6 +34,12 @@ struct local_options {
 
 /// Adds their options.
 void add_local_options(CLI::App& command, local_options& options);
+
+/// The options that a later `resume` should run with as well, as JSON; kept with the workflow.
+[[nodiscard]] nlohmann::json to_json(const local_options& options);
+
+/// Takes from `stored`, as `to_json` made it, what the command line of `command` does not name.
+void take_stored(const nlohmann::json& stored, const CLI::App& command, local_options& options);
 
 /// Gives a workflow to a runtime: submits or resumes it.
 using take_up = std::function<result<accepted_workflow>(runtime&)>;

@@ -21,13 +21,12 @@ struct run_options {
 
 /// What is kept of the command line beside the workflow.
 std::string options_as_json(const run_options& x) {
-  return dump({{"file", x.input.file},
-               {"set", x.input.set},
-               {"set_string", x.input.set_string},
-               {"set_env", x.input.set_env},
-               {"max_parallel", x.local.max_parallel},
-               {"oversubscribe", x.local.oversubscribe},
-               {"max_retries", x.local.max_retries}});
+  auto all = to_json(x.local);
+  all["file"] = x.input.file;
+  all["set"] = x.input.set;
+  all["set_string"] = x.input.set_string;
+  all["set_env"] = x.input.set_env;
+  return dump(all);
 }
 
 int run(const context& ctx, const run_options& options) {
@@ -41,7 +40,7 @@ int run(const context& ctx, const run_options& options) {
   });
 }
 
-int resume(const context& ctx, const std::string& id, const local_options& options) {
+int resume(const context& ctx, const std::string& id, const CLI::App& command, local_options options) {
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -52,6 +51,7 @@ int resume(const context& ctx, const std::string& id, const local_options& optio
   const auto workflow = find_workflow(*reader, id);
   if (!workflow)
     return report(workflow.failure());
+  take_stored(nlohmann::json::parse(workflow->options, nullptr, false), command, options);
   return run_locally(ctx, options, [&](runtime& engine) { return engine.resume(workflow->id); });
 }
 
@@ -77,11 +77,13 @@ void add_resume(CLI::App& app, context& ctx) {
   command->add_option("id", options->first, "A workflow's id, or 'last'")->type_name("ID")->required();
   add_local_options(*command, options->second);
   add_state_dir(*command, ctx);
-  command->footer("Tasks that went on meanwhile are taken over, not started again.\n\n"
-                  "Example:\n  muster resume last");
-  command->callback([&ctx, options] {
+  command->footer(
+      "Tasks that went on meanwhile are taken over, not started again. Options that are not given are those of\n"
+      "the run that was interrupted.\n\n"
+      "Example:\n  muster resume last");
+  command->callback([&ctx, command, options] {
     ctx.output_is_optional = true;
-    ctx.action = [&ctx, options] { return resume(ctx, options->first, options->second); };
+    ctx.action = [&ctx, command, options] { return resume(ctx, options->first, *command, options->second); };
   });
 }
 

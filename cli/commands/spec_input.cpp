@@ -4,9 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <unistd.h>
 
 namespace muster::cli {
@@ -93,11 +91,7 @@ read_spec load(const spec_input& input) {
     return load_stdin(input);
   read_spec x;
   x.outcome = spec::load_file(input.file, options_of(input));
-  // Only what was accepted is kept, so only then is the text read again.
-  if (x.outcome.ok()) {
-    std::ifstream file(input.file, std::ios::binary);
-    x.text.assign(std::istreambuf_iterator<char>(file), {});
-  }
+  x.text = std::move(x.outcome.source);
   return x;
 }
 

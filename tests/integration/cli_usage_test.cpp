@@ -77,7 +77,7 @@ TEST_CASE("completion scripts know the commands, and the shells accept them") {
 
 TEST_CASE("bash completes commands, options, values and ids") {
   const muster_program muster;
-  REQUIRE(muster({"run", "--executor", "null", muster.file("a.yaml", one_task("true", "known"))}).exit_code == 0);
+  REQUIRE(muster({"run", "--pool", "null", muster.file("a.yaml", one_task("true", "known"))}).exit_code == 0);
   const auto complete = [&](const std::string& words, int at) {
     auto what = muster.with({});
     what.argv = {"bash", "-c",

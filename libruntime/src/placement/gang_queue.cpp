@@ -136,6 +136,19 @@ std::optional<std::string> gang_queue::why_waiting(gang_key key) const {
   return "waiting behind older groups";
 }
 
+void gang_queue::widen(const node_amounts& at_least) {
+  const auto raise = [](std::int64_t& total, std::int64_t& free, std::int64_t wanted) {
+    const auto more = std::max<std::int64_t>(0, wanted - total);
+    total += more;
+    free += more;
+  };
+  for (auto& node : nodes_) {
+    raise(node.total.cpu, node.free.cpu, at_least.cpu);
+    raise(node.total.memory, node.free.memory, at_least.memory);
+    raise(node.total.storage, node.free.storage, at_least.storage);
+  }
+}
+
 std::optional<std::string> gang_queue::never_fits(const gang& who) const {
   if (who.empty())
     return "a gang needs at least one task";

@@ -120,11 +120,14 @@ resource_request request_of(const spec::resource& x) {
   return request;
 }
 
+node_amounts oversubscribed(const node_amounts& capacity, double factor) {
+  return {scaled(capacity.cpu, factor), scaled(capacity.memory, factor), scaled(capacity.storage, factor)};
+}
+
 node_state make_node(std::string name, node_amounts capacity, std::vector<std::uint32_t> gpus, double oversubscribe) {
   node_state node;
   node.name = std::move(name);
-  node.total = {scaled(capacity.cpu, oversubscribe), scaled(capacity.memory, oversubscribe),
-                scaled(capacity.storage, oversubscribe)};
+  node.total = oversubscribed(capacity, oversubscribe);
   node.free = node.total;
   std::sort(gpus.begin(), gpus.end());
   gpus.erase(std::unique(gpus.begin(), gpus.end()), gpus.end());

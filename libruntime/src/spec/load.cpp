@@ -238,10 +238,12 @@ load_outcome load_file(const std::string& path, load_options options) {
   options.file_name = path;
   const auto slash = path.rfind('/');
   options.base_dir = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  const auto bytes = read_regular_file(path, largest_spec);
+  auto bytes = read_regular_file(path, largest_spec);
   if (!bytes)
     return failed(path, bytes.failure().message);
-  return load(*bytes, options);
+  auto outcome = load(*bytes, options);
+  outcome.source = std::move(*bytes);
+  return outcome;
 }
 
 } // namespace muster::spec

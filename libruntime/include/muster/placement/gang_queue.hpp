@@ -60,6 +60,9 @@ public:
   /// Takes up to `limit` waiting gangs that fit now and grants them. Call again while it returns `limit`.
   [[nodiscard]] std::vector<grant> poll(std::size_t limit = 64);
 
+  /// Takes every node for at least as large as this. `poll` afterwards.
+  void widen(const node_amounts& at_least);
+
   /// Why a gang waits, as of now; nothing if it does not.
   [[nodiscard]] std::optional<std::string> why_waiting(gang_key key) const;
 

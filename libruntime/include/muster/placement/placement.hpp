@@ -67,6 +67,9 @@ struct no_place {
   std::string reason;
 };
 
+/// The amounts that a node of that capacity offers when it is taken for `factor` times as large.
+[[nodiscard]] node_amounts oversubscribed(const node_amounts& capacity, double factor);
+
 /// A place for every member, or why there is none now. Big members choose first, each the node it fills best; the same
 /// gang and nodes always give the same answer. Takes nothing.
 [[nodiscard]] std::variant<assignment, no_place> place(const gang& who, const std::vector<node_state>& nodes);

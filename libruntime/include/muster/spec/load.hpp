@@ -62,6 +62,7 @@ struct diagnostic {
 struct [[nodiscard]] load_outcome {
   std::optional<spec::workflow> workflow; ///< Set when there was no error.
   std::string rendered; ///< The text after templates, as far as it came; equal to the input without templates.
+  std::string source;   ///< The text as `load_file` read it.
   bool templated = false;
   std::vector<diagnostic> errors; ///< All of the file's, in the order of their places; at most 100.
   std::vector<diagnostic> warnings;
