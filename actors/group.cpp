@@ -4,6 +4,7 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -54,6 +55,8 @@ public:
     if (x.status == status::running && !std::exchange(state_.said_running, true))
       self_->send(state_.workflow, running_atom::value, state_.index);
     state_.unsent.events.push_back(std::move(fact));
+    if (x.status == status::initializing && state_.range.count > 1)
+      state_.places_unsent = true;
     if (x.status == status::completed && state_.tasks[position(x.who.task)])
       self_->send(task(x.who.task), publish_atom::value, x.who.attempt);
   }
@@ -102,14 +105,21 @@ public:
                 state_.places[position(x.who.task)], state_.peers);
   }
 
-  void operator()(const effect::start& x) { self_->send(task(x.who.task), start_atom::value, x.who.attempt); }
+  void operator()(const effect::start& x) {
+    if (state_.open_places > 0 || state_.places_unsent)
+      state_.held_starts.push_back(x.who);
+    else
+      self_->send(task(x.who.task), start_atom::value, x.who.attempt);
+  }
 
   void operator()(const effect::stop& x) {
+    drop_held_start(x.who);
     const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(x.grace).count();
     self_->send(task(x.who.task), stop_atom::value, x.who.attempt, static_cast<std::uint32_t>(grace));
   }
 
   void operator()(const effect::remove& x) {
+    drop_held_start(x.who);
     if (x.ran)
       state_.to_remove.push_back(x.who);
     else
@@ -160,26 +170,47 @@ private:
     return fact;
   }
 
-  /// Attempts that have ended are removed once the records up to now are durable.
+  void drop_held_start(task_attempt who) {
+    auto& held = state_.held_starts;
+    held.erase(std::remove(held.begin(), held.end(), who), held.end());
+  }
+
+  /// Attempts that have ended are removed once the records up to now are durable; members of a gang start then.
   void send_records() {
+    const bool places = std::exchange(state_.places_unsent, false);
     auto& journal = state_.context->journal;
-    if (state_.to_remove.empty()) {
+    if (state_.to_remove.empty() && !places) {
       if (!state_.unsent.events.empty())
         self_->send(journal, record_atom::value, std::exchange(state_.unsent, {}));
       return;
     }
     ++state_.open_commits;
+    state_.open_places += places ? 1 : 0;
     auto* self = self_;
-    self_->request(journal, caf::infinite, settle_atom::value, std::exchange(state_.unsent, {}))
-        .then(
-            [self, ended = std::exchange(state_.to_remove, {})](sequence) {
-              performer then{self};
-              for (const auto& who : ended)
-                self->send(then.task(who.task), remove_atom::value, who.attempt);
-              --self->state.open_commits;
-              then.run({});
-            },
-            [](const caf::error&) { /* The JOURNAL has told the runtime; the driver keeps its records. */ });
+    auto ended = std::exchange(state_.to_remove, {});
+    auto committed = [self, places, ended = std::move(ended)](sequence) { performer{self}.go_on(ended, places); };
+    // The JOURNAL has told the runtime, and the driver keeps its records. The WORKFLOW knows a finished group no more.
+    const auto broken = [self](const caf::error&) {
+      if (self->state.finished)
+        performer{self}.end();
+    };
+    auto facts = std::exchange(state_.unsent, {});
+    if (places)
+      self_->request(journal, caf::infinite, commit_atom::value, std::move(facts)).then(std::move(committed), broken);
+    else
+      self_->request(journal, caf::infinite, settle_atom::value, std::move(facts)).then(std::move(committed), broken);
+  }
+
+  /// What waited for the JOURNAL.
+  void go_on(const std::vector<task_attempt>& ended, bool places) {
+    for (const auto& who : ended)
+      self_->send(task(who.task), remove_atom::value, who.attempt);
+    --state_.open_commits;
+    state_.open_places -= places ? 1 : 0;
+    if (state_.open_places == 0)
+      for (const auto& who : std::exchange(state_.held_starts, {}))
+        self_->send(task(who.task), start_atom::value, who.attempt);
+    run({});
   }
 
   void end() {

@@ -31,7 +31,12 @@ struct group_state {
   peer_map peers;
   event_list unsent;                   ///< Records of the effects being carried out.
   std::vector<task_attempt> to_remove; ///< Have ended; wait for the commit that says so.
-  std::uint32_t open_commits = 0;      ///< Of those, requests to the JOURNAL that are not answered.
+  std::uint32_t open_commits = 0;      ///< Requests to the JOURNAL that are not answered.
+  /// In a group of two or more nothing starts before it is durable where its members are: a later runtime must know
+  /// the addresses that those it finds running were told.
+  std::vector<task_attempt> held_starts;
+  std::uint32_t open_places = 0; ///< Those of `open_commits` that starts wait for.
+  bool places_unsent = false;    ///< `unsent` says where members are.
   bool finished = false;
   bool said_running = false;
 };

@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace muster {
@@ -61,21 +62,32 @@ void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
   self->state.clients.erase(key);
 }
 
+/// The node that an executor belongs to; empty if it has none here.
+std::string node_of(const pool_state& state, const caf::strong_actor_ptr& executor) {
+  for (const auto& [node, here] : state.executors)
+    if (caf::actor_cast<caf::strong_actor_ptr>(here) == executor)
+      return node;
+  return {};
+}
+
 void restore(pool_pointer self, gang_key key, const gang& who, const std::vector<placed_member>& held) {
   auto& state = self->state;
   std::vector<std::pair<std::string, std::vector<std::uint32_t>>> where;
   where.reserve(held.size());
   for (const auto& x : held)
     where.emplace_back(x.node, x.gpus);
+  // None was recorded before the crash, but they were found where their executor is.
+  if (std::all_of(where.begin(), where.end(), [](const auto& x) { return x.first.empty(); }))
+    where.front().first = node_of(state, held.front().executor);
   const auto booked = state.queue->restore(key, who, where);
   if (!booked) {
     refuse(self, key, booked.failure().code, booked.failure().message);
     return;
   }
-  for (const auto& x : held) {
+  for (const auto& x : held)
     state.addresses.reserve(x.address);
-    state.clients[key].addresses.push_back(x.address);
-  }
+  for (const auto& x : held)
+    state.clients[key].addresses.push_back(x.address.empty() ? state.addresses.allocate() : x.address);
   lease_to(self, key, *booked);
 }
 

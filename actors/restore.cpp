@@ -112,25 +112,47 @@ duration ran_for(const store::group_record& g) {
   return std::max(duration{}, now - *g.times.running);
 }
 
-group_restore restore_group(const store::group_record& g, const std::vector<store::task_record>& tasks,
-                            const std::vector<found>& adopted, const caf::strong_actor_ptr& executor) {
+/// Where a task is. A new attempt that was only intended will be where the one before was: its peers know that address.
+result<placed_member> place_of(store::reader& from, workflow_key key, const store::task_record& t) {
+  placed_member place;
+  if (!t.attempt)
+    return place;
+  place.node = t.attempt->node;
+  place.address = t.attempt->address;
+  place.gpus = gpus_from_text(t.attempt->gpus);
+  if (!place.node.empty() || t.attempt->number == 0)
+    return place;
+  const auto all = from.attempts(key, t.index);
+  if (!all)
+    return all.failure();
+  for (const auto& x : *all)
+    if (!x.node.empty()) {
+      place.node = x.node;
+      place.address = x.address;
+      place.gpus = gpus_from_text(x.gpus);
+    }
+  return place;
+}
+
+result<group_restore> restore_group(store::reader& from, workflow_key key, const store::group_record& g,
+                                    const std::vector<store::task_record>& tasks, const std::vector<found>& adopted,
+                                    const caf::strong_actor_ptr& executor) {
   group_restore x;
   x.ran = ran_for(g);
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
     const auto& t = tasks[g.first_task.value + i];
     recorded_member member;
-    placed_member place;
     if (t.attempt) {
       member.attempt = t.attempt->number;
       member.status = t.attempt->status;
-      place.node = t.attempt->node;
-      place.address = t.attempt->address;
-      place.gpus = gpus_from_text(t.attempt->gpus);
     }
     member.found = adopted[t.index.value];
-    place.executor = executor;
     x.members.push_back(member);
-    x.places.push_back(std::move(place));
+    auto place = place_of(from, key, t);
+    if (!place)
+      return place.failure();
+    place->executor = executor;
+    x.places.push_back(std::move(*place));
   }
   return x;
 }
@@ -161,8 +183,12 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   restore->cancel_message = record->cancel_message;
   for (const auto& g : rows->groups) {
     restore->groups.push_back(g.status);
-    if (g.status > status::waiting && !is_group_finished(g.status))
-      restore->members[g.index.value] = restore_group(g, rows->tasks, *adopted, executor);
+    if (g.status <= status::waiting || is_group_finished(g.status))
+      continue;
+    auto members = restore_group(from, record->key, g, rows->tasks, *adopted, executor);
+    if (!members)
+      return members.failure();
+    restore->members[g.index.value] = std::move(*members);
   }
   return stored_workflow{who, *layout, std::move(restore)};
 }

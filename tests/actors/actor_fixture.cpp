@@ -40,6 +40,7 @@ struct executor_double_state {
     task_actor watcher;
     std::string name;
     bool live = false;
+    bool prepared = false; ///< And not started.
   };
   std::unordered_map<attempt_id, attempt> attempts;
 };
@@ -71,7 +72,7 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
       [=, &state](prepare_atom, const attempt_spec_ptr& spec, const task_actor& watcher) {
         note("prepare", spec->task.name, spec->id.number);
         auto what = behaviour ? behaviour(spec->task.name, spec->id.number) : script{};
-        state.attempts[spec->id] = {what, watcher, spec->task.name, false};
+        state.attempts[spec->id] = {what, watcher, spec->task.name, false, what.prepare_problem == ec::none};
         tell(self,
              report_of(spec->id, what.prepare_problem == ec::none ? report_kind::prepared : report_kind::prepare_failed,
                        what.prepare_problem));
@@ -86,6 +87,8 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
       [=, &state](start_atom, attempt_id id) {
         auto& x = state.attempts[id];
         note("start", x.name, id.number);
+        if (!std::exchange(x.prepared, false))
+          return;
         if (x.what.start_problem != ec::none) {
           tell(self, report_of(id, report_kind::start_failed, x.what.start_problem));
           return;
@@ -101,7 +104,8 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
         auto& x = state.attempts[id];
         note(grace == 0 ? "kill" : "stop", x.name, id.number);
         const bool was_live = std::exchange(x.live, false);
-        if (was_live)
+        const bool was_prepared = std::exchange(x.prepared, false);
+        if (was_live || was_prepared)
           tell(self, report_of(id, report_kind::exited, ec::none, 143));
       },
       [=, &state](publish_atom, attempt_id id) { note("publish", state.attempts[id].name, id.number); },
