@@ -133,7 +133,7 @@ bool subprocess::read_some(std::chrono::steady_clock::time_point until) {
   return true;
 }
 
-bool subprocess::wait_for(const std::string& text, std::chrono::seconds deadline) {
+bool subprocess::wait_for(const std::string& text, std::chrono::milliseconds deadline) {
   const auto until = std::chrono::steady_clock::now() + deadline;
   while (outcome_.out.find(text) == std::string::npos)
     if (out_ < 0 || !read_some(until))
@@ -151,7 +151,7 @@ void subprocess::reap(bool kill_first) {
   pid_ = -1;
 }
 
-outcome subprocess::finish(std::chrono::seconds deadline) {
+outcome subprocess::finish(std::chrono::milliseconds deadline) {
   const auto until = std::chrono::steady_clock::now() + deadline;
   while (out_ >= 0 || err_ >= 0)
     if (!read_some(until)) {
@@ -162,7 +162,7 @@ outcome subprocess::finish(std::chrono::seconds deadline) {
   return outcome_;
 }
 
-outcome run(const command& what, std::chrono::seconds deadline) {
+outcome run(const command& what, std::chrono::milliseconds deadline) {
   return subprocess(what).finish(deadline);
 }
 

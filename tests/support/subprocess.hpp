@@ -34,11 +34,11 @@ public:
   subprocess& operator=(const subprocess&) = delete;
 
   /// Reads until stdout holds `text`; false at the deadline or when stdout ends without it.
-  bool wait_for(const std::string& text, std::chrono::seconds deadline = std::chrono::seconds(30));
+  bool wait_for(const std::string& text, std::chrono::milliseconds deadline = std::chrono::seconds(30));
   void signal(int number);
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   /// Reads to the end and waits; kills it at the deadline.
-  outcome finish(std::chrono::seconds deadline = std::chrono::seconds(60));
+  outcome finish(std::chrono::milliseconds deadline = std::chrono::seconds(60));
 
 private:
   bool read_some(std::chrono::steady_clock::time_point until);
@@ -51,6 +51,6 @@ private:
 };
 
 /// Runs a program to its end.
-outcome run(const command& what, std::chrono::seconds deadline = std::chrono::seconds(60));
+outcome run(const command& what, std::chrono::milliseconds deadline = std::chrono::seconds(60));
 
 } // namespace muster::test

@@ -1,0 +1,174 @@
+#include "support/catch.hpp"
+#include "support/muster_program.hpp"
+#include "support/processes.hpp"
+
+#include <fstream>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Specs that are none, and state directories that cannot be used.
+
+using namespace muster::test;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A file system in memory of a few MB; not there where the user may not mount one.
+class small_disk {
+public:
+  explicit small_disk(const fs::path& at) : at_(at) {
+    fs::create_directories(at_);
+    mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, "size=3m") == 0;
+  }
+  ~small_disk() {
+    if (mounted_)
+      ::umount2(at_.c_str(), MNT_DETACH);
+  }
+  small_disk(const small_disk&) = delete;
+  small_disk& operator=(const small_disk&) = delete;
+
+  [[nodiscard]] bool mounted() const noexcept { return mounted_; }
+  /// Writes until nothing more fits.
+  [[nodiscard]] fs::path fill() const {
+    auto filler = at_ / "filler";
+    std::ofstream file(filler, std::ios::binary);
+    const std::string part(4096, 'x');
+    while (file.write(part.data(), static_cast<std::streamsize>(part.size())).flush())
+      continue;
+    return filler;
+  }
+
+private:
+  fs::path at_;
+  bool mounted_ = false;
+};
+
+} // namespace
+
+TEST_CASE("what is no spec gets a clear error, at once, and leaves nothing") {
+  const muster_program muster;
+  const auto folder = muster.folder();
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  const auto huge = muster.file("huge.yaml", "");
+  fs::resize_file(huge, 100U * 1024 * 1024);
+  struct no_spec {
+    std::string path;
+    std::string said;
+  };
+  const std::vector<no_spec> all{{folder.string(), "is a folder"},
+                                 {folder / "fifo", "is a named pipe"},
+                                 {"/dev/zero", "is a device"},
+                                 {muster.file("empty.yaml", ""), "the spec is empty"},
+                                 {huge, "is larger than"},
+                                 {muster.file("binary.yaml", std::string("\x7f"
+                                                                         "ELF\x02\xff\xfe\x00\x01",
+                                                                         9)),
+                                  "is not UTF-8"},
+                                 {folder / "missing.yaml", "No such file"},
+                                 {"", "No such file"}};
+  for (const auto& x : all)
+    for (const auto* name : {"run", "validate", "plan"}) {
+      INFO(name << ' ' << x.path);
+      const auto said = run(muster.with({name, x.path}), 30s);
+      INFO(said.err);
+      CHECK_FALSE(said.timed_out);
+      CHECK(said.exit_code == 1);
+      CHECK_THAT(said.err, ContainsSubstring(x.said));
+    }
+  CHECK_FALSE(fs::exists(muster.state()));
+}
+
+TEST_CASE("a spec that may not be read gets a clear error") {
+  const muster_program muster;
+  const auto spec = muster.file("closed.yaml", one_task("true"));
+  REQUIRE(::chmod(spec.c_str(), 0) == 0);
+  if (::access(spec.c_str(), R_OK) == 0) {
+    WARN("skipped: this user may read everything");
+    return;
+  }
+  const auto said = muster({"run", spec});
+  CHECK(said.exit_code == 1);
+  CHECK_THAT(said.err, ContainsSubstring("Permission denied"));
+}
+
+TEST_CASE("a state directory that cannot be made or written to is a clear error") {
+  const muster_program muster;
+  const auto spec = muster.file("a.yaml", one_task("true"));
+  for (const std::string path : {"/proc/muster", "/dev/null", "/dev/null/below"}) {
+    INFO(path);
+    const auto said = muster({"run", "--state-dir", path, spec});
+    INFO(said.err);
+    CHECK(said.exit_code == 1);
+    CHECK_THAT(said.err, ContainsSubstring("state directory") && ContainsSubstring(path.substr(0, 9)));
+  }
+}
+
+TEST_CASE("a full disk stops a run with a clear error; with space again, resume finishes it") {
+  const muster_program muster;
+  const small_disk disk(muster.state());
+  if (!disk.mounted()) {
+    WARN("skipped: this user may not mount a small disk");
+    return;
+  }
+  const cleaner at_end(muster.state());
+  const auto gate = (muster.folder() / "gate").string();
+  std::string spec = "workflow:\n  name: full\n  resources: {default: {storage: 1Mi}}\n  tasks:\n";
+  const std::string wait = "command: [bash, -c, 'until [ -e " + gate + " ]; do sleep 0.02; done; exit 0']";
+  spec += "  - {name: waits, image: x, " + wait + "}\n";
+  for (int i = 0; i < 100; ++i)
+    spec += "  - {name: t" + std::to_string(i) + ", image: x, command: ['true'], inputs: [{task: waits}]}\n";
+  const auto file = muster.file("full.yaml", spec);
+  const std::vector<std::string> more{"--oversubscribe", "100", "--max-parallel", "8"};
+
+  auto words = std::vector<std::string>{"run", file};
+  words.insert(words.end(), more.begin(), more.end());
+  subprocess first(muster.with(words));
+  REQUIRE(first.wait_for("waits  RUNNING"));
+  const auto filler = disk.fill();
+  muster.file("gate", "");
+  const auto stopped = first.finish(60s);
+  INFO(stopped.out << stopped.err);
+  CHECK_FALSE(stopped.timed_out);
+  CHECK(stopped.exit_code == 1);
+  CHECK_THAT(stopped.err, ContainsSubstring("disk is full") && ContainsSubstring("muster resume full-1"));
+
+  words = {"resume", "full-1"};
+  words.insert(words.end(), more.begin(), more.end());
+  const auto still = run(muster.with(words), 60s);
+  INFO(still.out << still.err);
+  CHECK_FALSE(still.timed_out);
+  CHECK(still.exit_code == 1);
+
+  fs::remove(filler);
+  const auto said = run(muster.with(words), 60s);
+  INFO(said.out << said.err);
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(muster({"show", "full-1"}).out, ContainsSubstring("COMPLETED 101"));
+  CHECK(left_behind(muster.state()).empty());
+}
+
+TEST_CASE("two runs at the same time on two state directories do not meet") {
+  const muster_program one;
+  const muster_program two;
+  const cleaner after_one(one.state());
+  const cleaner after_two(two.state());
+  // Each serves on one port of its own address; were the addresses equal, one could not bind.
+  const std::string script =
+      "exec 3<>/dev/null; nc -l {{host:only}} 24917 > heard & until echo hello | nc -N {{host:only}} 24917; do sleep "
+      "0.05; done; wait; cat heard; echo address {{host:only}}";
+  subprocess a(one.with({"run", one.file("a.yaml", one_task(script))}));
+  subprocess b(two.with({"run", two.file("b.yaml", one_task(script))}));
+  const auto said_a = a.finish();
+  const auto said_b = b.finish();
+  INFO(said_a.out << said_a.err << said_b.out << said_b.err);
+  CHECK(said_a.exit_code == 0);
+  CHECK(said_b.exit_code == 0);
+  const auto address_of = [](const std::string& out) {
+    const auto at = out.find("address 127.");
+    return at == std::string::npos ? std::string{} : out.substr(at, out.find('\n', at) - at);
+  };
+  CHECK_FALSE(address_of(said_a.out).empty());
+  CHECK(address_of(said_a.out) != address_of(said_b.out));
+}
