@@ -49,7 +49,7 @@ public:
   }
 
   void on_line(const log_line& x) override {
-    constexpr std::size_t most_held = 64 * 1024;
+    constexpr std::size_t most_held = 65'536;
     above_ += look_.paint_number(x.number, x.task);
     above_ += " | ";
     above_ += x.text;
