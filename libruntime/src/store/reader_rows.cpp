@@ -145,8 +145,9 @@ result<std::vector<task_record>> reader::tasks(workflow_key key, task_index firs
 }
 
 result<void> reader::read_archived(workflow_key key, task_record& x) {
-  auto prepared = impl_->statement("SELECT number, status, exit_code, lease, processing, scheduling, initializing, "
-                                   "running, ended, reason, node, address, gpus FROM attempt WHERE task=? AND number=?");
+  auto prepared =
+      impl_->statement("SELECT number, status, exit_code, lease, processing, scheduling, initializing, "
+                       "running, ended, reason, node, address, gpus FROM attempt WHERE task=? AND number=?");
   if (!prepared)
     return prepared.failure();
   auto& q = **prepared;

@@ -72,8 +72,9 @@ result<identity> identify(sqlite::connection& db) {
     into = *x;
     return {};
   };
-  for (const auto& outcome : {read("PRAGMA application_id", found.application), read("PRAGMA user_version", found.version),
-                       read("SELECT count(*) FROM sqlite_schema", found.objects)})
+  for (const auto& outcome :
+       {read("PRAGMA application_id", found.application), read("PRAGMA user_version", found.version),
+        read("SELECT count(*) FROM sqlite_schema", found.objects)})
     if (!outcome)
       return outcome.failure();
   return found;

@@ -35,10 +35,10 @@ enum class ec : std::uint8_t {
   // -- placement
   never_fits = 40, ///< No node could hold the gang even when empty.
   // -- executors
-  start_failed = 50,       ///< The command could not be started.
+  start_failed = 50,        ///< The command could not be started.
   sandbox_unavailable = 51, ///< The host does not permit the mount namespace that the task needs.
-  warden_lost = 52,        ///< The process that owns the tasks of this node is gone.
-  data_error = 53,         ///< An input could not be linked or an output not published.
+  warden_lost = 52,         ///< The process that owns the tasks of this node is gone.
+  data_error = 53,          ///< An input could not be linked or an output not published.
 };
 
 /// Whose fault an error is: decides whether trying again makes sense.
@@ -61,9 +61,7 @@ template <class T>
 class [[nodiscard]] result {
 public:
   result(T value) : data_(std::in_place_index<0>, std::move(value)) {}
-  result(error problem) : data_(std::in_place_index<1>, std::move(problem)) {
-    assert(failure().code != ec::none);
-  }
+  result(error problem) : data_(std::in_place_index<1>, std::move(problem)) { assert(failure().code != ec::none); }
   result(ec code, std::string message) : result(error{code, std::move(message)}) {}
 
   [[nodiscard]] bool ok() const noexcept { return data_.index() == 0; }

@@ -24,7 +24,8 @@ enum class event_type : std::uint8_t {
   workflow_resumed = 4,
   /// A group of two or more changed its status. A group of one has no such events: its task's status is its own.
   group_status = 10,
-  /// An attempt of a task changed its status. PROCESSING of a new number creates the attempt: it is the intent to start.
+  /// An attempt of a task changed its status. PROCESSING of a new number creates the attempt: it is the intent to
+  /// start.
   task_status = 20,
 };
 
@@ -40,7 +41,8 @@ enum class event_type : std::uint8_t {
 /// No exit code is known.
 constexpr std::int32_t no_exit_code = -1;
 
-/// One committed fact. Flat, so that a million of them cost little; fields that a type does not use are at their default.
+/// One committed fact. Flat, so that a million of them cost little; fields that a type does not use are at their
+/// default.
 struct event {
   sequence seq; ///< Given by the journal at commit; 0 before.
   timestamp time{};

@@ -8,7 +8,8 @@
 
 namespace muster::spec {
 
-/// A task as compact JSON, with every field that is not at its default. Stored with a workflow's plan: fields are only added.
+/// A task as compact JSON, with every field that is not at its default. Stored with a workflow's plan: fields are only
+/// added.
 [[nodiscard]] std::string encode(const task& x);
 
 /// The inverse of `encode`; unknown fields are ignored. Fails with `ec::store_corrupt`.

@@ -10,9 +10,10 @@
 #include <variant>
 #include <vector>
 
-/// The resolved workflow spec: what is left of a YAML file when templates are rendered, defaults are filled in and every
-/// rule of the profile has been checked. Field names and meanings follow OSMO's spec; docs/spec.md has each of them.
-/// Tokens such as `{{output}}` or `{{host:task}}` are still in the strings: they are replaced when an attempt is prepared.
+/// The resolved workflow spec: what is left of a YAML file when templates are rendered, defaults are filled in and
+/// every rule of the profile has been checked. Field names and meanings follow OSMO's spec; docs/spec.md has each of
+/// them. Tokens such as `{{output}}` or `{{host:task}}` are still in the strings: they are replaced when an attempt is
+/// prepared.
 namespace muster::spec {
 
 /// Reads the output of a task: of this workflow, or of an earlier, finished one.
