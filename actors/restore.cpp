@@ -1,5 +1,6 @@
 #include "actors/restore.hpp"
 
+#include "executors/data/folders.hpp"
 #include "muster/plan/plan_builder.hpp"
 #include "muster/state/aggregate.hpp"
 
@@ -157,6 +158,21 @@ result<group_restore> restore_group(store::reader& from, workflow_key key, const
   return x;
 }
 
+/// A task that is COMPLETED may not have come to show its output before the crash; what is downstream needs it.
+result<void> show_outputs(const store::state_directory& directory, const std::string& id,
+                          const std::vector<store::task_record>& tasks) {
+  for (const auto& t : tasks) {
+    if (t.status != status::completed || !t.attempt)
+      continue;
+    std::error_code ignored;
+    if (std::filesystem::exists(directory.output_link(id, t.name), ignored))
+      continue;
+    if (auto shown = data::show_output(directory.attempt(id, t.name, t.attempt->number)); !shown)
+      return shown;
+  }
+  return {};
+}
+
 } // namespace
 
 result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
@@ -176,6 +192,9 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   const auto adopted = adopt_all(runs, **layout, directory, who, rows->tasks);
   if (!adopted)
     return adopted.failure();
+
+  if (auto shown = show_outputs(directory, record->id, rows->tasks); !shown)
+    return shown.failure();
 
   auto restore = std::make_shared<workflow_restore>();
   restore->recorded = record->status;
