@@ -38,6 +38,7 @@ std::unique_ptr<driver> make_driver(const local_options& options, const store::s
   config.state_directory = directory.root();
   config.gpus = options.gpus;
   config.keep_work = options.keep;
+  config.enforce_limits = options.enforce_limits;
   return make_process_driver(std::move(config));
 }
 
@@ -293,6 +294,8 @@ void add_local_options(CLI::App& command, local_options& options) {
       ->check([](const std::string& text) {
         return parse_gpus(text) ? std::string{} : "'" + text + "' is neither a number nor a list of indices";
       });
+  command.add_flag("--enforce-limits", options.enforce_limits,
+                   "Hold each task to the memory and CPUs it asked for, by control groups; needs root or delegation");
   command
       .add_option("--max-retries", options.max_retries, "New attempts that RESCHEDULE may make per task (default: 3)")
       ->type_name("N")
@@ -308,8 +311,13 @@ void add_local_options(CLI::App& command, local_options& options) {
 }
 
 nlohmann::json to_json(const local_options& options) {
-  return {{"pool", options.pool}, {"max_parallel", options.max_parallel}, {"oversubscribe", options.oversubscribe},
-          {"gpus", options.gpus}, {"max_retries", options.max_retries},   {"keep", options.keep}};
+  return {{"pool", options.pool},
+          {"max_parallel", options.max_parallel},
+          {"oversubscribe", options.oversubscribe},
+          {"gpus", options.gpus},
+          {"max_retries", options.max_retries},
+          {"keep", options.keep},
+          {"enforce_limits", options.enforce_limits}};
 }
 
 void take_stored(const nlohmann::json& stored, const CLI::App& command, local_options& options) {
@@ -332,6 +340,7 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
   take("gpus", "--gpus", options.gpus);
   take("max_retries", "--max-retries", options.max_retries);
   take("keep", "--keep", options.keep);
+  take("enforce_limits", "--enforce-limits", options.enforce_limits);
 }
 
 int run_locally(const context& ctx, const local_options& options, const take_up& begin) {

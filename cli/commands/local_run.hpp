@@ -25,6 +25,7 @@ struct local_options {
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
   std::vector<std::uint32_t> gpus;
+  bool enforce_limits = false;
   std::uint32_t max_retries = 3;
   std::string output = "text";
   std::string timeout; ///< As written; checked when the command line is parsed.

@@ -120,6 +120,9 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
   if (!spec.task.files.empty())
     if (const auto injected = inject_files(request, spec, tokens, *context.sandbox); !injected)
       return injected.failure();
+  if (context.most_processes)
+    request.limits =
+        attempt_limits{spec.resource.memory.value_or(0), spec.resource.cpu.value_or(0), *context.most_processes};
   prepared_attempt out;
   wire::write(out.start_frame, request);
   if (out.start_frame.size() > wire::max_frame)

@@ -6,6 +6,7 @@
 #include "executors/process/sandbox.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct preparation_context {
   environment_map inherited;
   bool gpus_declared = false;
   std::shared_ptr<bubblewrap> sandbox;
+  std::optional<std::int64_t> most_processes; ///< Set: limits are enforced, and this is one.
 };
 
 /// What is left of an attempt's spec once it is ready to start.

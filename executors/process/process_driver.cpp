@@ -1,8 +1,10 @@
 #include "executors/process/process_driver.hpp"
 
 #include "executors/data/folders.hpp"
+#include "executors/process/exit_message.hpp"
 #include "executors/process/host.hpp"
 #include "executors/process/preparation.hpp"
+#include "executors/process/publication.hpp"
 #include "executors/process/warden_link.hpp"
 #include "executors/process/worker.hpp"
 
@@ -41,6 +43,7 @@ struct attempt {
   std::filesystem::path folder;
   std::string start_frame; ///< Until the start is confirmed.
   std::string program;
+  std::int64_t memory = 0; ///< Its limit in bytes, if that is enforced.
   std::vector<spec::output> outputs;
 };
 
@@ -54,18 +57,6 @@ struct request {
   std::function<void()> call; ///< Runs in the driver's thread.
 };
 
-std::string message_of(const attempt& x, const wire::exited_message& end) {
-  const auto reason = std::generic_category().message(end.detail);
-  switch (end.what) {
-    case wire::note::exec_failed: return "the command '" + x.program + "' cannot be run: " + reason;
-    case wire::note::chdir_failed: return "the work folder of the attempt cannot be entered: " + reason;
-    case wire::note::refused: return "the command cannot be found or run; the log says more";
-    case wire::note::leftovers_killed: return std::to_string(end.detail) + " processes that it left behind were ended";
-    case wire::note::none: break;
-  }
-  return {};
-}
-
 class process_driver final : public driver {
 public:
   explicit process_driver(process_config config)
@@ -74,6 +65,8 @@ public:
     options_.leftover_grace = config_.leftover_grace;
     context_.inherited = inherited_environment();
     context_.gpus_declared = !config_.gpus.empty();
+    if (config_.enforce_limits)
+      context_.most_processes = config_.most_processes;
     context_.sandbox = std::make_shared<bubblewrap>(context_.inherited.at("PATH"));
   }
 
@@ -91,8 +84,10 @@ public:
                    "cannot make the state directory " + config_.state_directory.string() + ": " + failed.message()};
     config_.state_directory = std::filesystem::absolute(config_.state_directory, failed);
     if (!link_.is_open())
-      if (const auto opened = link_.open(config_.state_directory, options_); !opened)
+      if (const auto opened = link_.open(config_.state_directory, options_, config_.enforce_limits); !opened)
         return opened.failure();
+    if (!link_.no_limits().empty())
+      return error{ec::unsupported, link_.no_limits()};
     auto total = host_capacity(config_.state_directory);
     if (!total)
       return total.failure();
@@ -225,7 +220,7 @@ private:
   /// The warden is gone: launches another, which finds what survived, and asks it about every attempt that may run.
   void recover(const std::string& why) {
     auto open = std::exchange(queries_, {});
-    const auto opened = link_.open(config_.state_directory, options_);
+    const auto opened = link_.open(config_.state_directory, options_, config_.enforce_limits);
     for (auto& x : open)
       x.answered(nullptr);
     std::vector<attempt_id> ids;
@@ -301,6 +296,7 @@ private:
       x.folder = spec.folder;
       x.has_more = true;
       x.outputs = located_outputs(spec);
+      x.memory = spec.resource.memory.value_or(0);
       x.at = attempt::phase::running;
       x.was_started = true;
       ids.push_back(spec.id);
@@ -347,6 +343,7 @@ private:
     auto& x = at->second;
     x.folder = spec->folder;
     x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
+    x.memory = spec->resource.memory.value_or(0);
     x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
     if (const auto readable = check_inputs(*spec); !readable)
       return finish_prepare(id, readable.failure());
@@ -525,32 +522,20 @@ private:
     exit_result out;
     out.code = said.code;
     out.signal = said.signal;
-    out.message = message_of(x, said);
+    out.out_of_memory = said.what == wire::note::out_of_memory && said.code != 0;
+    out.message = message_of(said, x.program, x.memory);
     out.started = to_timestamp(said.started_us);
     out.ended = to_timestamp(said.ended_us);
     if (x.outputs.empty() || x.stop_asked)
       return finish(said.id, x, std::move(out));
     x.at = attempt::phase::publishing;
     worker_.add([this, id = said.id, folder = x.folder, outputs = x.outputs, out = std::move(out)]() mutable {
-      publish_all(id, folder, outputs, out);
+      publish_outputs(id, folder, outputs, out);
       push_call([this, id, out = std::move(out)] {
         if (const auto it = attempts_.find(id); it != attempts_.end())
           finish(id, it->second, out);
       });
     });
-  }
-
-  /// In the worker. A failure to publish counts as the higher of two codes, as with OSMO.
-  static void publish_all(attempt_id id, const std::filesystem::path& folder, const std::vector<spec::output>& outputs,
-                          exit_result& out) {
-    for (const auto& output : outputs) {
-      const auto published = data::publish(folder / "output", output, "muster-" + to_string(id));
-      if (published)
-        continue;
-      out.code = exit_code_publish_failed;
-      out.message = published.failure().message;
-      return;
-    }
   }
 
   void finish(attempt_id id, attempt& x, exit_result outcome) {

@@ -15,6 +15,9 @@ struct process_config {
   std::filesystem::path state_directory;
   std::vector<std::uint32_t> gpus; ///< Indices that this host has for tasks.
   bool keep_work = false;          ///< Work folders with something in them stay when attempts are removed.
+  bool enforce_limits = false; ///< Each attempt gets a control group with its memory, CPU time and processes as limits;
+                               ///< `probe` fails with `unsupported` where that is not permitted.
+  std::int64_t most_processes = 4'096; ///< Processes and threads of an attempt whose limits are enforced.
   process::log_limits logs;
   std::chrono::milliseconds leftover_grace{2'000}; ///< For processes that a task leaves behind when it ends.
 };

@@ -108,8 +108,8 @@ std::optional<T> checked(const reader& from, T value) {
 
 } // namespace
 
-void write_hello(std::string& out) {
-  writer{out, kind::hello}.number(version);
+void write_hello(std::string& out, bool limits) {
+  writer{out, kind::hello}.number(version).number(static_cast<std::uint8_t>(limits ? 1 : 0));
 }
 
 void write(std::string& out, const start_request& x) {
@@ -119,6 +119,9 @@ void write(std::string& out, const start_request& x) {
   w.number(x.environment.count).text(x.environment.bytes);
   w.text(x.argument_file).number(static_cast<std::uint8_t>(x.sandboxed ? 1 : 0));
   w.number(x.refuse_code).text(x.refuse_text);
+  w.number(static_cast<std::uint8_t>(x.limits ? 1 : 0));
+  if (x.limits)
+    w.number(x.limits->memory).number(x.limits->cpu).number(x.limits->processes);
 }
 
 void write(std::string& out, const stop_request& x) {
@@ -137,7 +140,7 @@ void write_query(std::string& out, const std::vector<query_item>& x) {
 }
 
 void write(std::string& out, const welcome_message& x) {
-  writer{out, kind::welcome}.number(x.version).number(x.pid);
+  writer{out, kind::welcome}.number(x.version).number(x.pid).text(x.no_limits);
 }
 
 void write(std::string& out, const started_message& x) {
@@ -158,9 +161,12 @@ void write_answer(std::string& out, const std::vector<std::uint8_t>& adoptions) 
   writer{out, kind::answer}.text({reinterpret_cast<const char*>(adoptions.data()), adoptions.size()});
 }
 
-std::optional<std::uint32_t> read_hello(std::string_view body) {
+std::optional<hello_message> read_hello(std::string_view body) {
   reader r{body};
-  const auto x = r.number<std::uint32_t>();
+  hello_message x;
+  x.version = r.number<std::uint32_t>();
+  x.limits = r.left() > 0 && r.number<std::uint8_t>() != 0; // Version 1 says nothing of it.
+
   return checked(r, x);
 }
 
@@ -176,6 +182,13 @@ std::optional<start_request> read_start(std::string_view body) {
   x.sandboxed = r.number<std::uint8_t>() != 0;
   x.refuse_code = r.number<std::int32_t>();
   x.refuse_text = r.text();
+  if (r.number<std::uint8_t>() != 0) {
+    attempt_limits limits;
+    limits.memory = r.number<std::int64_t>();
+    limits.cpu = r.number<std::int64_t>();
+    limits.processes = r.number<std::int64_t>();
+    x.limits = limits;
+  }
   return checked(r, std::move(x));
 }
 
@@ -211,6 +224,8 @@ std::optional<welcome_message> read_welcome(std::string_view body) {
   welcome_message x;
   x.version = r.number<std::uint32_t>();
   x.pid = r.number<std::int32_t>();
+  if (r.left() > 0) // Version 1 says no more, and must be recognised.
+    x.no_limits = r.text();
   return checked(r, x);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "executors/process/cgroup_rules.hpp"
 #include "muster/base/ids.hpp"
 
 #include <cstdint>
@@ -13,13 +14,13 @@
 namespace muster::process::wire {
 
 /// Raised by any change that an older peer would misread.
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 /// No frame is longer; the kernel bounds arguments and environment to less.
 constexpr std::uint32_t max_frame = 8U << 20U;
 
 enum class kind : std::uint8_t {
   // -- driver to warden
-  hello = 1,  ///< First of all: `version`. -> `welcome`
+  hello = 1,  ///< First of all: `version`, and whether limits will be wanted. -> `welcome`
   start = 2,  ///< Start an attempt, unless its record exists. -> `started`, later `exited`
   stop = 3,   ///< End an attempt. -> `exited` or `lost`
   forget = 4, ///< The end of an attempt is known: drop its record.
@@ -39,6 +40,7 @@ enum class note : std::uint8_t {
   chdir_failed = 2,     ///< `detail` is errno of chdir.
   refused = 3,          ///< The driver said how it ends without a process: command not found.
   leftovers_killed = 4, ///< `detail` processes that it left behind were ended.
+  out_of_memory = 5,    ///< Processes of it were killed for using more memory than its limit.
 };
 
 /// Strings as execve wants them: each with its terminating zero, one after the other.
@@ -59,10 +61,11 @@ struct start_request {
   std::string program; ///< Absolute, or relative to the work folder.
   string_list arguments;
   string_list environment;
-  std::string argument_file;    ///< Opened for it as descriptor 3; empty for none.
-  bool sandboxed = false;       ///< The program is bubblewrap: signals go to its child.
-  std::int32_t refuse_code = 0; ///< Not 0: run nothing, end with this code.
-  std::string refuse_text;      ///< Goes to the log then.
+  std::string argument_file;            ///< Opened for it as descriptor 3; empty for none.
+  bool sandboxed = false;               ///< The program is bubblewrap: signals go to its child.
+  std::int32_t refuse_code = 0;         ///< Not 0: run nothing, end with this code.
+  std::string refuse_text;              ///< Goes to the log then.
+  std::optional<attempt_limits> limits; ///< Run it in a control group of its own.
 };
 
 struct stop_request {
@@ -75,9 +78,15 @@ struct query_item {
   std::string folder;
 };
 
+struct hello_message {
+  std::uint32_t version = 0;
+  bool limits = false;
+};
+
 struct welcome_message {
   std::uint32_t version = 0;
   std::int32_t pid = 0;
+  std::string no_limits; ///< Why limits cannot be enforced, if they were asked for.
 };
 
 struct started_message {
@@ -103,7 +112,7 @@ struct lost_message {
 };
 
 /// -- writing: each appends one whole frame to `out`
-void write_hello(std::string& out);
+void write_hello(std::string& out, bool limits);
 void write(std::string& out, const start_request& x);
 void write(std::string& out, const stop_request& x);
 void write_forget(std::string& out, attempt_id id);
@@ -115,7 +124,7 @@ void write(std::string& out, const lost_message& x);
 void write_answer(std::string& out, const std::vector<std::uint8_t>& adoptions);
 
 /// -- reading: the body of one frame; nothing if it is malformed
-std::optional<std::uint32_t> read_hello(std::string_view body);
+std::optional<hello_message> read_hello(std::string_view body);
 std::optional<start_request> read_start(std::string_view body);
 std::optional<stop_request> read_stop(std::string_view body);
 std::optional<attempt_id> read_forget(std::string_view body);

@@ -28,6 +28,8 @@ struct child_plan {
   int null_fd;
   int log_fd;
   int argument_fd;
+  const int* join;
+  std::size_t join_count;
 };
 
 struct child_report {
@@ -42,6 +44,11 @@ void set_default(int signal) {
 }
 
 [[noreturn]] void run_child(const child_plan& plan, volatile child_report& report) {
+  for (std::size_t i = 0; i < plan.join_count; ++i)
+    if (::write(plan.join[i], "0", 1) != 1) {
+      report.number = errno;
+      ::_exit(127);
+    }
   ::setsid();
   ::dup2(plan.null_fd, 0);
   ::dup2(plan.log_fd, 1);
@@ -98,7 +105,7 @@ void settle_signals() {
     ::sigaction(signal, &ignore, nullptr);
 }
 
-spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd) {
+spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd, const std::vector<int>& join) {
   spawn_outcome out;
   unique_fd argument_file;
   if (!what.argument_file.empty()) {
@@ -112,7 +119,7 @@ spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd) {
   const auto environment = pointers(what.environment);
   const auto folder = what.folder + "/work";
   const child_plan plan{what.program.c_str(), folder.c_str(), arguments.data(), environment.data(), null_fd, log_fd,
-                        argument_file.get()};
+                        argument_file.get(),  join.data(),    join.size()};
   volatile child_report report{0, wire::note::none};
   out.pid = start_child(plan, report);
   if (out.pid < 0) {

@@ -3,6 +3,7 @@
 #include "executors/process/protocol.hpp"
 
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -21,6 +22,8 @@ void settle_signals();
 /// Starts a program in a session and process group of its own, in `folder`/work, with default signals and nothing open
 /// but `null_fd` as input, `log_fd` as output and errors, and the argument file as descriptor 3. Shares the caller's
 /// memory until the program is loaded, so it costs the same however large the caller is. The caller has one thread.
-[[nodiscard]] spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd);
+/// Before anything else it joins the control groups whose files `join` are.
+[[nodiscard]] spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd,
+                                  const std::vector<int>& join = {});
 
 } // namespace muster::process

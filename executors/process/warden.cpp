@@ -41,6 +41,7 @@ public:
       static_cast<void>(state_.flush());
       send();
     }
+    state_.close();
   }
 
 private:
@@ -113,10 +114,14 @@ private:
   bool handle(const wire::frame& x) {
     switch (x.what) {
       case wire::kind::hello: {
-        const auto version = wire::read_hello(x.body);
-        wire::write(unsent_, wire::welcome_message{wire::version, ::getpid()});
+        const auto hello = wire::read_hello(x.body);
+        std::string no_limits;
+        if (hello && hello->limits)
+          if (const auto enabled = state_.enable_limits(); !enabled)
+            no_limits = enabled.failure().message;
+        wire::write(unsent_, wire::welcome_message{wire::version, ::getpid(), std::move(no_limits)});
         greeted_ = true;
-        return version.has_value();
+        return hello.has_value();
       }
       case wire::kind::start: {
         const auto request = wire::read_start(x.body);
@@ -196,7 +201,8 @@ int run_warden(const std::filesystem::path& folder, unique_fd listener, const wa
   auto records = record_file::open((folder / "records").string());
   if (!signals || !null || !records)
     return 1;
-  warden_loop loop{std::move(listener), std::move(signals), warden_state{*std::move(records), options, null.get()}};
+  warden_loop loop{std::move(listener), std::move(signals),
+                   warden_state{folder.string(), *std::move(records), options, null.get()}};
   loop.run();
   ::unlink((folder / "socket").c_str());
   return 0;

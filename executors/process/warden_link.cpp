@@ -14,7 +14,7 @@ constexpr std::chrono::seconds handshake_deadline{5};
 
 } // namespace
 
-result<void> warden_link::open(const std::filesystem::path& state, const warden_options& options) {
+result<void> warden_link::open(const std::filesystem::path& state, const warden_options& options, bool limits) {
   const auto give_up = std::chrono::steady_clock::now() + handshake_deadline;
   for (;;) {
     close();
@@ -22,7 +22,7 @@ result<void> warden_link::open(const std::filesystem::path& state, const warden_
     if (!connected)
       return connected.failure();
     socket_ = *std::move(connected);
-    auto shaken = shake_hands();
+    auto shaken = shake_hands(limits);
     // A warden that is just ending, or that has not seen yet that its last driver died, hangs up.
     if (shaken || shaken.failure().code != ec::unavailable || std::chrono::steady_clock::now() >= give_up)
       return shaken;
@@ -30,8 +30,8 @@ result<void> warden_link::open(const std::filesystem::path& state, const warden_
   }
 }
 
-result<void> warden_link::shake_hands() {
-  wire::write_hello(unsent_);
+result<void> warden_link::shake_hands(bool limits) {
+  wire::write_hello(unsent_, limits);
   if (!send())
     return error{ec::unavailable, "the warden hangs up: another driver may be connected to it"};
   const auto give_up = std::chrono::steady_clock::now() + handshake_deadline;
@@ -40,12 +40,13 @@ result<void> warden_link::shake_hands() {
     ::poll(&file, 1, 100);
     const bool here = receive();
     if (const auto frame = next()) {
-      const auto welcome = frame->what == wire::kind::welcome ? wire::read_welcome(frame->body) : std::nullopt;
+      auto welcome = frame->what == wire::kind::welcome ? wire::read_welcome(frame->body) : std::nullopt;
       if (!welcome || welcome->version != wire::version)
         return error{ec::warden_lost,
                      "the warden of this state directory belongs to another version of Muster; it ends "
                      "when its tasks have ended"};
       warden_pid_ = welcome->pid;
+      no_limits_ = std::move(welcome->no_limits);
       return {};
     }
     if (!here)

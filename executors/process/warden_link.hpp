@@ -10,8 +10,12 @@ namespace muster::process {
 /// The driver's end of the connection to the warden.
 class warden_link {
 public:
-  /// Connects, launching a warden if need be, and shakes hands. Blocks, a few seconds at worst.
-  [[nodiscard]] result<void> open(const std::filesystem::path& state, const warden_options& options);
+  /// Connects, launching a warden if need be, and shakes hands. Blocks, a few seconds at worst. With `limits` the
+  /// warden makes ready to enforce them, or says why it cannot.
+  [[nodiscard]] result<void> open(const std::filesystem::path& state, const warden_options& options, bool limits);
+
+  /// Why limits cannot be enforced; empty if they can or were not asked for.
+  [[nodiscard]] const std::string& no_limits() const noexcept { return no_limits_; }
 
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(socket_); }
   [[nodiscard]] int file() const noexcept { return socket_.get(); }
@@ -33,12 +37,13 @@ public:
   void close();
 
 private:
-  result<void> shake_hands();
+  result<void> shake_hands(bool limits);
 
   unique_fd socket_;
   wire::frame_reader received_;
   std::string unsent_;
   pid_t warden_pid_ = 0;
+  std::string no_limits_;
 };
 
 } // namespace muster::process

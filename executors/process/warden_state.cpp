@@ -1,6 +1,7 @@
 #include "executors/process/warden_state.hpp"
 
 #include "executors/process/spawn.hpp"
+#include "executors/process/sure_end.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -34,8 +35,9 @@ std::int32_t code_of(int number) {
 
 } // namespace
 
-warden_state::warden_state(record_file records, const warden_options& options, int null_fd)
-    : records_(std::move(records)), options_(options), null_fd_(null_fd) {
+warden_state::warden_state(const std::string& folder, record_file records, const warden_options& options, int null_fd)
+    : cgroups_(folder), strays_(cgroups_.leftovers()), strays_until_us_(steady_clock_us() + wait_for_folder_us),
+      records_(std::move(records)), options_(options), null_fd_(null_fd) {
   load();
 }
 
@@ -50,21 +52,13 @@ void warden_state::load() {
     else
       watch_survivor(x);
   }
+  end_strays(0);
 }
 
-void warden_state::watch_survivor(tracked& x) {
-  x.survivor = true;
-  const auto facts = facts_of(x.record.pid);
-  // A tick of tolerance: the two clocks are not read at one instant.
-  const bool same = facts && facts->start_ticks + 1 >= x.record.first_tick &&
-                    facts->start_ticks <= x.record.last_tick + 1 && facts->state != 'Z' && facts->state != 'X';
-  if (same)
-    x.pid_file.reset(static_cast<int>(::syscall(SYS_pidfd_open, x.record.pid, 0)));
-  if (same && x.folder.empty())
-    x.folder = initial_environment(x.record.pid, owner_variable).value_or(std::string{});
-  x.at = same ? tracked::phase::running : tracked::phase::sweeping;
-  x.give_up_us = steady_clock_us() + wait_for_folder_us;
-  alive_.push_back(&x);
+void warden_state::close() {
+  for (const auto& x : to_remove_)
+    static_cast<void>(x.remove());
+  cgroups_.close();
 }
 
 // -- requests
@@ -100,9 +94,22 @@ void warden_state::start(const wire::start_request& what, std::string& out) {
     record.code = what.refuse_code;
     record.what = static_cast<std::uint8_t>(wire::note::refused);
   } else {
-    const auto outcome = spawn(what, null_fd_, log.get());
+    if (what.limits) {
+      auto made = cgroups_.is_open() ? cgroups_.make(to_string(what.id), *what.limits)
+                                     : error{ec::unsupported, "limits cannot be enforced any more on this host"};
+      if (!made) {
+        ::unlink(log_path.c_str());
+        return refuse(made.failure().code, made.failure().message);
+      }
+      x.cgroup = *std::move(made);
+    }
+    const auto outcome = spawn(what, null_fd_, log.get(), x.cgroup ? x.cgroup->join_files() : std::vector<int>{});
+    if (x.cgroup)
+      x.cgroup->close_join_files();
     if (outcome.failed_at == wire::note::none && outcome.failed_number != 0) {
       ::unlink(log_path.c_str()); // Nothing ever ran: it may be tried again.
+      if (x.cgroup)
+        remove_cgroup(*std::move(x.cgroup));
       return refuse(ec::start_failed, "no process could be made: " + text_of(outcome.failed_number));
     }
     record.pid = outcome.pid;
@@ -176,6 +183,9 @@ adoption warden_state::look_up(const wire::query_item& item) {
     return adoption::never_started;
   // Its warden was killed between the start and the record. What it started may still run.
   auto left = survivors_of(0, item.folder);
+  if (const auto stray = strays_.find(to_string(item.id)); stray != strays_.end())
+    for (const auto pid : stray->second.processes())
+      left.push_back(pid);
   if (left.empty())
     return adoption::lost;
   auto& x = attempts_[item.id];
@@ -210,6 +220,7 @@ void warden_state::advance(std::string& out) {
   const auto now = steady_clock_us();
   if (now >= next_look_us_) {
     guard_logs();
+    end_strays(now);
     must_scan_ = must_scan_ || !idle();
     next_look_us_ = now + look_every_us;
   }
@@ -238,6 +249,8 @@ void warden_state::reap() {
 
 void warden_state::main_ended(tracked& x, int status) {
   auto& r = x.record;
+  if (x.cgroup && x.cgroup->ran_out_of_memory())
+    r.what = static_cast<std::uint8_t>(wire::note::out_of_memory);
   x.at = tracked::phase::sweeping;
   r.ended_us = wall_clock_us();
   if (WIFSIGNALED(status)) {
@@ -273,7 +286,10 @@ void warden_state::scan_children() {
       owners = possible_owners();
     auto& left = orphans_[pid];
     left.facts = *facts;
-    left.owners = owners_of(*facts, initial_environment(pid, owner_variable), owners, known_sessions_);
+    if (const auto owner = owner_by_cgroup(pid))
+      left.owners = {*owner};
+    else
+      left.owners = owners_of(*facts, initial_environment(pid, owner_variable), owners, known_sessions_);
     if (left.owners.size() == 1)
       known_sessions_[facts->session] = left.owners.front();
   }
@@ -298,6 +314,10 @@ void warden_state::end_orphans(std::int64_t now) {
           continue; // A task may run helpers while it lives.
         if (owner.kill_at_us != 0)
           due = owner.kill_at_us;
+        if (!owner.asked.insert(pid).second) {
+          left.kill_at_us = due;
+          continue;
+        }
         ++owner.record.detail;
       }
       left.kill_at_us = due;
@@ -317,6 +337,8 @@ void warden_state::ask_to_end(tracked& x) {
   const auto pid = x.record.pid;
   if (x.at == tracked::phase::sweeping)
     return; // Its orphans are asked one by one.
+  if (x.survivor && x.record.sandboxed == 0 && end_for_sure(pid, SIGTERM))
+    x.sure_signal = SIGTERM;
   if (x.record.sandboxed == 0)
     return end_politely(pid, pid);
   // Bubblewrap itself would die of the signal and take the exit code with it: its child is asked.
@@ -329,6 +351,10 @@ void warden_state::ask_to_end(tracked& x) {
 }
 
 void warden_state::kill_main(tracked& x) {
+  if (x.at == tracked::phase::running && x.survivor && x.sure_signal == 0 && end_for_sure(x.record.pid, SIGKILL))
+    x.sure_signal = SIGKILL;
+  if (x.cgroup)
+    return x.cgroup->kill_all();
   if (x.at != tracked::phase::running)
     return;
   if (x.record.sandboxed != 0)
@@ -346,36 +372,6 @@ void warden_state::kill_due(std::int64_t now) {
     }
 }
 
-void warden_state::check_survivors(std::int64_t now) {
-  for (auto* x : alive_) {
-    if (!x->survivor)
-      continue;
-    if (x->at == tracked::phase::running) {
-      const auto facts = facts_of(x->record.pid);
-      if (facts && facts->state != 'Z' && facts->state != 'X')
-        continue;
-      x->at = tracked::phase::sweeping;
-      x->pid_file.reset();
-    }
-    sweep_survivors(*x, now);
-  }
-}
-
-void warden_state::sweep_survivors(tracked& x, std::int64_t now) {
-  const auto left = survivors_of(x.record.pid, x.folder);
-  x.swept_clean = left.empty();
-  for (const auto pid : left) {
-    const auto facts = facts_of(pid);
-    const auto group = facts ? facts->group : 0;
-    if (x.kill_at_us == 0)
-      x.kill_at_us = now + options_.leftover_grace.count() * 1000;
-    if (now >= x.kill_at_us)
-      end_now(pid, group);
-    else if (x.asked.insert(pid).second)
-      end_politely(pid, group);
-  }
-}
-
 void warden_state::finish_swept(std::string& out) {
   std::unordered_set<attempt_id> held;
   for (const auto& [pid, left] : orphans_)
@@ -384,7 +380,9 @@ void warden_state::finish_swept(std::string& out) {
   const auto over = [&](tracked* x) {
     if (x->at != tracked::phase::sweeping || held.count(x->record.id) != 0)
       return false;
-    if (x->survivor && (!x->swept_clean || (x->folder.empty() && steady_clock_us() < x->give_up_us)))
+    if (x->is_looked_for() && !x->swept_clean)
+      return false;
+    if (x->survivor && x->folder.empty() && steady_clock_us() < x->give_up_us)
       return false;
     finish(*x, out);
     return true;
@@ -398,8 +396,15 @@ void warden_state::finish(tracked& x, std::string& out) {
     r.ended_us = wall_clock_us();
   if (r.detail > 0 && r.what == 0)
     r.what = static_cast<std::uint8_t>(wire::note::leftovers_killed);
-  x.at = x.survivor ? tracked::phase::lost : tracked::phase::ended;
-  r.at = x.survivor ? attempt_record::state::lost : attempt_record::state::ended;
+  const bool lost = x.survivor && x.sure_signal == 0;
+  if (x.sure_signal != 0) {
+    r.signal = x.sure_signal;
+    r.code = 128 + x.sure_signal;
+  }
+  if (x.cgroup)
+    remove_cgroup(*std::exchange(x.cgroup, std::nullopt));
+  x.at = lost ? tracked::phase::lost : tracked::phase::ended;
+  r.at = lost ? attempt_record::state::lost : attempt_record::state::ended;
   records_.put(r);
   for (auto it = known_sessions_.begin(); it != known_sessions_.end();)
     it = it->second == r.id ? known_sessions_.erase(it) : std::next(it);
@@ -423,7 +428,7 @@ std::int64_t warden_state::next_due() const {
   for (const auto* x : alive_) {
     if (x->kill_at_us != 0 && !x->killed)
       sooner(x->kill_at_us);
-    if (x->survivor && (x->at == tracked::phase::sweeping || x->kill_at_us != 0))
+    if ((x->is_looked_for() && x->at == tracked::phase::sweeping) || (x->survivor && x->kill_at_us != 0))
       sooner(steady_clock_us() + survivors_every_us);
   }
   for (const auto& [pid, left] : orphans_)

@@ -1,12 +1,14 @@
 #pragma once
 
 #include "executors/driver.hpp"
+#include "executors/process/cgroup_tree.hpp"
 #include "executors/process/orphans.hpp"
 #include "executors/process/protocol.hpp"
 #include "executors/process/records.hpp"
 #include "executors/process/warden.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -30,18 +32,30 @@ struct tracked {
   unique_fd pid_file;          ///< Of a survivor: readable when it has ended.
   std::int64_t kill_at_us = 0; ///< Its processes were asked to end; killed from then on. 0: not asked.
   bool killed = false;
-  std::set<pid_t> asked;       ///< Of a survivor's: processes that were asked to end.
-  bool swept_clean = false;    ///< Of a survivor's: nothing of it was found any more.
-  std::int64_t give_up_us = 0; ///< A survivor whose folder nobody names by then is judged without.
+  std::optional<attempt_cgroup> cgroup; ///< If its limits are enforced: all of it is in there.
+  std::set<pid_t> asked;                ///< Of one whose processes are looked for: those that were asked to end.
+  bool swept_clean = false;             ///< Of one whose processes are looked for: none was found any more.
+  int sure_signal = 0;                  ///< Of a survivor: it cannot have ended by anything but this signal of ours.
+  std::int64_t give_up_us = 0;          ///< A survivor whose folder nobody names by then is judged without.
 
   [[nodiscard]] bool alive() const noexcept { return at == phase::running || at == phase::sweeping; }
+  /// What it leaves behind is looked for, since it may be no child of the warden, or since its control group knows
+  /// best.
+  [[nodiscard]] bool is_looked_for() const noexcept { return survivor || cgroup.has_value(); }
 };
 
 /// All that a warden does with processes: starts attempts, stops them, notices their ends, leaves nothing behind. Knows
 /// no sockets; what there is to say is appended to `out` as frames. Not thread-safe.
 class warden_state {
 public:
-  warden_state(record_file records, const warden_options& options, int null_fd);
+  /// `folder` is the warden's.
+  warden_state(const std::string& folder, record_file records, const warden_options& options, int null_fd);
+
+  /// Makes ready to enforce limits. Fails with `unsupported`, which says why.
+  [[nodiscard]] result<void> enable_limits() { return cgroups_.open(); }
+
+  /// Removes what only a living warden needs.
+  void close();
 
   void start(const wire::start_request& x, std::string& out);
   void stop(const wire::stop_request& x);
@@ -59,7 +73,9 @@ public:
   [[nodiscard]] std::int64_t next_due() const;
 
   /// Nothing runs.
-  [[nodiscard]] bool idle() const noexcept { return alive_.empty() && orphans_.empty(); }
+  [[nodiscard]] bool idle() const noexcept {
+    return alive_.empty() && orphans_.empty() && strays_.empty() && to_remove_.empty();
+  }
 
   /// Files of survivors that become readable when they end; valid until the next call of anything.
   [[nodiscard]] std::vector<int> survivor_files() const;
@@ -67,6 +83,9 @@ public:
 private:
   void load();
   void watch_survivor(tracked& x);
+  void take_over_cgroup(tracked& x);
+  void end_strays(std::int64_t now);
+  void remove_cgroup(attempt_cgroup x);
   adoption look_up(const wire::query_item& item);
   void say_started(const tracked& x, std::string& out) const;
   void say_ended(const tracked& x, std::string& out) const;
@@ -76,7 +95,7 @@ private:
   void scan_children();
   void end_orphans(std::int64_t now);
   void check_survivors(std::int64_t now);
-  void sweep_survivors(tracked& x, std::int64_t now);
+  void sweep(tracked& x, std::int64_t now);
   void kill_due(std::int64_t now);
   void finish_swept(std::string& out);
   void finish(tracked& x, std::string& out);
@@ -84,7 +103,12 @@ private:
   void kill_main(tracked& x);
   void guard_logs();
   [[nodiscard]] std::vector<possible_owner> possible_owners() const;
+  [[nodiscard]] std::optional<attempt_id> owner_by_cgroup(pid_t pid) const;
 
+  cgroup_tree cgroups_;
+  std::map<std::string, attempt_cgroup> strays_; ///< Left by an earlier warden, of attempts that nobody asked for yet.
+  std::vector<attempt_cgroup> to_remove_;        ///< Of attempts that are over.
+  std::int64_t strays_until_us_ = 0;
   record_file records_;
   const warden_options options_;
   const int null_fd_;

@@ -68,7 +68,7 @@ TEST_CASE("probe names the driver and what it offers") {
     scratch dir;
     const auto found = x.make(dir.path())->probe();
     REQUIRE(found.ok());
-    CHECK(found->driver == x.name);
+    CHECK(found->driver == (x.probed_as.empty() ? x.name : x.probed_as));
     CHECK(found->total.cpu > 0);
     CHECK(found->total.memory > 0);
     CHECK(found->total.storage > 0);

@@ -170,8 +170,10 @@ TEST_CASE("a killed warden: what survives is watched, what ended is lost, nothin
   CHECK(b.run(b.shell("exit 6", 4)).exited->code == 6);
   CHECK_FALSE(b.heard.of(survives.id).lost.has_value());
   b->stop(stopped.id, 100ms);
+  // It was no child of this warden, but cannot have ended by anything else.
   const auto gone = b.heard.wait_end(stopped.id);
-  CHECK(gone.lost.has_value());
+  REQUIRE(gone.exited.has_value());
+  CHECK(gone.exited->signal == SIGKILL);
   CHECK(processes_with("MUSTER_ATTEMPT_FOLDER=" + stopped.folder.string()).empty());
   write_text(survives.folder / "work/go", "");
   const auto seen = b.heard.wait_end(survives.id);
@@ -179,6 +181,18 @@ TEST_CASE("a killed warden: what survives is watched, what ended is lost, nothin
   CHECK_THAT(*seen.lost, ContainsSubstring("warden was killed"));
   CHECK(starts_of(survives) == 1);
   CHECK(starts_of(stopped) == 1);
+}
+
+TEST_CASE("a survivor that may end by itself when it is asked to is lost") {
+  process_bench b;
+  const auto x = b.shell("trap 'exit 7' TERM; touch ready; while :; do sleep 0.01; done");
+  b.start(x);
+  REQUIRE(eventually([&] { return fs::exists(x.folder / "work/ready"); }));
+  const auto first = b.warden();
+  ::kill(first, SIGKILL);
+  REQUIRE(eventually([&] { return b.warden() != 0 && b.warden() != first; }));
+  b->stop(x.id, 10'000ms);
+  CHECK(b.heard.wait_end(x.id).lost.has_value());
 }
 
 TEST_CASE("runtime and warden killed together: the next runtime learns what can be known") {
@@ -203,8 +217,9 @@ TEST_CASE("runtime and warden killed together: the next runtime learns what can 
   REQUIRE(found.ok());
   CHECK(*found == std::vector<adoption>{adoption::running, adoption::exited, adoption::never_started});
   CHECK(b.heard.wait_end(all[1].id).exited->code == 4);
-  b->stop(all[0].id, 1'000ms);
-  CHECK(b.heard.wait_end(all[0].id).lost.has_value());
+  b->stop(all[0].id, 10'000ms);
+  REQUIRE(b.heard.wait_end(all[0].id).exited.has_value());
+  CHECK(b.heard.of(all[0].id).exited->signal == SIGTERM);
   CHECK(processes_with("MUSTER_ATTEMPT_FOLDER=" + all[0].folder.string()).empty());
 }
 

@@ -121,16 +121,18 @@ subject null_subject() {
   return out;
 }
 
+process_config quick_config(const std::filesystem::path& state) {
+  process_config config;
+  config.state_directory = state;
+  config.leftover_grace = std::chrono::milliseconds{200};
+  return config;
+}
+
 subject process_subject() {
   subject out;
   out.name = "process";
   out.durable = true;
-  out.make = [](const std::filesystem::path& state) {
-    process_config config;
-    config.state_directory = state;
-    config.leftover_grace = std::chrono::milliseconds{200};
-    return make_process_driver(std::move(config));
-  };
+  out.make = [](const std::filesystem::path& state) { return make_process_driver(quick_config(state)); };
   out.shape = [](attempt_spec& spec, const wish& x) {
     // The trap is set before anything can be stopped: the caller waits for the file `ready` in the work folder.
     const std::string trap = x.ignores_polite_signal ? "trap '' TERM; " : "";
@@ -144,10 +146,40 @@ subject process_subject() {
   return out;
 }
 
+subject limited_subject() {
+  auto out = process_subject();
+  out.name = "process, limits enforced";
+  out.probed_as = "process";
+  out.make = [](const std::filesystem::path& state) {
+    auto config = quick_config(state);
+    config.enforce_limits = true;
+    return make_process_driver(std::move(config));
+  };
+  return out;
+}
+
+std::vector<subject> make_subjects() {
+  std::vector<subject> out{null_subject(), process_subject()};
+  if (why_no_limits().empty())
+    out.push_back(limited_subject());
+  return out;
+}
+
 } // namespace
 
+const std::string& why_no_limits() {
+  static const auto why = [] {
+    const scratch dir;
+    auto config = quick_config(dir.path());
+    config.enforce_limits = true;
+    const auto found = make_process_driver(std::move(config))->probe();
+    return found ? std::string{} : found.failure().message;
+  }();
+  return why;
+}
+
 const std::vector<subject>& subjects() {
-  static const std::vector<subject> all{null_subject(), process_subject()};
+  static const auto all = make_subjects();
   return all;
 }
 

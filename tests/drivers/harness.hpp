@@ -79,6 +79,7 @@ struct wish {
 /// One driver under test.
 struct subject {
   std::string name;
+  std::string probed_as; ///< As `probe` names it, if not as `name`.
   /// A driver on that state directory. Made again after a "restart".
   std::function<std::unique_ptr<driver>(const std::filesystem::path& state)> make;
   /// Makes the attempt do what is wished.
@@ -92,6 +93,9 @@ struct subject {
   /// A task can be made that prepares but cannot start.
   std::function<void(attempt_spec&)> spoil_start;
 };
+
+/// Why the process driver cannot enforce limits here; empty if it can.
+[[nodiscard]] const std::string& why_no_limits();
 
 /// All drivers of this build.
 [[nodiscard]] const std::vector<subject>& subjects();
