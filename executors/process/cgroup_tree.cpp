@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* what_to_do =
     "; it takes root and a writable cgroup file system, or cgroup v2 delegated to this user (systemd-run with "
-    "Delegate=yes and DelegateSubgroup=muster); or go without --enforce-limits";
+    "Delegate=yes and DelegateSubgroup=muster); or go without (--enforce-limits=false)";
 
 error unsupported(const std::string& why) {
   return {ec::unsupported, "limits cannot be enforced: " + why + what_to_do};

@@ -134,7 +134,7 @@ TEST_CASE("a missing controller is named, with what to do") {
   REQUIRE_FALSE(found.ok());
   CHECK(found.failure().code == ec::unsupported);
   CHECK_THAT(found.failure().message, ContainsSubstring("memory"));
-  CHECK_THAT(found.failure().message, ContainsSubstring("--enforce-limits"));
+  CHECK_THAT(found.failure().message, ContainsSubstring("--enforce-limits=false"));
 }
 
 TEST_CASE("limits travel to the warden") {
