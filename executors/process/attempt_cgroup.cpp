@@ -21,6 +21,10 @@ constexpr int most_rounds = 100;
 /// A task that runs as root may make groups; nobody nests them deeper for a purpose.
 constexpr int deepest = 32;
 
+std::string below(std::string folder, const std::string& name) {
+  return folder.append(1, '/').append(name);
+}
+
 void append_processes(const std::string& folder, std::vector<pid_t>& out, int depth = 0) {
   const auto text = read_small_file((folder + "/cgroup.procs").c_str(), 8U << 20U);
   const char* at = text.data();
@@ -34,7 +38,7 @@ void append_processes(const std::string& folder, std::vector<pid_t>& out, int de
   }
   if (depth < deepest)
     for (const auto& name : groups_below(folder))
-      append_processes(folder + '/' + name, out, depth + 1);
+      append_processes(below(folder, name), out, depth + 1);
 }
 
 bool remove_tree(const std::string& folder, int depth = 0) {
@@ -43,7 +47,7 @@ bool remove_tree(const std::string& folder, int depth = 0) {
   if (depth >= deepest)
     return false;
   for (const auto& name : groups_below(folder))
-    if (!remove_tree(folder + '/' + name, depth + 1))
+    if (!remove_tree(below(folder, name), depth + 1))
       return false;
   return ::rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }

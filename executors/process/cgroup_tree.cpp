@@ -99,7 +99,7 @@ result<std::vector<cgroup_base>> find_cgroup_parents(const std::string& mountinf
   return out;
 }
 
-cgroup_tree::cgroup_tree(std::string warden_folder)
+cgroup_tree::cgroup_tree(const std::string& warden_folder)
     : list_file_(warden_folder + "/cgroups"), tag_(tag_of(warden_folder)) {}
 
 std::vector<std::string> cgroup_tree::listed() const {
@@ -137,7 +137,7 @@ std::map<std::string, attempt_cgroup> cgroup_tree::leftovers() const {
   std::map<std::string, std::vector<std::string>> folders;
   for (const auto& base : listed())
     for (const auto& name : groups_below(base))
-      folders[name].push_back(base + '/' + name);
+      folders[name].emplace_back(base).append(1, '/').append(name);
   std::map<std::string, attempt_cgroup> out;
   for (auto& [name, list] : folders)
     out.emplace(name, attempt_cgroup::found(std::move(list)));
@@ -169,9 +169,9 @@ result<void> cgroup_tree::open() {
     return bases.failure();
   for (auto& x : *bases)
     x.folder += (x.folder.back() == '/' ? "" : "/") + tag_;
-  if (const auto written = list(*bases); !written)
+  if (auto written = list(*bases); !written)
     return written;
-  if (const auto tried = try_out(*bases); !tried) {
+  if (auto tried = try_out(*bases); !tried) {
     close();
     return tried;
   }

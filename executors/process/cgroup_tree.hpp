@@ -14,7 +14,7 @@ namespace muster::process {
 class cgroup_tree {
 public:
   /// For the state directory whose folder `warden` this is. Makes nothing.
-  explicit cgroup_tree(std::string warden_folder);
+  explicit cgroup_tree(const std::string& warden_folder);
 
   /// Groups that an earlier warden left, by the name of their attempt.
   [[nodiscard]] std::map<std::string, attempt_cgroup> leftovers() const;

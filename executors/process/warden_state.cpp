@@ -1,7 +1,6 @@
 #include "executors/process/warden_state.hpp"
 
 #include "executors/process/spawn.hpp"
-#include "executors/process/sure_end.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -337,10 +336,10 @@ void warden_state::ask_to_end(tracked& x) {
   const auto pid = x.record.pid;
   if (x.at == tracked::phase::sweeping)
     return; // Its orphans are asked one by one.
-  if (x.survivor && x.record.sandboxed == 0 && end_for_sure(pid, SIGTERM))
-    x.sure_signal = SIGTERM;
-  if (x.record.sandboxed == 0)
+  if (x.record.sandboxed == 0) {
+    end_survivor(x, SIGTERM);
     return end_politely(pid, pid);
+  }
   // Bubblewrap itself would die of the signal and take the exit code with it: its child is asked.
   const auto children = children_of(pid);
   for (const auto child : children)
@@ -351,8 +350,7 @@ void warden_state::ask_to_end(tracked& x) {
 }
 
 void warden_state::kill_main(tracked& x) {
-  if (x.at == tracked::phase::running && x.survivor && x.sure_signal == 0 && end_for_sure(x.record.pid, SIGKILL))
-    x.sure_signal = SIGKILL;
+  end_survivor(x, SIGKILL);
   if (x.cgroup)
     return x.cgroup->kill_all();
   if (x.at != tracked::phase::running)

@@ -83,6 +83,7 @@ public:
 private:
   void load();
   void watch_survivor(tracked& x);
+  void end_survivor(tracked& x, int signal);
   void take_over_cgroup(tracked& x);
   void end_strays(std::int64_t now);
   void remove_cgroup(attempt_cgroup x);

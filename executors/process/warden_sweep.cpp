@@ -1,3 +1,4 @@
+#include "executors/process/sure_end.hpp"
 #include "executors/process/warden_state.hpp"
 
 #include <csignal>
@@ -14,14 +15,19 @@ namespace {
 /// A driver that launches a warden asks for its attempts at once, and so says where they are.
 constexpr std::int64_t wait_for_folder_us = 10'000'000;
 
+/// The main process of the record lives; no other has got its number.
+bool still_runs(const attempt_record& x) {
+  const auto facts = facts_of(x.pid);
+  // A tick of tolerance: the two clocks are not read at one instant.
+  return facts && facts->start_ticks + 1 >= x.first_tick && facts->start_ticks <= x.last_tick + 1 &&
+         facts->state != 'Z' && facts->state != 'X';
+}
+
 } // namespace
 
 void warden_state::watch_survivor(tracked& x) {
   x.survivor = true;
-  const auto facts = facts_of(x.record.pid);
-  // A tick of tolerance: the two clocks are not read at one instant.
-  const bool same = facts && facts->start_ticks + 1 >= x.record.first_tick &&
-                    facts->start_ticks <= x.record.last_tick + 1 && facts->state != 'Z' && facts->state != 'X';
+  const bool same = still_runs(x.record);
   if (same)
     x.pid_file.reset(static_cast<int>(::syscall(SYS_pidfd_open, x.record.pid, 0)));
   if (same && x.folder.empty())
@@ -30,6 +36,13 @@ void warden_state::watch_survivor(tracked& x) {
   take_over_cgroup(x);
   x.give_up_us = steady_clock_us() + wait_for_folder_us;
   alive_.push_back(&x);
+}
+
+/// Only a child's end is told by the kernel; that of a survivor must not be open.
+void warden_state::end_survivor(tracked& x, int signal) {
+  const bool may = x.survivor && x.at == tracked::phase::running && x.sure_signal == 0 && still_runs(x.record);
+  if (may && end_for_sure(x.record.pid, signal))
+    x.sure_signal = signal;
 }
 
 void warden_state::take_over_cgroup(tracked& x) {
@@ -80,8 +93,7 @@ void warden_state::check_survivors(std::int64_t now) {
     if (!x->is_looked_for() || (!x->survivor && x->at == tracked::phase::running))
       continue;
     if (x->at == tracked::phase::running) {
-      const auto facts = facts_of(x->record.pid);
-      if (facts && facts->state != 'Z' && facts->state != 'X')
+      if (still_runs(x->record))
         continue;
       x->at = tracked::phase::sweeping;
       x->pid_file.reset();

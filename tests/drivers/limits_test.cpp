@@ -137,6 +137,71 @@ TEST_CASE("a missing controller is named, with what to do") {
   CHECK_THAT(found.failure().message, ContainsSubstring("--enforce-limits=false"));
 }
 
+TEST_CASE("with version 2 the nearest group that can pass its controllers on is the parent") {
+  scratch dir;
+  const auto root = dir.path();
+  const auto mountinfo = "41 31 0:38 / " + root.string() + " rw - cgroup2 cgroup2 rw\n";
+  const std::string own = "0::/user/session\n";
+  write_text(root / "cgroup.controllers", "cpuset cpu io memory pids\n");
+  write_text(root / "user/cgroup.controllers", "cpu memory pids\n");
+  write_text(root / "user/cgroup.subtree_control", "memory pids\n");
+  write_text(root / "user/session/cgroup.controllers", "memory pids\n");
+  auto found = find_cgroup_parents(mountinfo, own);
+  REQUIRE(found.ok());
+  REQUIRE(found->size() == 1);
+  CHECK(found->front().unified);
+  CHECK(found->front().folder == (root / "user").string());
+  CHECK(found->front().controllers == std::vector<std::string>{"memory", "cpu", "pids"});
+  CHECK_THAT(read_text(root / "user/cgroup.subtree_control"), ContainsSubstring("+memory +cpu +pids"));
+
+  // Where version 1 has some of them, version 2 is asked for the others only.
+  const auto mixed = "32 31 0:29 / /v1/cpu rw - cgroup cgroup rw,cpu\n" + mountinfo;
+  write_text(root / "user/session/cgroup.subtree_control", "memory pids\n");
+  found = find_cgroup_parents(mixed, "2:cpu:/a\n" + own);
+  REQUIRE(found.ok());
+  REQUIRE(found->size() == 2);
+  CHECK(found->front().folder == "/v1/cpu/a");
+  CHECK(found->back().folder == (root / "user/session").string());
+
+  fs::remove(root / "user/cgroup.subtree_control"); // It cannot be written: processes are in there.
+  found = find_cgroup_parents(mountinfo, own);
+  REQUIRE_FALSE(found.ok());
+  CHECK(found.failure().code == ec::unsupported);
+}
+
+TEST_CASE("a group of version 2 is joined, killed and removed") {
+  const auto mounts = parse_cgroup_mounts(read_small_file("/proc/self/mountinfo"));
+  const auto unified = std::find_if(mounts.begin(), mounts.end(), [](const cgroup_mount& x) { return x.unified; });
+  const auto own = group_in(read_small_file("/proc/self/cgroup"), "");
+  const auto parent = unified == mounts.end() || !own ? std::string{} : folder_of(*unified, *own);
+  if (parent.empty() || ::access(parent.c_str(), W_OK) != 0) {
+    WARN("skipped: no writable hierarchy of version 2 is mounted here");
+    return;
+  }
+  const auto name = "muster-test-" + std::to_string(::getpid());
+  const auto made = attempt_cgroup::make({{parent, {}, true}}, name, {});
+  REQUIRE((made ? "" : made.failure().message) == std::string{});
+  const auto files = made->join_files();
+  REQUIRE(files.size() == 1);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    static_cast<void>(::fork()); // Both are in it.
+    if (::write(files.front(), "0", 1) != 1)
+      ::_exit(1);
+    for (;;)
+      ::pause();
+  }
+  CHECK(eventually([&] { return made->processes().size() == 2; }));
+  CHECK_FALSE(made->remove());
+  made->kill_all();
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(eventually([&] { return made->remove(); }));
+  CHECK_FALSE(fs::exists(parent + '/' + name));
+}
+
 TEST_CASE("limits travel to the warden") {
   wire::start_request x;
   x.folder = "/f";
