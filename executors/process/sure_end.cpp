@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 /// A millisecond apart. A process stops when it is next given a CPU.
 constexpr int most_looks = 50;
+/// A shell blocks all signals while it forks: then it is let go on for a moment and stopped again.
+constexpr int most_tries = 10;
 
 /// The status texts of all threads; empty if the process is gone.
 std::vector<std::string> threads_of(pid_t pid) {
@@ -43,33 +45,57 @@ bool holds(const std::string& status, const std::string& mask, int signal) {
   return text.empty() || ((std::strtoull(text.c_str(), nullptr, 16) >> static_cast<unsigned>(signal - 1)) & 1U) != 0;
 }
 
-bool must_die_of(const std::string& status, int signal) {
-  return signal == SIGKILL ||
-         !(holds(status, "SigBlk", signal) || holds(status, "SigIgn", signal) || holds(status, "SigCgt", signal));
+bool is_stopped(const std::string& status) {
+  return field(status, "State").substr(0, 1) == "T";
+}
+
+/// It does with the signal what it does by default: it ends.
+bool leaves_alone(const std::string& status, int signal) {
+  return signal == SIGKILL || !(holds(status, "SigIgn", signal) || holds(status, "SigCgt", signal));
+}
+
+bool is_open_for(const std::string& status, int signal) {
+  return signal == SIGKILL || !holds(status, "SigBlk", signal);
+}
+
+template <class F>
+bool all_threads(pid_t pid, const F& is_so) {
+  const auto threads = threads_of(pid);
+  return !threads.empty() && std::all_of(threads.begin(), threads.end(), is_so);
+}
+
+bool stop_all(pid_t pid) {
+  if (::kill(pid, SIGSTOP) != 0)
+    return false;
+  for (int look = 0; look < most_looks; ++look) {
+    if (all_threads(pid, is_stopped))
+      return true;
+    ::poll(nullptr, 0, 1);
+  }
+  return false;
 }
 
 } // namespace
 
 bool end_for_sure(pid_t pid, int signal) {
-  const auto all = [&](const auto& is_so) {
-    const auto threads = threads_of(pid);
-    return !threads.empty() && std::all_of(threads.begin(), threads.end(), is_so);
-  };
-  const auto must_die = [&](const std::string& x) { return must_die_of(x, signal); };
-  const auto is_stopped = [](const std::string& x) { return field(x, "State").substr(0, 1) == "T"; };
+  const auto obeys = [&](const std::string& x) { return leaves_alone(x, signal); };
+  const auto is_open = [&](const std::string& x) { return is_open_for(x, signal); };
   const auto before = facts_of(pid);
-  if (!before || before->state == 'Z' || before->state == 'X' || !all(must_die) || ::kill(pid, SIGSTOP) != 0)
+  if (!before || before->state == 'Z' || before->state == 'X')
     return false;
-  for (int look = 0; look < most_looks; ++look) {
-    if (all(is_stopped)) {
-      // It may have changed its mind before it was stopped.
-      if (all(must_die) && ::kill(pid, signal) == 0)
-        return true;
+  const bool may_go_on = before->state != 'T';
+  for (int tries = 0; tries < most_tries && all_threads(pid, obeys); ++tries) {
+    if (!stop_all(pid))
       break;
-    }
+    // It may have changed its mind before it was stopped.
+    if (all_threads(pid, obeys) && all_threads(pid, is_open) && ::kill(pid, signal) == 0)
+      return true;
+    if (!may_go_on)
+      return false;
+    ::kill(pid, SIGCONT);
     ::poll(nullptr, 0, 1);
   }
-  if (before->state != 'T')
+  if (may_go_on)
     ::kill(pid, SIGCONT);
   return false;
 }

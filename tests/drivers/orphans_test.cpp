@@ -15,26 +15,12 @@ using namespace muster::test;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-namespace {
-
-/// Number that `sleep` gets, so that a process can be found by its command line.
-std::string unique_seconds() {
-  static int next = 0;
-  return "6" + std::to_string(::getpid()) + "." + std::to_string(++next);
-}
-
-bool runs(const std::string& seconds) {
-  return !processes_with("sleep" + std::string(1, '\0') + seconds).empty();
-}
-
-} // namespace
-
 TEST_CASE("processes left in the group end before the exit is told") {
   process_bench b;
   const auto seconds = unique_seconds();
   const auto seen = b.run("sleep " + seconds + " & exit 3");
   CHECK(seen.exited->code == 3);
-  CHECK_FALSE(runs(seconds));
+  CHECK_FALSE(sleeps(seconds));
   CHECK_THAT(seen.exited->message, ContainsSubstring("left behind"));
 }
 
@@ -42,7 +28,7 @@ TEST_CASE("a daemon in a session of its own ends before the exit is told") {
   process_bench b;
   const auto seconds = unique_seconds();
   CHECK(b.run("(setsid sleep " + seconds + " >/dev/null 2>&1 &) ; exit 0").exited->code == 0);
-  CHECK_FALSE(runs(seconds));
+  CHECK_FALSE(sleeps(seconds));
 }
 
 TEST_CASE("a daemon that ignores SIGTERM and wiped its environment is killed") {
@@ -51,7 +37,7 @@ TEST_CASE("a daemon that ignores SIGTERM and wiped its environment is killed") {
   CHECK(b.run("(env -i setsid sh -c 'trap \"\" TERM; touch ready; sleep " + seconds +
               "' >/dev/null 2>&1 &); while ! [ -e ready ]; do :; done; exit 0")
             .exited->code == 0);
-  CHECK_FALSE(runs(seconds));
+  CHECK_FALSE(sleeps(seconds));
 }
 
 TEST_CASE("a tree of daemons ends, root and leaves") {
@@ -59,7 +45,7 @@ TEST_CASE("a tree of daemons ends, root and leaves") {
   const auto seconds = unique_seconds();
   b.run("(setsid sh -c 'setsid sh -c \"setsid sleep " + seconds + " & sleep " + seconds + "\" & sleep " + seconds +
         "' &) ; sleep 0.2");
-  CHECK_FALSE(runs(seconds));
+  CHECK_FALSE(sleeps(seconds));
 }
 
 TEST_CASE("stop reaches the whole group and what left it") {
@@ -73,7 +59,7 @@ TEST_CASE("stop reaches the whole group and what left it") {
   const auto seen = b.heard.wait_end(x.id);
   REQUIRE(seen.exited.has_value());
   CHECK(seen.exited->signal == SIGTERM);
-  CHECK_FALSE(runs(seconds));
+  CHECK_FALSE(sleeps(seconds));
 }
 
 TEST_CASE("a stopped process ends too") {
@@ -107,13 +93,13 @@ TEST_CASE("one task's end does not touch another's processes") {
   const auto seconds = unique_seconds();
   const auto stays = b.shell("(setsid sleep " + seconds + " &); touch ready; sleep 60", 1);
   b.start(stays);
-  REQUIRE(eventually([&] { return fs::exists(stays.folder / "work/ready") && runs(seconds); }));
+  REQUIRE(eventually([&] { return fs::exists(stays.folder / "work/ready") && sleeps(seconds); }));
   for (std::uint32_t i = 2; i < 6; ++i)
     b.run(b.shell("(setsid sleep 60 &) ; true", i));
-  CHECK(runs(seconds));
+  CHECK(sleeps(seconds));
   b->stop(stays.id, 0ms);
   CHECK(b.heard.wait_end(stays.id).exited.has_value());
-  CHECK_FALSE(runs(seconds));
+  CHECK_FALSE(sleeps(seconds));
 }
 
 TEST_CASE("many zombies at once are reaped") {

@@ -113,4 +113,13 @@ std::vector<pid_t> processes_with(const std::string& word) {
   return out;
 }
 
+std::string unique_seconds() {
+  static int next = 0;
+  return "6" + std::to_string(::getpid()) + "." + std::to_string(++next);
+}
+
+bool sleeps(const std::string& seconds) {
+  return !processes_with("sleep" + std::string(1, '\0') + seconds).empty();
+}
+
 } // namespace muster::test

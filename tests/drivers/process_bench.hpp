@@ -50,4 +50,9 @@ void write_text(const std::filesystem::path& path, const std::string& text);
 /// Living processes that carry the attempt's folder in their environment, or whose command line holds `word`.
 [[nodiscard]] std::vector<pid_t> processes_with(const std::string& word);
 
+/// Number that `sleep` gets, so that a process can be found by its command line.
+[[nodiscard]] std::string unique_seconds();
+/// A `sleep` of so many seconds runs.
+[[nodiscard]] bool sleeps(const std::string& seconds);
+
 } // namespace muster::test

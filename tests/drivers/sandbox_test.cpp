@@ -212,7 +212,9 @@ TEST_CASE("a task in a sandbox is stopped like any other") {
   const auto stubborn = with_file(b, target, "", "trap '' TERM; touch ready; (setsid sleep 60 &) ; sleep 60", 2);
   for (const auto* x : {&polite, &stubborn}) {
     b.start(*x);
-    REQUIRE(eventually([&] { return fs::exists(x->folder / "work/ready"); }));
+    const bool ready = eventually([&] { return fs::exists(x->folder / "work/ready"); });
+    INFO(b.log_of(*x));
+    REQUIRE(ready);
   }
   b->stop(polite.id, 10'000ms);
   CHECK(b.heard.wait_end(polite.id).exited->code == 7);
