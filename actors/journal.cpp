@@ -45,7 +45,7 @@ constexpr std::size_t large_transaction = 8192;
 /// Puts a flush behind everything that is in the mailbox now.
 void flush_soon(journal_pointer self) {
   if (!std::exchange(self->state.flush_sent, true))
-    self->send(self, internal_atom::value, flush_atom::value);
+    self->send(self, internal_atom::value, flush_atom::value, self->state.transaction);
 }
 
 /// Makes sure that a flush comes within `patience`.
@@ -53,7 +53,7 @@ void flush_later(journal_pointer self) {
   if (self->state.uncommitted.size() >= large_transaction)
     flush_soon(self);
   else if (!self->state.flush_sent && !std::exchange(self->state.flush_due, true))
-    self->delayed_send(self, journal_state::patience, internal_atom::value, flush_atom::value);
+    self->delayed_send(self, journal_state::patience, internal_atom::value, flush_atom::value, self->state.transaction);
 }
 
 /// Appends; false if the store is broken.
@@ -78,6 +78,7 @@ bool append(journal_pointer self, event_list& list) {
 void flush(journal_state& state) {
   state.flush_sent = false;
   state.flush_due = false;
+  ++state.transaction;
   if (state.failed || (state.commits.empty() && state.submissions.empty() && state.uncommitted.empty()))
     return;
   if (const auto committed = state.writer->commit(); !committed) {
@@ -146,7 +147,10 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
         flush_soon(self);
         return promise;
       },
-      [&state](internal_atom, flush_atom) { flush(state); },
+      [&state](internal_atom, flush_atom, std::uint64_t transaction) {
+        if (transaction == state.transaction)
+          flush(state);
+      },
   };
 }
 

@@ -8,6 +8,7 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,8 +39,9 @@ struct journal_state {
   std::vector<event> uncommitted;
   waiting_list<sequence> commits;
   waiting_list<accepted> submissions;
-  bool flush_sent = false; ///< A flush is in the mailbox.
-  bool flush_due = false;  ///< A flush will come by the clock.
+  bool flush_sent = false;       ///< A flush is in the mailbox.
+  bool flush_due = false;        ///< A flush will come by the clock.
+  std::uint64_t transaction = 0; ///< How many were committed.
   bool failed = false;
 };
 

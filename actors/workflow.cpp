@@ -51,8 +51,12 @@ void record_unbegun(workflow_pointer self, const std::vector<group_index>& group
   send_chunk(self, facts);
 }
 
-void record_upstream_failed(workflow_pointer self, const std::vector<group_index>& groups) {
-  record_unbegun(self, groups, status::failed_upstream, "an upstream group failed");
+void record_upstream_failed(workflow_pointer self, const std::vector<group_index>& groups, const std::string& why) {
+  record_unbegun(self, groups, status::failed_upstream, why);
+}
+
+std::string failure_text(const workflow_state& state, group_index g, status s) {
+  return "upstream group " + std::string{state.context->layout->group_name(g)} + " is " + std::string{to_string(s)};
 }
 
 void spawn_group(workflow_pointer self, group_index g, std::optional<group_restore> restore) {
@@ -123,7 +127,7 @@ void take_up(workflow_pointer self, workflow_restore& restore) {
   event_list facts;
   facts.events.push_back(about(state, event_type::workflow_resumed, status::unspecified));
   send_chunk(self, facts);
-  record_upstream_failed(self, rebuilt.upstream_failed);
+  record_upstream_failed(self, rebuilt.upstream_failed, "an upstream group failed");
   for (const auto g : rebuilt.begun) {
     std::optional<group_restore> members;
     if (const auto found = restore.members.find(g.value); found != restore.members.end())
@@ -168,7 +172,7 @@ workflow_actor::behavior_type workflow(workflow_actor::stateful_pointer<workflow
           return;
         leaves_queue(state, found->second);
         state.admitted.erase(found);
-        record_upstream_failed(self, state.front->on_group_finished(g, s));
+        record_upstream_failed(self, state.front->on_group_finished(g, s), failure_text(state, g, s));
         admit(self);
         settle(self);
       },

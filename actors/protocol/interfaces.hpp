@@ -31,8 +31,9 @@ using journal_actor = caf::typed_actor<
     caf::reacts_to<record_atom, event_list>,
     /// From the REGISTRY: a new workflow; answered once it is durable.
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
-    /// INTERNAL: everything that was in the mailbox before this is in the open transaction; commit it.
-    caf::reacts_to<internal_atom, flush_atom>>;
+    /// INTERNAL: everything that was in the mailbox before this is in the open transaction; commit it, unless that
+    /// transaction, counted from 0, is committed already.
+    caf::reacts_to<internal_atom, flush_atom, std::uint64_t>>;
 
 // -- TASK ------------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
       [take](settle_atom, event_list& list) { return take(list); },
       [take](record_atom, event_list& list) { take(list); },
       [](submit_atom, const submission_ptr&) { return accepted{}; },
-      [](internal_atom, flush_atom) {},
+      [](internal_atom, flush_atom, std::uint64_t) {},
   };
 }
 
