@@ -72,18 +72,42 @@ void run_program(const std::vector<std::string>& argv, const std::vector<std::st
   }
 }
 
-scratch_folder::scratch_folder() {
-  auto pattern = (std::filesystem::temp_directory_path() / "muster-bench-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) {
-    std::perror("benchmark: mkdtemp");
-    std::exit(1);
-  }
-  path_ = pattern;
-}
+namespace {
 
-scratch_folder::~scratch_folder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
+/// The folder that holds all others.
+class scratch_root {
+public:
+  scratch_root() {
+    auto pattern = (std::filesystem::temp_directory_path() / "muster-bench-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) {
+      std::perror("benchmark: mkdtemp");
+      std::exit(1);
+    }
+    path_ = pattern;
+  }
+  ~scratch_root() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  scratch_root(const scratch_root&) = delete;
+  scratch_root& operator=(const scratch_root&) = delete;
+
+  std::string fresh() {
+    auto path = path_ + '/' + std::to_string(next_++);
+    std::filesystem::create_directory(path);
+    return path;
+  }
+
+private:
+  std::string path_;
+  int next_ = 0;
+};
+
+} // namespace
+
+scratch_folder::scratch_folder() {
+  static scratch_root root;
+  path_ = root.fresh();
 }
 
 } // namespace muster::bench

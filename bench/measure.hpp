@@ -32,13 +32,11 @@ void print(const std::string& title, const std::vector<contestant>& contestants,
 /// Runs a program and waits; its output is dropped. Ends the benchmark if it fails.
 void run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {});
 
-/// A folder of its own, removed at the end.
+/// An empty folder. It is removed when the program ends, not before: ext4 is slow to make files for some seconds after
+/// many were deleted, and whoever runs next would pay for that.
 class scratch_folder {
 public:
   scratch_folder();
-  ~scratch_folder();
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
 private:

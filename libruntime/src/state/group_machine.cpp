@@ -361,11 +361,16 @@ void group_machine::start_ready(group_effects& out) {
   };
   if (barrier_ && !std::all_of(members_.begin(), members_.end(), ready))
     return;
+  const auto start = [&](member& m) {
+    if (m.stage != stage::prepared)
+      return;
+    m.stage = stage::starting;
+    out.emplace_back(effect::start{who(m)});
+  };
+  // The lead is most often whom the others call: it gets the head start that there is.
+  start(members_[lead_]);
   for (auto& m : members_)
-    if (m.stage == stage::prepared) {
-      m.stage = stage::starting;
-      out.emplace_back(effect::start{who(m)});
-    }
+    start(m);
 }
 
 // -- failures before the start
