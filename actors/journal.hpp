@@ -28,7 +28,7 @@ struct journal_state {
   static inline const char* name = "journal";
 
   /// How long facts may wait for a commit when nobody is in a hurry: one fsync then serves all of that time.
-  static constexpr std::chrono::milliseconds patience{10};
+  static constexpr std::chrono::milliseconds patience{20};
 
   template <class T>
   using waiting_list = std::vector<std::pair<caf::typed_response_promise<T>, T>>;

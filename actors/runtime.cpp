@@ -158,10 +158,16 @@ public:
   }
 
   std::optional<status> wait(workflow_key workflow, std::optional<std::chrono::steady_clock::time_point> deadline) {
-    if (auto reader = store::reader::open(directory_))
-      if (const auto record = reader->workflow(workflow); record && is_finished(record->status))
-        return record->status;
     std::unique_lock lock{mutex_};
+    // Asked once, the store need not be asked again: an end that comes later is noted.
+    if (ended_.count(workflow) == 0 && asked_ != workflow) {
+      lock.unlock();
+      if (auto reader = store::reader::open(directory_))
+        if (const auto record = reader->workflow(workflow); record && is_finished(record->status))
+          return record->status;
+      lock.lock();
+      asked_ = workflow;
+    }
     const auto over = [&] { return failure_ || ended_.count(workflow) > 0; };
     if (deadline)
       changed_.wait_until(lock, *deadline, over);
@@ -204,6 +210,7 @@ private:
       if (ended_order_.size() > remembered_ends) {
         ended_.erase(ended_order_.front());
         ended_order_.pop_front();
+        asked_ = {};
       }
       changed_.notify_all();
     }
@@ -221,6 +228,7 @@ private:
   std::optional<error> failure_;
   std::unordered_map<workflow_key, status> ended_;
   std::deque<workflow_key> ended_order_;
+  workflow_key asked_; ///< For which `wait` has looked into the store.
 
   store::state_directory directory_;
   capabilities offered_;
