@@ -134,7 +134,7 @@ TEST_CASE("a path through a link goes to where it leads") {
   CHECK(plan->files == std::vector<fs::path>{"/s/usr/bin/x"});
 }
 
-TEST_CASE("a folder with many entries is shown through links; with very many it is refused") {
+TEST_CASE("a folder with many entries is shown through links, with very many it is refused") {
   auto host = some_host();
   for (std::size_t i = 0; i < 1000; ++i)
     host.what["/tmp/f" + std::to_string(i)] = host_kind::file;

@@ -173,8 +173,28 @@ enum class victim { runtime, warden, both };
 
 /// Lets it run for so long, unless it ends before. True if it has ended.
 bool let_run(subprocess& running, std::chrono::milliseconds how_long) {
+  constexpr std::chrono::milliseconds look_again{2};
   const auto until = std::chrono::steady_clock::now() + how_long;
-  return !running.wait_for("(nothing says this)", how_long) && std::chrono::steady_clock::now() < until;
+  while (!running.ended()) {
+    if (std::chrono::steady_clock::now() >= until)
+      return false;
+    running.wait_for("(nothing says this)", look_again);
+  }
+  return true;
+}
+
+std::size_t entries_of(const fs::path& folder) {
+  std::error_code ignored;
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder, ignored), fs::directory_iterator()));
+}
+
+/// Lets it run until that many attempts have been started, and a moment longer. True if it has ended before.
+bool let_start(subprocess& running, const fs::path& starts, std::size_t attempts, std::chrono::milliseconds moment) {
+  constexpr std::chrono::milliseconds look_again{2};
+  while (entries_of(starts) < attempts)
+    if (let_run(running, look_again))
+      return true;
+  return let_run(running, moment);
 }
 
 struct round_result {
@@ -192,11 +212,13 @@ round_result play_round(unsigned long seed, victim whom) {
   const auto spec = muster.file("crash.yaml", workflow.spec());
   round_result out;
   std::string said;
-  // Early moments more often: there everything begins.
-  const auto moment = [&] {
-    const auto most = std::uniform_int_distribution<int>(10, 2500)(random);
-    return std::chrono::milliseconds(std::uniform_int_distribution<int>(1, most)(random));
+  // Counted in starts, not in time: a fast machine would be done before it is hit.
+  const auto next_kill = [&] {
+    const auto have = entries_of(workflow.starts());
+    const auto rest = task_count > have ? task_count - have : 0;
+    return have + 1 + std::uniform_int_distribution<std::size_t>(0, rest / 2)(random);
   };
+  const auto moment = [&] { return std::chrono::milliseconds(std::uniform_int_distribution<int>(0, 30)(random)); };
   const auto kills = std::uniform_int_distribution<unsigned>(1, 5)(random);
   while (!sees.finished) {
     const bool begun = !muster({"ls", "-o", "name"}).out.empty();
@@ -204,11 +226,12 @@ round_result play_round(unsigned long seed, victim whom) {
     std::vector<std::string> words{begun ? "resume" : "run", begun ? "crash-1" : spec};
     words.insert(words.end(), common.begin(), common.end());
     subprocess running(muster.with(words));
-    if (out.kills < kills && !let_run(running, moment())) {
-      ++out.kills;
+    if (out.kills < kills && !let_start(running, workflow.starts(), next_kill(), moment())) {
       const auto warden = whom == victim::runtime ? 0 : warden_of(muster.state());
       if (warden != 0)
         ::kill(warden, SIGKILL);
+      if (warden != 0 || whom != victim::warden)
+        ++out.kills;
       if (whom != victim::warden) {
         running.signal(SIGKILL);
         said += running.finish().err;

@@ -105,7 +105,7 @@ TEST_CASE("a state directory that cannot be made or written to is a clear error"
   }
 }
 
-TEST_CASE("a full disk stops a run with a clear error; with space again, resume finishes it") {
+TEST_CASE("a full disk stops a run with a clear error, with space again, resume finishes it") {
   const muster_program muster;
   const small_disk disk(muster.state());
   if (!disk.mounted()) {

@@ -53,7 +53,7 @@ TEST_CASE("commands that cannot be run fail as in a shell, and say why") {
     CHECK_THAT(said.out, ContainsSubstring(text));
 }
 
-TEST_CASE("names of variables that no shell would take reach the task; impossible ones are refused") {
+TEST_CASE("names of variables that no shell would take reach the task, impossible ones are refused") {
   const muster_program muster;
   auto said = run_whole(
       muster,

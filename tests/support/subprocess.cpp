@@ -141,6 +141,11 @@ bool subprocess::wait_for(const std::string& text, std::chrono::milliseconds dea
   return true;
 }
 
+bool subprocess::ended() const {
+  siginfo_t facts{};
+  return ::waitid(P_PID, static_cast<id_t>(pid_), &facts, WEXITED | WNOHANG | WNOWAIT) == 0 && facts.si_pid != 0;
+}
+
 void subprocess::reap(bool kill_first) {
   if (kill_first)
     ::kill(-pid_, SIGKILL);

@@ -36,6 +36,8 @@ public:
   /// Reads until stdout holds `text`; false at the deadline or when stdout ends without it.
   bool wait_for(const std::string& text, std::chrono::milliseconds deadline = std::chrono::seconds(30));
   void signal(int number);
+  /// Whether it has ended by now.
+  [[nodiscard]] bool ended() const;
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   /// Reads to the end and waits; kills it at the deadline.
   outcome finish(std::chrono::milliseconds deadline = std::chrono::seconds(60));

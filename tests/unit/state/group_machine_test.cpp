@@ -323,7 +323,7 @@ TEST_CASE("cancel stops with grace, force takes the grace away") {
   CHECK(d.run(d.machine.exited(driven::who(1), code(137))).back() == "finished FAILED_CANCELED: enough");
 }
 
-TEST_CASE("an attempt that nobody saw end is FAILED_BACKEND_ERROR; one killed for memory FAILED_EVICTED") {
+TEST_CASE("an attempt that nobody saw end is FAILED_BACKEND_ERROR, one killed for memory FAILED_EVICTED") {
   driven d{{}};
   d.run_all();
   CHECK(d.run(d.machine.lost(driven::who(0), "the warden is gone"))[0] ==
