@@ -99,9 +99,6 @@ bool state_directory::has_store() const {
 fs::path state_directory::workflow(std::string_view id) const {
   return root_ / "workflows" / component(id);
 }
-fs::path state_directory::spec(std::string_view id) const {
-  return workflow(id) / "spec.yaml";
-}
 fs::path state_directory::task(std::string_view id, std::string_view task) const {
   return workflow(id) / "tasks" / component(task);
 }

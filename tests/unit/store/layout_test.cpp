@@ -66,7 +66,6 @@ TEST_CASE("paths are those of the architecture") {
   CHECK(x.database() == "/s/muster.db");
   CHECK(x.lock() == "/s/writer.lock");
   CHECK(x.warden() == "/s/warden");
-  CHECK(x.spec("f-1") == "/s/workflows/f-1/spec.yaml");
   CHECK(x.attempt("f-1", "t", 2) == "/s/workflows/f-1/tasks/t.2");
   CHECK(x.log("f-1", "t", 0) == "/s/workflows/f-1/tasks/t.0.log");
   CHECK(x.output("f-1", "t", 0) == "/s/workflows/f-1/tasks/t.0/output");

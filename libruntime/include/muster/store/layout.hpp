@@ -45,8 +45,6 @@ public:
 
   /// `workflows/<id>`
   [[nodiscard]] std::filesystem::path workflow(std::string_view id) const;
-  /// `workflows/<id>/spec.yaml`: the spec as submitted.
-  [[nodiscard]] std::filesystem::path spec(std::string_view id) const;
   /// `workflows/<id>/tasks/<task>`: what the names of all that belongs to a task begin with.
   [[nodiscard]] std::filesystem::path task(std::string_view id, std::string_view task) const;
   /// `workflows/<id>/tasks/<task>.<n>`: the attempt's own folder.
