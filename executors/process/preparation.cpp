@@ -117,9 +117,9 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
   if (!spec.inputs.empty())
     if (const auto linked = data::link_inputs(linked_inputs(spec, tokens), spec.folder / "input"); !linked)
       return linked.failure();
-  if (!spec.task.files.empty())
-    if (const auto injected = inject_files(request, spec, tokens, *context.sandbox); !injected)
-      return injected.failure();
+  if (wants_sandbox(spec))
+    if (const auto ready = set_up_sandbox(request, spec, tokens, environment, *context.sandbox); !ready)
+      return ready.failure();
   if (context.most_processes)
     request.limits =
         attempt_limits{spec.resource.memory.value_or(0), spec.resource.cpu.value_or(0), *context.most_processes};

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -21,6 +22,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view container_output = "/osmo/data/output/";
+
+/// More go through a file: a command line should stay one that people can read.
+constexpr std::size_t most_options_as_words = 24;
 
 /// Runs a program and gives back what it wrote to stderr; nothing if it ended with 0.
 std::optional<std::string> complaint_of(const std::vector<std::string>& words) {
@@ -143,8 +147,45 @@ result<void> make(const sandbox_plan& plan, const std::vector<injected>& files, 
   return {};
 }
 
+/// The /tmp of a member of a gang, if this host has one to replace.
+std::optional<private_folder> own_tmp(const attempt_spec& spec, const environment_map& environment,
+                                      const host_files& host) {
+  const auto tmp = host.resolve("/tmp");
+  if (spec.peers.size() < 2 || !tmp || *tmp == "/" || host.kind_of(*tmp) != host_kind::folder)
+    return std::nullopt;
+  private_folder out;
+  out.path = *tmp;
+  // The state directory, or what an input stands for, may lie there too. Through links, both ways must lead to it.
+  std::vector<fs::path> needed{spec.folder.parent_path()};
+  for (const auto& input : spec.inputs)
+    needed.push_back(input.source);
+  std::set<fs::path> seen;
+  for (const auto& path : needed)
+    if (const auto real = host.resolve(path))
+      for (const auto& shown : {*real, path.lexically_normal()}) {
+        if (shown == *tmp) // The input is all of /tmp.
+          return std::nullopt;
+        if (is_below(shown, *tmp) && seen.insert(shown).second)
+          out.kept.emplace_back(*real, shown);
+      }
+  if (const auto at = environment.find("TMPDIR"); at != environment.end())
+    if (const auto real = host.resolve(at->second); real && *real != *tmp && is_below(*real, *tmp))
+      out.made.push_back(*real);
+  return out;
+}
+
+/// The path is one of the host's that the task does not see.
+bool is_hidden(const std::string& path, const std::optional<private_folder>& own) {
+  std::error_code failed;
+  const auto real = fs::weakly_canonical(path, failed);
+  if (!own || failed || !is_below(real, own->path))
+    return false;
+  return std::none_of(own->kept.begin(), own->kept.end(), [&](const auto& x) { return is_below(real, x.second); });
+}
+
 /// Bubblewrap answers 1 for a command that is not there: look before.
-void check_program(wire::start_request& request, const std::vector<injected>& files) {
+void check_program(wire::start_request& request, const std::vector<injected>& files,
+                   const std::optional<private_folder>& own) {
   if (request.refuse_code != 0)
     return;
   const auto refuse = [&](std::int32_t code, const char* why) {
@@ -156,6 +197,8 @@ void check_program(wire::start_request& request, const std::vector<injected>& fi
       return x.is_script() ? void()
                            : refuse(126, "the injected file does not begin with '#!', so it is not executable");
   const auto path = fs::path{request.folder} / "work" / request.program;
+  if (is_hidden(path, own))
+    return refuse(127, "each member of a group has a /tmp of its own, and this file is in that of the host");
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0)
     return refuse(127, "no such file");
@@ -195,8 +238,14 @@ result<std::string> bubblewrap::program() {
   return *found_;
 }
 
-result<void> inject_files(wire::start_request& request, const attempt_spec& spec, const spec::token_values& tokens,
-                          bubblewrap& sandbox) {
+bool wants_sandbox(const attempt_spec& spec) {
+  return !spec.task.files.empty() || spec.peers.size() > 1;
+}
+
+namespace {
+
+/// Writes the files that need no sandbox; the others are left.
+result<std::vector<injected>> write_own_files(const attempt_spec& spec, const spec::token_values& tokens) {
   std::vector<injected> elsewhere;
   for (const auto& each : spec.task.files) {
     auto x = read_file(each, tokens);
@@ -204,55 +253,80 @@ result<void> inject_files(wire::start_request& request, const attempt_spec& spec
       return x.failure();
     if (const auto own = own_place(x->path, spec.folder)) {
       if (auto written = write_own(*x, *own, spec.folder); !written)
-        return written;
+        return written.failure();
     } else {
       elsewhere.push_back(*std::move(x));
     }
   }
-  if (elsewhere.empty())
-    return {};
-  auto program = sandbox.program();
-  if (!program)
-    return program.failure();
-  const auto scratch = spec.folder / "root";
-  std::vector<std::string> targets;
-  targets.reserve(elsewhere.size());
-  for (const auto& x : elsewhere)
-    targets.push_back(x.path);
-  std::vector<std::pair<std::string, std::string>> extra;
-  const real_host_files host;
-  if (host.kind_of("/osmo") == host_kind::absent) {
-    extra.emplace_back(request.folder + "/output", "/osmo/data/output");
-    if (!spec.inputs.empty())
-      extra.emplace_back(request.folder + "/input", "/osmo/data/input");
-  }
-  auto plan = plan_sandbox(targets, scratch, host, extra);
-  if (!plan)
-    return plan.failure();
-  if (auto made = make(*plan, elsewhere, scratch); !made)
-    return made;
-  check_program(request, elsewhere);
+  return elsewhere;
+}
 
-  // The session of its own is what signals are sent to: bubblewrap itself must outlive its child to tell how it ended.
-  plan->arguments.insert(plan->arguments.end(), {"--new-session", "--chdir", request.folder + "/work"});
-  std::string options;
-  for (const auto& x : plan->arguments)
-    options.append(x).push_back('\0');
-  request.argument_file = request.folder + "/sandbox";
-  if (auto written = write_file(request.argument_file, options, 0600); !written)
-    return written;
+/// Makes bubblewrap the program that is started, and the task's what it starts.
+result<void> wrap(wire::start_request& request, std::string program, const std::vector<std::string>& options) {
   wire::string_list words;
-  for (const auto* x : {"bwrap", "--args", "3", "--"})
-    words.add(x);
+  words.add("bwrap");
+  if (options.size() <= most_options_as_words) {
+    for (const auto& x : options)
+      words.add(x);
+  } else {
+    std::string bytes;
+    for (const auto& x : options)
+      bytes.append(x).push_back('\0');
+    request.argument_file = request.folder + "/sandbox";
+    if (auto written = write_file(request.argument_file, bytes, 0600); !written)
+      return written;
+    words.add("--args");
+    words.add("3");
+  }
+  words.add("--");
   words.add(request.program);
   // The command's own first word is replaced by the program that was found for it.
   const auto rest = request.arguments.bytes.find('\0') + 1;
   words.bytes.append(request.arguments.bytes, rest, std::string::npos);
   words.count += request.arguments.count - 1;
   request.arguments = std::move(words);
-  request.program = *std::move(program);
+  request.program = std::move(program);
   request.sandboxed = true;
   return {};
+}
+
+} // namespace
+
+result<void> set_up_sandbox(wire::start_request& request, const attempt_spec& spec, const spec::token_values& tokens,
+                            const environment_map& environment, bubblewrap& sandbox) {
+  const auto elsewhere = write_own_files(spec, tokens);
+  if (!elsewhere)
+    return elsewhere.failure();
+  const real_host_files host;
+  const auto tmp = own_tmp(spec, environment, host);
+  if (elsewhere->empty() && !tmp)
+    return {};
+  auto program = sandbox.program();
+  if (!program)
+    return elsewhere->empty() ? result<void>{} : program.failure();
+  const auto scratch = spec.folder / "root";
+  std::vector<std::string> targets;
+  targets.reserve(elsewhere->size());
+  for (const auto& x : *elsewhere)
+    targets.push_back(x.path);
+  std::vector<std::pair<std::string, std::string>> extra;
+  if (!targets.empty() && host.kind_of("/osmo") == host_kind::absent) {
+    extra.emplace_back(request.folder + "/output", "/osmo/data/output");
+    if (!spec.inputs.empty())
+      extra.emplace_back(request.folder + "/input", "/osmo/data/input");
+  }
+  auto plan = plan_sandbox(targets, scratch, host, extra, tmp);
+  if (!plan)
+    return plan.failure();
+  if (auto made = make(*plan, *elsewhere, scratch); !made)
+    return made;
+  if (tmp && ::chmod((scratch / tmp->path.relative_path()).c_str(), 01777) != 0)
+    return os_error("cannot open " + tmp->path.string() + " of the task to all", errno);
+  check_program(request, *elsewhere, tmp);
+
+  // The session of its own is what signals are sent to: bubblewrap itself must outlive its child to tell how it ended.
+  plan->arguments.insert(plan->arguments.end(), {"--new-session", "--chdir", request.folder + "/work"});
+  return wrap(request, *std::move(program), plan->arguments);
 }
 
 } // namespace muster::process

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "executors/driver.hpp"
+#include "executors/process/environment.hpp"
 #include "executors/process/protocol.hpp"
 #include "muster/spec/tokens.hpp"
 
@@ -25,10 +26,18 @@ private:
   std::optional<result<std::string>> found_;
 };
 
+/// True if the attempt runs in a private mount namespace where one can be had: it has files, or is a member of a gang
+/// and so gets a /tmp of its own.
+[[nodiscard]] bool wants_sandbox(const attempt_spec& spec);
+
 /// Writes the files of a task. Those in its own folders (`{{output}}`, also as /osmo/data/output, its work folder, or
 /// relative paths, which count from there) are just written. If there are others, `request` is changed to run in a
 /// private mount namespace. Each is 0644, or 0755 if it begins with `#!`.
-[[nodiscard]] result<void> inject_files(wire::start_request& request, const attempt_spec& spec,
-                                        const spec::token_values& tokens, bubblewrap& sandbox);
+/// A member of a gang of two and more gets such a namespace in any case, with an empty /tmp that lies in the attempt's
+/// folder: as in containers, members on one host do not find each other's files there. Without files to place, it
+/// runs in the host's /tmp where bubblewrap cannot work. `environment` is the task's.
+[[nodiscard]] result<void> set_up_sandbox(wire::start_request& request, const attempt_spec& spec,
+                                          const spec::token_values& tokens, const environment_map& environment,
+                                          bubblewrap& sandbox);
 
 } // namespace muster::process

@@ -42,6 +42,12 @@ std::vector<host_files::entry> real_host_files::list(const fs::path& folder, std
   return out;
 }
 
+bool is_below(const fs::path& path, const fs::path& folder) {
+  const auto [end, rest] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  static_cast<void>(rest);
+  return end == folder.end();
+}
+
 namespace {
 
 /// A target, located on the host.
@@ -51,11 +57,32 @@ struct located {
   bool covers = false; ///< There is a file to cover.
 };
 
-bool is_below(const fs::path& path, const fs::path& folder) {
-  const auto [end, rest] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
-  static_cast<void>(rest);
-  return end == folder.end();
-}
+/// A host on which one folder is empty.
+class emptied_host final : public host_files {
+public:
+  emptied_host(const host_files& real, const std::optional<private_folder>& own) : real_(real) {
+    if (own)
+      empty_ = own->path;
+  }
+  [[nodiscard]] host_kind kind_of(const fs::path& path) const override {
+    return is_hidden(path) ? host_kind::absent : real_.kind_of(path);
+  }
+  [[nodiscard]] std::optional<fs::path> resolve(const fs::path& path) const override {
+    auto out = is_hidden(path) ? std::nullopt : real_.resolve(path);
+    return out && is_hidden(*out) ? std::nullopt : out;
+  }
+  [[nodiscard]] std::vector<entry> list(const fs::path& folder, std::size_t limit) const override {
+    return folder == empty_ ? std::vector<entry>{} : real_.list(folder, limit);
+  }
+
+private:
+  [[nodiscard]] bool is_hidden(const fs::path& path) const {
+    return !empty_.empty() && path != empty_ && is_below(path, empty_);
+  }
+
+  const host_files& real_;
+  fs::path empty_;
+};
 
 result<located> locate(const std::string& target, const host_files& host) {
   const auto bad = [&](const std::string& why) {
@@ -98,7 +125,8 @@ result<located> locate(const std::string& target, const host_files& host) {
 
 class planner {
 public:
-  planner(const fs::path& scratch, const host_files& host) : scratch_(scratch), host_(host) {}
+  planner(const fs::path& scratch, const host_files& host, const std::optional<private_folder>& own)
+      : scratch_(scratch), host_(host, own), own_(own) {}
 
   result<sandbox_plan> plan(const std::vector<std::string>& targets,
                             const std::vector<std::pair<std::string, std::string>>& extra) {
@@ -106,13 +134,26 @@ public:
       auto at = locate(target, host_);
       if (!at)
         return at.failure();
+      if (own_)
+        for (const auto& [from, to] : own_->kept)
+          if (is_below(at->path, to))
+            return error{ec::data_error, "a file cannot be put at '" + target + "': " + to.string() +
+                                             " is shown to the task as the host has it"};
       if (!taken_.insert(at->path.string()).second)
         return error{ec::data_error, "two files would lie at " + at->path.string()};
       if (!at->covers)
         anchors_.insert(at->anchor);
       located_.push_back(*std::move(at));
     }
-    show_host();
+    if (own_) {
+      anchors_.insert(own_->path);
+      for (const auto& folder : own_->made)
+        make_folder(folder);
+    }
+    if (targets.empty() && extra.empty())
+      mount("--dev-bind", "/", "/"); // Nothing new in the root: one mount, which costs less.
+    else
+      show_host();
     for (const auto& [from, to] : extra)
       mount("--bind", from, to);
     for (const auto& x : located_)
@@ -124,6 +165,9 @@ public:
     for (std::size_t n = 0; n < located_.size(); ++n)
       if (is_cover(located_[n]))
         mount("--bind", out_.files[n], located_[n].path);
+    if (own_)
+      for (const auto& [from, to] : own_->kept)
+        mount("--bind", from, to);
     return std::move(out_);
   }
 
@@ -205,7 +249,8 @@ private:
   }
 
   const fs::path scratch_;
-  const host_files& host_;
+  const emptied_host host_;
+  const std::optional<private_folder>& own_;
   sandbox_plan out_;
   std::vector<located> located_;
   std::set<fs::path> anchors_;
@@ -218,9 +263,9 @@ private:
 } // namespace
 
 result<sandbox_plan> plan_sandbox(const std::vector<std::string>& targets, const fs::path& scratch,
-                                  const host_files& host,
-                                  const std::vector<std::pair<std::string, std::string>>& extra) {
-  return planner{scratch, host}.plan(targets, extra);
+                                  const host_files& host, const std::vector<std::pair<std::string, std::string>>& extra,
+                                  const std::optional<private_folder>& own) {
+  return planner{scratch, host, own}.plan(targets, extra);
 }
 
 } // namespace muster::process

@@ -53,12 +53,25 @@ constexpr std::size_t most_mounts_per_folder = 256;
 /// Folders with more than this are refused.
 constexpr std::size_t most_entries_per_folder = 20'000;
 
+/// A folder of the host that is to be an empty one of the task's own.
+struct private_folder {
+  std::filesystem::path path; ///< Without links.
+  /// Pairs (host path, path inside): below `path`, and shown all the same.
+  std::vector<std::pair<std::filesystem::path, std::filesystem::path>> kept;
+  /// Below `path`, and made in it.
+  std::vector<std::filesystem::path> made;
+};
+
 /// Plans how each of `targets` (absolute paths) can be a file of its own while everything else of the host stays as it
 /// is. A target that exists as a file is covered. Otherwise the deepest folder on its way that exists is replaced by
 /// one of `scratch` into which all that the host has there is mounted. `extra` are pairs (host path, path inside).
-/// Fails with `data_error` for a target that cannot be a file.
+/// `own` lies in `scratch` under its own path. Fails with `data_error` for a target that cannot be a file.
 [[nodiscard]] result<sandbox_plan> plan_sandbox(const std::vector<std::string>& targets,
                                                 const std::filesystem::path& scratch, const host_files& host,
-                                                const std::vector<std::pair<std::string, std::string>>& extra = {});
+                                                const std::vector<std::pair<std::string, std::string>>& extra = {},
+                                                const std::optional<private_folder>& own = std::nullopt);
+
+/// `path` is `folder`, or lies below it; both without links.
+[[nodiscard]] bool is_below(const std::filesystem::path& path, const std::filesystem::path& folder);
 
 } // namespace muster::process

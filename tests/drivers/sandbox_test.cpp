@@ -91,6 +91,25 @@ bool sandbox_works() {
 
 } // namespace
 
+TEST_CASE("a private folder is empty but for what is kept, made and put into it") {
+  private_folder own;
+  own.path = "/tmp";
+  own.kept = {{"/tmp/other", "/tmp/other"}, {"/tmp/other", "/tmp/way/to/other"}};
+  own.made = {"/tmp/user/1"};
+  const auto alone = plan_sandbox({}, "/s", some_host(), {}, own);
+  REQUIRE(alone.ok());
+  CHECK(alone->folders == std::vector<fs::path>{"/s/tmp", "/s/tmp/user", "/s/tmp/user/1"});
+  CHECK(alone->arguments == lines{"--dev-bind", "/", "/", "--bind", "/s/tmp", "/tmp", "--bind", "/tmp/other",
+                                  "/tmp/other", "--bind", "/tmp/other", "/tmp/way/to/other"});
+  // A file that the host has there is not covered: the task's folder has none.
+  const auto plan = plan_sandbox({"/tmp/note", "/tmp/a/b", "/etc/hosts"}, "/s", some_host(), {}, own);
+  REQUIRE(plan.ok());
+  CHECK(plan->files == std::vector<fs::path>{"/s/tmp/note", "/s/tmp/a/b", "/s/.cover-2"});
+  CHECK(mounts(*plan) == lines{"--bind /s/tmp /tmp", "--bind /s/.cover-2 /etc/hosts", "--bind /tmp/other /tmp/other",
+                               "--bind /tmp/other /tmp/way/to/other"});
+  CHECK_FALSE(plan_sandbox({"/tmp/other/x"}, "/s", some_host(), {}, own).ok());
+}
+
 TEST_CASE("a new file in a folder of the host replaces that folder by one with the same entries") {
   const auto plan = plan_sandbox({"/tmp/run.sh"}, "/s", some_host());
   REQUIRE(plan.ok());
@@ -180,6 +199,60 @@ TEST_CASE("two tasks each own a file at one absolute path, and the host has none
   CHECK(b.log_of(one) == "one\n-rwxr-xr-x\n");
   CHECK(b.log_of(two) == "two w-1\n");
   CHECK_FALSE(fs::exists(target));
+}
+
+TEST_CASE("each member of a gang has an empty tmp folder of its own, and the host none of what is in it") {
+  if (!sandbox_works())
+    return;
+  process_bench b; // In /tmp: its folders must be seen all the same.
+  scratch beside;
+  write_text(beside.path() / "data", "of the host\n");
+  const std::string name = "/tmp/muster-test-" + std::to_string(::getpid());
+  const auto member = [&](std::uint32_t task, const std::string& script) {
+    auto out = b.shell(script, task);
+    out.peers = {{"t1", "127.0.0.1"}, {"t2", "127.0.0.2"}};
+    return out;
+  };
+  const auto wait_for = [](const std::string& file) { return "while [ ! -e " + file + " ]; do sleep 0.01; done; "; };
+  auto one = member(1, "ls -A /tmp | grep -v muster-drivers; stat -c %a /tmp; echo 1 > " + name + "; touch ready; " +
+                           wait_for("go") + "cat " + name + "; cat $MUSTER_INPUT/0; echo out > $MUSTER_OUTPUT/a");
+  one.inputs = {{"", beside.path() / "data", ""}};
+  one.task.inputs.resize(1);
+  const auto two = member(2, "[ ! -e " + name + " ] && echo 2 > " + name + "; cat " + name + " $MUSTER_PEERS");
+  b.start(one);
+  REQUIRE(eventually([&] { return fs::exists(one.folder / "work/ready"); }));
+  CHECK(b.run(two).exited->code == 0);
+  write_text(one.folder / "work/go", "");
+  CHECK(b.heard.wait_end(one.id).exited->code == 0);
+  CHECK(b.log_of(one) == "1777\n1\nof the host\n");
+  CHECK_THAT(b.log_of(two), ContainsSubstring("2\n{\"t1\""));
+  CHECK(read_text(one.folder / "output/a") == "out\n");
+  CHECK_FALSE(fs::exists(name));
+  for (const auto id : {one.id, two.id})
+    b->remove(id);
+  CHECK(eventually([&] { return !fs::exists(one.folder / "root") && !fs::exists(two.folder); }));
+}
+
+TEST_CASE("the files of a member of a gang lie in its own tmp folder, and its programs are not those of the host's") {
+  if (!sandbox_works())
+    return;
+  process_bench b;
+  scratch beside;
+  write_text(beside.path() / "tool", "#!/bin/sh\n");
+  fs::permissions(beside.path() / "tool", fs::perms::owner_all);
+  const std::string target = "/tmp/muster-test-" + std::to_string(::getpid());
+  auto x = with_file(b, target, "text", "ls -A /tmp | wc -l; cat " + target + "; exit 9", 1);
+  x.peers = {{"t1", "127.0.0.1"}, {"t2", "127.0.0.2"}};
+  CHECK(b.run(x).exited->code == 9);
+  CHECK(b.log_of(x) == "2\ntext"); // The state directory of this test is there, too.
+  auto hidden = b.shell("", 2);
+  hidden.peers = x.peers;
+  hidden.task.command = {(beside.path() / "tool").string()};
+  CHECK(b.run(hidden).exited->code == 127);
+  CHECK_THAT(b.log_of(hidden), ContainsSubstring("a /tmp of its own"));
+  hidden = b.shell("", 3);
+  hidden.task.command = {(beside.path() / "tool").string()};
+  CHECK(b.run(hidden).exited->code == 0);
 }
 
 TEST_CASE("in the sandbox the host is as it was, outputs are the attempt's, and exit codes and signals pass") {
@@ -277,6 +350,17 @@ TEST_CASE("where there is no bubblewrap the refusal says what to do") {
   auto x = with_file(b, "/tmp/muster-test", "", "true");
   const auto seen = b.prepare(x);
   REQUIRE(seen.prepared.has_value());
+  REQUIRE_FALSE(seen.prepared->ok());
   CHECK(seen.prepared->failure().code == ec::sandbox_unavailable);
   CHECK_THAT(seen.prepared->failure().message, ContainsSubstring("apt install bubblewrap"));
+}
+
+TEST_CASE("where there is no bubblewrap the members of a gang run in the tmp folder of the host") {
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nowhere", 1);
+  process_bench b;
+  ::setenv("PATH", path.c_str(), 1);
+  auto x = b.shell("[ -d '" + b.state.string() + "/warden' ] && [ ! -e ../root ] && exit 6");
+  x.peers = {{"t0", "127.0.0.1"}, {"t1", "127.0.0.2"}};
+  CHECK(b.run(x).exited->code == 6);
 }

@@ -207,7 +207,8 @@ round_result play_round(unsigned long seed, victim whom) {
   std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
   const muster_program muster;
   const cleaner at_end(muster.state());
-  const crash_workflow workflow(muster.folder() / "marks");
+  const temporary_folder marks{"/var/tmp"}; // Not in /tmp: members of a gang have their own.
+  const crash_workflow workflow(marks.path());
   witness sees(muster.state(), workflow);
   const auto spec = muster.file("crash.yaml", workflow.spec());
   round_result out;
@@ -255,6 +256,8 @@ round_result play_round(unsigned long seed, victim whom) {
   if (const char* keep = std::getenv("MUSTER_CRASH_KEEP"); keep != nullptr && !out.complaints.empty()) {
     fs::copy(muster.folder(), fs::path(keep) / std::to_string(seed),
              fs::copy_options::recursive | fs::copy_options::copy_symlinks | fs::copy_options::overwrite_existing);
+    fs::copy(marks.path(), fs::path(keep) / std::to_string(seed) / "marks",
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
     std::ofstream(fs::path(keep) / (std::to_string(seed) + ".said")) << out.complaints << said;
   }
   return out;

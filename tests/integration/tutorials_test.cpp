@@ -5,9 +5,14 @@
 
 #include <cstdlib>
 #include <deque>
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <utility>
 
-// The tutorials of another system that need only a shell, as they are.
+#include <unistd.h>
+
+// The tutorials of another system that need only a shell.
 
 using namespace muster::test;
 using namespace std::chrono_literals;
@@ -16,9 +21,15 @@ namespace {
 
 struct tutorial {
   std::string file;
-  std::string workflow;                                   ///< Its id.
-  std::map<std::string, std::vector<std::string>> prints; ///< Per task, in its log.
+  std::string workflow;                                          ///< Its id.
+  std::map<std::string, std::vector<std::string>> prints;        ///< Per task, in its log.
+  std::vector<std::pair<std::string, std::string>> changes = {}; ///< What is replaced in its text.
 };
+
+/// A port that other runs of this test hardly use at the same time: its server listens at all addresses.
+std::string some_port() {
+  return std::to_string(20'000 + ::getpid() % 10'000);
+}
 
 const std::vector<tutorial> tutorials{
     {"hello_world", "hello-osmo-1", {{"hello", {"Hello from OSMO!\n"}}}},
@@ -35,8 +46,16 @@ const std::vector<tutorial> tutorials{
      {{"processor-1", {"Processing item 5\n", "Processor 1: Complete\n"}},
       {"processor-2", {"Processing item 10\n", "Processor 2: Complete\n"}},
       {"processor-3", {"Processing item 15\n", "Processor 3: Complete\n"}}}},
-    // Not group_tasks_communication: both members write /tmp/hello.txt, which is one file where /tmp is one folder, and
-    // its `nc -l` waits for ever if the client was the first.
+    // Both members write /tmp/hello.txt, each its own. Members of a group are started together, so that the client may
+    // well come before the server listens: here it tries again. -N is what the nc of the image does by itself: it ends
+    // the connection with its input, where that of OpenBSD waits until it has been idle for -w seconds.
+    {"group_tasks_communication",
+     "grouped-workflow-communication-1",
+     {{"server", {"Server: Starting...\n", "Server: Complete\n"}},
+      {"client", {"Client: Starting...\n", "Received from server: hello\n", "Client: Complete\n"}}},
+     {{"nc -w 50 -l -p 24831 < /tmp/hello.txt", "nc -w 50 -N -l -p " + some_port() + " < /tmp/hello.txt"},
+      {"nc -w 30 {{host:server}} 24831 > /tmp/hello.txt",
+       "until nc -w 30 -N {{host:server}} " + some_port() + " > /tmp/hello.txt; do sleep 0.1; done"}}},
     // The others of each group are ended with its lead, at once: what they print is not certain.
     {"combination_workflow_simple",
      "data-pipeline-1",
@@ -49,13 +68,26 @@ const std::vector<tutorial> tutorials{
     {"resources_basic", "resource-demo-1", {{"my-task", {"Using default resources\n"}}}},
 };
 
+/// The path of the tutorial, or of a copy with its changes.
+std::string text_of(const tutorial& x, const muster_program& muster, const std::string& folder) {
+  const auto path = folder + x.file + ".yaml";
+  if (x.changes.empty())
+    return path;
+  std::ifstream file{path};
+  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  for (const auto& [from, to] : x.changes) {
+    const auto at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, from.size(), to);
+  }
+  return muster.file(x.file + ".yaml", text);
+}
+
 /// One tutorial under way, on a state directory of its own.
 struct run_of {
   run_of(const tutorial& x, const std::string& folder)
-      : what(x), at_end(muster.state()), process([&] {
-          auto command = muster.with({"run", folder + x.file + ".yaml", "--oversubscribe", "20"});
-          return command;
-        }()) {}
+      : what(x), at_end(muster.state()),
+        process(muster.with({"run", text_of(x, muster, folder), "--oversubscribe", "20"})) {}
 
   const tutorial& what;
   muster_program muster;
@@ -65,7 +97,7 @@ struct run_of {
 
 } // namespace
 
-TEST_CASE("the tutorials that need only a shell run as they are, all at the same time") {
+TEST_CASE("the tutorials that need only a shell run, all at the same time") {
   const auto shared = shared_folder();
   if (!shared) {
     WARN("skipped: the tutorials are no part of the project, and ../shared is not here");

@@ -7,8 +7,8 @@
 
 namespace muster::test {
 
-temporary_folder::temporary_folder() {
-  auto pattern = (std::filesystem::temp_directory_path() / "muster-test-XXXXXX").string();
+temporary_folder::temporary_folder(const std::filesystem::path& parent) {
+  auto pattern = (parent / "muster-test-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr)
     throw std::runtime_error{"cannot make a temporary folder at " + pattern};
   path_ = pattern;
