@@ -53,8 +53,9 @@ struct http_response {
 struct http_handlers {
   /// The head of the answer is here, whatever its status. May be empty.
   std::function<void(const http_response&)> on_open;
-  /// Piece by piece, the body of an answer with status 2xx. If empty, the body is gathered. Other answers always are.
-  std::function<void(std::string_view)> on_data;
+  /// Piece by piece, the body of an answer with status 2xx. False ends the call: `on_done` follows, with an error. If
+  /// empty, the body is gathered, as that of any other answer always is.
+  std::function<bool(std::string_view)> on_data;
   /// It is over; called exactly once unless canceled. Any HTTP status is a value.
   std::function<void(outcome<http_response>)> on_done;
 };
@@ -87,6 +88,8 @@ public:
   void pause(call_id call);
   void resume(call_id call);
 
+  /// Whether the call is neither over nor canceled.
+  [[nodiscard]] bool in_flight(call_id call) const;
   /// Calls under way. For tests and limits.
   [[nodiscard]] std::size_t calls_in_flight() const;
   /// Whether this is the loop's thread.
