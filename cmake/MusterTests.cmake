@@ -9,3 +9,15 @@ function(muster_test name label)
   target_precompile_headers(${name} REUSE_FROM muster_test_support)
   catch_discover_tests(${name} TEST_PREFIX "${label}/" PROPERTIES LABELS ${label} TIMEOUT 300)
 endfunction()
+
+# muster_docker_test(NAME LIBRARIES...): the same for tests against a real Docker daemon, labelled `docker`. One at a time, with the daemon of
+# tests/docker there; a case that finds none prints the reason (support/docker_daemon.hpp) and counts as skipped.
+function(muster_docker_test name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE muster_test_support ${ARGN})
+  target_precompile_headers(${name} REUSE_FROM muster_test_support)
+  catch_discover_tests(${name} TEST_PREFIX "docker/" PROPERTIES
+    LABELS docker TIMEOUT 300 FIXTURES_REQUIRED docker_daemon RESOURCE_LOCK docker_daemon
+    SKIP_REGULAR_EXPRESSION "MUSTER-TEST-SKIPPED:")
+endfunction()
