@@ -192,6 +192,7 @@ bool transfer::take_header(std::string_view line) {
   if (line.substr(0, 5) == "HTTP/") {
     response_.headers.clear();
     response_.status = status_of(line);
+    head_complete_ = false;
     return !canceled_;
   }
   const auto text = trimmed(line);
@@ -206,7 +207,8 @@ bool transfer::take_header(std::string_view line) {
     return !canceled_;
   }
   // The end of the head, unless it is that of an interim answer.
-  if (response_.status >= 200 && handlers_.on_open && !canceled_)
+  head_complete_ = response_.status >= 200;
+  if (head_complete_ && handlers_.on_open && !canceled_)
     handlers_.on_open(response_);
   return !canceled_;
 }
@@ -230,9 +232,12 @@ std::size_t transfer::take_body(std::string_view piece) {
 }
 
 outcome<http_response> transfer::verdict(CURLcode code) {
-  if (code == CURLE_OK && response_.status >= 200)
+  if (code != CURLE_OK)
+    return problem_of(code);
+  if (head_complete_)
     return std::move(response_);
-  return problem_of(code);
+  // libcurl takes a head without an end for an answer.
+  return problem_of(response_.status > 0 ? CURLE_PARTIAL_FILE : CURLE_WEIRD_SERVER_REPLY);
 }
 
 std::string transfer::reason_of(CURLcode code) const {

@@ -78,6 +78,7 @@ private:
   std::chrono::steady_clock::time_point heard_;
   bool canceled_ = false;
   bool paused_ = false;
+  bool head_complete_ = false;
   bool too_large_ = false;
 };
 
