@@ -30,7 +30,7 @@ std::string message_of(int status, std::string_view body) {
       if (const auto it = json.find(key); it != json.end() && it->is_string())
         if (auto text = one_line(it->get_ref<const std::string&>()); !text.empty())
           return text;
-  const auto fallback = "the Docker daemon answered with HTTP status " + std::to_string(status);
+  auto fallback = "the Docker daemon answered with HTTP status " + std::to_string(status);
   if (!json.is_discarded() || body.empty() || body.front() == '<' || body.front() == '{')
     return fallback;
   auto text = one_line(body);

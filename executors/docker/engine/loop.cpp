@@ -14,7 +14,6 @@
 #include <thread>
 #include <unordered_map>
 
-#include <curl/curl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -29,14 +28,8 @@ using steady = std::chrono::steady_clock;
 constexpr std::size_t spare_handles = 32;
 
 struct multi_deleter {
-  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const noexcept { curl().multi_cleanup(multi); }
 };
-
-/// libcurl wants to be set up once, before the first use.
-void set_up_curl() {
-  static const auto done = curl_global_init(CURL_GLOBAL_DEFAULT);
-  static_cast<void>(done);
-}
 
 /// Signals are for the threads that know what to do with them; SIGPIPE of OpenSSL is for nobody.
 void block_signals() {
@@ -60,14 +53,6 @@ public:
   explicit impl(std::size_t idle_connections)
       : idle_connections_(idle_connections), epoll_(needed(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
         wake_(needed(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-    set_up_curl();
-    multi_.reset(curl_multi_init());
-    if (!multi_)
-      throw std::bad_alloc();
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &impl::on_socket);
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &impl::on_timer);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
     watch(wake_.get(), EPOLLIN);
     thread_ = std::thread([this] { run(); });
   }
@@ -170,7 +155,7 @@ private:
     }
     watch(fd, ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U));
     if (!known)
-      curl_multi_assign(multi_.get(), fd, this);
+      curl().multi_assign(multi_.get(), fd, this);
   }
 
   void run() {
@@ -229,14 +214,30 @@ private:
         it->second->resume();
   }
 
+  /// Before the first call there is no libcurl. False if there is none at all.
+  bool make_multi() {
+    if (multi_ || !curl().problem.empty())
+      return multi_ != nullptr;
+    multi_.reset(curl().multi_init());
+    if (!multi_)
+      return false;
+    curl().multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &impl::on_socket);
+    curl().multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
+    curl().multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &impl::on_timer);
+    curl().multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
+    return true;
+  }
+
   void begin(transfer& call) {
-    auto handle = spares_.empty() ? easy_handle(curl_easy_init()) : std::move(spares_.back());
+    if (!make_multi()) {
+      finish(call.id(), CURLE_FAILED_INIT);
+      return;
+    }
+    auto handle = spares_.empty() ? easy_handle(curl().easy_init()) : std::move(spares_.back());
     if (!spares_.empty())
       spares_.pop_back();
-    if (!handle)
-      throw std::bad_alloc();
     bound_connections();
-    if (call.begin(std::move(handle), multi_.get()))
+    if (handle && call.begin(std::move(handle), multi_.get()))
       watch_silence(call);
     else
       finish(call.id(), CURLE_BAD_FUNCTION_ARGUMENT);
@@ -244,7 +245,7 @@ private:
 
   /// libcurl counts connections that are in use too.
   void bound_connections() {
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(calls_.size() + idle_connections_));
+    curl().multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(calls_.size() + idle_connections_));
   }
 
   void watch_silence(transfer& call) {
@@ -276,11 +277,11 @@ private:
       const int mask = ((event.events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                        ((event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                        ((event.events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
-      curl_multi_socket_action(multi_.get(), event.data.fd, mask, &running);
+      curl().multi_socket_action(multi_.get(), event.data.fd, mask, &running);
     }
     if (curl_due_ && *curl_due_ <= steady::now()) {
       curl_due_.reset();
-      curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+      curl().multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
     }
   }
 
@@ -298,8 +299,10 @@ private:
   }
 
   void collect() {
+    if (!multi_)
+      return;
     int left = 0;
-    while (const auto* message = curl_multi_info_read(multi_.get(), &left)) {
+    while (const auto* message = curl().multi_info_read(multi_.get(), &left)) {
       if (message->msg != CURLMSG_DONE)
         continue;
       const auto code = message->data.result;

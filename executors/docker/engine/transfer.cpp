@@ -36,15 +36,15 @@ int status_of(std::string_view line) {
 }
 
 void set_tls(CURL* handle, const tls_material& tls) {
-  curl_easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
-  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
+  curl().easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl().easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
+  curl().easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
   if (!tls.ca.empty())
-    curl_easy_setopt(handle, CURLOPT_CAINFO, tls.ca.c_str());
+    curl().easy_setopt(handle, CURLOPT_CAINFO, tls.ca.c_str());
   if (!tls.cert.empty())
-    curl_easy_setopt(handle, CURLOPT_SSLCERT, tls.cert.c_str());
+    curl().easy_setopt(handle, CURLOPT_SSLCERT, tls.cert.c_str());
   if (!tls.key.empty())
-    curl_easy_setopt(handle, CURLOPT_SSLKEY, tls.key.c_str());
+    curl().easy_setopt(handle, CURLOPT_SSLKEY, tls.key.c_str());
 }
 
 std::string seconds_of(std::chrono::milliseconds time) {
@@ -59,7 +59,7 @@ transfer::transfer(call_id id, http_request request, http_handlers handlers)
 
 const transfer* transfer::of(CURL* handle) {
   char* self = nullptr;
-  curl_easy_getinfo(handle, CURLINFO_PRIVATE, &self);
+  curl().easy_getinfo(handle, CURLINFO_PRIVATE, &self);
   return reinterpret_cast<const transfer*>(self); // NOLINT: libcurl keeps it as a char*
 }
 
@@ -69,7 +69,7 @@ bool transfer::begin(easy_handle handle, CURLM* multi) {
     return false;
   set_request(handle.get());
   set_connection(handle.get());
-  if (curl_multi_add_handle(multi, handle.get()) != CURLM_OK)
+  if (curl().multi_add_handle(multi, handle.get()) != CURLM_OK)
     return false;
   handle_ = std::move(handle);
   return true;
@@ -78,8 +78,8 @@ bool transfer::begin(easy_handle handle, CURLM* multi) {
 easy_handle transfer::end(CURLM* multi) {
   if (!handle_)
     return {};
-  curl_multi_remove_handle(multi, handle_.get());
-  curl_easy_reset(handle_.get());
+  curl().multi_remove_handle(multi, handle_.get());
+  curl().easy_reset(handle_.get());
   headers_.reset();
   return std::move(handle_);
 }
@@ -89,7 +89,7 @@ void transfer::resume() {
     return;
   paused_ = false;
   heard_ = steady::now();
-  curl_easy_pause(handle_.get(), CURLPAUSE_CONT);
+  curl().easy_pause(handle_.get(), CURLPAUSE_CONT);
 }
 
 std::chrono::milliseconds transfer::silence_left() const {
@@ -104,7 +104,7 @@ std::function<void(outcome<http_response>)> transfer::take_done() {
 
 bool transfer::set_headers() {
   const auto add = [this](const std::string& line) {
-    auto* longer = curl_slist_append(headers_.get(), line.c_str());
+    auto* longer = curl().slist_append(headers_.get(), line.c_str());
     if (longer == nullptr)
       return false;
     static_cast<void>(headers_.release());
@@ -120,42 +120,42 @@ bool transfer::set_headers() {
 }
 
 void transfer::set_request(CURL* handle) {
-  curl_easy_setopt(handle, CURLOPT_URL, url().c_str());
-  curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
+  curl().easy_setopt(handle, CURLOPT_URL, url().c_str());
+  curl().easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
   if (request_.method == "HEAD") {
-    curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+    curl().easy_setopt(handle, CURLOPT_NOBODY, 1L);
   } else if (request_.method != "GET") {
     const bool has_body = request_.method == "POST" || request_.method == "PUT" || !request_.body.empty();
     if (has_body) {
-      curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-      curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request_.body.c_str()); // not copied
+      curl().easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+      curl().easy_setopt(handle, CURLOPT_POSTFIELDS, request_.body.c_str()); // not copied
     }
-    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    curl().easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers_.get());
-  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &transfer::on_header);
-  curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &transfer::on_body);
-  curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(handle, CURLOPT_PRIVATE, this);
-  curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason_.data());
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.deadline.count()));
-  curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, request_.small ? 2048L : 16384L);
-  curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+  curl().easy_setopt(handle, CURLOPT_HTTPHEADER, headers_.get());
+  curl().easy_setopt(handle, CURLOPT_HEADERFUNCTION, &transfer::on_header);
+  curl().easy_setopt(handle, CURLOPT_HEADERDATA, this);
+  curl().easy_setopt(handle, CURLOPT_WRITEFUNCTION, &transfer::on_body);
+  curl().easy_setopt(handle, CURLOPT_WRITEDATA, this);
+  curl().easy_setopt(handle, CURLOPT_PRIVATE, this);
+  curl().easy_setopt(handle, CURLOPT_ERRORBUFFER, reason_.data());
+  curl().easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.deadline.count()));
+  curl().easy_setopt(handle, CURLOPT_BUFFERSIZE, request_.small ? 2048L : 16384L);
+  curl().easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
 }
 
 void transfer::set_connection(CURL* handle) const {
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
-  curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_deadline.count()));
+  curl().easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl().easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl().easy_setopt(handle, CURLOPT_NOPROXY, "*");
+  curl().easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl().easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_deadline.count()));
   // A machine that vanishes sends nothing: streams that are silent for long would never end.
-  curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(handle, CURLOPT_TCP_KEEPIDLE, 30L);
-  curl_easy_setopt(handle, CURLOPT_TCP_KEEPINTVL, 10L);
+  curl().easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl().easy_setopt(handle, CURLOPT_TCP_KEEPIDLE, 30L);
+  curl().easy_setopt(handle, CURLOPT_TCP_KEEPINTVL, 10L);
   if (request_.to->is_unix())
-    curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, request_.to->socket.c_str());
+    curl().easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, request_.to->socket.c_str());
   else if (request_.to->tls)
     set_tls(handle, *request_.to->tls);
 }
@@ -172,7 +172,7 @@ std::string transfer::url() const {
   out += request_.path;
   char before = '?';
   for (const auto& [name, value] : request_.query) {
-    out += before + encode_segment(name) + "=" + encode_segment(value);
+    out.append(1, before).append(encode_segment(name)).append(1, '=').append(encode_segment(value));
     before = '&';
   }
   return out;
@@ -242,7 +242,7 @@ outcome<http_response> transfer::verdict(CURLcode code) {
 
 std::string transfer::reason_of(CURLcode code) const {
   const std::string_view text(reason_.data());
-  return one_line(text.empty() ? std::string_view(curl_easy_strerror(code)) : text, 300);
+  return one_line(text.empty() ? std::string_view(curl().easy_strerror(code)) : text, 300);
 }
 
 engine_error transfer::problem_of(CURLcode code) const {
@@ -260,7 +260,7 @@ engine_error transfer::problem_of(CURLcode code) const {
     case CURLE_COULDNT_CONNECT: {
       long number = 0;
       if (handle_)
-        curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &number);
+        curl().easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &number);
       if (request_.to->is_unix() && (number == EACCES || number == EPERM))
         return fail(failure::permission,
                     "no permission to use the Docker daemon at " + name +

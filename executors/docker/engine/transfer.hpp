@@ -1,5 +1,6 @@
 #pragma once
 
+#include "executors/docker/engine/curl_library.hpp"
 #include "executors/docker/engine/loop.hpp"
 
 #include <array>
@@ -8,19 +9,17 @@
 #include <functional>
 #include <memory>
 
-#include <curl/curl.h>
-
 /// Inside of the loop: nobody else includes this.
 namespace muster::docker {
 
 struct easy_deleter {
-  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
+  void operator()(CURL* handle) const noexcept { curl().easy_cleanup(handle); }
 };
 /// Owns a handle of libcurl.
 using easy_handle = std::unique_ptr<CURL, easy_deleter>;
 
 struct slist_deleter {
-  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const noexcept { curl().slist_free_all(list); }
 };
 
 /// One call under way: a request, its handlers, and the handle of libcurl that carries it out. Owned by the loop; stays
