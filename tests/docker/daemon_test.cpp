@@ -145,3 +145,25 @@ TEST_CASE("a daemon in the network of the host runs containers without one") {
       run_container(docker->socket(), R"({"Image":"busybox","Cmd":["true"],"HostConfig":{"NetworkMode":"none"}})"),
       ContainsSubstring("\"StatusCode\":0"));
 }
+
+TEST_CASE("a daemon with fake GPUs takes a request for some of them, and one without refuses it at the start") {
+  const bool fake = GENERATE(true, false);
+  docker_options how;
+  how.fake_gpu = fake;
+  how.images = {"busybox:latest"};
+  const auto docker = docker_daemon::start(how);
+  if (!docker)
+    return;
+  const std::string body = R"({"Image":"busybox","Cmd":["sh","-c","test $NVIDIA_VISIBLE_DEVICES = 0,2"],"HostConfig":
+    {"DeviceRequests":[{"Driver":"nvidia","DeviceIDs":["0","2"],"Capabilities":[["gpu"]]}]}})";
+  if (fake) {
+    CHECK_THAT(run_container(docker->socket(), body), ContainsSubstring("\"StatusCode\":0"));
+    return;
+  }
+  const auto created = http_call(docker->socket(), "POST", "/v1.41/containers/create", body);
+  REQUIRE(created.status == 201);
+  const auto started =
+      http_call(docker->socket(), "POST", "/v1.41/containers/" + text_of(created.body, "Id") + "/start");
+  CHECK(started.status == 500);
+  CHECK_THAT(started.body, ContainsSubstring("could not select device driver"));
+}
