@@ -101,7 +101,7 @@ public:
   }
 
   void operator()(const effect::prepare& x) {
-    self_->send(task(x.who.task), prepare_atom::value, x.who.attempt, state_.machine->lease(),
+    self_->send(task(x.who.task), prepare_atom::value, x.who.attempt, x.then_start, state_.machine->lease(),
                 state_.places[position(x.who.task)], state_.peers);
   }
 

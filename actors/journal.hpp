@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/context.hpp"
-#include "muster/store/writer.hpp"
+#include "muster/store/submission.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace muster {
@@ -23,33 +24,49 @@ struct submission {
   node_amounts at_least; ///< What the pool's nodes must be taken for.
 };
 
-/// State of the JOURNAL: the writer, and what waits for the commit of the open transaction.
+/// What one message brought to the JOURNAL.
+using journal_entry = std::variant<event_list, submission_ptr>;
+
+/// What becomes one transaction of the store, in this order.
+struct journal_batch {
+  std::vector<journal_entry> entries;
+};
+
+/// What became of an entry: facts have the last sequence that was given by then, a submission its name.
+using journal_answer = std::variant<sequence, accepted, error>;
+
+/// One for each entry, in the same order.
+struct journal_answers {
+  std::vector<journal_answer> answers;
+};
+
+/// State of the JOURNAL: the batch that is being gathered, and who waits for what.
 struct journal_state {
   static inline const char* name = "journal";
 
-  /// How long facts may wait for a commit when nobody is in a hurry: one fsync then serves all of that time.
+  /// How long facts may wait for a commit when nobody is in a hurry: one message to the writer and one fsync then serve
+  /// all of that time.
   static constexpr std::chrono::milliseconds patience{20};
 
-  template <class T>
-  using waiting_list = std::vector<std::pair<caf::typed_response_promise<T>, T>>;
+  using sequence_promise = caf::typed_response_promise<sequence>;
+  using accepted_promise = caf::typed_response_promise<accepted>;
+  /// Of the entry at the same place in the batch.
+  using promise = std::variant<std::monostate, sequence_promise, accepted_promise>;
 
-  std::shared_ptr<store::writer> writer;
-  event_hub_actor hub;
-  failure_handler on_failure;
-  std::vector<event> uncommitted;
-  waiting_list<sequence> commits;
-  waiting_list<accepted> submissions;
+  journal_writer_actor writer;
+  std::vector<journal_entry> gathered;
+  std::vector<promise> waiting;  ///< For `gathered`.
+  std::size_t facts = 0;         ///< In `gathered`.
+  bool is_writing = false;       ///< The writer has a batch.
+  bool flush_wanted = false;     ///< When the writer has done that one.
   bool flush_sent = false;       ///< A flush is in the mailbox.
   bool flush_due = false;        ///< A flush will come by the clock.
-  std::uint64_t transaction = 0; ///< How many were committed.
-  bool failed = false;
+  std::uint64_t transaction = 0; ///< How many batches were given to the writer.
 };
 
-/// The only writer of the store. Spawned detached, because it waits for the disk. Requests that are in its mailbox when
-/// it begins a transaction share one commit. If the store refuses to write, it says so to `on_failure`, answers every
-/// request with an error from then on, and writes nothing more.
-journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self,
-                                     std::shared_ptr<store::writer> writer, event_hub_actor hub,
-                                     failure_handler on_failure);
+/// Gathers what is to be recorded, and gives it to the JOURNAL WRITER batch by batch, one at a time: what comes while a
+/// batch is being written shares the next commit.
+journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self, journal_writer_actor writer,
+                                     const failure_handler& on_failure);
 
 } // namespace muster

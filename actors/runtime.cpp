@@ -5,7 +5,7 @@
 #include "actors/errors.hpp"
 #include "actors/event_hub.hpp"
 #include "actors/executor.hpp"
-#include "actors/journal.hpp"
+#include "actors/journal_writer.hpp"
 #include "actors/node.hpp"
 #include "actors/pool.hpp"
 #include "actors/registry.hpp"
@@ -83,8 +83,9 @@ public:
         runs_(std::move(config.executor)), configuration_(config.threads), system_(configuration_) {
     const failure_handler on_failure = [this](const error& why) { fail(why); };
     hub_ = system_.spawn(event_hub);
-    journal_ =
-        system_.spawn<caf::detached>(journal, std::make_shared<store::writer>(std::move(writer)), hub_, on_failure);
+    journal_writer_ = system_.spawn<caf::detached>(journal_writer, std::make_shared<store::writer>(std::move(writer)),
+                                                   hub_, on_failure);
+    journal_ = system_.spawn(journal, journal_writer_, on_failure);
     clock_ = system_.spawn(muster::clock);
     pool_ = system_.spawn(pool, pool_config_of(config), on_failure);
     executor_ = system_.spawn(executor, runs_);
@@ -109,6 +110,7 @@ public:
     end(pool_);
     end(clock_);
     end(journal_);
+    end(journal_writer_);
     end(hub_);
     executor_ = nullptr;
     // The driver's thread may report until the driver is gone, and needs the listener until then.
@@ -238,6 +240,7 @@ private:
   system_config configuration_;
   caf::actor_system system_;
   event_hub_actor hub_;
+  journal_writer_actor journal_writer_;
   journal_actor journal_;
   clock_actor clock_;
   pool_actor pool_;

@@ -52,7 +52,7 @@ task_actor::behavior_type task(task_actor::stateful_pointer<task_state> self, co
   state.group = std::move(group);
   const auto id = [&state](std::uint32_t attempt) { return attempt_id{state.context->key, state.index, attempt}; };
   return {
-      [self, &state, id](prepare_atom, std::uint32_t attempt, epoch lease, const placed_member& place,
+      [self, &state, id](prepare_atom, std::uint32_t attempt, bool then_start, epoch lease, const placed_member& place,
                          const peer_map& peers) {
         state.executor = caf::actor_cast<executor_actor>(place.executor);
         auto spec = describe(*state.context, state.index, attempt);
@@ -65,6 +65,7 @@ task_actor::behavior_type task(task_actor::stateful_pointer<task_state> self, co
           self->send(state.group, report_atom::value, std::move(report));
           return;
         }
+        spec->then_start = then_start;
         spec->lease = lease;
         spec->address = place.address;
         spec->peers = *peers;

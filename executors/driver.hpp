@@ -46,6 +46,7 @@ struct located_input {
 struct attempt_spec {
   attempt_id id;
   epoch lease;
+  bool then_start = false; ///< It waits for nobody: to be started as soon as it is prepared.
   std::string workflow_id; ///< `<name>-<n>`
   std::string group;
   spec::task task;
@@ -110,7 +111,8 @@ public:
   virtual void listen(driver_listener& to) = 0;
 
   /// Makes everything ready short of running: folders, inputs, files, image, container. -> `on_prepared`. Ignored for
-  /// an attempt that is known already.
+  /// an attempt that is known already. With `then_start` the start follows by itself: -> `on_started`, and
+  /// `on_prepared` only to say why it failed.
   virtual void prepare(attempt_spec spec) = 0;
 
   /// Starts what was prepared. -> `on_started`, later `on_exited` (or `on_lost`). `not_found` if it is not prepared;
@@ -118,8 +120,9 @@ public:
   virtual void start(attempt_id id) = 0;
 
   /// Ends it: a polite signal to all of it, `grace` later a kill. `on_exited` follows as for any other end. Again with
-  /// a shorter grace: that one counts. Before it was started, it never will be: `on_prepared` with `canceled` if it was
-  /// still being prepared, else `on_exited` with signal 15 and no `started`. Ignored if it has ended or is unknown.
+  /// a shorter grace: that one counts. Before it was started, it never will be: `on_prepared` with `canceled`, at once,
+  /// if it was still being prepared, else `on_exited` with signal 15 and no `started`. Ignored if it has ended or is
+  /// unknown.
   virtual void stop(attempt_id id, std::chrono::milliseconds grace) = 0;
 
   /// The attempt has ended and was judged COMPLETED: its output folder becomes the task's output (the link

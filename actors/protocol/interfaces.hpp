@@ -31,15 +31,22 @@ using journal_actor = caf::typed_actor<
     caf::reacts_to<record_atom, event_list>,
     /// From the REGISTRY: a new workflow; answered once it is durable.
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
-    /// INTERNAL: everything that was in the mailbox before this is in the open transaction; commit it, unless that
-    /// transaction, counted from 0, is committed already.
+    /// INTERNAL: everything that was in the mailbox before this is gathered; pass it on, unless that batch, counted
+    /// from 0, has gone already.
     caf::reacts_to<internal_atom, flush_atom, std::uint64_t>>;
+
+// -- JOURNAL WRITER --------------------------------------------------------------------------------------------------
+
+using journal_writer_actor = caf::typed_actor<
+    /// From the JOURNAL: write this in one transaction; answered once it is durable, or with why it is not. Not to be
+    /// sent twice.
+    caf::replies_to<commit_atom, journal_batch_ptr>::with<journal_answers_ptr>>;
 
 // -- TASK ------------------------------------------------------------------------------------------------------------
 
 using task_actor = caf::typed_actor<
     /// From the GROUP: make this attempt ready at this place.
-    caf::reacts_to<prepare_atom, std::uint32_t, epoch, placed_member, peer_map>,
+    caf::reacts_to<prepare_atom, std::uint32_t, bool, epoch, placed_member, peer_map>,
     /// From the GROUP: start it; the attempt was prepared.
     caf::reacts_to<start_atom, std::uint32_t>,
     /// From the GROUP: end it, with this grace in milliseconds.

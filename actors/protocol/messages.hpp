@@ -22,6 +22,8 @@
 namespace muster {
 
 class plan;
+struct journal_answers;
+struct journal_batch;
 struct submission;
 struct workflow_restore;
 
@@ -38,6 +40,8 @@ using event_subscriber = std::shared_ptr<const std::function<void(const std::vec
 
 using plan_ptr = std::shared_ptr<const plan>;
 /// See actors/journal.hpp and actors/workflow.hpp.
+using journal_answers_ptr = std::shared_ptr<journal_answers>;
+using journal_batch_ptr = std::shared_ptr<journal_batch>;
 using submission_ptr = std::shared_ptr<const submission>;
 using restore_ptr = std::shared_ptr<workflow_restore>;
 using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
@@ -146,6 +150,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_subscriber)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::plan_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_answers_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::submission_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)

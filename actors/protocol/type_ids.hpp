@@ -37,5 +37,7 @@ CAF_ADD_TYPE_ID(muster, (muster::task_actor))
 CAF_ADD_TYPE_ID(muster, (muster::task_index))
 CAF_ADD_TYPE_ID(muster, (muster::workflow_key))
 CAF_ADD_TYPE_ID(muster, (std::vector<std::string>))
+CAF_ADD_TYPE_ID(muster, (muster::journal_answers_ptr))
+CAF_ADD_TYPE_ID(muster, (muster::journal_batch_ptr))
 
 CAF_END_TYPE_ID_BLOCK(muster)

@@ -26,6 +26,7 @@ enum class phase : std::uint8_t { preparing, prepared, running, ended };
 struct attempt {
   behaviour does;
   phase at = phase::preparing;
+  bool then_start = false;
   std::uint32_t timer = 0; ///< Only the timer with this number is valid.
   std::int32_t signal = 0; ///< Of a stop that waits for the end of its grace.
   clock::time_point due{}; ///< When the valid timer is due.
@@ -46,6 +47,7 @@ struct request {
   attempt_id id;
   std::chrono::milliseconds grace{};
   std::unique_ptr<result<behaviour>> does;
+  bool then_start = false;
 };
 
 class null_driver final : public driver {
@@ -76,12 +78,16 @@ public:
 
   void prepare(attempt_spec spec) override {
     // Read here, so that the heavy spec ends in the caller's thread.
-    push({verb::prepare, spec.id, {}, std::make_unique<result<behaviour>>(null::read_behaviour(config_, spec))});
+    push({verb::prepare,
+          spec.id,
+          {},
+          std::make_unique<result<behaviour>>(null::read_behaviour(config_, spec)),
+          spec.then_start});
   }
-  void start(attempt_id id) override { push({verb::start, id, {}, nullptr}); }
-  void stop(attempt_id id, std::chrono::milliseconds grace) override { push({verb::stop, id, grace, nullptr}); }
+  void start(attempt_id id) override { push({verb::start, id, {}, nullptr, false}); }
+  void stop(attempt_id id, std::chrono::milliseconds grace) override { push({verb::stop, id, grace, nullptr, false}); }
   void publish(attempt_id) override {}
-  void remove(attempt_id id) override { push({verb::remove, id, {}, nullptr}); }
+  void remove(attempt_id id) override { push({verb::remove, id, {}, nullptr, false}); }
 
   result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) override {
     std::vector<adoption> out;
@@ -97,7 +103,7 @@ private:
     bool was_idle = false;
     {
       const std::lock_guard lock{mutex_};
-      if (x.what == verb::start)
+      if (x.what == verb::start || x.then_start)
         started_.insert(x.id);
       else if (x.what == verb::remove)
         started_.erase(x.id);
@@ -138,20 +144,21 @@ private:
 
   void handle(request& x) {
     switch (x.what) {
-      case verb::prepare: return handle_prepare(x.id, std::move(*x.does));
+      case verb::prepare: return handle_prepare(x.id, std::move(*x.does), x.then_start);
       case verb::start: return handle_start(x.id);
       case verb::stop: return handle_stop(x.id, x.grace);
       case verb::remove: attempts_.erase(x.id); return;
     }
   }
 
-  void handle_prepare(attempt_id id, result<behaviour> does) {
+  void handle_prepare(attempt_id id, result<behaviour> does, bool then_start) {
     if (!does)
       return say_prepared(id, does.failure());
     const auto [at, is_new] = attempts_.try_emplace(id);
     if (!is_new)
       return;
     at->second.does = *std::move(does);
+    at->second.then_start = then_start;
     schedule(id, at->second, at->second.does.preparation);
   }
 
@@ -219,7 +226,7 @@ private:
     if (x.at == phase::preparing) {
       if (x.does.fail_prepare.empty()) {
         x.at = phase::prepared;
-        return say_prepared(id, {});
+        return x.then_start ? handle_start(id) : say_prepared(id, {});
       }
       error why{ec::data_error, x.does.fail_prepare};
       attempts_.erase(id);

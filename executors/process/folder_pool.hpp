@@ -1,9 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 namespace muster::process {
 
@@ -12,21 +13,46 @@ namespace muster::process {
 /// thread-safe.
 class folder_pool {
 public:
+  /// By what a folder is known again as one that was empty: nobody can change what is in it and leave its status time.
+  struct mark {
+    dev_t device = 0;
+    ino_t inode = 0;
+    mode_t mode = 0;
+    timespec changed{};
+  };
+  /// The marks of an attempt's `work` and `output`, taken when both were empty.
+  struct marks {
+    mark work;
+    mark output;
+  };
+
+  /// True if `path` is still the folder that the mark was taken of, and as empty as it was then.
+  [[nodiscard]] static bool is_untouched(const std::string& path, const mark& before);
+
   folder_pool() = default;
   folder_pool(const folder_pool&) = delete;
   folder_pool& operator=(const folder_pool&) = delete;
   /// Removes what is left over.
   ~folder_pool();
 
-  /// Takes over an attempt's folder with its `work` and `output`, if both are empty and as they were made. False: it is
-  /// left alone.
-  bool give(const std::string& folder);
+  /// Takes over an attempt's folder with its `work` and `output`, if both are empty and as they were made. `before`,
+  /// from `take`, spares looking into them. False: it is left alone.
+  bool give(const std::string& folder, const std::optional<marks>& before);
 
-  /// Moves a folder to `folder`; false if there is none, or something is there already.
-  bool take(const std::string& folder);
+  /// What `take` did.
+  struct taken {
+    bool moved = false;          ///< False if there was none, or something is there already.
+    std::optional<marks> before; ///< For `give`, if they can be relied on.
+  };
+  /// Moves a folder to `folder`.
+  taken take(const std::string& folder);
 
 private:
-  std::vector<std::string> spares_;
+  struct spare {
+    std::string path;
+    marks known;
+  };
+  std::vector<spare> spares_;
 };
 
 } // namespace muster::process

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -14,6 +15,9 @@
 namespace muster::process {
 
 namespace {
+
+/// Inputs that are one link each and are made without a word to the worker.
+constexpr std::size_t most_quick_inputs = 8;
 
 /// Makes `path` with its parents, unless it is there.
 result<void> make_folder(const std::string& path) {
@@ -28,17 +32,19 @@ result<void> make_folder(const std::string& path) {
   return {};
 }
 
-result<void> make_folders(const attempt_spec& spec, folder_pool* spares) {
+result<std::optional<folder_pool::marks>> make_folders(const attempt_spec& spec, folder_pool* spares) {
+  std::optional<folder_pool::marks> before;
   const auto folder = spec.folder.string();
   const auto log = folder + ".log";
   if (::access(log.c_str(), F_OK) == 0)
     return error{ec::conflict, "attempt " + to_string(spec.id) + " was started before: " + log + " exists"};
-  if (spares != nullptr && spares->take(folder))
-    return {};
+  if (spares != nullptr)
+    if (const auto taken = spares->take(folder); taken.moved)
+      return taken.before;
   for (const auto* name : {"", "/work", "/output"})
     if (auto made = make_folder(folder + name); !made)
-      return made;
-  return {};
+      return made.failure();
+  return before;
 }
 
 result<void> write_peers(const attempt_spec& spec) {
@@ -96,12 +102,15 @@ std::vector<located_input> linked_inputs(const attempt_spec& spec, const spec::t
 } // namespace
 
 bool is_slow_to_prepare(const attempt_spec& spec) {
-  return !spec.inputs.empty() || !spec.task.files.empty();
+  const auto is_one_link = [](const located_input& x) { return !x.task.empty() && x.regex.empty(); };
+  return !spec.task.files.empty() || spec.inputs.size() > most_quick_inputs ||
+         !std::all_of(spec.inputs.begin(), spec.inputs.end(), is_one_link);
 }
 
 result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context,
                                          folder_pool* spares) {
-  if (const auto made = make_folders(spec, spares); !made)
+  const auto made = make_folders(spec, spares);
+  if (!made)
     return made.failure();
   if (const auto written = write_peers(spec); !written)
     return written.failure();
@@ -129,6 +138,7 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
     return error{ec::limit_exceeded, "command and environment of task '" + spec.task.name + "' are larger than " +
                                          std::to_string(wire::max_frame) + " bytes"};
   out.program = std::move(request.program);
+  out.folder_before = *made;
   return out;
 }
 

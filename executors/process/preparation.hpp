@@ -24,6 +24,7 @@ struct preparation_context {
 struct prepared_attempt {
   std::string start_frame; ///< The request to the warden, ready to send.
   std::string program;
+  std::optional<folder_pool::marks> folder_before; ///< Of `work` and `output`, if they came from the spares.
 };
 
 /// True if preparing it reads or writes more than a few folders: that belongs into the worker.

@@ -36,10 +36,13 @@ struct attempt {
   enum class phase : std::uint8_t { preparing, prepared, starting, running, publishing, ended };
 
   phase at = phase::preparing;
+  bool then_start = false;
   bool stop_asked = false;
   std::chrono::milliseconds grace{};
   bool was_started = false; ///< The warden knows it.
-  bool has_more = false;    ///< Inputs, injected files or peers lie in its folder.
+  bool has_inputs = false;  ///< Links in `input`.
+  bool has_more = false;    ///< Injected files, peers or larger inputs lie in its folder.
+  std::optional<folder_pool::marks> folder_before;
   std::filesystem::path folder;
   std::string start_frame; ///< Until the start is confirmed.
   std::string program;
@@ -342,6 +345,8 @@ private:
       return;
     auto& x = at->second;
     x.folder = spec->folder;
+    x.then_start = spec->then_start;
+    x.has_inputs = !spec->inputs.empty();
     x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
     x.memory = spec->resource.memory.value_or(0);
     x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
@@ -358,19 +363,24 @@ private:
 
   void finish_prepare(attempt_id id, result<prepared_attempt> outcome) {
     auto& x = attempts_.at(id);
-    said_something_ = true;
-    if (outcome && x.stop_asked)
-      outcome = error{ec::canceled, "stopped while it was being prepared"};
-    if (outcome) {
+    if (outcome && !x.stop_asked) {
       x.at = attempt::phase::prepared;
       x.start_frame = std::move(outcome->start_frame);
       x.program = std::move(outcome->program);
-      return listener_->on_prepared(id, {});
+      x.folder_before = outcome->folder_before;
+      return x.then_start ? handle_start(id) : say_prepared(id, {});
     }
     if (::access((x.folder.string() + ".log").c_str(), F_OK) != 0) // Else it is that of an attempt that ran.
       remove_folder(x.folder);
+    const bool is_known = x.stop_asked;
     attempts_.erase(id);
-    listener_->on_prepared(id, outcome.failure());
+    if (!is_known)
+      say_prepared(id, outcome.failure());
+  }
+
+  void say_prepared(attempt_id id, result<void> outcome) {
+    said_something_ = true;
+    listener_->on_prepared(id, std::move(outcome));
   }
 
   void handle_start(attempt_id id) {
@@ -404,6 +414,8 @@ private:
       out.ended = to_timestamp(wall_clock_us());
       return listener_->on_exited(id, std::move(out));
     }
+    if (x.at == attempt::phase::preparing && !x.stop_asked) // A copy may take its time: nobody waits for it.
+      say_prepared(id, error{ec::canceled, "stopped while it was being prepared"});
     x.grace = x.stop_asked ? std::min(x.grace, grace) : grace;
     x.stop_asked = true;
     if (x.at == attempt::phase::starting || x.at == attempt::phase::running)
@@ -414,6 +426,9 @@ private:
   void handle_publish(attempt_id id) {
     const auto at = attempts_.find(id);
     if (at == attempts_.end() || at->second.at != attempt::phase::ended || !at->second.was_started)
+      return;
+    const auto& before = at->second.folder_before;
+    if (before && folder_pool::is_untouched(at->second.folder.string() + "/output", before->output))
       return;
     const auto shown = data::show_output(at->second.folder);
     if (shown)
@@ -449,7 +464,9 @@ private:
 
   /// Only the log and what is in the output stay.
   void tidy(const attempt& x) {
-    if (!x.has_more && spares_.give(x.folder.string()))
+    if (!x.has_more && x.has_inputs)
+      remove_folder(x.folder / "input");
+    if (!x.has_more && spares_.give(x.folder.string(), x.folder_before))
       return;
     worker_.add([folder = x.folder, keep_work = config_.keep_work] {
       if (!keep_work || data::is_empty_folder(folder / "work"))

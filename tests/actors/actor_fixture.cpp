@@ -62,6 +62,22 @@ void tell(executor_double_pointer self, const attempt_report& x) {
   self->send(self->state.attempts[x.id].watcher, report_atom::value, x);
 }
 
+void start(executor_double_pointer self, attempt_id id) {
+  auto& x = self->state.attempts[id];
+  if (!std::exchange(x.prepared, false))
+    return;
+  if (x.what.start_problem != ec::none) {
+    tell(self, report_of(id, report_kind::start_failed, x.what.start_problem));
+    return;
+  }
+  x.live = true;
+  tell(self, report_of(id, report_kind::started));
+  if (x.what.runs_for.count() >= 0)
+    self->delayed_send(
+        self, x.what.runs_for, report_atom::value,
+        report_list{report_of(id, x.what.lost ? report_kind::lost : report_kind::exited, ec::none, x.what.exit_code)});
+}
+
 executor_actor::behavior_type executor_double(executor_double_pointer self, shared_ptr_state shared,
                                               std::function<script(const std::string&, std::uint32_t)> behaviour) {
   auto& state = self->state;
@@ -73,9 +89,14 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
         note("prepare", spec->task.name, spec->id.number);
         auto what = behaviour ? behaviour(spec->task.name, spec->id.number) : script{};
         state.attempts[spec->id] = {what, watcher, spec->task.name, false, what.prepare_problem == ec::none};
-        tell(self,
-             report_of(spec->id, what.prepare_problem == ec::none ? report_kind::prepared : report_kind::prepare_failed,
-                       what.prepare_problem));
+        if (what.prepare_problem != ec::none) {
+          tell(self, report_of(spec->id, report_kind::prepare_failed, what.prepare_problem));
+        } else if (spec->then_start) {
+          note("start", spec->task.name, spec->id.number);
+          start(self, spec->id);
+        } else {
+          tell(self, report_of(spec->id, report_kind::prepared));
+        }
       },
       [=, &state](watch_atom, attempt_id id, const task_actor& watcher) {
         state.attempts[id].watcher = watcher;
@@ -85,20 +106,8 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
         state.attempts[id].live = false;
       },
       [=, &state](start_atom, attempt_id id) {
-        auto& x = state.attempts[id];
-        note("start", x.name, id.number);
-        if (!std::exchange(x.prepared, false))
-          return;
-        if (x.what.start_problem != ec::none) {
-          tell(self, report_of(id, report_kind::start_failed, x.what.start_problem));
-          return;
-        }
-        x.live = true;
-        tell(self, report_of(id, report_kind::started));
-        if (x.what.runs_for.count() >= 0)
-          self->delayed_send(self, x.what.runs_for, report_atom::value,
-                             report_list{report_of(id, x.what.lost ? report_kind::lost : report_kind::exited, ec::none,
-                                                   x.what.exit_code)});
+        note("start", state.attempts[id].name, id.number);
+        start(self, id);
       },
       [=, &state](stop_atom, attempt_id id, std::uint32_t grace) {
         auto& x = state.attempts[id];

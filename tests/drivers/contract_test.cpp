@@ -129,6 +129,45 @@ TEST_CASE("a failed prepare says why and leaves nothing to start") {
   });
 }
 
+TEST_CASE("who waits for nobody starts when it is prepared, without another word") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    auto spec = b.spec({0ms, 7, false});
+    spec.then_start = true;
+    b->prepare(spec);
+    const auto seen = b.heard.wait_end(spec.id);
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.calls == names{"started", "exited"});
+    CHECK(seen.exited->code == 7);
+
+    auto spoiled = b.spec({}, 1);
+    spoiled.then_start = true;
+    x.spoil_prepare(spoiled);
+    b->prepare(spoiled);
+    const auto why = b.heard.wait_prepared(spoiled.id);
+    REQUIRE(why.prepared.has_value());
+    CHECK_FALSE(why.prepared->ok());
+    CHECK(why.calls == names{"prepared"});
+  });
+}
+
+TEST_CASE("who would start by itself and is stopped before ends once, started or not") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    for (std::uint32_t task = 0; task < 20; ++task) {
+      auto spec = b.spec({60'000ms, 0, false}, task);
+      spec.then_start = true;
+      b->prepare(spec);
+      b->stop(spec.id, 0ms);
+      REQUIRE(eventually([&] { return !b.heard.of(spec.id).calls.empty(); }));
+      if (b.heard.of(spec.id).calls.front() == "prepared")
+        CHECK(b.heard.of(spec.id).prepared->failure().code == ec::canceled);
+      else
+        CHECK(b.heard.wait_end(spec.id).calls == names{"started", "exited"});
+    }
+  });
+}
+
 TEST_CASE("a failed start says why and nothing follows") {
   for_each_driver([](const subject& x) {
     if (!x.spoil_start) {

@@ -106,7 +106,8 @@ group_effects group_machine::cannot_place(std::uint32_t ticket, const error& why
 
 group_effects group_machine::prepared(task_attempt who, const result<void>& outcome) {
   auto* m = find(who);
-  if (m == nullptr || m->stage != stage::preparing)
+  const bool starts_itself = m != nullptr && m->stage == stage::starting && is_alone() && !outcome;
+  if (m == nullptr || (m->stage != stage::preparing && !starts_itself))
     return ignore();
   group_effects out;
   m->stage = outcome ? stage::prepared : stage::idle;
@@ -236,6 +237,11 @@ bool group_machine::is_lead(const member& m) const noexcept {
   return &m == &members_[lead_];
 }
 
+/// The only member has nobody to wait for: it is started by whoever prepares it, without another word.
+bool group_machine::is_alone() const noexcept {
+  return members_.size() == 1;
+}
+
 /// Something of the attempt may be running.
 bool group_machine::live(const member& m) noexcept {
   return m.stage == stage::starting || m.stage == stage::running;
@@ -336,7 +342,7 @@ void group_machine::prepare_ready(group_effects& out) {
     if (m.stage != stage::idle || m.retry_timer != 0)
       continue;
     record(m, status::initializing, no_exit_code, {}, out);
-    m.stage = stage::preparing;
+    m.stage = is_alone() ? stage::starting : stage::preparing;
     any = true;
   }
   if (!any)
@@ -347,9 +353,9 @@ void group_machine::prepare_ready(group_effects& out) {
   // Prepares last: every record of the gang is ahead of its first side effect. A member that was preparing before is
   // not asked again.
   for (auto& m : members_)
-    if (m.stage == stage::preparing && !m.asked) {
+    if ((m.stage == stage::preparing || m.stage == stage::starting) && !m.asked) {
       m.asked = true;
-      out.emplace_back(effect::prepare{who(m)});
+      out.emplace_back(effect::prepare{who(m), is_alone()});
     }
 }
 

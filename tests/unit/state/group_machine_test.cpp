@@ -96,7 +96,7 @@ private:
     return std::string{x.restore ? "restore " : "place "} + std::to_string(x.members.size());
   }
   std::string say(const effect::release&) { return "release"; }
-  std::string say(const effect::prepare& x) { return "prepare " + name(x.who); }
+  std::string say(const effect::prepare& x) { return (x.then_start ? "run " : "prepare ") + name(x.who); }
   std::string say(const effect::start& x) { return "start " + name(x.who); }
   std::string say(const effect::stop& x) {
     return "stop " + name(x.who) + ' ' + std::to_string(x.grace.count() / 1'000'000);
@@ -125,9 +125,8 @@ TEST_CASE("a group of one lives: intent, place, prepare, start, exit") {
   CHECK(d.run(m.intent_committed(d.ticket)) == did{"place 1"});
   CHECK(d.run(m.must_wait(d.place, "waiting for 1 CPU")) == did{"a0 SCHEDULING: waiting for 1 CPU", "timer 2"});
   CHECK(d.run(m.must_wait(d.place, "waiting for 1 CPU")).empty());
-  CHECK(d.run(m.placed(d.place, epoch{4})) == did{"no timer 2", "a0 INITIALIZING", "timer 3", "prepare a0"});
+  CHECK(d.run(m.placed(d.place, epoch{4})) == did{"no timer 2", "a0 INITIALIZING", "timer 3", "run a0"});
   CHECK(m.lease() == epoch{4});
-  CHECK(d.run(m.prepared(driven::who(0), {})) == did{"start a0"});
   CHECK(d.run(m.started(driven::who(0), {})) == did{"a0 RUNNING", "timer 1", "no timer 3"});
   CHECK(m.group_status() == status::running);
   CHECK(d.run(m.exited(driven::who(0), code(0))) ==
@@ -208,8 +207,7 @@ TEST_CASE("RESCHEDULE makes a next attempt in the same lease, up to the limit") 
   CHECK(d.run(m.exited(driven::who(0), code(7))).empty());
   CHECK(d.run(m.intent_committed(d.ticket)).empty());
   CHECK(d.run(m.timer_fired(group_timer::retry, d.generation[5], task_index{10})) ==
-        did{"a1 INITIALIZING", "timer 3", "prepare a1"});
-  CHECK(d.run(m.prepared(driven::who(0, 1), {})) == did{"start a1"});
+        did{"a1 INITIALIZING", "timer 3", "run a1"});
   CHECK(d.run(m.started(driven::who(0, 1), {})) == did{"a1 RUNNING", "no timer 3"});
   CHECK(d.run(m.exited(driven::who(0, 1), code(7))) ==
         did{"a1 FAILED 7: No exit action applied due to retry limit 1.", "no timer 1", "release", "remove a1",
@@ -303,12 +301,24 @@ TEST_CASE("timeouts end the group") {
               "finished FAILED_QUEUE_TIMEOUT: queue timeout of 7s exceeded"});
   }
   SECTION("start: a prepare that never answers is not waited for") {
+    driven d{{2}};
+    d.run(d.machine.begin());
+    d.run(d.machine.intent_committed(d.ticket));
+    d.run(d.machine.placed(d.place, epoch{1}));
+    const auto text = std::string{"start timeout of 1800s exceeded"};
+    CHECK(d.run(d.machine.timer_fired(group_timer::start, d.generation[3], {})) ==
+          did{"stop a0 3", "stop b0 3", "a0 FAILED_START_TIMEOUT: " + text, "undo a0",
+              "b0 FAILED_START_TIMEOUT: " + text, "undo b0", "group FAILED: " + text, "release",
+              "finished FAILED: " + text});
+  }
+  SECTION("start: what may have started by itself is waited for") {
     driven d{{}};
     d.run(d.machine.begin());
     d.run(d.machine.intent_committed(d.ticket));
     d.run(d.machine.placed(d.place, epoch{1}));
-    CHECK(d.run(d.machine.timer_fired(group_timer::start, d.generation[3], {})) ==
-          did{"stop a0 3", "a0 FAILED_START_TIMEOUT: start timeout of 1800s exceeded", "undo a0", "release",
+    CHECK(d.run(d.machine.timer_fired(group_timer::start, d.generation[3], {})) == did{"stop a0 3"});
+    CHECK(d.run(d.machine.prepared(driven::who(0), error{ec::canceled, "stopped"})) ==
+          did{"a0 FAILED_START_TIMEOUT: start timeout of 1800s exceeded", "release",
               "finished FAILED: start timeout of 1800s exceeded"});
   }
 }
@@ -338,7 +348,7 @@ TEST_CASE("a group is taken up after a restart") {
   SECTION("never started: prepared again under the same number") {
     driven d{{}};
     CHECK(d.run(d.machine.resume({{2, status::initializing, found::never_started}}, {})) == did{"place 1"});
-    CHECK(d.run(d.machine.placed(d.place, epoch{9})) == did{"a2 INITIALIZING", "timer 3", "prepare a2"});
+    CHECK(d.run(d.machine.placed(d.place, epoch{9})) == did{"a2 INITIALIZING", "timer 3", "run a2"});
   }
   SECTION("running: booked where it is, followed to its end") {
     driven d{{}};

@@ -146,17 +146,23 @@ void group_world::handle(const effect::prepare& x) {
   if (dice_.chance(trouble_.prepare))
     told.problem = random_error();
   driver_[k] = told.problem.code == ec::none ? life::prepared : life::gone;
+  if (told.problem.code == ec::none && x.then_start)
+    return start(x.who);
   messages_.push_back(told);
 }
 
 void group_world::handle(const effect::start& x) {
-  const attempt_key k{x.who.task.value, x.who.attempt};
+  start(x.who);
+}
+
+void group_world::start(task_attempt who) {
+  const attempt_key k{who.task.value, who.attempt};
   REQUIRE(driver_[k] == life::prepared);
   REQUIRE(ever_started_.insert(k).second);
-  for (std::uint32_t older = 0; older < x.who.attempt; ++older)
+  for (std::uint32_t older = 0; older < who.attempt; ++older)
     REQUIRE_FALSE(live({k.first, older}));
-  check_barrier(x.who);
-  driver_answer told{driver_answer::started, x.who, {}, {}};
+  check_barrier(who);
+  driver_answer told{driver_answer::started, who, {}, {}};
   if (dice_.chance(trouble_.start)) {
     told.problem = random_error();
     driver_[k] = life::failed_start;
@@ -166,7 +172,7 @@ void group_world::handle(const effect::start& x) {
   messages_.push_back(told);
   const bool lost = dice_.chance(trouble_.lost);
   driver_[k] = lost ? life::lost : life::started;
-  messages_.push_back(driver_answer{lost ? driver_answer::lost : driver_answer::exited, x.who, {}, random_exit()});
+  messages_.push_back(driver_answer{lost ? driver_answer::lost : driver_answer::exited, who, {}, random_exit()});
 }
 
 /// With a barrier nobody starts while a member that is to run is not ready.

@@ -83,6 +83,7 @@ private:
   void handle(const effect::release& x);
   void handle(const effect::prepare& x);
   void handle(const effect::start& x);
+  void start(task_attempt who);
   void handle(const effect::stop& x);
   void handle(const effect::remove& x);
   void handle(const effect::set_timer& x);

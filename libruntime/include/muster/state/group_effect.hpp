@@ -69,9 +69,11 @@ struct ask_place {
 /// on its way.
 struct release {};
 
-/// Call the driver's `prepare`; answer with `prepared`.
+/// Call the driver's `prepare`; answer with `prepared`. With `then_start` the attempt waits for nobody and is started
+/// as soon as it is prepared: answer with `started`, or with `prepared` and why it failed.
 struct prepare {
   task_attempt who;
+  bool then_start = false;
 };
 
 /// Call the driver's `start`; answer with `started`, later `exited` or `lost`.
@@ -80,7 +82,7 @@ struct start {
 };
 
 /// Call the driver's `stop`; `exited` or `lost` follows, or `prepared` with any outcome for an attempt that was still
-/// being prepared. May come a second time with a shorter grace.
+/// being prepared (a failure, if it would have been started at once). May come a second time with a shorter grace.
 struct stop {
   task_attempt who;
   duration grace{};

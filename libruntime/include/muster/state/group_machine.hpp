@@ -147,6 +147,7 @@ private:
 
   [[nodiscard]] task_attempt who(const member& m) const noexcept;
   [[nodiscard]] bool is_lead(const member& m) const noexcept;
+  [[nodiscard]] bool is_alone() const noexcept;
   [[nodiscard]] static bool live(const member& m) noexcept;
   [[nodiscard]] static bool open(const member& m) noexcept;
   [[nodiscard]] bool any_live() const noexcept;

@@ -1,0 +1,96 @@
+#include "actors/journal_writer.hpp"
+
+#include <caf/all.hpp>
+#include <spdlog/spdlog.h>
+
+namespace muster {
+
+namespace {
+
+/// Refusals concern one entry; anything else has rolled back the transaction.
+bool is_refusal(ec code) {
+  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded;
+}
+
+/// Puts entries into the open transaction, one kind a function.
+struct write {
+  journal_writer_state& state;
+
+  journal_answer operator()(event_list& list) const {
+    const auto appended = state.writer->append(list.events);
+    if (appended) {
+      for (auto& x : list.events)
+        state.uncommitted.push_back(std::move(x));
+    } else if (is_refusal(appended.failure().code)) {
+      const auto& first = list.events.front();
+      spdlog::error("journal refused events type={} workflow={} task={} attempt={} status={}: {}",
+                    to_string(first.type), first.workflow.value, first.task.value, first.attempt,
+                    to_string(first.status), appended.failure().message);
+    } else {
+      return fail(appended.failure());
+    }
+    return state.writer->latest();
+  }
+
+  journal_answer operator()(const submission_ptr& x) const {
+    auto stored = state.writer->submit(x->rows);
+    if (!stored)
+      return is_refusal(stored.failure().code) ? journal_answer{stored.failure()} : fail(stored.failure());
+    state.uncommitted.push_back(std::move(stored->fact));
+    return accepted{stored->key, stored->id};
+  }
+
+  journal_answer fail(const error& why) const {
+    state.failed = true;
+    state.writer->rollback();
+    state.uncommitted.clear();
+    state.on_failure(why);
+    return why;
+  }
+};
+
+const error broken{ec::io_error, "the store does not accept writes any more"};
+
+/// Nothing of the batch is durable.
+void refuse_all(journal_answers& said, std::size_t count, const error& why) {
+  said.answers.assign(count, journal_answer{why});
+}
+
+void write_batch(journal_writer_state& state, journal_batch& batch, journal_answers& said) {
+  const write one{state};
+  for (auto& x : batch.entries) {
+    if (state.failed)
+      return refuse_all(said, batch.entries.size(), broken);
+    said.answers.push_back(std::visit(one, x));
+  }
+  if (state.failed)
+    return refuse_all(said, batch.entries.size(), broken);
+  if (const auto committed = state.writer->commit(); !committed)
+    return refuse_all(said, batch.entries.size(), std::get<error>(one.fail(committed.failure())));
+  if (!state.uncommitted.empty())
+    caf::anon_send(state.hub, publish_atom::value,
+                   event_batch{std::make_shared<std::vector<event>>(std::move(state.uncommitted))});
+  state.uncommitted = {};
+}
+
+} // namespace
+
+journal_writer_actor::behavior_type journal_writer(journal_writer_actor::stateful_pointer<journal_writer_state> self,
+                                                   std::shared_ptr<store::writer> writer, event_hub_actor hub,
+                                                   failure_handler on_failure) {
+  auto& state = self->state;
+  guard(self, "journal writer", on_failure);
+  state.writer = std::move(writer);
+  state.hub = std::move(hub);
+  state.on_failure = std::move(on_failure);
+  return {
+      [&state](commit_atom, const journal_batch_ptr& batch) {
+        auto said = std::make_shared<journal_answers>();
+        said->answers.reserve(batch->entries.size());
+        write_batch(state, *batch, *said);
+        return journal_answers_ptr{std::move(said)};
+      },
+  };
+}
+
+} // namespace muster
