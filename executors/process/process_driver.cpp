@@ -167,7 +167,8 @@ private:
     }
     if (was_idle) {
       const std::uint64_t one = 1;
-      static_cast<void>(::write(wake_.get(), &one, sizeof one));
+      while (::write(wake_.get(), &one, sizeof one) < 0 && errno == EINTR) { // Full means it is awake.
+      }
     }
   }
 
@@ -205,7 +206,8 @@ private:
                       {link_.file(), static_cast<short>(link_.has_unsent() ? POLLIN | POLLOUT : POLLIN), 0}};
     ::poll(files, link_.is_open() ? 2 : 1, -1);
     std::uint64_t count = 0;
-    static_cast<void>(::read(wake_.get(), &count, sizeof count));
+    while (::read(wake_.get(), &count, sizeof count) < 0 && errno == EINTR) { // Empty: another file was ready.
+    }
   }
 
   /// Sends and receives.

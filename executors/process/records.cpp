@@ -162,10 +162,12 @@ void record_file::put(const attempt_record& x) {
 result<void> record_file::flush() {
   if (pending_.empty())
     return {};
+  if (is_torn_ && !cut())
+    return os_error("cannot cut the torn end off " + path_, errno);
   if (!write_all(file_.get(), pending_)) {
     const int number = errno;
     // What a full disk let through of it must not stand in the way of the next try.
-    static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(written_ * sizeof(raw_record))));
+    is_torn_ = !cut();
     return os_error("cannot write " + path_, number);
   }
   written_ += pending_.size() / sizeof(raw_record);
@@ -173,6 +175,13 @@ result<void> record_file::flush() {
   if (written_ > rewrite_above && written_ > 4 * live_.size())
     return rewrite();
   return {};
+}
+
+bool record_file::cut() noexcept {
+  if (::ftruncate(file_.get(), static_cast<off_t>(written_ * sizeof(raw_record))) != 0)
+    return false;
+  is_torn_ = false;
+  return true;
 }
 
 result<void> record_file::rewrite() {

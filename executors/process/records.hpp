@@ -47,12 +47,15 @@ public:
 private:
   result<void> load();
   result<void> rewrite();
+  /// Takes off the file what follows the last whole record; false with errno set if it cannot.
+  bool cut() noexcept;
 
   std::string path_;
   unique_fd file_;
   std::unordered_map<attempt_id, attempt_record> live_;
   std::string pending_;
   std::size_t written_ = 0; ///< Records in the file.
+  bool is_torn_ = false;    ///< Something else follows them, and could not be cut off yet.
 };
 
 } // namespace muster::process

@@ -115,6 +115,11 @@ int warden_main(int argc, char** argv) {
     static_cast<void>(write_all(2, listener.failure().message));
     return 1;
   }
+  // No folder is kept busy.
+  if (::chdir("/") != 0) {
+    static_cast<void>(write_all(2, os_error("cannot change to the folder /", errno).message));
+    return 1;
+  }
   // Orphans of tasks become ours; the launcher is told by the end of its child.
   const pid_t child = ::fork();
   if (child != 0)
@@ -123,7 +128,6 @@ int warden_main(int argc, char** argv) {
   ::dup2(0, 2);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   ::prctl(PR_SET_NAME, warden_name, 0, 0, 0);
-  static_cast<void>(::chdir("/"));
   return run_warden(folder, *std::move(listener), options);
 }
 

@@ -137,7 +137,8 @@ private:
 
   void wake() noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(wake_.get(), &one, sizeof one)); // full means it is awake
+    while (::write(wake_.get(), &one, sizeof one) < 0 && errno == EINTR) { // full means it is awake
+    }
   }
 
   void watch(int fd, std::uint32_t events) noexcept {
@@ -271,7 +272,8 @@ private:
       const auto& event = events[static_cast<std::size_t>(i)];
       if (event.data.fd == wake_.get()) {
         std::uint64_t ignored = 0;
-        static_cast<void>(::read(wake_.get(), &ignored, sizeof ignored));
+        while (::read(wake_.get(), &ignored, sizeof ignored) < 0 && errno == EINTR) {
+        }
         continue;
       }
       const int mask = ((event.events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |

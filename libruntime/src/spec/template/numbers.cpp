@@ -98,7 +98,7 @@ std::string repr(double x) {
     return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
   if (const auto zeros = exponent + 1 - count; zeros >= 0)
     return sign + digits + std::string(static_cast<std::size_t>(zeros), '0') + ".0";
-  const auto point = static_cast<std::size_t>(exponent + 1);
+  const auto point = static_cast<std::size_t>(exponent) + 1;
   return sign + digits.substr(0, point) + "." + digits.substr(point);
 }
 
