@@ -3,6 +3,10 @@
 #include "executors/null/null_driver.hpp"
 #include "executors/process/process_driver.hpp"
 
+#include "support/processes.hpp"
+
+#include <csignal>
+
 #include <stdexcept>
 #include <thread>
 
@@ -16,6 +20,17 @@ scratch::scratch() {
 }
 
 scratch::~scratch() {
+  // A driver that goes leaves its tasks to the next one, and after a failure none comes. Without tasks the warden ends
+  // by itself, and takes its control groups with it.
+  const auto owner = "MUSTER_ATTEMPT_FOLDER=" + path_.string() + '/';
+  const auto is_over = [&] {
+    for (const auto pid : processes_with_environment(owner))
+      ::kill(pid, SIGKILL);
+    return warden_of(path_) == 0;
+  };
+  if (!eventually(is_over, std::chrono::seconds{5}))
+    if (const auto warden = warden_of(path_); warden != 0)
+      ::kill(warden, SIGKILL);
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

@@ -18,7 +18,7 @@ namespace muster::test {
 /// No test waits longer for anything; reaching it is a failure.
 constexpr std::chrono::seconds patience{20};
 
-/// A folder of its own that is removed at the end.
+/// A folder of its own that is removed at the end, after the warden of this state directory and its tasks were ended.
 class scratch {
 public:
   scratch();

@@ -124,7 +124,8 @@ fake_engine::server::~server() {
 
 void fake_engine::server::wake() const {
   const std::uint64_t one = 1;
-  static_cast<void>(::write(bell, &one, sizeof(one)));
+  while (::write(bell, &one, sizeof(one)) < 0 && errno == EINTR) { // Full means it is awake.
+  }
 }
 
 void fake_engine::server::listen() {
@@ -151,7 +152,8 @@ void fake_engine::server::run() {
     ::poll(watched.data(), watched.size(), -1);
     lock.lock();
     std::uint64_t rings = 0;
-    static_cast<void>(::read(bell, &rings, sizeof(rings)));
+    while (::read(bell, &rings, sizeof(rings)) < 0 && errno == EINTR) { // Empty: nobody rang.
+    }
     auto client = clients.begin();
     for (std::size_t i = 0; i < known_clients && client != clients.end(); ++i) {
       const bool lost = away || !serve(*client, watched[i + 2].revents);

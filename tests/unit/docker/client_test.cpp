@@ -255,7 +255,7 @@ TEST_CASE("a log that is canceled within a record gives no other") {
   CHECK(seen == 1);
 }
 
-TEST_CASE("events come one by one; one that cannot be read ends the stream with an error") {
+TEST_CASE("events come one by one, and one that cannot be read ends the stream with an error") {
   const std::string event = R"({"Type":"container","Action":"die","Actor":{"ID":"c"},"timeNano":1})";
   scripted daemon(chunked_head() + chunk(event.substr(0, 9)) +
                       chunk(event.substr(9) + "\n" + event + "\n{}\n" + event + "\n"),
