@@ -5,6 +5,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <array>
 #include <atomic>
 #include <condition_variable>
