@@ -5,6 +5,7 @@
 #include "executors/docker/engine/loop.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
@@ -79,6 +80,13 @@ bool is_helper_name(const std::string& name) {
          });
 }
 
+/// They are for threads that know what to do with them.
+void block_signals() {
+  sigset_t all{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
 /// What a helper prints when it has nothing for the server: not a failure.
 bool says_nothing_known(std::string_view output) {
   return output.find("credentials not found") != std::string_view::npos;
@@ -111,8 +119,9 @@ result<docker_config> parse_docker_config(std::string_view text) {
       auto who = read_entry(server, entry);
       if (!who)
         return who.failure();
+      // The first counts: Docker Hub's own comes before its `.../access-token`, which is for something else.
       if (is_usable(*who))
-        out.auths.insert_or_assign(registry_key(server), std::move(*who));
+        out.auths.emplace(registry_key(server), std::move(*who));
     }
   if (const auto helpers = json.find("credHelpers"); helpers != json.end() && helpers->is_object())
     for (const auto& [server, name] : helpers->items())
@@ -201,6 +210,7 @@ void credential_finder::find(std::string registry, std::function<void(result<sec
 }
 
 void credential_finder::work() {
+  block_signals();
   while (true) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return ends_ || !questions_.empty(); });

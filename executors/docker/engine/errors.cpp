@@ -1,5 +1,7 @@
 #include "executors/docker/engine/errors.hpp"
 
+#include "muster/base/utf8.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
@@ -47,6 +49,8 @@ failure kind_of_text(const std::string& text) {
   if (holds(text, {"address already in use", "pool overlaps with other one", "non-overlapping ipv4 address pool",
                    "all predefined address pools have been fully subnetted"}))
     return failure::address_taken;
+  if (holds(text, {"client sent an http request to an https server"}))
+    return failure::tls;
   return failure::none;
 }
 
@@ -100,7 +104,8 @@ engine_error classify(int status, std::string message, object about, call_kind c
   engine_error problem;
   problem.status = status;
   problem.about = about;
-  const auto text = lower_case(message);
+  // What follows `exec: "` is the user's command, which may say anything.
+  const auto text = lower_case(message.substr(0, message.find("exec: \"")));
   problem.kind = kind_of_text(text);
   // A path within a container, not the container.
   if (status == 404 && text.rfind("could not find the file", 0) == 0)
@@ -114,6 +119,8 @@ engine_error classify(int status, std::string message, object about, call_kind c
   if (problem.kind == failure::conflict)
     problem.holder = holder_of(message);
   problem.message = std::move(message);
+  if (problem.kind == failure::tls)
+    problem.message += " It wants TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of the certificates";
   return problem;
 }
 
@@ -177,19 +184,22 @@ std::string one_line(std::string_view text, std::size_t limit) {
       blank = !out.empty();
       continue;
     }
-    if (out.size() + 4 > limit) {
+    if (out.size() + 5 > limit) {
       // Not within a character of several bytes.
       while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0U) == 0x80U)
         out.pop_back();
       if (!out.empty() && static_cast<unsigned char>(out.back()) >= 0xc0U)
         out.pop_back();
-      return out + "...";
+      out += "...";
+      break;
     }
     if (blank)
       out.push_back(' ');
     blank = false;
     out.push_back(c);
   }
+  for (auto at = first_invalid_utf8(out); at < out.size(); at = first_invalid_utf8(out))
+    out[at] = '?';
   return out;
 }
 

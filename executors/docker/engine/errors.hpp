@@ -95,7 +95,8 @@ private:
   std::optional<engine_error> problem_;
 };
 
-/// `text` in one line of at most `limit` bytes: control characters and runs of white space become one blank.
+/// `text` in one line of at most `limit` bytes: control characters and runs of white space become one blank, what is
+/// not UTF-8 question marks.
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t limit = 1000);
 
 /// What a call was, as far as its errors are read differently.

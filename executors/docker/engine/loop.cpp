@@ -112,7 +112,7 @@ public:
   }
 
   void resume(call_id id) {
-    if (const auto it = calls_.find(id); it != calls_.end() && it->second->paused())
+    if (const auto it = calls_.find(id); it != calls_.end() && it->second->want_resume())
       resumed_.push_back(id);
   }
 
@@ -179,16 +179,16 @@ private:
     dropped_.clear();
     timers_.clear();
     spares_.clear();
+    const auto left = take_posted();
+  }
+
+  [[nodiscard]] std::vector<std::function<void()>> take_posted() {
     const std::lock_guard lock(mutex_);
-    inbox_.clear();
+    return std::exchange(inbox_, {});
   }
 
   void run_posted() {
-    std::vector<std::function<void()>> work;
-    {
-      const std::lock_guard lock(mutex_);
-      work.swap(inbox_);
-    }
+    auto work = take_posted();
     for (auto& piece : work)
       if (!ends_.load())
         std::exchange(piece, nullptr)();

@@ -85,8 +85,9 @@ easy_handle transfer::end(CURLM* multi) {
 }
 
 void transfer::resume() {
-  if (!paused_ || !handle_)
+  if (!wants_resume_ || !handle_)
     return;
+  wants_resume_ = false;
   paused_ = false;
   heard_ = steady::now();
   curl().easy_pause(handle_.get(), CURLPAUSE_CONT);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <utility>
 
 /// Inside of the loop: nobody else includes this.
 namespace muster::docker {
@@ -41,9 +42,14 @@ public:
   /// From now on no handler is called.
   void cancel() noexcept { canceled_ = true; }
 
-  void pause() noexcept { paused_ = true; }
+  void pause() noexcept {
+    paused_ = true;
+    wants_resume_ = false;
+  }
+  /// Notes that it shall go on at `resume`; false if that is not new.
+  [[nodiscard]] bool want_resume() noexcept { return paused_ && !std::exchange(wants_resume_, true); }
+  /// Goes on if that is still wanted; may call handlers.
   void resume();
-  [[nodiscard]] bool paused() const noexcept { return paused_; }
 
   [[nodiscard]] std::chrono::milliseconds idle_limit() const noexcept { return request_.idle; }
   /// How long it may still be silent.
@@ -77,6 +83,7 @@ private:
   std::chrono::steady_clock::time_point heard_;
   bool canceled_ = false;
   bool paused_ = false;
+  bool wants_resume_ = false;
   bool head_complete_ = false;
   bool too_large_ = false;
 };

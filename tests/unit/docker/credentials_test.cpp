@@ -82,6 +82,7 @@ TEST_CASE("credentials are read from the configuration of the docker command") {
   // "user:pass:word"
   const auto config = parse_docker_config(R"({
     "auths": {"https://index.docker.io/v1/": {"auth": "dXNlcjpwYXNzOndvcmQ="},
+              "https://index.docker.io/v1/access-token": {"auth": "eDp5"},
               "token.io": {"auth": "dXNlcjo=", "identitytoken": "tok"},
               "plain.io": {"username": "u", "password": "p"},
               "kept.elsewhere.io": {}},

@@ -68,6 +68,8 @@ TEST_CASE("answers of daemons are told apart") {
       {500, "", object::engine, call_kind::other, failure::server_error, object::engine},
       {400, "OCI runtime create failed: exec: \"/no\": no such file or directory", object::container, call_kind::other,
        failure::bad_request, object::container},
+      {400, "OCI runtime create failed: exec: \"no space left on device\": executable file not found in $PATH",
+       object::container, call_kind::other, failure::bad_request, object::container},
   };
   for (const auto& one : cases) {
     INFO(one.message);
@@ -91,6 +93,12 @@ TEST_CASE("a name that is taken says by whom") {
   CHECK(error_of_answer(409, json_of("by container \"abc"), object::container).holder.empty());
 }
 
+TEST_CASE("a daemon that wants TLS is said to") {
+  const auto problem = error_of_answer(400, "Client sent an HTTP request to an HTTPS server.\n", object::engine);
+  CHECK(problem.kind == failure::tls);
+  CHECK(problem.message.find("DOCKER_CERT_PATH") != std::string::npos);
+}
+
 TEST_CASE("a message is one line of words, whatever the daemon sent") {
   CHECK(error_of_answer(500, R"({"message":"a\n\tb\r\n  c\u0000d"})", object::engine).message == "a b c d");
   CHECK(error_of_answer(404, "404 page not found\n", object::engine).message == "404 page not found");
@@ -107,7 +115,8 @@ TEST_CASE("a message is one line of words, whatever the daemon sent") {
 
 TEST_CASE("a long message is cut between characters") {
   CHECK(one_line("  short  text ") == "short text");
-  CHECK(one_line(std::string(2000, 'x'), 100) == std::string(97, 'x') + "...");
+  CHECK(one_line(std::string(2000, 'x'), 100) == std::string(96, 'x') + "...");
+  CHECK(one_line("a\xff\xc3z\xe2\x82") == "a??z??");
   for (std::size_t limit = 10; limit < 20; ++limit) {
     std::string many;
     for (int i = 0; i < 30; ++i)

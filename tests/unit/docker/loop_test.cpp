@@ -381,6 +381,10 @@ TEST_CASE("a stream that is paused holds the server back, and loses nothing") {
                               seen += piece.size();
                               if (seen_when_resumed == 0) {
                                 on.pause(*id);
+                                on.after(50ms, [&, id] {
+                                  on.resume(*id);
+                                  on.pause(*id); // counts: the last word
+                                });
                                 on.after(100ms, [&, id] {
                                   seen_when_resumed = seen;
                                   on.resume(*id);
