@@ -5,9 +5,9 @@
 #include "support/temporary_folder.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <fcntl.h>
