@@ -147,27 +147,37 @@ result<void> make(const sandbox_plan& plan, const std::vector<injected>& files, 
   return {};
 }
 
+/// What the task must find, wherever it lies: pairs (path without links, a path that leads there).
+std::vector<std::pair<fs::path, fs::path>> needed_places(const attempt_spec& spec, const host_files& host) {
+  std::vector<fs::path> needed{spec.folder.parent_path()};
+  for (const auto& input : spec.inputs)
+    needed.push_back(input.source);
+  std::vector<std::pair<fs::path, fs::path>> out;
+  std::set<fs::path> seen;
+  for (const auto& path : needed)
+    if (const auto real = host.resolve(path))
+      for (const auto& shown : {*real, path.lexically_normal()})
+        if (seen.insert(shown).second)
+          out.emplace_back(*real, shown);
+  return out;
+}
+
 /// The /tmp of a member of a gang, if this host has one to replace.
 std::optional<private_folder> own_tmp(const attempt_spec& spec, const environment_map& environment,
+                                      const std::vector<std::pair<fs::path, fs::path>>& needed,
                                       const host_files& host) {
   const auto tmp = host.resolve("/tmp");
   if (spec.peers.size() < 2 || !tmp || *tmp == "/" || host.kind_of(*tmp) != host_kind::folder)
     return std::nullopt;
   private_folder out;
   out.path = *tmp;
-  // The state directory, or what an input stands for, may lie there too. Through links, both ways must lead to it.
-  std::vector<fs::path> needed{spec.folder.parent_path()};
-  for (const auto& input : spec.inputs)
-    needed.push_back(input.source);
-  std::set<fs::path> seen;
-  for (const auto& path : needed)
-    if (const auto real = host.resolve(path))
-      for (const auto& shown : {*real, path.lexically_normal()}) {
-        if (shown == *tmp) // The input is all of /tmp.
-          return std::nullopt;
-        if (is_below(shown, *tmp) && seen.insert(shown).second)
-          out.kept.emplace_back(*real, shown);
-      }
+  // The state directory, or what an input stands for, may lie there too.
+  for (const auto& [real, shown] : needed) {
+    if (shown == *tmp) // The input is all of /tmp.
+      return std::nullopt;
+    if (is_below(shown, *tmp))
+      out.kept.emplace_back(real, shown);
+  }
   if (const auto at = environment.find("TMPDIR"); at != environment.end())
     if (const auto real = host.resolve(at->second); real && *real != *tmp && is_below(*real, *tmp))
       out.made.push_back(*real);
@@ -298,7 +308,10 @@ result<void> set_up_sandbox(wire::start_request& request, const attempt_spec& sp
   if (!elsewhere)
     return elsewhere.failure();
   const real_host_files host;
-  const auto tmp = own_tmp(spec, environment, host);
+  const auto needed = needed_places(spec, host);
+  sandbox_wishes wishes;
+  wishes.own = own_tmp(spec, environment, needed, host);
+  const auto& tmp = wishes.own;
   if (elsewhere->empty() && !tmp)
     return {};
   auto program = sandbox.program();
@@ -309,13 +322,15 @@ result<void> set_up_sandbox(wire::start_request& request, const attempt_spec& sp
   targets.reserve(elsewhere->size());
   for (const auto& x : *elsewhere)
     targets.push_back(x.path);
-  std::vector<std::pair<std::string, std::string>> extra;
+  for (const auto& place : needed)
+    wishes.needed.push_back(place.second);
+  auto& extra = wishes.extra;
   if (!targets.empty() && host.kind_of("/osmo") == host_kind::absent) {
     extra.emplace_back(request.folder + "/output", "/osmo/data/output");
     if (!spec.inputs.empty())
       extra.emplace_back(request.folder + "/input", "/osmo/data/input");
   }
-  auto plan = plan_sandbox(targets, scratch, host, extra, tmp);
+  auto plan = plan_sandbox(targets, scratch, host, wishes);
   if (!plan)
     return plan.failure();
   if (auto made = make(*plan, *elsewhere, scratch); !made)

@@ -42,6 +42,12 @@ std::vector<host_files::entry> real_host_files::list(const fs::path& folder, std
   return out;
 }
 
+bool real_host_files::is_open_to_all(const fs::path& folder) const {
+  std::error_code failed;
+  const auto mode = fs::status(folder, failed).permissions();
+  return !failed && (mode & fs::perms::others_write) != fs::perms::none;
+}
+
 bool is_below(const fs::path& path, const fs::path& folder) {
   const auto [end, rest] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   static_cast<void>(rest);
@@ -73,6 +79,9 @@ public:
   }
   [[nodiscard]] std::vector<entry> list(const fs::path& folder, std::size_t limit) const override {
     return folder == empty_ ? std::vector<entry>{} : real_.list(folder, limit);
+  }
+  [[nodiscard]] bool is_open_to_all(const fs::path& folder) const override {
+    return folder != empty_ && real_.is_open_to_all(folder);
   }
 
 private:
@@ -125,11 +134,10 @@ result<located> locate(const std::string& target, const host_files& host) {
 
 class planner {
 public:
-  planner(const fs::path& scratch, const host_files& host, const std::optional<private_folder>& own)
-      : scratch_(scratch), host_(host, own), own_(own) {}
+  planner(const fs::path& scratch, const host_files& host, const sandbox_wishes& wishes)
+      : scratch_(scratch), host_(host, wishes.own), own_(wishes.own), extra_(wishes.extra), needed_(wishes.needed) {}
 
-  result<sandbox_plan> plan(const std::vector<std::string>& targets,
-                            const std::vector<std::pair<std::string, std::string>>& extra) {
+  result<sandbox_plan> plan(const std::vector<std::string>& targets) {
     for (const auto& target : targets) {
       auto at = locate(target, host_);
       if (!at)
@@ -150,11 +158,11 @@ public:
       for (const auto& folder : own_->made)
         make_folder(folder);
     }
-    if (targets.empty() && extra.empty())
+    if (targets.empty() && extra_.empty())
       mount("--dev-bind", "/", "/"); // Nothing new in the root: one mount, which costs less.
     else
       show_host();
-    for (const auto& [from, to] : extra)
+    for (const auto& [from, to] : extra_)
       mount("--bind", from, to);
     for (const auto& x : located_)
       place(x);
@@ -202,7 +210,8 @@ private:
 
   /// Something is mounted below it, so a link would not do.
   [[nodiscard]] bool is_on_the_way(const fs::path& path) const {
-    return std::any_of(located_.begin(), located_.end(), [&](const located& x) { return is_below(x.path, path); });
+    return std::any_of(located_.begin(), located_.end(), [&](const located& x) { return is_below(x.path, path); }) ||
+           std::any_of(needed_.begin(), needed_.end(), [&](const fs::path& x) { return is_below(x, path); });
   }
 
   void make_folder(const fs::path& path) {
@@ -229,7 +238,7 @@ private:
                                        std::to_string(most_entries_per_folder) +
                                        " entries, which would all have to be mounted again; choose another folder"};
     make_folder(anchor);
-    const bool by_links = entries.size() > most_mounts_per_folder;
+    const bool by_links = entries.size() > most_mounts_per_folder || host_.is_open_to_all(anchor);
     const auto aside = fs::path{"/.muster-host"} / std::to_string(asides_++);
     if (by_links)
       mount("--dev-bind", anchor, aside);
@@ -251,6 +260,8 @@ private:
   const fs::path scratch_;
   const emptied_host host_;
   const std::optional<private_folder>& own_;
+  const std::vector<std::pair<std::string, std::string>>& extra_;
+  const std::vector<fs::path>& needed_;
   sandbox_plan out_;
   std::vector<located> located_;
   std::set<fs::path> anchors_;
@@ -263,9 +274,8 @@ private:
 } // namespace
 
 result<sandbox_plan> plan_sandbox(const std::vector<std::string>& targets, const fs::path& scratch,
-                                  const host_files& host, const std::vector<std::pair<std::string, std::string>>& extra,
-                                  const std::optional<private_folder>& own) {
-  return planner{scratch, host, own}.plan(targets, extra);
+                                  const host_files& host, const sandbox_wishes& wishes) {
+  return planner{scratch, host, wishes}.plan(targets);
 }
 
 } // namespace muster::process

@@ -29,6 +29,8 @@ public:
   [[nodiscard]] virtual std::optional<std::filesystem::path> resolve(const std::filesystem::path& path) const = 0;
   /// At most `limit` + 1 entries.
   [[nodiscard]] virtual std::vector<entry> list(const std::filesystem::path& folder, std::size_t limit) const = 0;
+  /// Everybody may make and remove entries of it, as in /tmp.
+  [[nodiscard]] virtual bool is_open_to_all(const std::filesystem::path& folder) const = 0;
 };
 
 /// The real host.
@@ -37,6 +39,7 @@ public:
   host_kind kind_of(const std::filesystem::path& path) const override;
   std::optional<std::filesystem::path> resolve(const std::filesystem::path& path) const override;
   std::vector<entry> list(const std::filesystem::path& folder, std::size_t limit) const override;
+  bool is_open_to_all(const std::filesystem::path& folder) const override;
 };
 
 /// What to make in the scratch folder, and what bubblewrap is told.
@@ -62,14 +65,21 @@ struct private_folder {
   std::vector<std::filesystem::path> made;
 };
 
+/// What a sandbox should hold beside the files.
+struct sandbox_wishes {
+  std::vector<std::pair<std::string, std::string>> extra; ///< Host path, path inside.
+  std::optional<private_folder> own;
+  std::vector<std::filesystem::path> needed; ///< Never shown through a link.
+};
+
 /// Plans how each of `targets` (absolute paths) can be a file of its own while everything else of the host stays as it
 /// is. A target that exists as a file is covered. Otherwise the deepest folder on its way that exists is replaced by
-/// one of `scratch` into which all that the host has there is mounted. `extra` are pairs (host path, path inside).
-/// `own` lies in `scratch` under its own path. Fails with `data_error` for a target that cannot be a file.
+/// one of `scratch` into which all that the host has there is mounted; or linked, if these are many, or may vanish
+/// before bubblewrap has mounted them, which would be the end of the task. The private folder lies in `scratch` under
+/// its own path. Fails with `data_error` for a target that cannot be a file.
 [[nodiscard]] result<sandbox_plan> plan_sandbox(const std::vector<std::string>& targets,
                                                 const std::filesystem::path& scratch, const host_files& host,
-                                                const std::vector<std::pair<std::string, std::string>>& extra = {},
-                                                const std::optional<private_folder>& own = std::nullopt);
+                                                const sandbox_wishes& wishes = {});
 
 /// `path` is `folder`, or lies below it; both without links.
 [[nodiscard]] bool is_below(const std::filesystem::path& path, const std::filesystem::path& folder);

@@ -23,6 +23,7 @@ class fake_host final : public host_files {
 public:
   std::map<std::string, host_kind> what{{"/", host_kind::folder}};
   std::map<std::string, std::string> links;
+  std::string open_to_all;
 
   host_kind kind_of(const fs::path& path) const override {
     const auto at = what.find(path.string());
@@ -39,6 +40,7 @@ public:
     }
     return out;
   }
+  bool is_open_to_all(const fs::path& folder) const override { return folder == open_to_all; }
   std::vector<entry> list(const fs::path& folder, std::size_t limit) const override {
     std::vector<entry> out;
     for (const auto& [path, kind] : what)
@@ -96,18 +98,18 @@ TEST_CASE("a private folder is empty but for what is kept, made and put into it"
   own.path = "/tmp";
   own.kept = {{"/tmp/other", "/tmp/other"}, {"/tmp/other", "/tmp/way/to/other"}};
   own.made = {"/tmp/user/1"};
-  const auto alone = plan_sandbox({}, "/s", some_host(), {}, own);
+  const auto alone = plan_sandbox({}, "/s", some_host(), {{}, own, {}});
   REQUIRE(alone.ok());
   CHECK(alone->folders == std::vector<fs::path>{"/s/tmp", "/s/tmp/user", "/s/tmp/user/1"});
   CHECK(alone->arguments == lines{"--dev-bind", "/", "/", "--bind", "/s/tmp", "/tmp", "--bind", "/tmp/other",
                                   "/tmp/other", "--bind", "/tmp/other", "/tmp/way/to/other"});
   // A file that the host has there is not covered: the task's folder has none.
-  const auto plan = plan_sandbox({"/tmp/note", "/tmp/a/b", "/etc/hosts"}, "/s", some_host(), {}, own);
+  const auto plan = plan_sandbox({"/tmp/note", "/tmp/a/b", "/etc/hosts"}, "/s", some_host(), {{}, own, {}});
   REQUIRE(plan.ok());
   CHECK(plan->files == std::vector<fs::path>{"/s/tmp/note", "/s/tmp/a/b", "/s/.cover-2"});
   CHECK(mounts(*plan) == lines{"--bind /s/tmp /tmp", "--bind /s/.cover-2 /etc/hosts", "--bind /tmp/other /tmp/other",
                                "--bind /tmp/other /tmp/way/to/other"});
-  CHECK_FALSE(plan_sandbox({"/tmp/other/x"}, "/s", some_host(), {}, own).ok());
+  CHECK_FALSE(plan_sandbox({"/tmp/other/x"}, "/s", some_host(), {{}, own, {}}).ok());
 }
 
 TEST_CASE("a new file in a folder of the host replaces that folder by one with the same entries") {
@@ -167,6 +169,18 @@ TEST_CASE("a folder with many entries is shown through links, with very many it 
   const auto refused = plan_sandbox({"/tmp/run.sh"}, "/s", host);
   REQUIRE_FALSE(refused.ok());
   CHECK_THAT(refused.failure().message, ContainsSubstring("/tmp"));
+}
+
+TEST_CASE("what others may remove at any moment is linked, not mounted, but for what the task needs") {
+  auto host = some_host();
+  host.open_to_all = "/tmp";
+  host.what["/tmp/third"] = host_kind::folder;
+  const auto plan = plan_sandbox({"/tmp/run.sh"}, "/s", host, {{}, std::nullopt, {"/tmp/other/deep"}});
+  REQUIRE(plan.ok());
+  CHECK(mounts(*plan) ==
+        lines{"--dev-bind /tmp /.muster-host/0", "--bind /s/tmp /tmp", "--dev-bind-try /tmp/other /tmp/other"});
+  CHECK(plan->links == std::vector<std::pair<fs::path, fs::path>>{{"/s/tmp/note", "/.muster-host/0/note"},
+                                                                  {"/s/tmp/third", "/.muster-host/0/third"}});
 }
 
 TEST_CASE("targets that cannot be files are refused") {
