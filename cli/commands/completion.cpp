@@ -31,11 +31,15 @@ struct completed_command {
   bool takes_file = false;
 };
 
+/// The words of `a|b`; nothing if they stand for something else, as in `N|I,J,...`.
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts;
   std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, '|');)
+  for (std::string part; std::getline(stream, part, '|');) {
+    if (part.empty() || part.front() < 'a' || part.front() > 'z')
+      return {};
     parts.push_back(part);
+  }
   return parts.size() > 1 ? parts : std::vector<std::string>{};
 }
 
@@ -171,6 +175,12 @@ void print_zsh(const std::vector<completed_command>& commands) {
   std::cout << "  esac\n}\ncompdef _muster muster\n";
 }
 
+std::string values_for_fish(const completed_option& option) {
+  if (std::find(option.names.begin(), option.names.end(), "--state-dir") != option.names.end())
+    return " -a '(__fish_complete_directories)'";
+  return option.values.empty() ? "" : " -a " + quoted(joined(option.values));
+}
+
 void print_fish(const std::vector<completed_command>& commands) {
   std::cout << "# fish completion for muster; load it with: muster completion fish | source\n"
                "complete -c muster -f\n"
@@ -190,7 +200,7 @@ void print_fish(const std::vector<completed_command>& commands) {
       for (const auto& name : option.names)
         std::cout << (name[1] == '-' ? " -l " + name.substr(2) : " -s " + name.substr(1));
       if (option.takes_value)
-        std::cout << (option.values.empty() ? " -r" : " -x -a " + quoted(joined(option.values)));
+        std::cout << " -x" << values_for_fish(option);
       std::cout << " -d " << quoted(option.text) << '\n';
     }
   }

@@ -67,12 +67,34 @@ TEST_CASE("completion scripts know the commands, and the shells accept them") {
     CHECK(script.exit_code == 0);
     for (const auto* word : {"validate", "resume", "max-parallel", "ls -o name"})
       CHECK_THAT(script.out, ContainsSubstring(word));
+    CHECK_THAT(script.out, !ContainsSubstring("I,J")); // What stands for a value is none.
     if (run({{"bash", "-c", "command -v " + shell}, {}, {}, false}).exit_code != 0)
       continue; // A shell that is not here cannot be asked.
     const auto checked = run({{shell, "-n", muster.file("completion." + shell, script.out)}, {}, {}, false});
     CHECK(checked.exit_code == 0);
     CHECK(checked.err.empty());
   }
+}
+
+TEST_CASE("fish completes commands, options, values and ids") {
+  if (run({{"bash", "-c", "command -v fish"}, {}, {}, false}).exit_code != 0) {
+    WARN("skipped: fish is not installed");
+    return;
+  }
+  const muster_program muster;
+  REQUIRE(muster({"run", "--pool", "null", muster.file("a.yaml", one_task("true", "known"))}).exit_code == 0);
+  const auto complete = [&](const std::string& line) {
+    auto what = muster.with({});
+    what.argv = {"fish", "--no-config", "-c",
+                 "set PATH " MUSTER_BINARY_DIR " $PATH; muster completion fish | source; complete -C '" + line + "'"};
+    what.env["HOME"] = muster.folder().string();
+    return run(what).out;
+  };
+  CHECK_THAT(complete("muster va"), ContainsSubstring("validate\t"));
+  CHECK_THAT(complete("muster run --max-p"), ContainsSubstring("--max-parallel\t"));
+  CHECK(complete("muster run --gpus ").empty());
+  CHECK_THAT(complete("muster ls -o js"), ContainsSubstring("jsonl\t"));
+  CHECK_THAT(complete("muster show kn"), ContainsSubstring("known-1"));
 }
 
 TEST_CASE("bash completes commands, options, values and ids") {
