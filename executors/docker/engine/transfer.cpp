@@ -116,7 +116,7 @@ bool transfer::set_headers() {
   bool good =
       add("Expect:") && add(request_.content_type.empty() ? "Content-Type:" : "Content-Type: " + request_.content_type);
   for (const auto& [name, value] : request_.headers)
-    good = good && is_header_text(name) && is_header_text(value) && add(name + ": " + value);
+    good = good && is_header_text(name) && is_header_text(value) && add(std::string(name).append(": ").append(value));
   return good && is_header_text(request_.content_type);
 }
 
