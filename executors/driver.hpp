@@ -3,6 +3,7 @@
 #include "muster/base/ids.hpp"
 #include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
+#include "muster/placement/network_blocks.hpp"
 #include "muster/spec/model.hpp"
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,12 +27,27 @@ struct capacity {
   std::vector<std::uint32_t> gpus; ///< Indices that may be leased.
 };
 
+/// What a spec may ask of the host that its tasks run on.
+struct host_permissions {
+  bool privileged = false;   ///< `privileged: true`.
+  bool host_network = false; ///< `hostNetwork: true`.
+  /// Paths of the host that `volumeMounts` may name, with all below them; `/` for any.
+  std::vector<std::filesystem::path> mounts;
+};
+
 /// What an executor can do, found out by asking the real thing.
 struct capabilities {
   std::string driver;  ///< `process`, `docker`, ...
   std::string version; ///< Of the engine behind it; empty if it has none.
   bool images = false; ///< Runs a task in its image; otherwise the command runs on the host.
   capacity total;
+  /// What networks of groups may be made of. Absent: members get loopback addresses. Present: each gang gets the
+  /// addresses of a block of its own (`block_of`), a task alone one of the shared block (`shared_block`). A block that
+  /// was given up may be given out again before its old network is gone.
+  std::optional<address_space> addresses{};
+  /// What specs may ask of the host. Absent: whatever the user of Muster may do.
+  std::optional<host_permissions> permits{};
+  std::string no_gpus_because{}; ///< Why `total` has no GPUs, for people: "this Docker daemon has no NVIDIA runtime".
 };
 
 /// One input of an attempt, located.

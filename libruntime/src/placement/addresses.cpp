@@ -1,6 +1,7 @@
 #include "muster/placement/addresses.hpp"
 
-#include <charconv>
+#include "muster/base/ipv4.hpp"
+
 #include <optional>
 #include <string_view>
 
@@ -12,29 +13,14 @@ constexpr std::uint32_t base = (127U << 24U) | (64U << 16U);
 constexpr std::uint32_t size = 1U << 22U;
 
 std::string to_text(std::uint32_t offset) {
-  const auto address = base + offset;
-  return std::to_string(address >> 24U) + '.' + std::to_string((address >> 16U) & 255U) + '.' +
-         std::to_string((address >> 8U) & 255U) + '.' + std::to_string(address & 255U);
+  return ipv4_to_text(base + offset);
 }
 
 std::optional<std::uint32_t> to_offset(std::string_view text) {
-  std::uint32_t address = 0;
-  for (int part = 0; part < 4; ++part) {
-    std::uint32_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || value > 255)
-      return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    if (part < 3) {
-      if (text.empty() || text.front() != '.')
-        return std::nullopt;
-      text.remove_prefix(1);
-    }
-    address = (address << 8U) | value;
-  }
-  if (!text.empty() || address < base || address - base >= size)
+  const auto address = parse_ipv4(text);
+  if (!address || *address < base || *address - base >= size)
     return std::nullopt;
-  return address - base;
+  return *address - base;
 }
 
 } // namespace

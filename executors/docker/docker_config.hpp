@@ -1,0 +1,67 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "muster/base/ipv4.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace muster {
+
+/// When the image of a task is pulled.
+enum class pull_policy : std::uint8_t {
+  always = 1,     ///< Before every task; members that want the same image at the same time share one pull.
+  if_missing = 2, ///< When the daemon does not have it.
+  never = 3,      ///< Never: a missing image fails the task.
+};
+
+/// How a pool of Docker containers is set up: what the configuration file and the command line say, with nothing asked
+/// of the daemon yet.
+struct docker_pool_config {
+  /// Where the daemon is: `unix:///path`, `tcp://host:port`. Empty: what the environment
+  /// says, as for the docker command (`DOCKER_HOST`, `DOCKER_CONTEXT`, the current context, the usual socket).
+  std::string host;
+  /// The certificates for a `tcp://` daemon; all empty: as the environment says.
+  struct tls_files {
+    std::filesystem::path ca;
+    std::filesystem::path cert;
+    std::filesystem::path key;
+    bool verify = true; ///< Whether the daemon's certificate is checked.
+  };
+  std::optional<tls_files> tls; ///< Absent: as the environment says.
+
+  std::filesystem::path state_directory; ///< Root of the state directory; attempts and their logs are below it.
+  std::string head;                      ///< The head's id: 12 hex digits. In all names and labels.
+
+  pull_policy pull = pull_policy::if_missing;
+  std::uint32_t max_pulls = 3;        ///< Pulls at the same time.
+  std::uint32_t starts_in_flight = 0; ///< Starts at the same time; 0: as many as the daemon has CPUs, at least 2.
+
+  /// What networks may be made of. Absent: 10.213.0.0/16 or, where that is taken as a whole, the next one that is not.
+  /// What is taken in it is found out by `probe`.
+  std::optional<ipv4_block> range;
+
+  /// Indices of the GPUs that may be leased. Empty: those that the daemon's host shows if it has the NVIDIA runtime,
+  /// else none.
+  std::vector<std::uint32_t> gpus;
+
+  /// Who a container's command runs as: `uid`, `uid:gid`, a name of the image. Empty: as the image says. `host`: uid
+  /// and gid of this process.
+  std::string user;
+  bool init = true;            ///< A small init is process 1 and reaps orphans.
+  std::int64_t pids_limit = 0; ///< Processes and threads of a container; 0: no limit.
+  std::int64_t shm_size = 0;   ///< Bytes of /dev/shm; 0: as the daemon is set up.
+  bool swap = false;           ///< Whether a container may swap beyond its memory request.
+
+  host_permissions permissions; ///< What specs may ask of the host.
+
+  std::int64_t max_log = std::int64_t{1} << 30U; ///< Bytes kept of one attempt's log; its middle is cut out.
+  std::map<std::string, std::string> labels;     ///< Put on every container and network besides Muster's own.
+  bool keep_work = false;                        ///< Containers' working folders are kept; for looking into failures.
+};
+
+} // namespace muster
