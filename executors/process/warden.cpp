@@ -20,6 +20,9 @@ constexpr std::int64_t wait_for_first_driver_us = 10'000'000;
 constexpr std::size_t most_unsent = 64U << 20U;
 constexpr std::size_t read_at_once = 64U << 10U;
 
+/// How long the news of a start may wait for company.
+constexpr std::int64_t hold_starts_us = 2'000;
+
 /// The warden's sockets: takes requests in, hands them to `warden_state`, sends what it says.
 class warden_loop {
 public:
@@ -34,9 +37,8 @@ public:
       if (driver_waits_)
         take_driver();
       drain_signals();
-      state_.advance(unsent_);
-      if (!greeted_) // Who is new asks for what it must know; nothing may come before the welcome.
-        unsent_.clear();
+      state_.advance(said_);
+      gather();
       // A full disk must not silence the warden: the runtime keeps its own record, and this one is tried again.
       static_cast<void>(state_.flush());
       send();
@@ -59,6 +61,8 @@ private:
 
   [[nodiscard]] int timeout() const {
     auto due = state_.next_due();
+    if (hold_until_us_ != 0)
+      due = due == 0 ? hold_until_us_ : std::min(due, hold_until_us_);
     if (due == 0 && client_)
       return -1;
     if (due == 0)
@@ -81,12 +85,12 @@ private:
     client_ = std::move(next);
     greeted_ = false;
     received_ = {};
-    unsent_.clear();
+    hush();
   }
 
   void drop_client() {
     client_.reset();
-    unsent_.clear();
+    hush();
     alone_until_us_ = 0;
   }
 
@@ -119,14 +123,14 @@ private:
         if (hello && hello->limits)
           if (const auto enabled = state_.enable_limits(); !enabled)
             no_limits = enabled.failure().message;
-        wire::write(unsent_, wire::welcome_message{wire::version, ::getpid(), std::move(no_limits)});
+        wire::write(said_, wire::welcome_message{wire::version, ::getpid(), std::move(no_limits)});
         greeted_ = true;
         return hello.has_value();
       }
       case wire::kind::start: {
         const auto request = wire::read_start(x.body);
-        if (request)
-          state_.start(*request, unsent_);
+        if (request && state_.start(*request, said_, held_) && hold_until_us_ == 0)
+          hold_until_us_ = steady_clock_us() + hold_starts_us;
         return request.has_value();
       }
       case wire::kind::stop: {
@@ -144,11 +148,32 @@ private:
       case wire::kind::query: {
         const auto items = wire::read_query(x.body);
         if (items)
-          state_.query(*items, unsent_);
+          state_.query(*items, said_);
         return items.has_value();
       }
       default: return false;
     }
+  }
+
+  /// Moves what was said to what is sent. A start is told with what comes next, if that is soon: tasks that take a
+  /// millisecond wake the runtime once.
+  void gather() {
+    if (!greeted_) // Who is new asks for what it must know; nothing may come before the welcome.
+      return hush();
+    if (said_.empty() && (hold_until_us_ == 0 || steady_clock_us() < hold_until_us_))
+      return;
+    unsent_ += held_;
+    unsent_ += said_;
+    held_.clear();
+    said_.clear();
+    hold_until_us_ = 0;
+  }
+
+  void hush() {
+    said_.clear();
+    held_.clear();
+    unsent_.clear();
+    hold_until_us_ = 0;
   }
 
   void drain_signals() const {
@@ -158,10 +183,8 @@ private:
   }
 
   void send() {
-    if (!client_) {
-      unsent_.clear();
-      return;
-    }
+    if (!client_)
+      return hush();
     while (!unsent_.empty()) {
       const auto n = ::send(client_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
       if (n < 0 && errno == EINTR)
@@ -179,6 +202,9 @@ private:
   warden_state state_;
   unique_fd client_;
   wire::frame_reader received_;
+  std::string said_;               ///< In this turn.
+  std::string held_;               ///< Starts that go with what is said next,
+  std::int64_t hold_until_us_ = 0; ///< or then; 0 if there are none.
   std::string unsent_;
   bool greeted_ = false;
   bool driver_waits_ = false;

@@ -62,18 +62,19 @@ void warden_state::close() {
 
 // -- requests
 
-void warden_state::start(const wire::start_request& what, std::string& out) {
+bool warden_state::start(const wire::start_request& what, std::string& out, std::string& may_wait) {
   const auto [at, is_new] = attempts_.try_emplace(what.id);
   auto& x = at->second;
   if (!is_new) {
     say_started(x, out);
     if (!x.alive())
       say_ended(x, out);
-    return;
+    return false;
   }
   const auto refuse = [&](ec code, std::string text) {
     wire::write(out, wire::started_message{what.id, 0, static_cast<std::uint8_t>(code), std::move(text)});
     attempts_.erase(what.id);
+    return false;
   };
   const auto log_path = what.folder + ".log";
   const unique_fd log{::open(log_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644)};
@@ -120,14 +121,17 @@ void warden_state::start(const wire::start_request& what, std::string& out) {
     }
   }
   record.last_tick = boot_ticks();
-  say_started(x, out);
   if (record.code != 0) {
+    say_started(x, out);
     static_cast<void>(write_all(log.get(), "muster: " + complaint + "\n"));
-    return finish(x, out);
+    finish(x, out);
+    return false;
   }
+  say_started(x, may_wait);
   records_.put(record);
   mains_.emplace(record.pid, record.id);
   alive_.push_back(&x);
+  return true;
 }
 
 void warden_state::stop(const wire::stop_request& what) {

@@ -57,7 +57,8 @@ public:
   /// Removes what only a living warden needs.
   void close();
 
-  void start(const wire::start_request& x, std::string& out);
+  /// Starts it and says so in `out`, or in `may_wait` if it runs now: then true.
+  bool start(const wire::start_request& x, std::string& out, std::string& may_wait);
   void stop(const wire::stop_request& x);
   void forget(attempt_id id);
   void query(const std::vector<wire::query_item>& items, std::string& out);
