@@ -1,0 +1,87 @@
+#pragma once
+
+#include "executors/docker/engine/timestamps.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace muster::docker {
+
+/// How far a container's log was copied: what it takes to find the place again in what the daemon sends. Times are
+/// nanoseconds since 1970, -1 for none.
+///
+/// The times of one stream never go back (but with the daemon's clock), those of both together do: all pieces of a long
+/// line carry the time of the first one. So places are kept by stream.
+struct copy_point {
+  /// Of stdout, or stderr.
+  struct stream {
+    std::int64_t last = -1; ///< Time of its last record.
+    std::uint64_t same = 0; ///< Its last records that have this time.
+    bool open_line = false; ///< The last record is a piece of a line that goes on.
+  };
+  std::array<stream, 2> streams; ///< stdout, stderr.
+  std::uint64_t records = 0;     ///< Of both.
+  std::uint64_t bytes = 0;       ///< Of their text.
+  std::int64_t first = -1;       ///< Time of the very first record.
+  std::int64_t latest = -1;      ///< Highest time.
+  std::int64_t clock = 0;        ///< `clock_offset` when the last record was taken.
+  bool went_back = false;        ///< The daemon's clock was seen to go back: times do not find the place any more.
+  bool mid_line = false;         ///< What was written last does not end a line.
+  bool ended = false;            ///< All is copied.
+
+  /// Counts a record of stream `which` (0: stdout, 1: stderr).
+  void add(std::size_t which, std::int64_t at, std::string_view text);
+
+  /// As one line of text, without its end.
+  [[nodiscard]] std::string to_text() const;
+  /// Nothing if `text` is not that.
+  [[nodiscard]] static std::optional<copy_point> from_text(std::string_view text);
+};
+
+/// Wall clock less a clock that never jumps, in ns: it changes when somebody sets the wall clock.
+[[nodiscard]] std::int64_t clock_offset() noexcept;
+
+/// Finds the place in a log that is read again: which records are new.
+class copy_filter {
+public:
+  /// Records that are this much older than the newest one may still come: those of the other stream, and all when the
+  /// clock was set back by less.
+  static constexpr std::chrono::seconds slack{10};
+  /// As long as not more was copied, a log is read again from its beginning, where counting finds the place.
+  static constexpr std::uint64_t little = std::uint64_t{1} << 20U;
+
+  enum class verdict : std::uint8_t {
+    known,     ///< It was copied.
+    fresh,     ///< It is new.
+    after_gap, ///< It is new, and others before it may have been lost: the daemon dropped them.
+  };
+
+  /// To go on from `from`; `offset` is the `clock_offset` of now.
+  copy_filter(const copy_point& from, std::int64_t offset);
+
+  /// From when on the log is to be read; nothing: from its beginning.
+  [[nodiscard]] std::optional<nano_timestamp> since() const;
+  /// Judges the next record that came, of stream `which`.
+  [[nodiscard]] verdict judge(std::size_t which, std::int64_t at);
+
+private:
+  enum class mode : std::uint8_t { counting, by_time, all };
+
+  [[nodiscard]] verdict judge_by_time(std::size_t which, std::int64_t at);
+  void begin_by_time(std::int64_t since);
+
+  copy_point from_;
+  mode mode_ = mode::all;
+  std::int64_t since_ = -1;
+  std::uint64_t seen_ = 0;
+  bool gap_ = false; ///< It was said once.
+  std::array<bool, 2> found_{};
+  std::array<std::uint64_t, 2> matched_{};
+};
+
+} // namespace muster::docker
