@@ -40,15 +40,17 @@ std::int64_t nanoseconds_of(clockid_t clock) noexcept {
 
 } // namespace
 
-void copy_point::add(std::size_t which, std::int64_t at, std::string_view text) {
+void copy_point::add(std::size_t which, std::int64_t at, std::string_view text, const clock_reading& clocks) {
   auto& own = streams[which];
-  went_back = went_back || at < own.last;
+  // A record of the future was written before somebody set the clock back.
+  went_back = went_back || at < own.last || at > clocks.now + slack_ns / 2;
+  clock = clocks.offset;
   own.same = at == own.last ? own.same + 1 : 1;
   own.last = at;
   own.open_line = text.empty() || text.back() != '\n';
   if (first < 0)
     first = at;
-  latest = std::max(latest, at);
+  recent = at;
   ++records;
   bytes += text.size();
   mid_line = own.open_line;
@@ -65,7 +67,7 @@ std::string copy_point::to_text() const {
   add_number(records);
   add_number(bytes);
   add_number(first);
-  add_number(latest);
+  add_number(recent);
   add_number(clock);
   add_number(static_cast<int>(went_back));
   add_number(static_cast<int>(mid_line));
@@ -81,29 +83,30 @@ std::optional<copy_point> copy_point::from_text(std::string_view text) {
   for (auto& stream : x.streams)
     if (!take(text, stream.last) || !take(text, stream.same) || !take(text, stream.open_line))
       return std::nullopt;
-  const bool read = take(text, x.records) && take(text, x.bytes) && take(text, x.first) && take(text, x.latest) &&
+  const bool read = take(text, x.records) && take(text, x.bytes) && take(text, x.first) && take(text, x.recent) &&
                     take(text, x.clock) && take(text, x.went_back) && take(text, x.mid_line) && take(text, x.ended);
   return read && text.empty() ? std::optional(x) : std::nullopt;
 }
 
-std::int64_t clock_offset() noexcept {
-  return nanoseconds_of(CLOCK_REALTIME) - nanoseconds_of(CLOCK_BOOTTIME);
+clock_reading read_clocks() noexcept {
+  const auto now = nanoseconds_of(CLOCK_REALTIME);
+  return {now, now - nanoseconds_of(CLOCK_BOOTTIME)};
 }
 
-copy_filter::copy_filter(const copy_point& from, std::int64_t offset) : from_(from) {
+copy_filter::copy_filter(const copy_point& from, const clock_reading& clocks) : from_(from) {
   if (from.records == 0)
     return;
-  const auto jump = offset > from.clock ? offset - from.clock : from.clock - offset;
+  const auto jump = std::max(clocks.offset, from.clock) - std::min(clocks.offset, from.clock);
   if (from.bytes <= little || from.went_back || jump > slack_ns / 2) {
     mode_ = mode::counting;
     return;
   }
   auto since = std::numeric_limits<std::int64_t>::max();
   for (const auto& x : from.streams) {
-    const auto usual = std::max(x.last, from.latest - slack_ns);
+    const auto usual = std::min(from.recent, std::max(x.last, from.recent - slack_ns));
     since = std::min(since, x.open_line && x.last >= 0 ? x.last : usual);
   }
-  begin_by_time(since);
+  begin_by_time(since - slack_ns / 2); // The clock may have been set back a little.
 }
 
 std::optional<nano_timestamp> copy_filter::since() const {
@@ -147,11 +150,11 @@ copy_filter::verdict copy_filter::judge_by_time(std::size_t which, std::int64_t 
   if (at < own.last)
     return verdict::known;
   if (at == own.last && matched_[which] < own.same) {
-    ++matched_[which];
+    found_[which] = ++matched_[which] == own.same; // What follows is new, even where the clock went back.
     return verdict::known;
   }
   found_[which] = true;
-  if (matched_[which] == own.same || gap_)
+  if (own.same == 0 || gap_)
     return verdict::fresh;
   gap_ = true;
   return verdict::after_gap;

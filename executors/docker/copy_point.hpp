@@ -12,6 +12,15 @@
 
 namespace muster::docker {
 
+/// What the clocks say, in ns.
+struct clock_reading {
+  std::int64_t now = 0;    ///< The wall clock: since 1970.
+  std::int64_t offset = 0; ///< It less a clock that never jumps: changes when somebody sets the wall clock.
+};
+
+/// The clocks of this host, which is the daemon's as a rule.
+[[nodiscard]] clock_reading read_clocks() noexcept;
+
 /// How far a container's log was copied: what it takes to find the place again in what the daemon sends. Times are
 /// nanoseconds since 1970, -1 for none.
 ///
@@ -28,23 +37,20 @@ struct copy_point {
   std::uint64_t records = 0;     ///< Of both.
   std::uint64_t bytes = 0;       ///< Of their text.
   std::int64_t first = -1;       ///< Time of the very first record.
-  std::int64_t latest = -1;      ///< Highest time.
-  std::int64_t clock = 0;        ///< `clock_offset` when the last record was taken.
+  std::int64_t recent = -1;      ///< Time of the last one.
+  std::int64_t clock = 0;        ///< `clock_reading::offset` when the last record was taken.
   bool went_back = false;        ///< The daemon's clock was seen to go back: times do not find the place any more.
   bool mid_line = false;         ///< What was written last does not end a line.
   bool ended = false;            ///< All is copied.
 
   /// Counts a record of stream `which` (0: stdout, 1: stderr).
-  void add(std::size_t which, std::int64_t at, std::string_view text);
+  void add(std::size_t which, std::int64_t at, std::string_view text, const clock_reading& clocks);
 
   /// As one line of text, without its end.
   [[nodiscard]] std::string to_text() const;
   /// Nothing if `text` is not that.
   [[nodiscard]] static std::optional<copy_point> from_text(std::string_view text);
 };
-
-/// Wall clock less a clock that never jumps, in ns: it changes when somebody sets the wall clock.
-[[nodiscard]] std::int64_t clock_offset() noexcept;
 
 /// Finds the place in a log that is read again: which records are new.
 class copy_filter {
@@ -61,8 +67,8 @@ public:
     after_gap, ///< It is new, and others before it may have been lost: the daemon dropped them.
   };
 
-  /// To go on from `from`; `offset` is the `clock_offset` of now.
-  copy_filter(const copy_point& from, std::int64_t offset);
+  /// To go on from `from`.
+  copy_filter(const copy_point& from, const clock_reading& clocks);
 
   /// From when on the log is to be read; nothing: from its beginning.
   [[nodiscard]] std::optional<nano_timestamp> since() const;

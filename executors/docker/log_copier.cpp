@@ -98,7 +98,7 @@ private:
   }
 
   void read(bool follow) {
-    filter_.emplace(point_, clock_offset());
+    filter_.emplace(point_, read_clocks());
     log_options which;
     which.follow = follow;
     which.since = filter_->since();
@@ -141,9 +141,7 @@ private:
     }
     pause_ = what_.retry;
     ++counts_.records;
-    if (point_.records % 1024 == 0)
-      point_.clock = clock_offset();
-    point_.add(which, at, text);
+    point_.add(which, at, text, read_clocks());
     batch_.bytes.append(text);
     store::merge_run(batch_.runs, {origin_of(from), text.size()});
     if (batch_.bytes.size() >= batch_size)
