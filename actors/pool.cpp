@@ -26,22 +26,80 @@ gang gang_of(const plan& layout, const std::vector<task_index>& members) {
   return who;
 }
 
+/// Which members of which group ask, by their positions in the whole of it.
+group_part part_of(const plan& layout, const placement_request& request) {
+  const auto range = layout.tasks(request.group);
+  group_part who;
+  who.group_size = range.count;
+  for (const auto t : request.members)
+    who.positions.push_back(t.value - range.first.value);
+  return who;
+}
+
+pool_state::network_line& network_line_of(pool_state& state, const pool_state::client& x) {
+  return x.who.group_size < 2 ? state.waiting_alone : state.waiting_gangs;
+}
+
+bool all_have_addresses(const pool_state::client& x) {
+  return x.addresses.size() == x.who.positions.size() &&
+         std::none_of(x.addresses.begin(), x.addresses.end(), [](const auto& text) { return text.empty(); });
+}
+
+/// Gives the members of `x` their addresses; false if there are none now.
+bool give_addresses(pool_state& state, pool_state::client& x) {
+  if (all_have_addresses(x))
+    return true;
+  if (state.networks) {
+    if (auto given = state.networks->allocate(x.who))
+      x.addresses = *std::move(given);
+    return all_have_addresses(x);
+  }
+  x.addresses.resize(x.who.positions.size());
+  for (auto& text : x.addresses)
+    if (text.empty())
+      text = state.addresses.allocate();
+  return true;
+}
+
 /// Tells the group of `key` that these places are its own.
 void lease_to(pool_pointer self, gang_key key, const assignment& where) {
   auto& state = self->state;
   auto& client = state.clients[key];
-  const bool restored = !client.addresses.empty();
   lease given;
   given.number = state.next_epoch;
   ++state.next_epoch.value;
   for (std::size_t i = 0; i < where.size(); ++i) {
     const auto& node = state.queue->nodes()[where[i].node].name;
-    if (!restored)
-      client.addresses.push_back(state.addresses.allocate());
     given.places.push_back(
         {node, caf::actor_cast<caf::strong_actor_ptr>(state.executors[node]), client.addresses[i], where[i].gpus});
   }
   self->send(client.group, placed_atom::value, client.ticket, std::move(given));
+}
+
+/// The gang of `key` has places: it gets its lease once it has addresses as well.
+void take_places(pool_pointer self, gang_key key, assignment where) {
+  auto& state = self->state;
+  auto& client = state.clients[key];
+  auto& line = network_line_of(state, client);
+  // Those who wait are older, and a small network must not keep a large one waiting for ever.
+  if ((line.empty() || all_have_addresses(client)) && give_addresses(state, client)) {
+    lease_to(self, key, where);
+    return;
+  }
+  client.where = std::move(where);
+  line.push_back(key);
+  self->send(client.group, delayed_atom::value, client.ticket, state.networks->why_waiting(client.who.group_size));
+}
+
+/// Serves those who wait for a network, oldest first.
+void serve(pool_pointer self, pool_state::network_line& line) {
+  auto& state = self->state;
+  for (; !line.empty(); line.pop_front()) {
+    auto& client = state.clients[line.front()];
+    if (!give_addresses(state, client))
+      return;
+    lease_to(self, line.front(), std::exchange(client.where, {}));
+  }
 }
 
 void grant_waiting(pool_pointer self) {
@@ -50,7 +108,7 @@ void grant_waiting(pool_pointer self) {
   for (;;) {
     const auto grants = state.queue->poll(at_once);
     for (const auto& x : grants)
-      lease_to(self, x.key, x.where);
+      take_places(self, x.key, x.where);
     if (grants.size() < at_once)
       return;
   }
@@ -84,23 +142,57 @@ void restore(pool_pointer self, gang_key key, const gang& who, const std::vector
     refuse(self, key, booked.failure().code, booked.failure().message);
     return;
   }
-  for (const auto& x : held)
-    state.addresses.reserve(x.address);
-  for (const auto& x : held)
-    state.clients[key].addresses.push_back(x.address.empty() ? state.addresses.allocate() : x.address);
-  lease_to(self, key, *booked);
+  auto& client = state.clients[key];
+  for (const auto& x : held) {
+    client.addresses.push_back(x.address);
+    if (!state.networks)
+      state.addresses.reserve(x.address);
+  }
+  if (state.networks)
+    client.addresses = state.networks->restore(client.who, client.addresses);
+  take_places(self, key, *booked);
 }
 
 void ask(pool_pointer self, gang_key key, const gang& who) {
   auto& state = self->state;
+  // Accepted when a larger range was configured.
+  if (state.networks)
+    if (auto why = state.networks->never_fits(state.clients[key].who.group_size)) {
+      refuse(self, key, ec::never_fits, *std::move(why));
+      return;
+    }
   const auto answer = state.queue->submit(key, who);
   if (const auto* where = std::get_if<assignment>(&answer)) {
-    lease_to(self, key, *where);
+    take_places(self, key, *where);
   } else if (const auto* wait = std::get_if<no_place>(&answer)) {
     auto& client = state.clients[key];
     self->send(client.group, delayed_atom::value, client.ticket, wait->reason);
   } else {
     refuse(self, key, ec::never_fits, std::get<refused>(answer).reason);
+  }
+}
+
+/// Why these members can never be placed here together, be it for want of capacity or of a network.
+std::optional<std::string> never_fits(const pool_state& state, const gang& who) {
+  if (auto why = state.queue->never_fits(who)) {
+    const bool wants_gpus = std::any_of(who.begin(), who.end(), [](const auto& x) { return x.gpu > 0; });
+    if (wants_gpus && !state.no_gpus_because.empty())
+      *why += ": " + state.no_gpus_because;
+    return why;
+  }
+  return state.networks ? state.networks->never_fits(static_cast<std::uint32_t>(who.size())) : std::nullopt;
+}
+
+/// Gives back the addresses that a gang has, or its place among those who wait for some.
+void give_back_addresses(pool_state& state, gang_key key, const pool_state::client& client) {
+  if (!client.where.empty()) {
+    auto& line = network_line_of(state, client);
+    line.erase(std::remove(line.begin(), line.end(), key), line.end());
+  } else if (state.networks) {
+    state.networks->release(client.who.group_size, client.addresses);
+  } else {
+    for (const auto& address : client.addresses)
+      state.addresses.release(address);
   }
 }
 
@@ -117,7 +209,7 @@ std::vector<std::string> check(const pool_state& state, const plan& layout) {
     std::vector<task_index> members;
     for (std::uint32_t i = 0; i < range.count; ++i)
       members.push_back(task_index{range.first.value + i});
-    if (const auto why = state.queue->never_fits(gang_of(layout, members)))
+    if (const auto why = never_fits(state, gang_of(layout, members)))
       reasons.push_back("group " + std::string{layout.group_name(g)} + ": " + *why);
     else if (single != nullptr)
       fitting.insert(single);
@@ -140,6 +232,9 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         const node_amounts total{offered.total.cpu, offered.total.memory, offered.total.storage};
         state.queue.emplace(std::vector{make_node(node, total, offered.total.gpus, state.config.oversubscribe)},
                             state.config.queue);
+        state.no_gpus_because = offered.no_gpus_because;
+        if (offered.addresses)
+          state.networks.emplace(*offered.addresses, state.config.first_address);
       },
       [self, &state](check_atom, const plan_ptr& layout, const node_amounts& at_least) {
         if (state.queue) {
@@ -150,7 +245,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
       },
       [self, &state](place_atom, const placement_request& request, const plan_ptr& layout, const group_actor& group) {
         const auto key = key_of(request.workflow, request.group);
-        state.clients[key] = {group, request.ticket, {}};
+        state.clients[key] = {group, request.ticket, part_of(*layout, request), {}, {}};
         if (!state.queue) {
           refuse(self, key, ec::unavailable, "pool " + state.config.name + " has no nodes");
           return;
@@ -165,10 +260,11 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         const auto found = state.clients.find(key_of(workflow, group));
         if (found == state.clients.end())
           return;
-        for (const auto& address : found->second.addresses)
-          state.addresses.release(address);
+        give_back_addresses(state, found->first, found->second);
         state.queue->withdraw(found->first);
         state.clients.erase(found);
+        serve(self, state.waiting_alone);
+        serve(self, state.waiting_gangs);
         grant_waiting(self);
       },
   };

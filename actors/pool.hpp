@@ -3,10 +3,12 @@
 #include "actors/context.hpp"
 #include "muster/placement/addresses.hpp"
 #include "muster/placement/gang_queue.hpp"
+#include "muster/placement/network_addresses.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -19,7 +21,7 @@ struct pool_config {
   std::string name = "local";
   queue_policy queue;
   double oversubscribe = 1.0;
-  std::uint32_t first_address = 0; ///< Where loopback addresses begin; differs between runtimes of one host.
+  std::uint32_t first_address = 0; ///< Where addresses and networks begin; differs between runtimes of one host.
   epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
 };
 
@@ -31,14 +33,22 @@ struct pool_state {
   struct client {
     group_actor group;
     std::uint32_t ticket = 0;
-    std::vector<std::string> addresses;
+    group_part who;
+    std::vector<std::string> addresses; ///< One per member once it has a lease, or held some before.
+    assignment where;                   ///< While it has places and waits for a network.
   };
+  /// Gangs that have places and wait for a network, oldest first.
+  using network_line = std::deque<gang_key>;
 
   pool_config config;
   std::unordered_map<std::string, executor_actor> executors; ///< By node.
   std::optional<gang_queue> queue;                           ///< Once a node has joined.
   std::unordered_map<gang_key, client> clients;
   loopback_addresses addresses{0};
+  std::optional<network_addresses> networks; ///< In place of `addresses` where the executor makes networks.
+  network_line waiting_gangs;                ///< For a block.
+  network_line waiting_alone;                ///< For an address of the shared block.
+  std::string no_gpus_because;               ///< For people; empty if nobody said.
   epoch next_epoch;
 };
 
