@@ -1,0 +1,360 @@
+#include "muster/config/pools.hpp"
+
+#include "muster/base/utf8.hpp"
+#include "muster/spec/quantity.hpp"
+#include "spec/decode.hpp"
+#include "spec/line_map.hpp"
+#include "spec/local_files.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <stdexcept>
+
+namespace muster::config {
+
+namespace {
+
+using namespace spec;
+using names = std::vector<std::string_view>;
+
+constexpr std::size_t largest_file = std::size_t{1} << 20U;
+constexpr std::string_view built_in_pools[] = {"local", "process", "docker", "null"};
+
+/// Reads the values of one file; each function reports what is wrong and leaves `out` as it was then.
+class pool_decoder {
+public:
+  pool_decoder(const value_reader& in, std::filesystem::path base) : in_(in), base_(std::move(base)) {}
+
+  void pools(value_at x, const field_path& path, configuration& out) const {
+    std::vector<map_entry> entries;
+    if (!in_.map(x, path, entries))
+      return;
+    for (const auto& entry : entries) {
+      if (entry.key.type != yaml::scalar_type::text || !good_name(entry.key.text)) {
+        error(entry.key_place, path, "the name of a pool has letters, digits, '-', '_' and '.', at most 63",
+              "put it in quotes if it looks like a number");
+        continue;
+      }
+      const auto where = path.field(entry.key.text);
+      if (entry.key.text != "docker" &&
+          std::find(std::begin(built_in_pools), std::end(built_in_pools), entry.key.text) != std::end(built_in_pools)) {
+        error(entry.key_place, where, "'" + entry.key.text + "' is a pool that is always there; choose another name");
+        continue;
+      }
+      pool(entry.value, where, entry.key.text, out.pools[entry.key.text]);
+    }
+  }
+
+private:
+  static bool good_name(const std::string& x) {
+    constexpr std::string_view others = "-_.";
+    return !x.empty() && x.size() <= 63 && std::all_of(x.begin(), x.end(), [&](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             others.find(c) != std::string_view::npos;
+    });
+  }
+
+  void error(yaml::mark place, const field_path& path, std::string message, std::string hint = {}) const {
+    in_.report().error(place, path, std::move(message), std::move(hint));
+  }
+
+  void pool(value_at x, const field_path& path, const std::string& name, pool_settings& out) const {
+    static const names known = {"driver", "gpus", "host",     "tls",  "pull", "pulls",       "starts", "network",
+                                "user",   "init", "shm_size", "pids", "swap", "permissions", "logs",   "labels"};
+    static const names required = {"driver"};
+    std::string driver;
+    std::vector<std::pair<std::string, yaml::mark>> docker_only;
+    (void)each_field(in_, x, path, known, required, [&](std::string_view key, value_at v, const field_path& where) {
+      if (key == "driver") {
+        (void)choice(v, where, driver, {"process", "docker"});
+        return;
+      }
+      if (key == "gpus") {
+        gpus(v, where, out.gpus);
+        return;
+      }
+      docker_only.emplace_back(key, v.place);
+      docker_field(key, v, where, out);
+    });
+    out.driver = driver == "docker" ? pool_driver::docker : pool_driver::process;
+    if (name == "docker" && driver == "process")
+      error(x.place, path, "the pool 'docker' has `driver: docker`; choose another name for this one");
+    if (driver == "process")
+      for (const auto& [key, place] : docker_only)
+        error(place, path.field(key),
+              "`" + key + "` is of `driver: docker`; processes of the host have no such setting");
+  }
+
+  void docker_field(std::string_view key, value_at v, const field_path& where, pool_settings& out) const {
+    if (key == "host")
+      (void)in_.text(v, where, out.host, numbers::refuse);
+    else if (key == "tls")
+      tls(v, where, out.tls.emplace());
+    else if (key == "pull")
+      (void)choice(v, where, out.pull, {"always", "missing", "never"});
+    else if (key == "pulls")
+      number(v, where, 1, 64, out.pulls);
+    else if (key == "starts")
+      number(v, where, 1, 1024, out.starts);
+    else if (key == "network")
+      network(v, where, out.range);
+    else if (key == "user")
+      (void)in_.text(v, where, out.user, numbers::as_text);
+    else if (key == "init")
+      (void)in_.boolean(v, where, out.init);
+    else if (key == "shm_size")
+      bytes(v, where, out.shm_size);
+    else if (key == "pids")
+      number(v, where, 1, std::numeric_limits<std::int32_t>::max(), out.pids);
+    else if (key == "swap")
+      (void)in_.boolean(v, where, out.swap);
+    else if (key == "permissions")
+      permissions(v, where, out);
+    else if (key == "logs")
+      logs(v, where, out.max_log);
+    else if (key == "labels")
+      labels(v, where, out.labels);
+  }
+
+  bool choice(value_at x, const field_path& path, std::string& out, const names& of) const {
+    std::string text;
+    if (!in_.text(x, path, text, numbers::refuse))
+      return false;
+    if (std::find(of.begin(), of.end(), text) != of.end()) {
+      out = text;
+      return true;
+    }
+    std::string listed;
+    for (const auto one : of)
+      listed += (listed.empty() ? "" : one == of.back() ? " or " : ", ") + std::string{one};
+    error(x.place, path, "expected " + listed + ", found '" + text.substr(0, 80) + "'");
+    return false;
+  }
+
+  template <class Number>
+  void number(value_at x, const field_path& path, std::int64_t least, std::int64_t most, Number& out) const {
+    std::int64_t value = 0;
+    if (!in_.integer(x, path, value))
+      return;
+    if (value < least || value > most)
+      error(x.place, path,
+            "expected " + std::to_string(least) + " to " + std::to_string(most) + ", found " + std::to_string(value));
+    else
+      out = static_cast<Number>(value);
+  }
+
+  void bytes(value_at x, const field_path& path, std::int64_t& out) const {
+    std::string text;
+    if (!in_.text(x, path, text, numbers::as_text))
+      return;
+    const auto value = parse_bytes(text);
+    if (!value)
+      error(x.place, path, value.failure().message);
+    else if (*value < 1)
+      error(x.place, path, "expected an amount of memory such as 64Mi, found '" + text + "'");
+    else
+      out = *value;
+  }
+
+  /// A number of GPUs or a list of their indices.
+  void gpus(value_at x, const field_path& path, std::vector<std::uint32_t>& out) const {
+    constexpr std::int64_t most = 1024;
+    if (!in_.is_list(x)) {
+      std::uint32_t how_many = 0;
+      number(x, path, 0, most, how_many);
+      for (std::uint32_t i = 0; i < how_many; ++i)
+        out.push_back(i);
+      return;
+    }
+    std::vector<value_at> items;
+    if (!in_.list(x, path, items))
+      return;
+    std::set<std::uint32_t> indices;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      std::uint32_t index = most + 1;
+      number(items[i], path.item(i), 0, most, index);
+      if (index <= most && !indices.insert(index).second)
+        error(items[i].place, path.item(i), "GPU " + std::to_string(index) + " is named twice");
+    }
+    out.assign(indices.begin(), indices.end());
+  }
+
+  void file(value_at x, const field_path& path, std::filesystem::path& out) const {
+    std::string text;
+    if (!in_.text(x, path, text, numbers::refuse))
+      return;
+    if (text.empty() || text.find('\0') != std::string::npos)
+      error(x.place, path, "expected the path of a file");
+    else
+      out = (base_ / text).lexically_normal();
+  }
+
+  void tls(value_at x, const field_path& path, tls_settings& out) const {
+    static const names known = {"ca", "cert", "key", "verify"};
+    (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
+      if (key == "verify")
+        (void)in_.boolean(v, where, out.verify);
+      else
+        file(v, where, key == "ca" ? out.ca : key == "cert" ? out.cert : out.key);
+    });
+    if (out.cert.empty() != out.key.empty())
+      error(x.place, path, "`cert` and `key` go together");
+  }
+
+  void network(value_at x, const field_path& path, std::optional<ipv4_block>& out) const {
+    static const names known = {"range"};
+    (void)each_field(in_, x, path, known, {}, [&](std::string_view, value_at v, const field_path& where) {
+      std::string text;
+      if (!in_.text(v, where, text, numbers::refuse))
+        return;
+      const auto range = parse_ipv4_block(text);
+      if (!range)
+        error(v.place, where, range.failure().message);
+      else if (range->prefix < 8 || range->prefix > longest_prefix)
+        error(v.place, where,
+              "expected a range between /8 and /" + std::to_string(longest_prefix) + ", found " + to_text(*range));
+      else
+        out = *range;
+    });
+  }
+
+  void permissions(value_at x, const field_path& path, pool_settings& out) const {
+    static const names known = {"privileged", "host_network", "mounts"};
+    (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
+      if (key == "privileged")
+        (void)in_.boolean(v, where, out.privileged);
+      else if (key == "host_network")
+        (void)in_.boolean(v, where, out.host_network);
+      else
+        mounts(v, where, out.mounts);
+    });
+  }
+
+  void mounts(value_at x, const field_path& path, std::vector<std::filesystem::path>& out) const {
+    std::vector<value_at> items;
+    if (!in_.list(x, path, items))
+      return;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      std::string text;
+      if (!in_.text(items[i], path.item(i), text, numbers::refuse))
+        continue;
+      if (text.empty() || text.front() != '/' || text.find('\0') != std::string::npos)
+        error(items[i].place, path.item(i), "expected an absolute path of the host, found '" + text + "'");
+      else
+        out.push_back(std::filesystem::path{text}.lexically_normal());
+    }
+  }
+
+  void logs(value_at x, const field_path& path, std::int64_t& out) const {
+    static const names known = {"max"};
+    (void)each_field(in_, x, path, known, {},
+                     [&](std::string_view, value_at v, const field_path& where) { bytes(v, where, out); });
+  }
+
+  void labels(value_at x, const field_path& path, std::map<std::string, std::string>& out) const {
+    std::vector<map_entry> entries;
+    if (!in_.map(x, path, entries))
+      return;
+    for (const auto& entry : entries) {
+      const auto& key = entry.key.text;
+      if (entry.key.type != yaml::scalar_type::text || key.empty() || key.size() > 128) {
+        error(entry.key_place, path, "expected the name of a label");
+      } else if (key.rfind("muster.", 0) == 0) {
+        error(entry.key_place, path.field(key), "labels that begin with 'muster.' are Muster's own");
+      } else {
+        (void)in_.text(entry.value, path.field(key), out[key], numbers::as_text);
+      }
+    }
+  }
+
+  static constexpr std::uint8_t longest_prefix = 26;
+
+  const value_reader& in_;
+  std::filesystem::path base_;
+};
+
+void decode(std::string_view text, const std::string& file_name, configuration& out, reporter& report) {
+  const auto bad = first_invalid_utf8(text);
+  if (bad != text.size()) {
+    report.error("byte " + std::to_string(bad) + " of the file is not UTF-8", "save the file as UTF-8");
+    return;
+  }
+  yaml::tree document;
+  yaml::problem why;
+  if (!yaml::parse(text, document, why)) {
+    report.error(why.place, std::string{}, why.message);
+    return;
+  }
+  if (document.empty())
+    return;
+  const value_reader in{document, report};
+  const pool_decoder decoder{in, std::filesystem::path{file_name}.parent_path()};
+  const value_at top{document.root(), document.at(document.root()).start};
+  static const names known = {"pools"};
+  (void)each_field(in, top, field_path{}, known, {}, [&](std::string_view, value_at v, const field_path& where) {
+    const bool nothing = in.is_scalar(v) && in.scalar(v).type == yaml::scalar_type::null;
+    if (!nothing)
+      decoder.pools(v, where, out);
+  });
+}
+
+load_outcome failed(const std::string& file, std::string message) {
+  diagnostic x;
+  x.file = file;
+  x.message = std::move(message);
+  return {std::nullopt, {std::move(x)}};
+}
+
+const char* set_variable(const store::environment& get, const char* name) {
+  const auto* value = get(name);
+  return value != nullptr && *value != '\0' ? value : nullptr;
+}
+
+} // namespace
+
+load_outcome load(std::string_view text, const std::string& file_name) {
+  // Nothing here throws by intent; what the standard library throws under want of memory must not leave.
+  try {
+    reporter report;
+    configuration read;
+    decode(text, file_name, read, report);
+    load_outcome out;
+    if (report.clean())
+      out.value = std::move(read);
+    out.errors = report.take_errors();
+    place_in_source(out.errors, text, text);
+    for (auto& x : out.errors)
+      x.file = file_name;
+    return out;
+  } catch (const std::exception& problem) {
+    return failed(file_name, std::string{"the configuration cannot be read: "} + problem.what());
+  }
+}
+
+load_outcome load_file(const std::string& path) {
+  const auto bytes = read_regular_file(path, largest_file);
+  return bytes ? load(*bytes, path) : failed(path, bytes.failure().message);
+}
+
+std::optional<found_file> find_file(const std::string& named, const store::environment& get) {
+  if (!named.empty())
+    return found_file{named, true};
+  if (const auto* path = set_variable(get, "MUSTER_CONFIG"))
+    return found_file{path, true};
+  if (const auto* folder = set_variable(get, "XDG_CONFIG_HOME"); folder != nullptr && *folder == '/')
+    return found_file{std::string{folder} + "/muster/config.yaml", false};
+  if (const auto* home = set_variable(get, "HOME"))
+    return found_file{std::string{home} + "/.config/muster/config.yaml", false};
+  return std::nullopt;
+}
+
+load_outcome load_user(const std::string& named, const store::environment& get) {
+  const auto found = find_file(named, get);
+  std::error_code ignored;
+  if (!found || (!found->named && !std::filesystem::exists(found->path, ignored)))
+    return {configuration{}, {}};
+  return load_file(found->path);
+}
+
+} // namespace muster::config

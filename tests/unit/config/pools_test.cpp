@@ -1,0 +1,151 @@
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+#include "muster/config/pools.hpp"
+
+#include <fstream>
+
+using namespace muster;
+using namespace muster::config;
+
+namespace {
+
+/// All errors as a user sees them.
+std::string errors_of(const std::string& text) {
+  std::string all;
+  for (const auto& x : load(text, "/etc/muster/config.yaml").errors)
+    all += spec::render(x);
+  return all;
+}
+
+store::environment environment_of(std::map<std::string, std::string> values) {
+  return [values](const char* name) {
+    const auto found = values.find(name);
+    return found == values.end() ? nullptr : found->second.c_str();
+  };
+}
+
+} // namespace
+
+TEST_CASE("the sample configuration loads and says what the defaults are") {
+  const auto read = load_file(MUSTER_SOURCE_DIR "/config/config.yaml");
+  for (const auto& x : read.errors)
+    UNSCOPED_INFO(spec::render(x));
+  REQUIRE(read.ok());
+  REQUIRE(read.value->pools.size() == 1);
+  const auto& docker = read.value->pools.at("docker");
+  const pool_settings none;
+  CHECK(docker.driver == pool_driver::docker);
+  CHECK(docker.pull == none.pull);
+  CHECK(docker.pulls == none.pulls);
+  CHECK(docker.init == none.init);
+  CHECK(docker.swap == none.swap);
+  CHECK(docker.max_log == none.max_log);
+  CHECK(!docker.privileged);
+  CHECK(docker.mounts.empty());
+}
+
+TEST_CASE("what the sample configuration shows in comments loads as well") {
+  std::ifstream in(MUSTER_SOURCE_DIR "/config/config.yaml");
+  std::string text;
+  for (std::string line; std::getline(in, line);) {
+    const auto at = line.find_first_not_of(' ');
+    const bool commented = at != std::string::npos && at > 0 && line.compare(at, 2, "# ") == 0;
+    if (commented && (line.find(": ") != std::string::npos || line.back() == ':') &&
+        line.find("left out") == std::string::npos && line.find("machine with") == std::string::npos)
+      line.erase(at, 2);
+    text += line + '\n';
+  }
+  const auto read = load(text, "/etc/muster/config.yaml");
+  for (const auto& x : read.errors)
+    UNSCOPED_INFO(spec::render(x));
+  REQUIRE(read.ok());
+  const auto& docker = read.value->pools.at("docker");
+  CHECK(docker.host == "unix:///var/run/docker.sock");
+  CHECK(docker.tls->ca == "/etc/muster/ca.pem");
+  CHECK(docker.starts == 8);
+  CHECK(to_text(*docker.range) == "10.213.0.0/16");
+  CHECK(docker.gpus == std::vector<std::uint32_t>{0, 1});
+  CHECK(docker.user == "1000:1000");
+  CHECK(docker.shm_size == std::int64_t{1} << 30U);
+  CHECK(docker.pids == 4096);
+  CHECK(docker.labels.at("team") == "robots");
+  CHECK(read.value->pools.at("lab").host == "tcp://lab-7:2376");
+  CHECK(read.value->pools.at("workstation").driver == pool_driver::process);
+  CHECK(read.value->pools.at("workstation").gpus == std::vector<std::uint32_t>{0, 1});
+}
+
+TEST_CASE("an empty configuration has no pools") {
+  for (const auto* text : {"", "# nothing\n", "pools:\n", "pools: {}\n"}) {
+    INFO(text);
+    const auto read = load(text, "x");
+    REQUIRE(read.ok());
+    CHECK(read.value->pools.empty());
+  }
+}
+
+TEST_CASE("an unknown key is pointed at, with the nearest one") {
+  const auto text = errors_of("pools:\n  lab:\n    driver: docker\n    prmissions: {}\n");
+  CHECK_THAT(text, Catch::Matchers::Contains("/etc/muster/config.yaml:4:5: error: pools.lab.prmissions"));
+  CHECK_THAT(text, Catch::Matchers::Contains("did you mean 'permissions'?"));
+  CHECK_THAT(text, Catch::Matchers::Contains("    prmissions: {}\n"));
+  CHECK_THAT(text, Catch::Matchers::Contains("    ^"));
+}
+
+TEST_CASE("what is wrong in a configuration is said where it stands") {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"pool: {}", "did you mean 'pools'?"},
+      {"[1]", "a mapping"},
+      {"pools: 5", "pools"},
+      {"pools: {lab: {}}", "`driver` is missing"},
+      {"pools: {lab: {driver: dokcer}}", "expected process or docker, found 'dokcer'"},
+      {"pools: {local: {driver: process}}", "'local' is a pool that is always there"},
+      {"pools: {docker: {driver: process}}", "choose another name"},
+      {"pools: {'a b': {driver: process}}", "the name of a pool"},
+      {"pools: {7: {driver: process}}", "the name of a pool"},
+      {"pools: {lab: {driver: process, pull: never}}", "`pull` is of `driver: docker`"},
+      {"pools: {lab: {driver: docker, pull: sometimes}}", "expected always, missing or never"},
+      {"pools: {lab: {driver: docker, pulls: 0}}", "expected 1 to 64, found 0"},
+      {"pools: {lab: {driver: docker, starts: many}}", "pools.lab.starts"},
+      {"pools: {lab: {driver: docker, init: 7}}", "pools.lab.init"},
+      {"pools: {lab: {driver: docker, shm_size: lots}}", "pools.lab.shm_size"},
+      {"pools: {lab: {driver: docker, shm_size: 0}}", "amount of memory"},
+      {"pools: {lab: {driver: docker, network: {range: 10.213.5.0/16}}}", "10.213.0.0/16"},
+      {"pools: {lab: {driver: docker, network: {range: 10.213.0.0/27}}}", "between /8 and /26"},
+      {"pools: {lab: {driver: docker, network: {ranges: x}}}", "did you mean 'range'?"},
+      {"pools: {lab: {driver: docker, gpus: [0, 0]}}", "named twice"},
+      {"pools: {lab: {driver: docker, gpus: [-1]}}", "pools.lab.gpus[0]"},
+      {"pools: {lab: {driver: docker, permissions: {mounts: [data]}}}", "absolute path"},
+      {"pools: {lab: {driver: docker, permissions: {mounts: /data}}}", "pools.lab.permissions.mounts"},
+      {"pools: {lab: {driver: docker, tls: {cert: a.pem}}}", "go together"},
+      {"pools: {lab: {driver: docker, labels: {muster.head: x}}}", "Muster's own"},
+      {"pools: {lab: {driver: docker", "error"},
+      {"pools: \xff", "not UTF-8"},
+  };
+  for (const auto& [text, expected] : cases) {
+    INFO(text);
+    CHECK_THAT(errors_of(text), Catch::Matchers::Contains(expected));
+  }
+}
+
+TEST_CASE("which configuration file counts") {
+  const auto path = [](const std::string& named, std::map<std::string, std::string> env) {
+    const auto found = find_file(named, environment_of(std::move(env)));
+    return found ? found->path + (found->named ? " named" : "") : "none";
+  };
+  CHECK(path("a.yaml", {{"MUSTER_CONFIG", "b.yaml"}, {"HOME", "/h"}}) == "a.yaml named");
+  CHECK(path("", {{"MUSTER_CONFIG", "b.yaml"}, {"HOME", "/h"}}) == "b.yaml named");
+  CHECK(path("", {{"MUSTER_CONFIG", ""}, {"XDG_CONFIG_HOME", "/c"}, {"HOME", "/h"}}) == "/c/muster/config.yaml");
+  CHECK(path("", {{"XDG_CONFIG_HOME", "relative"}, {"HOME", "/h"}}) == "/h/.config/muster/config.yaml");
+  CHECK(path("", {}) == "none");
+}
+
+TEST_CASE("a configuration file may be absent unless it was named") {
+  const test::temporary_folder folder;
+  const auto here = folder.path().string();
+  CHECK(load_user("", environment_of({{"HOME", here}})).ok());
+  CHECK(load_user("", environment_of({})).ok());
+  CHECK(!load_user(here + "/no.yaml", environment_of({})).ok());
+  CHECK(!load_user("", environment_of({{"MUSTER_CONFIG", here + "/no.yaml"}})).ok());
+  CHECK(!load_file(here).ok());
+}
