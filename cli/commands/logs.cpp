@@ -11,6 +11,7 @@
 #include <chrono>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <memory>
 #include <thread>
 #include <unistd.h>
@@ -24,6 +25,7 @@ struct logs_options {
   std::string task;
   std::optional<std::uint64_t> lines;
   std::optional<std::uint32_t> attempt;
+  std::optional<store::log_origin> only;
   bool follow = false;
 };
 
@@ -78,7 +80,9 @@ private:
       return {ec::not_found, "task '" + task.name + "' has no attempt " + std::to_string(*options_.attempt) +
                                  "; the latest is " + std::to_string(task.attempt->number)};
     const auto file = directory_.log(workflow_.id, task.name, options_.attempt.value_or(task.attempt->number));
-    log_tail tail(file, options_.lines ? offset_of_last_lines(file, *options_.lines) : 0);
+    if (const auto told = check_streams(task, file); !told)
+      return told;
+    log_tail tail(file, options_.lines ? offset_of_last_lines(file, *options_.lines, options_.only) : 0, options_.only);
     line_cutter lines;
     const auto whole = std::numeric_limits<std::size_t>::max();
     const auto pass = [&](std::string_view line) { print_line({task.name, task.index.value, line}, true, look_); };
@@ -94,11 +98,26 @@ private:
     return {};
   }
 
+  [[nodiscard]] result<void> check_streams(const store::task_record& task, const std::filesystem::path& file) const {
+    if (!options_.only || tells_streams(file))
+      return {};
+    return {ec::unsupported,
+            "the log of task '" + task.name +
+                "' does not tell stdout and stderr apart: the driver that ran it writes both into one; "
+                "leave --stream out"};
+  }
+
   [[nodiscard]] result<void> follow() {
+    if (only_ && only_->attempt)
+      if (const auto told = check_streams(
+              *only_, directory_.log(workflow_.id, only_->name, options_.attempt.value_or(only_->attempt->number)));
+          !told)
+        return told;
     constexpr auto poll_interval = std::chrono::milliseconds(50);
     watch_filter filter;
     filter.attempt = options_.attempt;
     filter.last_lines = options_.lines;
+    filter.only = options_.only;
     if (only_)
       filter.task = only_->index;
     bool task_over = false;
@@ -157,6 +176,14 @@ void add_logs(CLI::App& app, context& ctx) {
   command->add_option("--attempt", options->attempt, "This attempt, counted from 0, not the latest")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
+  const std::map<std::string, store::log_origin> streams{{"stdout", store::log_origin::output},
+                                                         {"stderr", store::log_origin::errors}};
+  command
+      ->add_option_function<std::string>(
+          "--stream", [options, streams](const std::string& name) { options->only = streams.at(name); },
+          "Only what tasks wrote to this: stdout or stderr (containers)")
+      ->type_name("STREAM")
+      ->check(CLI::IsMember({"stdout", "stderr"}));
   command->add_flag("-f,--follow", options->follow, "Go on as output comes, until the end");
   add_state_dir(*command, ctx);
   command->footer("Example:\n  muster logs last -t server -n 20 -f");

@@ -21,8 +21,8 @@ bool workflow_watch::reads(task_index task, std::uint32_t attempt) const {
 
 void workflow_watch::open_log(attempt_id id, const std::string& task) {
   auto file = directory_.log(workflow_.id, task, id.number);
-  const auto offset = filter_.last_lines ? offset_of_last_lines(file, *filter_.last_lines) : 0;
-  logs_.open(id, task, std::move(file), offset);
+  const auto offset = filter_.last_lines ? offset_of_last_lines(file, *filter_.last_lines, filter_.only) : 0;
+  logs_.open(id, task, std::move(file), offset, filter_.only);
 }
 
 result<void> workflow_watch::open_running() {
@@ -35,7 +35,8 @@ result<void> workflow_watch::open_running() {
       if (!task.attempt || is_finished(task.attempt->status) || !reads(task.index, task.attempt->number))
         continue;
       const auto file = directory_.log(workflow_.id, task.name, task.attempt->number);
-      logs_.open({workflow_.key, task.index, task.attempt->number}, task.name, file, offset_of_last_lines(file, 0));
+      logs_.open({workflow_.key, task.index, task.attempt->number}, task.name, file, offset_of_last_lines(file, 0),
+                 filter_.only);
     }
     if (page->size() < page_size)
       return {};

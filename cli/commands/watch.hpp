@@ -24,6 +24,7 @@ struct watch_filter {
   std::optional<task_index> task;
   std::optional<std::uint32_t> attempt;
   std::optional<std::uint64_t> last_lines; ///< Begin each log so many lines before its end.
+  std::optional<store::log_origin> only;   ///< One stream of the logs that are told apart.
 };
 
 /// Follows one workflow in the store: its events in order, and the logs of its attempts as they grow. A task's output

@@ -43,17 +43,27 @@ private:
 
 } // namespace
 
-std::uint64_t offset_of_last_lines(const std::filesystem::path& path, std::uint64_t lines) {
+std::uint64_t offset_of_last_lines(const std::filesystem::path& path, std::uint64_t lines,
+                                   std::optional<store::log_origin> only) {
   const open_file file(path);
+  store::log_streams streams(path);
+  if (only)
+    streams.refresh();
   const std::uint64_t size = file.size();
   std::vector<char> buffer(block_size);
   std::uint64_t ends = 0;
+  bool last_seen = false;
   for (std::uint64_t end = size; end > 0;) {
     const std::uint64_t begin = end > block_size ? end - block_size : 0;
     const auto got = file.read(buffer, static_cast<std::size_t>(end - begin), begin);
     for (std::size_t i = got; i > 0; --i) {
+      if (buffer[i - 1] != '\n')
+        continue;
+      const auto from = only ? streams.origin_at(begin + i - 1) : store::log_origin::unknown;
+      if (only && from != *only && from != store::log_origin::unknown)
+        continue;
       // The end of the last line does not begin another one.
-      if (buffer[i - 1] != '\n' || begin + i == size)
+      if (only ? !std::exchange(last_seen, true) : begin + i == size)
         continue;
       if (++ends == lines)
         return begin + i;
@@ -63,7 +73,15 @@ std::uint64_t offset_of_last_lines(const std::filesystem::path& path, std::uint6
   return lines == 0 ? size : 0;
 }
 
-log_tail::log_tail(std::filesystem::path file, std::uint64_t offset) : file_(std::move(file)), offset_(offset) {}
+bool tells_streams(const std::filesystem::path& log) {
+  return open_file(log).size() == 0 || store::log_streams(log).known();
+}
+
+log_tail::log_tail(std::filesystem::path file, std::uint64_t offset, std::optional<store::log_origin> only)
+    : file_(std::move(file)), offset_(offset), only_(only) {
+  if (only_)
+    streams_.emplace(file_);
+}
 
 std::size_t log_tail::read(std::size_t limit, const std::function<void(std::string_view)>& use) {
   // Most looks at a log find nothing new: they cost no open.
@@ -77,13 +95,18 @@ std::size_t log_tail::read(std::size_t limit, const std::function<void(std::stri
   if (size == offset_)
     return 0;
   const open_file file(file_);
+  if (streams_)
+    streams_->refresh(); // Whoever writes says first who wrote it.
   std::vector<char> buffer(std::min(limit, block_size));
   std::size_t total = 0;
   while (total < limit) {
     const auto got = file.read(buffer, limit - total, offset_);
     if (got == 0)
       break;
-    use({buffer.data(), got});
+    if (streams_)
+      streams_->pass(offset_, {buffer.data(), got}, *only_, use);
+    else
+      use({buffer.data(), got});
     offset_ += got;
     total += got;
   }

@@ -10,6 +10,10 @@ namespace muster::docker {
 namespace {
 
 constexpr std::int64_t slack_ns = std::chrono::nanoseconds(copy_filter::slack).count();
+constexpr std::int64_t margin_ns = std::chrono::nanoseconds(copy_filter::margin).count();
+
+/// The head of a frame and a time, to each record.
+constexpr std::uint64_t bytes_around = 40;
 
 /// Takes one number and the blank before it off the front.
 template <class T>
@@ -32,6 +36,10 @@ bool take(std::string_view& text, bool& to) {
   return true;
 }
 
+bool ends_line(std::string_view text) noexcept {
+  return !text.empty() && text.back() == '\n';
+}
+
 std::int64_t nanoseconds_of(clockid_t clock) noexcept {
   timespec now{};
   ::clock_gettime(clock, &now);
@@ -43,17 +51,22 @@ std::int64_t nanoseconds_of(clockid_t clock) noexcept {
 void copy_point::add(std::size_t which, std::int64_t at, std::string_view text, const clock_reading& clocks) {
   auto& own = streams[which];
   // A record of the future was written before somebody set the clock back.
-  went_back = went_back || at < own.last || at > clocks.now + slack_ns / 2;
+  went_back = went_back || at < own.last || at > clocks.now + margin_ns / 2;
   clock = clocks.offset;
   own.same = at == own.last ? own.same + 1 : 1;
   own.last = at;
-  own.open_line = text.empty() || text.back() != '\n';
+  const bool ends = lost_line_end(which, text) || ends_line(text);
+  own.open_line = !ends && text.size() >= piece_size;
   if (first < 0)
     first = at;
   recent = at;
   ++records;
-  bytes += text.size();
-  mid_line = own.open_line;
+  bytes += text.size() + bytes_around;
+  mid_line = !ends;
+}
+
+bool copy_point::lost_line_end(std::size_t which, std::string_view text) const noexcept {
+  return streams[which].open_line && text.size() < piece_size && !ends_line(text);
 }
 
 std::string copy_point::to_text() const {
@@ -97,7 +110,7 @@ copy_filter::copy_filter(const copy_point& from, const clock_reading& clocks) : 
   if (from.records == 0)
     return;
   const auto jump = std::max(clocks.offset, from.clock) - std::min(clocks.offset, from.clock);
-  if (from.bytes <= little || from.went_back || jump > slack_ns / 2) {
+  if (from.bytes <= little || from.went_back || jump > margin_ns / 2) {
     mode_ = mode::counting;
     return;
   }
@@ -106,7 +119,7 @@ copy_filter::copy_filter(const copy_point& from, const clock_reading& clocks) : 
     const auto usual = std::min(from.recent, std::max(x.last, from.recent - slack_ns));
     since = std::min(since, x.open_line && x.last >= 0 ? x.last : usual);
   }
-  begin_by_time(since - slack_ns / 2); // The clock may have been set back a little.
+  begin_by_time(since - margin_ns); // The clock may have been set back a little.
 }
 
 std::optional<nano_timestamp> copy_filter::since() const {

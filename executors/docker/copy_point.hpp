@@ -35,7 +35,7 @@ struct copy_point {
   };
   std::array<stream, 2> streams; ///< stdout, stderr.
   std::uint64_t records = 0;     ///< Of both.
-  std::uint64_t bytes = 0;       ///< Of their text.
+  std::uint64_t bytes = 0;       ///< That the daemon sent for them.
   std::int64_t first = -1;       ///< Time of the very first record.
   std::int64_t recent = -1;      ///< Time of the last one.
   std::int64_t clock = 0;        ///< `clock_reading::offset` when the last record was taken.
@@ -46,6 +46,13 @@ struct copy_point {
   /// Counts a record of stream `which` (0: stdout, 1: stderr).
   void add(std::size_t which, std::int64_t at, std::string_view text, const clock_reading& clocks);
 
+  /// Whether the end of a line was lost behind `text`, the next record of stream `which`: the daemon cuts long lines
+  /// into pieces of `piece_size`, and its `local` driver forgets the end behind the last of them (Docker 20.10). What
+  /// is not known is whether the very last line had one: if it is that long, it gets one.
+  [[nodiscard]] bool lost_line_end(std::size_t which, std::string_view text) const noexcept;
+  /// The daemon's `defaultBufSize`.
+  static constexpr std::size_t piece_size = std::size_t{16} << 10U;
+
   /// As one line of text, without its end.
   [[nodiscard]] std::string to_text() const;
   /// Nothing if `text` is not that.
@@ -55,11 +62,12 @@ struct copy_point {
 /// Finds the place in a log that is read again: which records are new.
 class copy_filter {
 public:
-  /// Records that are this much older than the newest one may still come: those of the other stream, and all when the
-  /// clock was set back by less.
-  static constexpr std::chrono::seconds slack{10};
+  /// A record of one stream may come this much later than records of the other with the same time.
+  static constexpr std::chrono::milliseconds slack{2000};
+  /// Steps of the clock that are smaller than half of this are not looked for, but allowed for.
+  static constexpr std::chrono::milliseconds margin{20};
   /// As long as not more was copied, a log is read again from its beginning, where counting finds the place.
-  static constexpr std::uint64_t little = std::uint64_t{1} << 20U;
+  static constexpr std::uint64_t little = std::uint64_t{128} << 10U;
 
   enum class verdict : std::uint8_t {
     known,     ///< It was copied.

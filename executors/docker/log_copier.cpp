@@ -82,7 +82,7 @@ private:
     if (!opened_ || ending_ || call_ != call_id::none)
       return;
     looked_ = true;
-    if (finishing_ && (point_.ended || complete_))
+    if (finishing_ && point_.ended)
       end({true, {}});
     else if (!point_.ended)
       read(!finishing_);
@@ -103,9 +103,12 @@ private:
     which.follow = follow;
     which.since = filter_->since();
     following_ = follow;
-    complete_ = false;
     stream_problem_.clear();
     log_handlers handlers;
+    handlers.on_open = [weak = weak_from_this()] {
+      if (const auto self = weak.lock())
+        ++self->counts_.opened;
+    };
     handlers.on_record = [weak = weak_from_this()](log_stream from, std::string_view record) {
       if (const auto self = weak.lock())
         self->take(from, record);
@@ -141,9 +144,10 @@ private:
     }
     pause_ = what_.retry;
     ++counts_.records;
+    const bool line_end = point_.lost_line_end(which, text);
     point_.add(which, at, text, read_clocks());
-    batch_.bytes.append(text);
-    store::merge_run(batch_.runs, {origin_of(from), text.size()});
+    batch_.bytes.append(text).append(line_end ? 1 : 0, '\n');
+    store::merge_run(batch_.runs, {origin_of(from), text.size() + (line_end ? 1 : 0)});
     if (batch_.bytes.size() >= batch_size)
       flush();
     else if (following_ && !std::exchange(flush_posted_, true))
@@ -213,16 +217,19 @@ private:
   void take_end(const outcome<void>& over) {
     call_ = call_id::none;
     paused_ = false;
-    complete_ = over.ok() && stream_problem_.empty();
-    if (!complete_)
+    const bool complete = over.ok() && stream_problem_.empty();
+    if (!complete)
       problem_ = over ? stream_problem_ : over.failure().message;
-    if (finishing_ && complete_)
-      return end({true, {}});
     if (finishing_ && over.kind() == failure::not_found)
       return end({false, "the container was removed"});
+    // A daemon may end a log that is followed before its last lines (Docker 20.10): one that is not followed is whole.
+    if (finishing_ && complete && !following_)
+      return end({true, {}});
     flush();
-    // Its end is known here before it is to whoever calls `finish`; else the daemon ended, and comes back.
-    look_after(complete_ ? std::max(next_pause(), after_end) : next_pause());
+    if (finishing_ && complete)
+      look();
+    else // Its end is known here before it is to whoever calls `finish`; or the daemon ended, and comes back.
+      look_after(complete ? std::max(next_pause(), after_end) : next_pause());
   }
 
   /// Patience is over.
@@ -280,7 +287,6 @@ private:
   bool opened_ = false; ///< `point_` is known.
   bool looked_ = false; ///< The first look is due or over.
   bool following_ = false;
-  bool complete_ = false; ///< The last stream ended as it should: nothing more comes.
   bool paused_ = false;
   bool finishing_ = false;
   bool ending_ = false;

@@ -35,6 +35,7 @@ struct log_end {
 
 /// What a copier has done. For tests and benchmarks.
 struct log_counts {
+  std::uint64_t opened = 0;  ///< Streams that the daemon answered.
   std::uint64_t calls = 0;   ///< Streams opened.
   std::uint64_t records = 0; ///< Taken.
   std::uint64_t skipped = 0; ///< Seen again after a reconnect.

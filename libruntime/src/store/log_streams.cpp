@@ -121,6 +121,12 @@ void log_streams::refresh() {
   read_ += text.size() - left.size();
 }
 
+log_origin log_streams::origin_at(std::uint64_t offset) const {
+  const auto run = std::upper_bound(runs_.begin(), runs_.end(), offset,
+                                    [](std::uint64_t at, const placed_run& x) { return at < x.end; });
+  return run == runs_.end() ? log_origin::unknown : run->from;
+}
+
 void log_streams::pass(std::uint64_t offset, std::string_view piece, log_origin wanted,
                        const std::function<void(std::string_view)>& use) const {
   auto run = std::upper_bound(runs_.begin(), runs_.end(), offset,

@@ -36,7 +36,8 @@ public:
       const bool goes_on = below(6) == 0 || (piece_since >= 0 && below(2) == 0);
       piece_since = goes_on ? at : -1;
       last_[which] = at;
-      records_.push_back({which, at, std::to_string(records_.size()) + (goes_on ? "" : "\n")});
+      records_.push_back(
+          {which, at, std::to_string(records_.size()) + (goes_on ? std::string(copy_point::piece_size, '.') : "\n")});
     }
   }
   /// Somebody sets the clock.
@@ -214,7 +215,7 @@ TEST_CASE("a daemon that dropped only what was read long ago is told nothing of"
 TEST_CASE("a place that was not written whole is none") {
   copy_point x;
   x.add(0, start, "a\n", {start, 5});
-  x.add(1, start + 1, "b", {start, 6});
+  x.add(1, start + 1, std::string(copy_point::piece_size, 'b'), {start, 6});
   const auto text = x.to_text();
   const auto again = copy_point::from_text(text);
   REQUIRE(again);
@@ -228,4 +229,22 @@ TEST_CASE("a place that was not written whole is none") {
   CHECK_FALSE(copy_point::from_text(text + " 1"));
   CHECK_FALSE(copy_point::from_text("2" + text.substr(1)));
   CHECK_FALSE(copy_point::from_text("1 99999999999999999999 0 0"));
+}
+
+TEST_CASE("the end of a long line that the daemon forgot is known by the sizes of its pieces") {
+  const std::string piece(copy_point::piece_size, 'x');
+  copy_point x;
+  CHECK_FALSE(x.lost_line_end(0, "ends without one"));
+  CHECK_FALSE(x.lost_line_end(0, piece));
+  x.add(0, start, piece, {start, 0});
+  CHECK_FALSE(x.lost_line_end(0, piece));
+  CHECK_FALSE(x.lost_line_end(0, "rest\n"));
+  CHECK_FALSE(x.lost_line_end(1, "rest"));
+  CHECK(x.lost_line_end(0, "rest"));
+  CHECK(x.lost_line_end(0, ""));
+  x.add(0, start, "rest", {start, 0});
+  CHECK_FALSE(x.mid_line);
+  CHECK_FALSE(x.lost_line_end(0, "ends without one"));
+  x.add(0, start, "ends without one", {start, 0});
+  CHECK(x.mid_line);
 }

@@ -49,6 +49,9 @@ public:
   /// Reads what is new; after a cut of the log everything.
   void refresh();
 
+  /// Who wrote the byte at `offset`.
+  [[nodiscard]] log_origin origin_at(std::uint64_t offset) const;
+
   /// Passes those parts of `piece`, which begins at `offset` of the log, that `wanted` wrote or may have written.
   void pass(std::uint64_t offset, std::string_view piece, log_origin wanted,
             const std::function<void(std::string_view)>& use) const;
