@@ -119,8 +119,7 @@ std::string makefile_of(int tasks, bool chain) {
     text += " t" + std::to_string(i);
   text += "\n";
   for (int i = 0; i < tasks; ++i)
-    text += "t" + std::to_string(i) + ":" + (chain && i > 0 ? " t" + std::to_string(i - 1) : "") +
-            "\n\t@/bin/true\n";
+    text += "t" + std::to_string(i) + ":" + (chain && i > 0 ? " t" + std::to_string(i - 1) : "") + "\n\t@/bin/true\n";
   return text;
 }
 
