@@ -45,7 +45,7 @@ public:
       return;
     finishing_ = true;
     begin();
-    patience_ = loop_.after(patience, guarded([](impl& self) { self.give_up(); }));
+    be_patient(patience);
     look();
   }
 
@@ -201,6 +201,7 @@ private:
     }
     disk_problem_.clear();
     pending_ -= said.bytes;
+    written_ += said.bytes;
     if (paused_ && (pending_ == 0 || (pending_ <= what_.buffer / 2 && writer_.pending() < what_.all_buffers))) {
       paused_ = false;
       loop_.resume(call_);
@@ -230,6 +231,21 @@ private:
       look();
     else // Its end is known here before it is to whoever calls `finish`; or the daemon ended, and comes back.
       look_after(complete ? std::max(next_pause(), after_end) : next_pause());
+  }
+
+  /// Gives up when nothing has moved for so long.
+  void be_patient(std::chrono::milliseconds patience) {
+    patience_ =
+        loop_.after(patience, guarded([patience, before = counts_, written = written_, call = call_](impl& self) {
+                      const auto& now = self.counts_;
+                      // What is seen again counts within one call only: a daemon may break off for ever.
+                      const bool moves = now.records != before.records || self.written_ != written ||
+                                         (self.call_ == call && now.skipped != before.skipped);
+                      if (moves)
+                        self.be_patient(patience);
+                      else
+                        self.give_up();
+                    }));
   }
 
   /// Patience is over.
@@ -272,6 +288,7 @@ private:
   copy_point point_; ///< With all that was taken, written or not.
   std::optional<copy_filter> filter_;
   log_batch batch_;
+  std::uint64_t written_ = 0;
   std::size_t pending_ = 0; ///< Bytes that the writer has not written yet.
 
   call_id call_ = call_id::none;

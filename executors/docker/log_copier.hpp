@@ -55,7 +55,7 @@ struct log_counts {
 class log_copier {
 public:
   /// Does nothing yet. `done` is called on the loop's thread, never within a call, and may destroy the copier. All but
-  /// `what` must outlive it.
+  /// `what` must outlive it; the loop must outlive the writer as well, whose thread posts to it.
   log_copier(loop& on, client& engine, log_writer& writer, log_copy what, std::function<void(log_end)> done);
   /// Stops at once; another copier for the same file goes on from there. `done` is not called any more.
   ~log_copier();
@@ -66,8 +66,8 @@ public:
   /// is read earlier ends at once. The second time: ignored.
   void begin();
 
-  /// The container has ended: what is left is read, then `done`. That waits at most `patience` for a daemon or a disk
-  /// that does not answer, and then ends the log with a line that says so. Begins if need be. Again: ignored.
+  /// The container has ended: what is left is read, then `done`. A daemon or a disk that does nothing for `patience` is
+  /// not waited for any longer: the log ends with a line that says so. Begins if need be. Again: ignored.
   void finish(std::chrono::milliseconds patience = std::chrono::seconds(30));
 
   /// The daemon answers again: what waits for a later attempt tries now.

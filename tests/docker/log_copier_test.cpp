@@ -77,6 +77,9 @@ public:
   script_container& operator=(const script_container&) = delete;
 
   [[nodiscard]] const std::string& id() const { return id_; }
+  void signal(const std::string& name) const {
+    CHECK(http_call(socket_, "POST", "/v1.41/containers/" + id_ + "/kill?signal=" + name).status == 204);
+  }
   void wait() const { http_call(socket_, "POST", "/v1.41/containers/" + id_ + "/wait"); }
   [[nodiscard]] bool runs() const {
     return http_call(socket_, "GET", "/v1.41/containers/" + id_ + "/json").body.find("\"Running\":true") !=
@@ -251,7 +254,8 @@ TEST_CASE("a burst of 300 MB is copied within bounds of memory and disk, and say
   limits.tail = std::int64_t{1} << 20U;
   const auto before = memory("VmRSS");
   const auto began = std::chrono::steady_clock::now();
-  const script_container container(*docker, "yes $(head -c 999 /dev/zero | tr '\\\\000' 0) | head -n 300000; echo last");
+  const script_container container(*docker,
+                                   "yes $(head -c 999 /dev/zero | tr '\\\\000' 0) | head -n 300000; echo last");
   copying it(*docker, container.id(), log, limits);
   container.wait();
   CHECK(it.finish().whole);
@@ -274,6 +278,37 @@ TEST_CASE("a burst of 300 MB is copied within bounds of memory and disk, and say
   std::printf("300 MB: %.1f s, memory +%ld KiB, %llu records, most held %zu, %llu pauses, %llu gaps\n", took.count(),
               grown, static_cast<unsigned long long>(counts.records), counts.most_held,
               static_cast<unsigned long long>(counts.pauses), static_cast<unsigned long long>(counts.gaps));
+}
+
+TEST_CASE("what the daemon dropped while nobody read is missing in the log, and the log says so") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  const temporary_folder folder;
+  const auto log = folder.path() / "t.0.log";
+  log_limits limits;
+  limits.most = std::int64_t{16} << 20U; // The daemon keeps two files of that.
+  const script_container container(*docker,
+                                   "trap 'go=1' USR1; " + numbered(20'000, 1000, 1000) +
+                                       "; until [ $go ]; do usleep 10000; done; yes $(head -c 999 /dev/zero | tr "
+                                       "'\\\\000' 0) | head -n 60000; echo last",
+                                   limits);
+  {
+    copying it(*docker, container.id(), log);
+    CHECK(eventually([&] { return it.counts().records == 20'000; }));
+  }
+  container.signal("USR1");
+  container.wait();
+  copying it(*docker, container.id(), log);
+  CHECK(it.finish().whole);
+  CHECK(it.counts().gaps == 1);
+  const auto text = content(log);
+  const std::string mark = "[muster: lines may be missing here: the daemon had dropped them before they were read]\n";
+  const auto at = text.find(mark);
+  REQUIRE(at != std::string::npos);
+  CHECK(text.find(mark, at + 1) == std::string::npos);
+  CHECK(at == (lines("out", 1, 20'000) + lines("err", 0, 20'000)).size());
+  CHECK(same(text.substr(at + mark.size()), container.log_of_daemon()));
 }
 
 TEST_CASE("a daemon that is killed or stopped, and comes back, costs no line that it had") {

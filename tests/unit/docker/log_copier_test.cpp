@@ -212,6 +212,26 @@ TEST_CASE("patience with a daemon that does not come back has an end, which the 
   CHECK(told(w.what.log, store::log_origin::errors).empty());
 }
 
+TEST_CASE("patience is for what stands still, not for what is long") {
+  constexpr auto patience = std::chrono::milliseconds(300);
+  world w;
+  w.begin();
+  std::string wanted;
+  const auto line_comes = [&] {
+    w.engine.write_log("c", "line");
+    wanted += "line\n";
+    return eventually([&] { return content(w.what.log) == wanted; });
+  };
+  REQUIRE(line_comes());
+  w.finish(patience);
+  for (const auto until = std::chrono::steady_clock::now() + patience * 5 / 2;
+       std::chrono::steady_clock::now() < until;)
+    REQUIRE(line_comes());
+  w.engine.finish("c", 0);
+  CHECK(w.end().whole);
+  CHECK(content(w.what.log) == wanted);
+}
+
 TEST_CASE("a container that somebody removed ends its log at once, with a word about it") {
   world w;
   w.what.first_look = std::chrono::hours(1);
