@@ -18,6 +18,13 @@ struct bench {
     REQUIRE(driver_->probe().ok());
     driver_->listen(heard);
   }
+  ~bench() {
+    driver_.reset();
+    if (on.clean)
+      on.clean(dir.path());
+  }
+  bench(const bench&) = delete;
+  bench& operator=(const bench&) = delete;
   driver* operator->() { return driver_.get(); }
 
   attempt_spec spec(const wish& x, std::uint32_t task = 0, std::uint32_t number = 0) const {

@@ -1,8 +1,5 @@
 #include "harness.hpp"
 
-#include "executors/null/null_driver.hpp"
-#include "executors/process/process_driver.hpp"
-
 #include "support/processes.hpp"
 
 #include <csignal>
@@ -116,86 +113,6 @@ attempt_spec make_spec(const std::filesystem::path& state, std::uint32_t task, s
   out.address = "127.0.0.1";
   out.peers = {{out.task.name, out.address}};
   return out;
-}
-
-namespace {
-
-subject null_subject() {
-  subject out;
-  out.name = "null";
-  out.make = [](const std::filesystem::path&) { return make_null_driver(); };
-  out.shape = [](attempt_spec& spec, const wish& x) {
-    spec.task.environment = {{"MUSTER_NULL_EXIT", std::to_string(x.exit)},
-                             {"MUSTER_NULL_DURATION", std::to_string(x.run.count()) + "ms"},
-                             {"MUSTER_NULL_STUBBORN", x.ignores_polite_signal ? "1" : ""}};
-  };
-  out.spoil_prepare = [](attempt_spec& spec) {
-    spec.task.environment = {{"MUSTER_NULL_FAIL_PREPARE", "no such input"}};
-  };
-  out.spoil_start = [](attempt_spec& spec) { spec.task.environment = {{"MUSTER_NULL_FAIL_START", "no such command"}}; };
-  return out;
-}
-
-process_config quick_config(const std::filesystem::path& state) {
-  process_config config;
-  config.state_directory = state;
-  config.leftover_grace = std::chrono::milliseconds{200};
-  return config;
-}
-
-subject process_subject() {
-  subject out;
-  out.name = "process";
-  out.durable = true;
-  out.make = [](const std::filesystem::path& state) { return make_process_driver(quick_config(state)); };
-  out.shape = [](attempt_spec& spec, const wish& x) {
-    // The trap is set before anything can be stopped: the caller waits for the file `ready` in the work folder.
-    const std::string trap = x.ignores_polite_signal ? "trap '' TERM; " : "";
-    const auto seconds =
-        std::to_string(x.run.count() / 1000) + '.' + std::to_string(x.run.count() % 1000 + 1000).substr(1);
-    const std::string sleep = x.run.count() > 0 ? "sleep " + seconds + "; " : "";
-    spec.task.command = {"/bin/sh", "-c", trap + "touch ready; " + sleep + "exit " + std::to_string(x.exit)};
-  };
-  out.settled = [](const attempt_spec& spec) { return std::filesystem::exists(spec.folder / "work" / "ready"); };
-  out.spoil_prepare = [](attempt_spec& spec) { spec.task.command.clear(); };
-  return out;
-}
-
-subject limited_subject() {
-  auto out = process_subject();
-  out.name = "process, limits enforced";
-  out.probed_as = "process";
-  out.make = [](const std::filesystem::path& state) {
-    auto config = quick_config(state);
-    config.enforce_limits = true;
-    return make_process_driver(std::move(config));
-  };
-  return out;
-}
-
-std::vector<subject> make_subjects() {
-  std::vector<subject> out{null_subject(), process_subject()};
-  if (why_no_limits().empty())
-    out.push_back(limited_subject());
-  return out;
-}
-
-} // namespace
-
-const std::string& why_no_limits() {
-  static const auto why = [] {
-    const scratch dir;
-    auto config = quick_config(dir.path());
-    config.enforce_limits = true;
-    const auto found = make_process_driver(std::move(config))->probe();
-    return found ? std::string{} : found.failure().message;
-  }();
-  return why;
-}
-
-const std::vector<subject>& subjects() {
-  static const auto all = make_subjects();
-  return all;
 }
 
 } // namespace muster::test

@@ -16,7 +16,7 @@
 namespace muster::test {
 
 /// No test waits longer for anything; reaching it is a failure.
-constexpr std::chrono::seconds patience{20};
+constexpr std::chrono::seconds patience{60};
 
 /// A folder of its own that is removed at the end, after the warden of this state directory and its tasks were ended.
 class scratch {
@@ -92,12 +92,14 @@ struct subject {
   std::function<void(attempt_spec&)> spoil_prepare;
   /// A task can be made that prepares but cannot start.
   std::function<void(attempt_spec&)> spoil_start;
+  /// Takes away what a failed test may have left outside of its folder; may be empty.
+  std::function<void(const std::filesystem::path& state)> clean;
 };
 
 /// Why the process driver cannot enforce limits here; empty if it can.
 [[nodiscard]] const std::string& why_no_limits();
 
-/// All drivers of this build.
+/// The drivers that this test program is about.
 [[nodiscard]] const std::vector<subject>& subjects();
 
 /// Looks until it is so; false when patience ends.

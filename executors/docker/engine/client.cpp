@@ -231,6 +231,7 @@ call_id client::create_container(const std::string& name, std::string config, th
 call_id client::start_container(const std::string& container, then<bool> done) {
   auto call = request("POST", container_path(container, "/start"));
   call.deadline = options_.start;
+  call.once = true; // A second one would start it again, if it has ended meanwhile.
   return loop_.send(std::move(call), expecting<bool>(object::container, std::move(done)));
 }
 

@@ -39,6 +39,7 @@ struct http_request {
   std::chrono::milliseconds idle{0};
   /// Most that is kept of an answer that is not streamed; a larger one is a `bad_answer`.
   std::size_t body_limit = std::size_t{16} << 20U;
+  bool once = false;  ///< Sent on a connection of its own, and so never twice.
   bool small = false; ///< The answer is short: saves memory in calls that wait for long.
 };
 

@@ -152,6 +152,7 @@ void transfer::set_connection(CURL* handle) const {
   curl().easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl().easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_deadline.count()));
   // A machine that vanishes sends nothing: streams that are silent for long would never end.
+  curl().easy_setopt(handle, CURLOPT_FRESH_CONNECT, request_.once ? 1L : 0L);
   curl().easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
   curl().easy_setopt(handle, CURLOPT_TCP_KEEPIDLE, 30L);
   curl().easy_setopt(handle, CURLOPT_TCP_KEEPINTVL, 10L);

@@ -25,7 +25,9 @@ error_kind kind(ec code) noexcept {
     case ec::never_fits:
     case ec::start_failed:
     case ec::sandbox_unavailable:
-    case ec::data_error: return error_kind::caller;
+    case ec::data_error:
+    case ec::image_pull_failed:
+    case ec::start_timeout: return error_kind::caller;
   }
   return error_kind::bug;
 }
@@ -54,6 +56,8 @@ std::string_view to_string(ec code) noexcept {
     case ec::sandbox_unavailable: return "sandbox_unavailable";
     case ec::warden_lost: return "warden_lost";
     case ec::data_error: return "data_error";
+    case ec::image_pull_failed: return "image_pull_failed";
+    case ec::start_timeout: return "start_timeout";
   }
   return "unknown";
 }

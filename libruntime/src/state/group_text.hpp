@@ -40,6 +40,10 @@ constexpr std::string_view restarted = "Restarted with its group";
 
 /// The status of an attempt that could not be placed, prepared or started.
 [[nodiscard]] inline status failure_status(ec code) noexcept {
+  if (code == ec::image_pull_failed)
+    return status::failed_image_pull;
+  if (code == ec::start_timeout)
+    return status::failed_start_timeout;
   if (kind(code) == error_kind::transient)
     return status::failed_backend_error;
   return kind(code) == error_kind::bug ? status::failed_server_error : status::failed_start_error;

@@ -39,6 +39,8 @@ enum class ec : std::uint8_t {
   sandbox_unavailable = 51, ///< The host does not permit the mount namespace that the task needs.
   warden_lost = 52,         ///< The process that owns the tasks of this node is gone.
   data_error = 53,          ///< An input could not be linked or an output not published.
+  image_pull_failed = 54,   ///< The image is not there, or cannot be pulled.
+  start_timeout = 55,       ///< It was not ready or not started in time.
 };
 
 /// Whose fault an error is: decides whether trying again makes sense.

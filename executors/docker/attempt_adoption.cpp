@@ -1,0 +1,166 @@
+#include "executors/docker/driver_core.hpp"
+
+#include "executors/docker/names.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+// What became of attempts that an earlier runtime may have started. The list is asked once, for leftovers; about each
+// attempt the daemon is asked by name.
+namespace muster::docker {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often a container must be missing before it counts as never made, or gone.
+constexpr int absences_that_count = 2;
+constexpr auto pause_after_absence = 250ms;
+/// How long the daemon may be away.
+constexpr auto patience = 60s;
+
+} // namespace
+
+/// One call of `adopt`.
+struct driver_core::adoption_run {
+  std::vector<attempt_spec> asked;
+  std::vector<adoption> answers;
+  std::vector<int> absences;
+  std::vector<container_summary> listed;
+  std::function<void(adoptions)> done;
+  std::size_t open = 0;                                      ///< Attempts that nothing is known of yet.
+  std::vector<std::pair<attempt_ref, container_info>> ended; ///< To be told of afterwards.
+  std::chrono::steady_clock::time_point give_up = std::chrono::steady_clock::now() + patience;
+  back_off pause;
+  bool failed = false;
+};
+
+void driver_core::adopt(std::vector<attempt_spec> attempts, std::function<void(adoptions)> done) {
+  const auto run = std::make_shared<adoption_run>();
+  run->open = attempts.size();
+  run->answers.resize(attempts.size(), adoption::never_started);
+  run->absences.resize(attempts.size(), 0);
+  run->asked = std::move(attempts);
+  run->done = std::move(done);
+  list_for_adoption(run);
+}
+
+void driver_core::list_for_adoption(const std::shared_ptr<adoption_run>& run) {
+  engine_.list_containers({{"label", {head_label + ('=' + config_.head)}}},
+                          [this, run](outcome<std::vector<container_summary>> all) {
+                            if (!all && std::chrono::steady_clock::now() > run->give_up)
+                              return run->done(to_error(all.failure()));
+                            if (!all) {
+                              loop_.after(run->pause.next(), [this, run] { list_for_adoption(run); });
+                              return;
+                            }
+                            run->listed = *std::move(all);
+                            ask_each(run);
+                          });
+}
+
+void driver_core::ask_each(const std::shared_ptr<adoption_run>& run) {
+  if (run->asked.empty()) {
+    remove_leftovers(*run);
+    return run->done(run->answers);
+  }
+  for (std::size_t n = 0; n < run->asked.size(); ++n)
+    ask_one(run, n);
+}
+
+void driver_core::ask_one(const std::shared_ptr<adoption_run>& run, std::size_t n) {
+  looks_.enter({}, [this, run, n] {
+    engine_.inspect_container(container_name(config_.head, run->asked[n].id),
+                              [this, run, n](const outcome<container_info>& how) {
+                                looks_.leave();
+                                adopted(run, n, how);
+                              });
+  });
+}
+
+void driver_core::adopted(const std::shared_ptr<adoption_run>& run, std::size_t n, const outcome<container_info>& how) {
+  if (run->failed)
+    return;
+  const auto& spec = run->asked[n];
+  if (how.kind() == failure::not_found) {
+    if (++run->absences[n] < absences_that_count) {
+      loop_.after(pause_after_absence, [this, run, n] { ask_one(run, n); });
+      return;
+    }
+    std::error_code ignored;
+    const bool was_started = std::filesystem::exists(spec.folder.string() + ".log", ignored);
+    return answer(run, n, was_started ? adoption::lost : adoption::never_started);
+  }
+  if (!how) {
+    if (std::chrono::steady_clock::now() < run->give_up) {
+      loop_.after(500ms, [this, run, n] { ask_one(run, n); });
+      return;
+    }
+    run->failed = true;
+    return run->done(to_error(how.failure()));
+  }
+  // Somebody else's, or ready but never started: `prepare` will find it.
+  if (attempt_of(how->labels, config_.head) != spec.id || !how->started)
+    return answer(run, n, adoption::never_started);
+  if (how->status == container_status::removing)
+    return answer(run, n, adoption::lost);
+  const auto x = make_attempt(spec);
+  x->container = how->id;
+  x->was_started = true;
+  x->at = phase::running;
+  attempts_[x->id] = x;
+  by_container_[x->container] = x;
+  for (const auto& [name, place] : how->networks)
+    if (name.rfind("muster-" + config_.head + '-', 0) == 0)
+      networks_.adopt(name, x->id);
+  const bool has_ended = how->status == container_status::exited || how->status == container_status::dead;
+  if (has_ended)
+    run->ended.emplace_back(x, *how);
+  answer(run, n, has_ended ? adoption::exited : adoption::running);
+}
+
+void driver_core::answer(const std::shared_ptr<adoption_run>& run, std::size_t n, adoption what) {
+  run->answers[n] = what;
+  if (--run->open > 0)
+    return;
+  remove_leftovers(*run);
+  run->done(run->answers);
+  for (const auto& spec : run->asked)
+    if (const auto x = find(spec.id); x && x->at == phase::running) {
+      begin_log(x);
+      // It may have ended since it was looked at, and before the events of it could be heard.
+      const auto ended =
+          std::find_if(run->ended.begin(), run->ended.end(), [&](const auto& e) { return e.first == x; });
+      if (ended == run->ended.end())
+        check(x);
+      else
+        finish(x, ended->second);
+    }
+}
+
+/// Containers of the workflows at hand that nobody asked for: their ends are durable, or they never had any. Those of
+/// other workflows may be asked for later.
+void driver_core::remove_leftovers(const adoption_run& run) {
+  std::set<std::int64_t> workflows;
+  std::set<std::string> asked;
+  for (const auto& spec : run.asked) {
+    workflows.insert(spec.id.workflow.value);
+    asked.insert(to_string(spec.id));
+  }
+  for (const auto& x : run.listed) {
+    const auto id = attempt_of(x.labels, config_.head);
+    if (id && workflows.count(id->workflow.value) != 0 && asked.count(to_string(*id)) == 0 && !find(*id))
+      removals_.add(x.name, x.id, false, {});
+  }
+  networks_.remove_leftovers([workflows](const network_info& x) {
+    const auto key = x.labels.find(group_key_label);
+    if (key == x.labels.end())
+      return false;
+    return key->second == "shared" || std::any_of(workflows.begin(), workflows.end(), [&](auto w) {
+             return key->second.rfind(std::to_string(w) + '.', 0) == 0;
+           });
+  });
+}
+
+} // namespace muster::docker

@@ -1,0 +1,286 @@
+#include "executors/docker/attempt_files.hpp"
+
+#include "executors/data/base64.hpp"
+#include "executors/data/folders.hpp"
+#include "executors/docker/engine/tar.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <system_error>
+
+#include <sys/stat.h>
+
+namespace muster::docker {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+error cannot(const std::string& what, const fs::path& path, const std::error_code& why) {
+  return {ec::io_error, "cannot " + what + ' ' + path.string() + ": " + why.message()};
+}
+
+error bad_place(const std::string& path, const std::string& why) {
+  return {ec::data_error, "a file cannot be put at '" + path + "': " + why};
+}
+
+result<void> make_folder(const fs::path& path) {
+  std::error_code failed;
+  fs::create_directories(path, failed);
+  if (failed)
+    return cannot("make the folder", path, failed);
+  return {};
+}
+
+result<void> write_file(const fs::path& path, const std::string& content, mode_t mode) {
+  std::error_code failed;
+  fs::remove(path, failed);
+  std::ofstream out(path, std::ios::binary);
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  out.close();
+  if (!out || ::chmod(path.c_str(), mode) != 0)
+    return error{ec::io_error, "cannot write " + path.string()};
+  return {};
+}
+
+bool is_script(const std::string& content) {
+  return content.compare(0, 2, "#!") == 0;
+}
+
+mode_t mode_of(const std::string& content) {
+  return is_script(content) ? 0755 : 0644;
+}
+
+/// The path from the root, without `.` and empty parts.
+result<std::string> place_of(const std::string& written, const std::string& working_folder) {
+  if (written.empty() || written.back() == '/' || written.find('\0') != std::string::npos)
+    return bad_place(written, "expected the path of a file");
+  const fs::path path = written.front() == '/' ? fs::path{written} : fs::path{"/" + working_folder} / written;
+  if (std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; }))
+    return bad_place(written, "expected a path without '..'");
+  auto out = path.lexically_normal().lexically_relative("/").string();
+  while (!out.empty() && out.front() == '/')
+    out.erase(0, 1);
+  if (out.empty() || out == ".")
+    return bad_place(written, "expected the path of a file");
+  return out;
+}
+
+std::uint32_t number_or_zero(std::string_view text) {
+  std::uint32_t out = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return failed == std::errc{} && end == text.data() + text.size() ? out : 0;
+}
+
+/// The place of a file on this host, if it lies below the output; it must not be reached by a link.
+result<void> write_own(const injected_file& file, const std::string& inside, const fs::path& output) {
+  const auto place = output / inside;
+  if (auto made = make_folder(place.parent_path()); !made)
+    return made;
+  std::error_code failed;
+  const auto real = fs::weakly_canonical(place.parent_path(), failed).lexically_relative(fs::weakly_canonical(output));
+  if (failed || real.empty() || *real.begin() == "..")
+    return bad_place('/' + file.path, "its folder cannot be made");
+  return write_file(place, file.content, mode_of(file.content));
+}
+
+/// Writes those that lie in the output, and drops them from `files`.
+result<void> write_output_files(std::vector<injected_file>& files, const fs::path& output) {
+  const auto prefix = std::string(output_path).substr(1) + '/';
+  for (auto it = files.begin(); it != files.end();) {
+    if (it->path.compare(0, prefix.size(), prefix) != 0) {
+      ++it;
+      continue;
+    }
+    if (auto written = write_own(*it, it->path.substr(prefix.size()), output); !written)
+      return written;
+    it = files.erase(it);
+  }
+  return {};
+}
+
+result<void> add_inputs(attempt_files& to, const attempt_spec& spec, const spec::token_values& tokens) {
+  if (spec.inputs.empty())
+    return {};
+  auto inputs = spec.inputs;
+  for (auto& x : inputs)
+    x.regex = spec::substitute(x.regex, tokens);
+  const auto folder = spec.folder / "input";
+  if (auto linked = data::link_inputs(inputs, folder); !linked)
+    return linked;
+  for (std::size_t n = 0; n < inputs.size(); ++n) {
+    const auto place = folder / std::to_string(n);
+    std::error_code failed;
+    const auto real = fs::canonical(place, failed);
+    if (failed)
+      return cannot("find the input", place, failed);
+    to.mounts.push_back({real.string(), std::string(input_path) + '/' + std::to_string(n), true});
+  }
+  return {};
+}
+
+result<void> add_peers(attempt_files& to, const attempt_spec& spec) {
+  if (spec.peers.size() < 2)
+    return {};
+  const auto path = spec.folder / "peers.json";
+  if (auto written = write_file(path, nlohmann::json(spec.peers).dump() + "\n", 0644); !written)
+    return written;
+  to.mounts.push_back({path.string(), peers_path, true});
+  to.has_peers_file = true;
+  return {};
+}
+
+/// A link below a permitted folder must not lead out of it.
+result<void> add_volumes(attempt_files& to, const attempt_spec& spec, const spec::token_values& tokens,
+                         const std::vector<fs::path>& permitted) {
+  const auto mounts = volume_mounts_of(spec.task, tokens);
+  if (!mounts)
+    return mounts.failure();
+  for (const auto& x : *mounts) {
+    std::error_code failed;
+    const auto real = fs::weakly_canonical(x.source, failed);
+    const auto holds = [&](const fs::path& folder) {
+      std::error_code ignored;
+      const auto relative = real.lexically_relative(fs::weakly_canonical(folder, ignored));
+      return !relative.empty() && *relative.begin() != "..";
+    };
+    if (failed || std::none_of(permitted.begin(), permitted.end(), holds))
+      return error{ec::invalid_argument, "the volume mount " + x.source + " of task '" + spec.task.name +
+                                             "' leads to " + real.string() + ", which this pool does not permit"};
+    to.mounts.push_back(x);
+  }
+  return {};
+}
+
+/// The output must be writable for whoever the container runs as.
+result<void> add_output(attempt_files& to, const attempt_spec& spec) {
+  const auto output = spec.folder / "output";
+  if (auto made = make_folder(output); !made)
+    return made;
+  if (::chmod(output.c_str(), 0777) != 0)
+    return cannot("change the mode of", output, {errno, std::generic_category()});
+  to.mounts.push_back({output.string(), output_path, false});
+  return {};
+}
+
+bool uses_output(const attempt_spec& spec) {
+  const auto mentions = [](const std::string& text) {
+    return text.find("{{output}}") != std::string::npos || text.find(output_path) != std::string::npos;
+  };
+  const auto& task = spec.task;
+  return !task.outputs.empty() || std::any_of(task.command.begin(), task.command.end(), mentions) ||
+         std::any_of(task.args.begin(), task.args.end(), mentions) ||
+         std::any_of(task.environment.begin(), task.environment.end(),
+                     [&](const auto& x) { return mentions(x.second); }) ||
+         std::any_of(task.files.begin(), task.files.end(),
+                     [&](const auto& x) { return mentions(x.contents) || mentions(x.path); });
+}
+
+} // namespace
+
+result<std::vector<injected_file>> injected_files(const attempt_spec& spec, const spec::token_values& tokens,
+                                                  const std::string& working_folder) {
+  std::vector<injected_file> out;
+  for (const auto& file : spec.task.files) {
+    const auto written = spec::substitute(file.path, tokens);
+    auto place = place_of(written, working_folder);
+    if (!place)
+      return place.failure();
+    injected_file x{*std::move(place), {}};
+    if (file.base64) {
+      auto decoded = data::decode_base64(file.contents);
+      if (!decoded)
+        return error{ec::data_error, "the contents of the file '" + written + "': " + decoded.failure().message};
+      x.content = *std::move(decoded);
+    } else {
+      x.content = spec::substitute(file.contents, tokens);
+    }
+    out.push_back(std::move(x));
+  }
+  return out;
+}
+
+result<std::string> archive_of(const std::vector<injected_file>& files, const std::string& user) {
+  if (files.empty())
+    return std::string{};
+  const auto colon = user.find(':');
+  tar_writer tar;
+  for (const auto& x : files) {
+    tar_writer::attributes how;
+    how.mode = mode_of(x.content);
+    how.uid = number_or_zero(std::string_view(user).substr(0, colon));
+    how.gid = colon == std::string::npos ? 0 : number_or_zero(std::string_view(user).substr(colon + 1));
+    if (const auto added = tar.add_file(x.path, x.content, how); !added)
+      return error{ec::data_error, added.failure().message};
+  }
+  return std::move(tar).finish();
+}
+
+result<attempt_files> make_attempt_files(const attempt_spec& spec, const docker_pool_config& config,
+                                         const std::string& working_folder) {
+  const auto tokens = container_tokens(spec);
+  attempt_files out;
+  auto files = injected_files(spec, tokens, working_folder);
+  if (!files)
+    return files.failure();
+  for (const auto& step :
+       {add_output(out, spec), write_output_files(*files, spec.folder / "output"), add_inputs(out, spec, tokens),
+        add_peers(out, spec), add_volumes(out, spec, tokens, config.permissions.mounts)})
+    if (!step)
+      return step.failure();
+  auto archive = archive_of(*files, user_of(config.user));
+  if (!archive)
+    return archive.failure();
+  out.archive = *std::move(archive);
+  return out;
+}
+
+result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_pool_config& config,
+                                        const std::string& working_folder) {
+  if (!spec.inputs.empty() || uses_output(spec))
+    return error{ec::unsupported, "task '" + spec.task.name +
+                                      "' has inputs or outputs, and the Docker daemon of this pool does not share this "
+                                      "host's disk; carrying data to such daemons is not supported yet"};
+  const auto tokens = container_tokens(spec);
+  attempt_files out;
+  auto files = injected_files(spec, tokens, working_folder);
+  if (!files)
+    return files.failure();
+  if (spec.peers.size() > 1) {
+    files->push_back({std::string(peers_path).substr(1), nlohmann::json(spec.peers).dump() + "\n"});
+    out.has_peers_file = true;
+  }
+  auto mounts = volume_mounts_of(spec.task, tokens);
+  if (!mounts)
+    return mounts.failure();
+  out.mounts = *std::move(mounts);
+  auto archive = archive_of(*files, user_of(config.user));
+  if (!archive)
+    return archive.failure();
+  out.archive = *std::move(archive);
+  return out;
+}
+
+void tidy_attempt_folder(const fs::path& folder) {
+  std::error_code ignored;
+  fs::remove_all(folder / "input", ignored);
+  fs::remove(folder / "peers.json", ignored);
+  if (data::is_empty_folder(folder / "output"))
+    fs::remove(folder / "output", ignored);
+  fs::remove(folder, ignored); // If nothing is left.
+}
+
+std::vector<spec::output> located_outputs(const attempt_spec& spec) {
+  auto out = spec.task.outputs;
+  const auto tokens = container_tokens(spec);
+  for (auto& x : out) {
+    x.url = spec::substitute(x.url, tokens);
+    x.regex = spec::substitute(x.regex, tokens);
+  }
+  return out;
+}
+
+} // namespace muster::docker

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "executors/docker/container_config.hpp"
+#include "executors/driver.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// What an attempt has on this host's disk, and what is put into its container. All of it blocks.
+namespace muster::docker {
+
+/// A file for the container's file system.
+struct injected_file {
+  std::string path; ///< Relative to the root.
+  std::string content;
+};
+
+/// Reads the files of a task: tokens replaced, base64 decoded; a relative path counts from `working_folder`. Fails with
+/// `data_error`, saying which file cannot be one.
+[[nodiscard]] result<std::vector<injected_file>>
+injected_files(const attempt_spec& spec, const spec::token_values& tokens, const std::string& working_folder);
+
+/// The archive of `files` for the container's root; each is 0644, or 0755 if it begins with `#!`, and belongs to `user`
+/// where that is a number, else to root. Empty if there are none.
+[[nodiscard]] result<std::string> archive_of(const std::vector<injected_file>& files, const std::string& user);
+
+/// What `make_attempt_files` has made.
+struct attempt_files {
+  std::vector<bind_mount> mounts; ///< Output, inputs, peers, `volumeMounts`.
+  bool has_peers_file = false;
+  std::string archive; ///< For the container's root; empty: none.
+};
+
+/// Makes the attempt's folder and all that it needs there. Files below `{{output}}` are written at once, all others
+/// go into the archive. Fails with `data_error`, `io_error`, `invalid_argument`.
+[[nodiscard]] result<attempt_files> make_attempt_files(const attempt_spec& spec, const docker_pool_config& config,
+                                                       const std::string& working_folder);
+
+/// The same for a daemon that does not see this host's disk: nothing is made, only files can be had. Fails with
+/// `unsupported` if the task has inputs or outputs.
+[[nodiscard]] result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_pool_config& config,
+                                                      const std::string& working_folder);
+
+/// Removes what only a running attempt needs: only the output, if there is any, stays.
+void tidy_attempt_folder(const std::filesystem::path& folder);
+
+/// The URLs of the task's outputs with tokens replaced.
+[[nodiscard]] std::vector<spec::output> located_outputs(const attempt_spec& spec);
+
+} // namespace muster::docker

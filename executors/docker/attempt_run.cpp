@@ -1,0 +1,337 @@
+#include "executors/docker/driver_core.hpp"
+
+#include "executors/docker/exit_reading.hpp"
+#include "executors/docker/names.hpp"
+#include "executors/process/publication.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+// From a container that could be started to how it ended. The start's answer, events and the end of calls are hints:
+// what `inspect` says is what counts.
+namespace muster::docker {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often a start is sent while the daemon fails at it.
+constexpr int most_starts = 4;
+/// The daemon says that the container is not there: how often it is asked, and when.
+constexpr int absences_that_count = 3;
+constexpr auto pause_after_absence = 300ms;
+/// It should have ended and still runs: when it is looked at again.
+constexpr auto pause_while_running = 200ms;
+constexpr int most_looks_while_running = 10;
+/// A start that is not answered for so long may still be under way: it is not sent again.
+constexpr auto longest_start = 4min + 50s;
+
+const std::string removed_outside = "its container was removed by somebody else while it ran";
+
+/// Its log is the record of the start: a container that is gone was started, if there is one.
+void touch_log(const std::filesystem::path& folder) {
+  const auto path = folder.string() + ".log";
+  if (const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644); file >= 0)
+    ::close(file);
+}
+
+} // namespace
+
+// -- starting
+
+void driver_core::enter_gate(const attempt_ref& x) {
+  if (x->was_started) // By an earlier runtime.
+    return started(x);
+  x->at = phase::queued;
+  x->turn = starts_.enter(x->group, [this, w = std::weak_ptr(x)] {
+    const auto it = w.lock();
+    if (!it || it->at != phase::queued)
+      return loop_.post([this] { starts_.leave(); });
+    it->at = phase::starting;
+    touch_log(it->folder);
+    send_start(it);
+  });
+}
+
+/// Holds a place in the gate.
+void driver_core::send_start(const attempt_ref& x) {
+  ++x->starts;
+  x->start_sent = true;
+  x->sent_at = std::chrono::steady_clock::now();
+  engine_.start_container(x->container, [this, w = std::weak_ptr(x)](const outcome<bool>& how) {
+    starts_.leave();
+    if (const auto it = w.lock())
+      start_answered(it, how);
+  });
+}
+
+void driver_core::start_answered(const attempt_ref& x, const outcome<bool>& how) {
+  x->start_sent = false;
+  if (x->at != phase::starting)
+    return;
+  if (how)
+    return started(x);
+  const auto& why = how.failure();
+  x->start_problem = why.message;
+  if (why.transient() || (why.kind == failure::not_found && why.about == object::container))
+    return check(x);
+  if (why.kind == failure::not_found)
+    return fail_start(x, {ec::unavailable, "the container cannot be started: " + why.message});
+  fail_start(x, {ec::start_failed, start_error_text(why.message, x->program, x->image)});
+}
+
+void driver_core::started(const attempt_ref& x) {
+  x->at = phase::running;
+  x->was_started = true;
+  x->pause.reset();
+  x->absences = 0;
+  begin_log(x);
+  say_started(x->id, {});
+  if (x->stop_asked)
+    send_stop(x);
+  if (x->check_again || !watch_.is_open())
+    check(x);
+}
+
+/// Nothing of it runs.
+void driver_core::fail_start(const attempt_ref& x, error why) {
+  const auto id = x->id;
+  discard(x);
+  say_started(id, std::move(why));
+}
+
+/// A start was sent and was not confirmed, and the container has not run.
+void driver_core::start_again_or_give_up(const attempt_ref& x, const container_info& found) {
+  if (x->start_sent)
+    return check_later(x, pause_while_running);
+  if (x->stop_asked)
+    return end_unstarted(x);
+  if (!found.error.empty())
+    return fail_start(x, {ec::start_failed, start_error_text(found.error, x->program, x->image)});
+  if (std::chrono::steady_clock::now() - x->sent_at > longest_start)
+    return fail_start(x, {ec::start_timeout, "the Docker daemon did not start it: " + x->start_problem});
+  if (x->starts >= most_starts)
+    return fail_start(x, {ec::start_failed, start_error_text(x->start_problem, x->program, x->image)});
+  x->timer = loop_.after(x->pause.next(), [this, w = std::weak_ptr(x)] {
+    if (const auto it = w.lock(); it && it->at == phase::starting) {
+      it->at = phase::queued;
+      enter_gate(it);
+    }
+  });
+}
+
+// -- stopping
+
+void driver_core::send_stop(const attempt_ref& x) {
+  x->stop_sent = true;
+  const auto left = std::max(
+      0ms, std::chrono::duration_cast<std::chrono::milliseconds>(x->kill_at - std::chrono::steady_clock::now()));
+  engine_.stop_container(x->container, left, [this, w = std::weak_ptr(x)](const outcome<bool>& how) {
+    const auto it = w.lock();
+    if (!it || it->at != phase::running)
+      return;
+    if (how || !how.failure().transient())
+      return check(it);
+    it->stop_sent = false;
+    loop_.after(it->pause.next(), [this, w] {
+      if (const auto still = w.lock(); still && still->at == phase::running && !still->stop_sent)
+        send_stop(still);
+    });
+  });
+}
+
+/// The stop is under way and is to come to its end sooner.
+void driver_core::send_kill(const attempt_ref& x) {
+  const auto left = std::max(
+      0ms, std::chrono::duration_cast<std::chrono::milliseconds>(x->kill_at - std::chrono::steady_clock::now()));
+  loop_.cancel(x->kill_timer);
+  x->kill_timer = loop_.after(left, [this, w = std::weak_ptr(x)] {
+    const auto it = w.lock();
+    if (!it || it->at != phase::running)
+      return;
+    it->kill_timer = timer_id::none;
+    engine_.kill_container(it->container, "SIGKILL", [this, w](const outcome<void>& how) {
+      const auto still = w.lock();
+      if (!still || still->at != phase::running)
+        return;
+      if (!how && how.failure().transient()) {
+        still->kill_at = std::chrono::steady_clock::now() + still->pause.next();
+        return send_kill(still);
+      }
+      check(still);
+    });
+  });
+}
+
+// -- looking
+
+void driver_core::on_hint(const engine_event& event) {
+  const auto at = by_container_.find(event.id);
+  if (at == by_container_.end())
+    return;
+  const auto x = at->second.lock();
+  if (!x || (x->at != phase::running && x->at != phase::starting))
+    return;
+  if (x->at == phase::starting && x->start_sent) {
+    x->check_again = true; // The answer comes first.
+    return;
+  }
+  check(x);
+}
+
+/// Nobody knows what happened meanwhile, or how much of what was asked the daemon still knows of.
+void driver_core::look_at_all() {
+  removals_.wake();
+  for (const auto& [id, x] : attempts_) {
+    if (x->at == phase::running || (x->at == phase::starting && !x->start_sent))
+      check(x);
+    if (x->log)
+      x->log->wake();
+  }
+}
+
+void driver_core::check(const attempt_ref& x) {
+  if (x->checking) {
+    x->check_again = true;
+    return;
+  }
+  loop_.cancel(std::exchange(x->timer, timer_id::none));
+  x->checking = true;
+  x->check_again = false;
+  looks_.enter(x->group, [this, w = std::weak_ptr(x)] {
+    const auto it = w.lock();
+    if (!it)
+      return loop_.post([this] { looks_.leave(); });
+    engine_.inspect_container(it->container, [this, w](const outcome<container_info>& how) {
+      looks_.leave();
+      if (const auto still = w.lock())
+        checked(still, how);
+    });
+  });
+}
+
+void driver_core::check_later(const attempt_ref& x, std::chrono::milliseconds pause) {
+  loop_.cancel(x->timer);
+  x->timer = loop_.after(pause, [this, w = std::weak_ptr(x)] {
+    if (const auto it = w.lock(); it && (it->at == phase::running || it->at == phase::starting))
+      check(it);
+  });
+}
+
+void driver_core::checked(const attempt_ref& x, const outcome<container_info>& how) {
+  x->checking = false;
+  if (x->at != phase::running && x->at != phase::starting)
+    return;
+  if (how.kind() == failure::not_found)
+    return absent(x);
+  if (!how)
+    return check_later(x, x->pause.next());
+  x->absences = 0;
+  judge(x, *how);
+}
+
+void driver_core::judge(const attempt_ref& x, const container_info& found) {
+  const bool has_ended = found.status == container_status::exited || found.status == container_status::dead ||
+                         found.status == container_status::removing;
+  if (x->at == phase::starting) {
+    if (!found.started || found.status == container_status::created)
+      return start_again_or_give_up(x, found);
+    if (x->start_sent) // It runs; the answer is on its way.
+      return check_later(x, pause_while_running);
+    started(x);
+    if (!has_ended)
+      return;
+  }
+  // Killed and removed at once; one that had ended before still has its own code.
+  if (found.status == container_status::removing && found.exit_code == 128 + SIGKILL && !x->stop_asked)
+    return lose(x, removed_outside);
+  if (has_ended)
+    return finish(x, found);
+  if (found.status == container_status::created)
+    return check_later(x, x->pause.next());
+  // It runs. Whoever said otherwise was early, or wrong.
+  if (x->check_again)
+    check_later(x, pause_while_running);
+}
+
+void driver_core::absent(const attempt_ref& x) {
+  if (++x->absences < absences_that_count)
+    return check_later(x, pause_after_absence);
+  if (x->at == phase::running)
+    return lose(x, removed_outside);
+  if (x->stop_asked)
+    return end_unstarted(x);
+  fail_start(x, {ec::unavailable, "its container was removed by somebody else before it ran"});
+}
+
+// -- ending
+
+void driver_core::begin_log(const attempt_ref& x) {
+  if (x->log)
+    return;
+  log_copy what;
+  what.container = x->container;
+  what.log = x->folder.string() + ".log";
+  what.limits = log_limits_of(config_);
+  x->log = std::make_unique<log_copier>(loop_, engine_, log_writer_, std::move(what),
+                                        [this, w = std::weak_ptr(x)](const log_end&) {
+                                          if (const auto it = w.lock())
+                                            log_done(it);
+                                        });
+  x->log->begin();
+}
+
+void driver_core::finish_log(const attempt_ref& x, std::function<void()> then_say) {
+  x->say_end = std::move(then_say);
+  begin_log(x);
+  x->log->finish();
+}
+
+void driver_core::log_done(const attempt_ref& x) {
+  x->log.reset();
+  if (const auto say = std::exchange(x->say_end, {}))
+    say();
+}
+
+void driver_core::lose(const attempt_ref& x, const std::string& why) {
+  x->at = phase::finishing;
+  drop_timers(*x);
+  finish_log(x, [this, x = std::weak_ptr(x), why] {
+    if (const auto it = x.lock())
+      say_lost(it, why);
+  });
+}
+
+void driver_core::finish(const attempt_ref& x, const container_info& found) {
+  x->at = phase::finishing;
+  drop_timers(*x);
+  ended_attempt facts;
+  facts.stop_asked = x->stop_asked;
+  facts.memory = x->memory;
+  facts.init = config_.init;
+  facts.program = x->program;
+  facts.image = x->image;
+  facts.daemon_lost = watch_.lost_at();
+  const auto outcome = std::make_shared<exit_result>(read_exit_of(found, facts));
+  const auto say = [this, w = std::weak_ptr(x), outcome] {
+    if (const auto it = w.lock())
+      say_exited(it, std::move(*outcome));
+  };
+  finish_log(x, [this, w = std::weak_ptr(x), outcome, say] {
+    const auto it = w.lock();
+    if (!it)
+      return;
+    if (it->outputs.empty() || it->stop_asked)
+      return say();
+    slow_([this, id = it->id, folder = it->folder, outputs = it->outputs, outcome, say] {
+      process::publish_outputs(id, folder, outputs, *outcome);
+      loop_.post(say);
+    });
+  });
+}
+
+} // namespace muster::docker

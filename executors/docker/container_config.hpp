@@ -1,0 +1,74 @@
+#pragma once
+
+#include "executors/docker/docker_config.hpp"
+#include "executors/docker/engine/types.hpp"
+#include "executors/docker/log_file.hpp"
+#include "executors/driver.hpp"
+#include "muster/spec/tokens.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+/// What a container is made of, as the Engine API wants it. Pure functions.
+namespace muster::docker {
+
+/// Where an attempt finds its things: OSMO's paths.
+constexpr const char* data_path = "/osmo/data";
+constexpr const char* output_path = "/osmo/data/output";
+constexpr const char* input_path = "/osmo/data/input";
+constexpr const char* peers_path = "/osmo/data/peers.json";
+
+/// A file or folder of the daemon's host that a container sees.
+struct bind_mount {
+  std::string source;
+  std::string target;
+  bool read_only = false;
+};
+
+/// What is known of the daemon that matters to a container.
+struct daemon_facts {
+  std::int64_t cpus = 0; ///< More is not given to a container: the daemon would refuse it.
+  bool nvidia = false;   ///< It can give GPUs to containers.
+};
+
+/// What a container is made from.
+struct container_plan {
+  std::string image;          ///< As the daemon knows it.
+  std::string network;        ///< Its name; empty: none of ours.
+  bool fixed_address = false; ///< It gets `attempt_spec::address` in that network.
+  std::vector<bind_mount> mounts;
+  bool has_peers_file = false;
+};
+
+/// The tokens of an attempt in a container: output, input:N, input:<task>, host:<task>, workflow_id.
+[[nodiscard]] spec::token_values container_tokens(const attempt_spec& spec);
+
+/// The environment that Muster adds to the image's: the task's own with tokens replaced, then MUSTER_*.
+[[nodiscard]] std::map<std::string, std::string> container_environment(const attempt_spec& spec,
+                                                                       const spec::token_values& tokens,
+                                                                       const container_plan& plan,
+                                                                       const daemon_facts& daemon);
+
+/// Fails with `invalid_argument` if the task asks for what the pool does not permit. Does not look at where links lead.
+[[nodiscard]] result<void> check_permissions(const spec::task& task, const host_permissions& permits);
+
+/// The mounts that `volumeMounts` of a task are: `source` or `source:target`. Fails with `invalid_argument`.
+[[nodiscard]] result<std::vector<bind_mount>> volume_mounts_of(const spec::task& task,
+                                                               const spec::token_values& tokens);
+
+/// `uid:gid` or a name, from the pool's `user`; empty: as the image says.
+[[nodiscard]] std::string user_of(const std::string& configured);
+
+/// The JSON for `client::create_container`, with labels. Fails with `invalid_argument` (not permitted, a variable that
+/// cannot be set), `unsupported` (GPUs where the daemon has no runtime for them).
+[[nodiscard]] result<std::string> make_container_config(const attempt_spec& spec, const docker_pool_config& config,
+                                                        const container_plan& plan, const daemon_facts& daemon);
+
+/// How much of a log is kept, by the pool's configuration.
+[[nodiscard]] log_limits log_limits_of(const docker_pool_config& config);
+
+/// The value of the label that tells two set-ups apart; empty if `config` has none.
+[[nodiscard]] std::string setup_of(const std::string& config);
+
+} // namespace muster::docker

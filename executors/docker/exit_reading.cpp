@@ -1,0 +1,72 @@
+#include "executors/docker/exit_reading.hpp"
+
+#include "executors/docker/engine/errors.hpp"
+#include "muster/spec/quantity.hpp"
+
+#include <csignal>
+
+namespace muster::docker {
+
+namespace {
+
+constexpr std::int32_t first_signal_code = 129;
+constexpr std::int32_t last_signal_code = 128 + 64;
+/// A container that the daemon ends when it starts again.
+constexpr std::chrono::seconds slack{2};
+
+timestamp to_time(const std::optional<nano_timestamp>& x) {
+  return x ? std::chrono::time_point_cast<std::chrono::microseconds>(*x) : timestamp{};
+}
+
+bool ended_with_daemon(const container_info& container, const ended_attempt& facts) {
+  return facts.daemon_lost && container.finished && *container.finished + slack >= *facts.daemon_lost &&
+         (container.exit_code == 128 + SIGKILL || container.exit_code == 128 + SIGTERM || container.exit_code == 255);
+}
+
+std::string message_of(const container_info& container, const ended_attempt& facts) {
+  const auto of_memory = (facts.memory > 0 ? spec::bytes_text(facts.memory) + " of " : std::string{}) + "memory";
+  if (container.oom_killed && container.exit_code == 0)
+    return "a process of it was killed because it used more than its " + of_memory;
+  if (container.oom_killed)
+    return "killed: it used more than its " + of_memory + "; ask for more in resources.memory";
+  if (facts.stop_asked || container.exit_code == 0)
+    return {};
+  if (ended_with_daemon(container, facts))
+    return "it ended (code " + std::to_string(container.exit_code) +
+           ") when the Docker daemon went away; with `live-restore` containers outlive its restart";
+  if (!container.error.empty())
+    return one_line(container.error, 300);
+  if (container.exit_code == 127 && facts.init)
+    return "exit code 127: the command '" + facts.program + "' is not in the image '" + facts.image +
+           "', or it ended with 127 itself";
+  return {};
+}
+
+} // namespace
+
+exit_result read_exit_of(const container_info& container, const ended_attempt& facts) {
+  exit_result out;
+  out.code = static_cast<std::int32_t>(container.exit_code);
+  // The Engine tells no signals, only their codes; a shell gives the same ones for its children.
+  if (out.code >= first_signal_code && out.code <= last_signal_code)
+    out.signal = out.code - 128;
+  out.out_of_memory = container.oom_killed && out.code != 0;
+  out.message = message_of(container, facts);
+  out.started = to_time(container.started);
+  out.ended = std::max(out.started, to_time(container.finished));
+  return out;
+}
+
+std::string start_error_text(const std::string& daemon_says, const std::string& program, const std::string& image) {
+  const auto has = [&](const char* text) { return daemon_says.find(text) != std::string::npos; };
+  const auto in_image = "the command '" + program + "' ";
+  if (has("executable file not found") || has("no such file or directory: unknown"))
+    return in_image + "is not in the image '" + image + "'";
+  if (has("permission denied: unknown") || has("permission denied"))
+    return in_image + "of the image '" + image + "' is not executable";
+  if (has("could not select device driver"))
+    return "this Docker daemon cannot give GPUs to containers: the NVIDIA container runtime is not installed there";
+  return "the container cannot be started: " + one_line(daemon_says, 400);
+}
+
+} // namespace muster::docker

@@ -1,0 +1,201 @@
+#include "executors/docker/images.hpp"
+
+#include <algorithm>
+
+namespace muster::docker {
+
+namespace {
+
+/// How often a pull is tried while the registry fails, and any call while the daemon is away.
+constexpr int most_pull_tries = 3;
+constexpr int most_tries = 5;
+
+error pull_error(const std::string& name, const engine_error& why) {
+  if (why.kind == failure::daemon_away || why.kind == failure::permission || why.kind == failure::tls)
+    return to_error(why);
+  const auto about = "image '" + name + "' cannot be pulled: ";
+  switch (why.kind) {
+    case failure::pull_denied:
+      return {ec::image_pull_failed,
+              about + why.message + " (log in to its registry with `docker login`, or check the name)"};
+    case failure::no_space:
+      return {ec::image_pull_failed, about + "a disk of the Docker daemon is full: " + why.message};
+    default: return {ec::image_pull_failed, about + why.message};
+  }
+}
+
+} // namespace
+
+images::images(loop& on, client& engine, pull_policy policy, std::size_t most_pulls, credential_source credentials)
+    : loop_(on), engine_(engine), policy_(policy), most_pulls_(std::max<std::size_t>(1, most_pulls)),
+      credentials_(std::move(credentials)) {}
+
+result<image_reference> images::read_name(const std::string& name) {
+  auto read = parse_image_reference(name);
+  if (!read)
+    return error{ec::invalid_argument,
+                 "'" + one_line(name, 200) + "' is not the name of an image: " + read.failure().message};
+  return read;
+}
+
+images::ticket images::ensure(const std::string& name, taker done) {
+  const auto mine = ++last_;
+  auto reference = read_name(name);
+  if (!reference) {
+    loop_.post([this, mine, done = std::move(done), why = reference.failure()] {
+      if (owners_.erase(mine) != 0)
+        done(why);
+    });
+    owners_[mine] = {};
+    return mine;
+  }
+  const auto key = reference->familiar();
+  auto& x = entries_[key];
+  x.name = key;
+  x.reference = *std::move(reference);
+  x.waiting.emplace_back(mine, std::move(done));
+  owners_[mine] = key;
+  if (!x.busy) {
+    x.busy = true;
+    ++x.round;
+    // Not within this call: the taker is not ready for an answer yet.
+    loop_.post([this, key, round = x.round] {
+      if (auto& it = entries_[key]; it.busy && it.round == round)
+        begin(it);
+    });
+  }
+  return mine;
+}
+
+void images::cancel(ticket who) {
+  const auto owner = owners_.find(who);
+  if (owner == owners_.end())
+    return;
+  const auto found = entries_.find(owner->second);
+  owners_.erase(owner);
+  if (found == entries_.end())
+    return;
+  auto& waiting = found->second.waiting;
+  waiting.erase(std::remove_if(waiting.begin(), waiting.end(), [&](const auto& x) { return x.first == who; }),
+                waiting.end());
+  if (waiting.empty())
+    abandon(found->second);
+}
+
+void images::forget(const std::string& name) {
+  if (const auto reference = parse_image_reference(name))
+    if (const auto found = entries_.find(reference->familiar()); found != entries_.end())
+      found->second.known.reset();
+}
+
+void images::abandon(entry& x) {
+  loop_.cancel(x.call);
+  loop_.cancel(x.timer);
+  ++x.round;
+  x.busy = false;
+  x.pause.reset();
+  pull_line_.erase(std::remove(pull_line_.begin(), pull_line_.end(), x.name), pull_line_.end());
+  leave_pull(x);
+}
+
+void images::begin(entry& x) {
+  if (policy_ == pull_policy::always)
+    return queue_pull(x);
+  if (x.known)
+    return finish(x, *x.known);
+  inspect(x, false);
+}
+
+void images::inspect(entry& x, bool after_pull) {
+  x.call = engine_.inspect_image(x.name, [this, key = x.name, after_pull](const outcome<image_info>& found) {
+    inspected(entries_[key], found, after_pull);
+  });
+}
+
+void images::inspected(entry& x, const outcome<image_info>& found, bool after_pull) {
+  if (found) {
+    x.known = std::make_unique<image_info>(*found);
+    return finish(x, *x.known);
+  }
+  if (found.kind() == failure::not_found && !after_pull) {
+    if (policy_ == pull_policy::never)
+      return finish(x, error{ec::image_pull_failed,
+                             "image '" + x.name + "' is not on the Docker daemon, and this pool never pulls"});
+    return queue_pull(x);
+  }
+  if (found.failure().transient() && x.pause.tries() < most_tries)
+    return again(x, [this, after_pull](entry& it) { inspect(it, after_pull); });
+  finish(x, pull_error(x.name, found.failure()));
+}
+
+void images::queue_pull(entry& x) {
+  pull_line_.push_back(x.name);
+  serve_pulls();
+}
+
+void images::serve_pulls() {
+  while (pulls_ < most_pulls_ && !pull_line_.empty()) {
+    auto& x = entries_[pull_line_.front()];
+    pull_line_.pop_front();
+    ++pulls_;
+    x.pulls = true;
+    authorize(x);
+  }
+}
+
+void images::authorize(entry& x) {
+  credentials_(x.reference.registry, [this, key = x.name, round = x.round](result<secret> auth) {
+    auto& it = entries_[key];
+    if (it.round != round)
+      return;
+    if (!auth)
+      return finish(it, error{ec::image_pull_failed, "image '" + key + "' cannot be pulled: the credentials for " +
+                                                         it.reference.registry +
+                                                         " cannot be read: " + auth.failure().message});
+    pull(it, *auth);
+  });
+}
+
+void images::pull(entry& x, const secret& auth) {
+  x.call = engine_.pull_image(x.reference, auth, {},
+                              [this, key = x.name](const outcome<void>& how) { pulled(entries_[key], how); });
+}
+
+void images::pulled(entry& x, const outcome<void>& how) {
+  if (how) {
+    leave_pull(x);
+    x.pause.reset();
+    return inspect(x, true);
+  }
+  // A registry that fails may be back soon; one that says no will say it again.
+  if (how.failure().transient() && x.pause.tries() < most_pull_tries)
+    return again(x, [this](entry& it) { authorize(it); });
+  finish(x, pull_error(x.name, how.failure()));
+}
+
+void images::again(entry& x, std::function<void(entry&)> what) {
+  x.timer = loop_.after(x.pause.next(), [this, key = x.name, round = x.round, what = std::move(what)] {
+    if (auto& it = entries_[key]; it.round == round)
+      what(it);
+  });
+}
+
+void images::leave_pull(entry& x) {
+  if (!std::exchange(x.pulls, false))
+    return;
+  --pulls_;
+  serve_pulls();
+}
+
+void images::finish(entry& x, result<image_info> how) {
+  leave_pull(x);
+  auto waiting = std::exchange(x.waiting, {});
+  ++x.round;
+  x.busy = false;
+  x.pause.reset();
+  for (auto& [who, done] : waiting)
+    if (owners_.erase(who) != 0)
+      done(how);
+}
+
+} // namespace muster::docker

@@ -1,0 +1,219 @@
+#include "executors/docker/attempt_files.hpp"
+#include "executors/docker/daemon_probe.hpp"
+#include "executors/docker/exit_reading.hpp"
+#include "executors/docker/start_gate.hpp"
+
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <sys/stat.h>
+
+using namespace muster;
+using namespace muster::docker;
+using namespace std::chrono_literals;
+
+TEST_CASE("the gate lets in so many, groups in turn, each in its order") {
+  start_gate gate(2);
+  std::vector<std::string> in;
+  const auto enter = [&](const std::string& group, const std::string& who) {
+    return gate.enter(group, [&in, who] { in.push_back(who); });
+  };
+  for (int i = 0; i < 4; ++i)
+    enter("a", "a" + std::to_string(i));
+  const auto withdrawn = enter("b", "b0");
+  enter("b", "b1");
+  CHECK(gate.withdraw("b", withdrawn));
+  CHECK_FALSE(gate.withdraw("b", withdrawn));
+  CHECK(in == std::vector<std::string>{"a0", "a1"});
+  for (int i = 0; i < 3; ++i)
+    gate.leave();
+  CHECK(in == std::vector<std::string>{"a0", "a1", "a2", "b1", "a3"});
+  gate.leave();
+  gate.leave();
+  CHECK(gate.inside() == 0);
+}
+
+TEST_CASE("the gate forgets a group that has withdrawn") {
+  start_gate gate(1);
+  int let_in = 0;
+  gate.enter("a", [&] { ++let_in; });
+  const auto only = gate.enter("b", [&] { ++let_in; });
+  CHECK(gate.withdraw("b", only));
+  gate.enter("b", [&] { ++let_in; });
+  gate.leave();
+  CHECK(let_in == 2);
+  gate.leave();
+  gate.enter("b", [&] { ++let_in; });
+  CHECK(let_in == 3);
+}
+
+TEST_CASE("an exit is read from what inspect says") {
+  container_info info;
+  info.status = container_status::exited;
+  info.started = nano_timestamp(5s);
+  info.finished = nano_timestamp(7s);
+  ended_attempt facts;
+  facts.init = true;
+  facts.program = "trian";
+  facts.image = "busybox";
+  CHECK(read_exit_of(info, facts).code == 0);
+  CHECK(read_exit_of(info, facts).ended - read_exit_of(info, facts).started == 2s);
+  info.exit_code = 143;
+  CHECK(read_exit_of(info, facts).signal == 15);
+  info.exit_code = 255;
+  CHECK(read_exit_of(info, facts).signal == 0);
+  info.exit_code = 127;
+  CHECK_THAT(read_exit_of(info, facts).message, ContainsSubstring("trian") && ContainsSubstring("busybox"));
+}
+
+TEST_CASE("a process that was killed for memory ends the task only with the task's code") {
+  container_info info;
+  info.oom_killed = true;
+  ended_attempt facts;
+  facts.memory = std::int64_t{64} << 20U;
+  CHECK_FALSE(read_exit_of(info, facts).out_of_memory);
+  info.exit_code = 137;
+  const auto out = read_exit_of(info, facts);
+  CHECK(out.out_of_memory);
+  CHECK_THAT(out.message, ContainsSubstring("resources.memory"));
+}
+
+TEST_CASE("an end with the daemon is told as one") {
+  container_info info;
+  info.exit_code = 137;
+  info.finished = nano_timestamp(100s);
+  ended_attempt facts;
+  CHECK(read_exit_of(info, facts).message.empty());
+  facts.daemon_lost = nano_timestamp(99s);
+  CHECK_THAT(read_exit_of(info, facts).message, ContainsSubstring("live-restore"));
+  facts.daemon_lost = nano_timestamp(200s);
+  CHECK(read_exit_of(info, facts).message.empty());
+}
+
+TEST_CASE("what the daemon says of a start becomes a sentence") {
+  CHECK(start_error_text("OCI runtime create failed: exec: \"x\": executable file not found in $PATH: unknown", "x",
+                         "busybox") == "the command 'x' is not in the image 'busybox'");
+  CHECK_THAT(start_error_text("could not select device driver \"nvidia\" with capabilities: [[gpu]]", "x", "b"),
+             ContainsSubstring("NVIDIA"));
+  CHECK_THAT(start_error_text("odd\nthing", "x", "b"), ContainsSubstring("odd thing"));
+}
+
+TEST_CASE("files go to their places, relative ones into the image's working folder") {
+  attempt_spec spec;
+  spec.task.files = {{"/etc/a", "{{output}}", false}, {"b.sh", "#!/bin/sh\n", false}, {"/c", "aGk=", true}};
+  const auto files = injected_files(spec, container_tokens(spec), "/work");
+  REQUIRE(files.ok());
+  REQUIRE(files->size() == 3);
+  CHECK((*files)[0].path == "etc/a");
+  CHECK((*files)[0].content == output_path);
+  CHECK((*files)[1].path == "work/b.sh");
+  CHECK((*files)[2].content == "hi");
+  CHECK(injected_files(spec, {}, "")->at(1).path == "b.sh");
+  for (const auto* wrong : {"", "/", "/a/", "/a/../b", "../x"}) {
+    spec.task.files = {{wrong, "", false}};
+    const auto refused = injected_files(spec, {}, "/work");
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.failure().code == ec::data_error);
+  }
+  spec.task.files = {{"/a", "%%", true}};
+  CHECK_FALSE(injected_files(spec, {}, "/").ok());
+}
+
+TEST_CASE("an archive is owned by whom the container runs as") {
+  const auto tar = archive_of({{"a", "#!x"}}, "1000:100");
+  REQUIRE(tar.ok());
+  CHECK(tar->substr(100, 7) == "0000755");
+  CHECK(tar->substr(108, 7) == "0001750");
+  CHECK(tar->substr(116, 7) == "0000144");
+  CHECK(archive_of({{"a", "x"}}, "nobody")->substr(108, 7) == "0000000");
+  CHECK(archive_of({}, {})->empty());
+}
+
+TEST_CASE("an attempt's folders are made and become mounts") {
+  const test::temporary_folder dir;
+  attempt_spec spec;
+  spec.folder = dir.path() / "t.0";
+  spec.task.name = "t";
+  spec.task.inputs.resize(2);
+  spec.task.files = {{"/osmo/data/output/made/x", "1", false}, {"/etc/y", "2", false}};
+  const auto upstream = dir.path() / "up";
+  std::filesystem::create_directories(upstream);
+  spec.inputs = {{"up", upstream, ""}, {"nothing", dir.path() / "absent", ""}};
+  spec.peers = {{"a", "10.0.0.2"}, {"t", "10.0.0.3"}};
+  const auto made = make_attempt_files(spec, {}, "/");
+  INFO((made ? std::string{} : made.failure().message));
+  REQUIRE(made.ok());
+  REQUIRE(made->mounts.size() == 4);
+  CHECK(made->mounts[0].target == output_path);
+  CHECK_FALSE(made->mounts[0].read_only);
+  CHECK(made->mounts[1].source == std::filesystem::canonical(upstream).string());
+  CHECK(made->mounts[1].read_only);
+  CHECK(made->mounts[2].target == "/osmo/data/input/1");
+  CHECK(made->mounts[3].target == peers_path);
+  CHECK(std::filesystem::exists(spec.folder / "output" / "made" / "x"));
+  CHECK_FALSE(made->archive.empty());
+  struct stat facts {};
+  REQUIRE(::stat((spec.folder / "output").c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777U) == 0777U);
+  std::filesystem::remove_all(spec.folder / "output" / "made");
+  tidy_attempt_folder(spec.folder);
+  CHECK_FALSE(std::filesystem::exists(spec.folder));
+}
+
+TEST_CASE("a volume mount must not leave what is permitted by a link") {
+  const test::temporary_folder dir;
+  std::filesystem::create_directories(dir.path() / "shared");
+  std::filesystem::create_symlink("/etc", dir.path() / "shared" / "out");
+  attempt_spec spec;
+  spec.folder = dir.path() / "t.0";
+  docker_pool_config config;
+  config.permissions.mounts = {dir.path() / "shared"};
+  spec.task.volume_mounts = {(dir.path() / "shared").string() + ":/s"};
+  CHECK(make_attempt_files(spec, config, "/").ok());
+  spec.task.volume_mounts = {(dir.path() / "shared" / "out").string() + ":/s"};
+  const auto made = make_attempt_files(spec, config, "/");
+  REQUIRE_FALSE(made.ok());
+  CHECK_THAT(made.failure().message, ContainsSubstring("/etc"));
+}
+
+TEST_CASE("a daemon elsewhere gets files, and no inputs or outputs") {
+  attempt_spec spec;
+  spec.task.name = "t";
+  spec.task.files = {{"/x", "1", false}};
+  spec.peers = {{"a", "10.0.0.2"}, {"t", "10.0.0.3"}};
+  const auto made = make_remote_files(spec, {}, "/");
+  REQUIRE(made.ok());
+  CHECK(made->has_peers_file);
+  CHECK(made->mounts.empty());
+  spec.task.args = {"cp x {{output}}"};
+  const auto refused = make_remote_files(spec, {}, "/");
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.failure().code == ec::unsupported);
+}
+
+TEST_CASE("routes are read from the kernel's table") {
+  const auto routes = routes_of("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
+                                "eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+                                "br-1\t0000D50A\t00000000\t0001\t0\t0\t0\t00F0FFFF\t0\t0\t0\n"
+                                "nonsense\n");
+  REQUIRE(routes.size() == 1);
+  CHECK(to_text(routes.front()) == "10.213.0.0/20");
+}
+
+TEST_CASE("networks are made where nobody else is") {
+  const auto free = choose_space({}, {*parse_ipv4_block("172.17.0.0/16")});
+  REQUIRE(free.ok());
+  CHECK(to_text(free->range) == "10.213.0.0/16");
+  CHECK(free->taken.empty());
+  const auto moved = choose_space({}, {*parse_ipv4_block("10.213.4.0/24")});
+  REQUIRE(moved.ok());
+  CHECK(to_text(moved->range) == "10.214.0.0/16");
+  CHECK_FALSE(choose_space({}, {*parse_ipv4_block("10.0.0.0/8")}).ok());
+  const auto wanted = choose_space(*parse_ipv4_block("10.213.0.0/16"), {*parse_ipv4_block("10.213.4.0/24")});
+  REQUIRE(wanted.ok());
+  CHECK(wanted->taken.size() == 1);
+}
