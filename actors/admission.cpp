@@ -2,6 +2,8 @@
 
 #include "muster/spec/load.hpp"
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,32 @@ void check_earlier_workflow(const std::string& task, const spec::task_input& fro
                               "; only outputs of tasks that have ended can be read");
 }
 
+/// Whether a mount of `source` is below one of `allowed`.
+bool may_mount(const std::filesystem::path& source, const std::vector<std::filesystem::path>& allowed) {
+  if (!source.is_absolute() || std::find(source.begin(), source.end(), "..") != source.end())
+    return false;
+  const auto asked = source.lexically_normal();
+  return std::any_of(allowed.begin(), allowed.end(), [&](const auto& x) {
+    const auto relative = asked.lexically_relative(x);
+    return !relative.empty() && *relative.begin() != "..";
+  });
+}
+
+/// What a task asks of the host, against what the pool permits.
+void check_permissions(const spec::task& t, const host_permissions& permits, reasons& out) {
+  const auto refuse = [&](const std::string& what, const std::string& key) {
+    out.add(ec::unsupported, "task " + t.name + ": " + what + " is not permitted by this pool; `permissions: {" + key +
+                                 "}` of the pool in the configuration file permits it");
+  };
+  if (t.privileged && !permits.privileged)
+    refuse("privileged", "privileged: true");
+  if (t.host_network && !permits.host_network)
+    refuse("hostNetwork", "host_network: true");
+  for (const auto& mount : t.volume_mounts)
+    if (const auto source = mount.substr(0, mount.find(':')); !may_mount(source, permits.mounts))
+      refuse("volumeMounts: '" + mount + "'", "mounts: [" + source + "]");
+}
+
 /// What needs an image or a store of credentials.
 void check_task(const spec::task& t, const capabilities& offered, reasons& out) {
   const auto place = "task " + t.name + ": ";
@@ -48,6 +76,8 @@ void check_task(const spec::task& t, const capabilities& offered, reasons& out) 
     out.add(ec::unsupported, place + "credentials: this runtime stores none");
   if (!t.checkpoints.empty())
     out.add(ec::unsupported, place + "checkpoint: executor " + offered.driver + " makes none");
+  if (offered.permits)
+    check_permissions(t, *offered.permits, out);
   if (offered.images)
     return;
   for (const auto& mount : t.volume_mounts) {

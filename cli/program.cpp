@@ -20,6 +20,8 @@ constexpr const char* exit_code_text = "Exit codes:\n"
                                        "  4 not found      8 timeout       130 interrupted\n\n"
                                        "Environment:\n"
                                        "  MUSTER_STATE_DIR  where workflows, their logs and outputs are kept\n"
+                                       "  MUSTER_CONFIG     the configuration file: which pools there are\n"
+                                       "  DOCKER_HOST       the Docker daemon, as for the docker command\n"
                                        "  NO_COLOR          when set, no colours\n\n"
                                        "Example:\n"
                                        "  muster run examples/group_communication.yaml";

@@ -8,14 +8,13 @@
 #include "cli/exit_code.hpp"
 #include "cli/terminal/run_view.hpp"
 #include "cli/terminal/text.hpp"
-#include "executors/null/null_driver.hpp"
-#include "executors/process/process_driver.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -28,25 +27,15 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-std::unique_ptr<driver> make_driver(const local_options& options, const store::state_directory& directory) {
-  if (options.pool == "null") {
-    null_config config;
-    config.total.gpus = options.gpus;
-    return make_null_driver(config);
-  }
-  process_config config;
-  config.state_directory = directory.root();
-  config.gpus = options.gpus;
-  config.keep_work = options.keep;
-  config.enforce_limits = options.enforce_limits;
-  return make_process_driver(std::move(config));
-}
-
-result<std::unique_ptr<runtime>> start_runtime(const local_options& options, const store::state_directory& directory) {
+result<std::unique_ptr<runtime>> start_runtime(const local_options& options, chosen_pool pool,
+                                               const store::state_directory& directory) {
   runtime_config config;
   config.state_directory = directory.root();
-  config.executor = make_driver(options, directory);
-  config.pool = options.pool == "process" ? "local" : options.pool;
+  config.pool = pool.name;
+  auto made = make_driver(std::move(pool), options, directory);
+  if (!made)
+    return made.failure();
+  config.executor = std::move(*made);
   config.max_parallel = options.max_parallel;
   config.oversubscribe = options.oversubscribe;
   config.max_retries = options.max_retries;
@@ -203,7 +192,11 @@ private:
     if (problem.code != ec::never_fits)
       return code;
     // Only CPUs and memory can be oversubscribed.
-    if (problem.message.find(" GPU") != std::string::npos)
+    if (problem.message.find(" NVIDIA ") != std::string::npos)
+      return code; // The message says what is missing.
+    if (problem.message.find(" network of ") != std::string::npos)
+      std::cerr << "muster: the range is set by `network` of the pool in the configuration file\n";
+    else if (problem.message.find(" GPU") != std::string::npos)
       std::cerr << "muster: GPUs that this machine has are declared by --gpus, such as --gpus 2 or --gpus 0,3\n";
     else
       std::cerr << "muster: where tasks are light, --oversubscribe 3 takes this machine for three times as large\n";
@@ -276,9 +269,19 @@ std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
 } // namespace
 
 void add_local_options(CLI::App& command, local_options& options) {
-  add_choice(command, "--pool", options.pool,
-             "Where to run: local (or process), processes of this machine, the default; null runs nothing",
-             {"local", "process", "null"});
+  command
+      .add_option("--pool", options.pool,
+                  "Where to run: containers, processes of this machine (also as local), nowhere, or a pool of the "
+                  "configuration (default: docker if the spec names images and a daemon answers)")
+      ->type_name("docker|process|local|null");
+  command
+      .add_option("--docker-host", options.docker_host,
+                  "The Docker daemon, such as unix:///run/docker.sock (default: as the docker command)")
+      ->type_name("HOST");
+  add_choice(command, "--pull", options.pull, "When images are pulled (default: missing)",
+             {"always", "missing", "never"});
+  command.add_option("--config", options.config_file, "Configuration file (default: ~/.config/muster/config.yaml)")
+      ->type_name("PATH");
   command.add_option("--max-parallel", options.max_parallel, "At most so many tasks at once")
       ->type_name("N")
       ->check(CLI::Range(1U, 1'000'000U));
@@ -312,6 +315,9 @@ void add_local_options(CLI::App& command, local_options& options) {
 
 nlohmann::json to_json(const local_options& options) {
   return {{"pool", options.pool},
+          {"config", options.config_file.empty() ? "" : std::filesystem::absolute(options.config_file).string()},
+          {"docker_host", options.docker_host},
+          {"pull", options.pull},
           {"max_parallel", options.max_parallel},
           {"oversubscribe", options.oversubscribe},
           {"gpus", options.gpus},
@@ -335,6 +341,9 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
     }
   };
   take("pool", "--pool", options.pool);
+  take("config", "--config", options.config_file);
+  take("docker_host", "--docker-host", options.docker_host);
+  take("pull", "--pull", options.pull);
   take("max_parallel", "--max-parallel", options.max_parallel);
   take("oversubscribe", "--oversubscribe", options.oversubscribe);
   take("gpus", "--gpus", options.gpus);
@@ -343,7 +352,14 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
   take("enforce_limits", "--enforce-limits", options.enforce_limits);
 }
 
-int run_locally(const context& ctx, const local_options& options, const take_up& begin) {
+std::optional<config::configuration> read_configuration(const local_options& options) {
+  auto read = config::load_user(options.config_file, [](const char* name) { return std::getenv(name); });
+  for (const auto& x : read.errors)
+    std::cerr << spec::render(x);
+  return std::move(read.value);
+}
+
+int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin) {
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -352,7 +368,9 @@ int run_locally(const context& ctx, const local_options& options, const take_up&
   auto inbox = signal_inbox::open();
   if (!inbox)
     return report(inbox.failure());
-  auto engine = start_runtime(options, *directory);
+  if (!pool.why.empty() && !options.quiet)
+    std::cerr << "muster: " << pool.why << std::endl;
+  auto engine = start_runtime(options, std::move(pool), *directory);
   if (!engine)
     return report(engine.failure());
   auto reader = store::reader::open(*directory);

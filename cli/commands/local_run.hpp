@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/commands/commands.hpp"
+#include "cli/commands/pool_choice.hpp"
 #include "muster/base/result.hpp"
 
 #include "actors/runtime.hpp"
@@ -9,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,10 @@ namespace muster::cli {
 
 /// How `run` and `resume` run workflows on this machine.
 struct local_options {
-  std::string pool =
-      "local"; ///< `local` or `process`: processes of this machine; `null`: nothing is run, for measuring.
+  std::string pool;        ///< A name, see `choose_pool`; empty: nobody named one.
+  std::string config_file; ///< `--config`; empty: the user's own.
+  std::string docker_host; ///< Overrules that of the pool.
+  std::string pull;        ///< `always`, `missing`, `never`; empty: as the pool has it.
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
   std::vector<std::uint32_t> gpus;
@@ -45,8 +49,11 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
 /// Gives a workflow to a runtime: submits or resumes it.
 using take_up = std::function<result<accepted_workflow>(runtime&)>;
 
-/// Starts a runtime on this machine, gives it a workflow, shows the workflow until it ends, and says how it went. The
+/// Starts a runtime over `pool`, gives it a workflow, shows the workflow until it ends, and says how it went. The
 /// first SIGINT, SIGTERM or SIGHUP cancels it, the second kills it. Returns the exit code.
-int run_locally(const context& ctx, const local_options& options, const take_up& begin);
+int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin);
+
+/// Reads the user's configuration; says on stderr what is wrong with it.
+[[nodiscard]] std::optional<config::configuration> read_configuration(const local_options& options);
 
 } // namespace muster::cli

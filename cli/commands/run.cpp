@@ -29,12 +29,25 @@ std::string options_as_json(const run_options& x) {
   return dump(all);
 }
 
-int run(const context& ctx, const run_options& options) {
+/// What a pool that cannot be had means for the exit code: a wrong name or option is wrong usage.
+int refuse_pool(const error& problem) {
+  return problem.code == ec::not_found || problem.code == ec::invalid_argument ? report_usage(problem.message)
+                                                                               : report(problem);
+}
+
+int run(const context& ctx, run_options options) {
+  const auto known = read_configuration(options.local);
+  if (!known)
+    return exit_error;
   auto spec = load(options.input);
   print_diagnostics(spec.outcome);
   if (!spec.outcome.ok())
     return exit_error;
-  return run_locally(ctx, options.local, [&](runtime& engine) {
+  auto pool = choose_pool(options.local, *known, *spec.outcome.workflow);
+  if (!pool)
+    return refuse_pool(pool.failure());
+  options.local.pool = pool->name;
+  return run_locally(ctx, options.local, std::move(*pool), [&](runtime& engine) {
     return engine.submit(*spec.outcome.workflow,
                          {std::move(spec.text), name_of(options.input.profile), options_as_json(options)});
   });
@@ -52,7 +65,13 @@ int resume(const context& ctx, const std::string& id, const CLI::App& command, l
   if (!workflow)
     return report(workflow.failure());
   take_stored(nlohmann::json::parse(workflow->options, nullptr, false), command, options);
-  return run_locally(ctx, options, [&](runtime& engine) { return engine.resume(workflow->id); });
+  const auto known = read_configuration(options);
+  if (!known)
+    return exit_error;
+  auto pool = choose_pool(options, *known);
+  if (!pool)
+    return refuse_pool(pool.failure());
+  return run_locally(ctx, options, std::move(*pool), [&](runtime& engine) { return engine.resume(workflow->id); });
 }
 
 } // namespace

@@ -27,7 +27,8 @@ const std::string stubborn = "trap '' TERM\necho up\nwhile :; do sleep 0.1; done
 
 TEST_CASE("run shows plain lines where there is no terminal") {
   const muster_program muster;
-  const auto said = muster({"run", muster.file("a.yaml", one_task("echo one\necho two >&2\nprintf unended"))});
+  const auto said =
+      muster({"run", "--pool", "process", muster.file("a.yaml", one_task("echo one\necho two >&2\nprintf unended"))});
   INFO(said.out << said.err);
   CHECK(said.exit_code == 0);
   CHECK_THAT(said.out, ContainsSubstring("only  RUNNING"));

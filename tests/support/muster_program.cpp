@@ -9,6 +9,10 @@ command muster_program::with(const std::vector<std::string>& arguments) const {
   what.argv.push_back(MUSTER_BINARY_DIR "/muster");
   what.argv.insert(what.argv.end(), arguments.begin(), arguments.end());
   what.env["MUSTER_STATE_DIR"] = state().string();
+  // Whatever this machine has: tests that want a daemon name it.
+  what.env["DOCKER_HOST"] = "unix://" + (folder_.path() / "no-docker.sock").string();
+  what.env["MUSTER_CONFIG"] = std::nullopt;
+  what.env["XDG_CONFIG_HOME"] = (folder_.path() / "config").string();
   what.env["TERM"] = "xterm";
   what.env["NO_COLOR"] = std::nullopt;
   return what;

@@ -1,0 +1,165 @@
+#include "cli/commands/pool_choice.hpp"
+
+#include "cli/commands/docker_check.hpp"
+#include "cli/commands/local_run.hpp"
+#include "cli/suggest.hpp"
+#if __has_include("executors/docker/docker_driver.hpp")
+#include "executors/docker/docker_driver.hpp"
+#define MUSTER_HAS_DOCKER 1
+#endif
+#include "executors/null/null_driver.hpp"
+#include "executors/process/process_driver.hpp"
+#include "muster/store/head_id.hpp"
+
+#include <map>
+#include <set>
+#include <utility>
+
+namespace muster::cli {
+
+namespace {
+
+#ifdef MUSTER_HAS_DOCKER
+constexpr bool has_docker = true;
+std::unique_ptr<driver> containers(docker_pool_config config) {
+  return make_docker_driver(std::move(config));
+}
+#else
+constexpr bool has_docker = false;
+std::unique_ptr<driver> containers(const docker_pool_config&) {
+  return nullptr;
+}
+#endif
+
+pull_policy pull_of(const std::string& text) {
+  static const std::map<std::string, pull_policy> policies{
+      {"always", pull_policy::always}, {"missing", pull_policy::if_missing}, {"never", pull_policy::never}};
+  return policies.at(text);
+}
+
+docker_pool_config docker_of(const config::pool_settings& x, const local_options& options) {
+  docker_pool_config out;
+  out.host = options.docker_host.empty() ? x.host : options.docker_host;
+  if (x.tls && options.docker_host.empty())
+    out.tls = docker_pool_config::tls_files{x.tls->ca, x.tls->cert, x.tls->key, x.tls->verify};
+  out.pull = pull_of(options.pull.empty() ? x.pull : options.pull);
+  out.max_pulls = x.pulls;
+  out.starts_in_flight = x.starts;
+  out.range = x.range;
+  out.gpus = options.gpus.empty() ? x.gpus : options.gpus;
+  out.user = x.user;
+  out.init = x.init;
+  out.pids_limit = x.pids;
+  out.shm_size = x.shm_size;
+  out.swap = x.swap;
+  out.permissions = {x.privileged, x.host_network, x.mounts};
+  out.max_log = x.max_log;
+  out.labels = x.labels;
+  out.keep_work = options.keep;
+  return out;
+}
+
+/// The settings of `--pool docker`.
+config::pool_settings docker_settings(const config::configuration& known) {
+  const auto found = known.pools.find("docker");
+  return found == known.pools.end() ? config::pool_settings{} : found->second;
+}
+
+result<chosen_pool> named_pool(const std::string& name, const local_options& options,
+                               const config::configuration& known) {
+  if (name == "null")
+    return chosen_pool{name, null_choice{options.gpus}, {}};
+  if (name == "local" || name == "process")
+    return chosen_pool{"local", process_choice{options.gpus}, {}};
+  if (name == "docker")
+    return chosen_pool{name, docker_of(docker_settings(known), options), {}};
+  const auto found = known.pools.find(name);
+  if (found == known.pools.end()) {
+    std::vector<std::string> names{"local", "process", "docker", "null"};
+    for (const auto& [other, settings] : known.pools)
+      names.push_back(other);
+    return {ec::not_found, "there is no pool '" + name + "'" + did_you_mean(name, names) +
+                               (known.pools.empty() ? "; pools of your own are set up in a configuration file" : "")};
+  }
+  const auto& x = found->second;
+  if (x.driver == config::pool_driver::docker)
+    return chosen_pool{name, docker_of(x, options), {}};
+  return chosen_pool{name, process_choice{options.gpus.empty() ? x.gpus : options.gpus}, {}};
+}
+
+result<chosen_pool> check_options(result<chosen_pool> chosen, const local_options& options) {
+  if (!chosen)
+    return chosen;
+  const bool docker = std::holds_alternative<docker_pool_config>(chosen->how);
+  if (docker && !has_docker)
+    return {ec::unsupported, "this build cannot run containers yet; use --pool process"};
+  if (!docker && !options.docker_host.empty())
+    return {ec::invalid_argument, "--docker-host goes with a pool of containers, and '" + chosen->name + "' is none"};
+  return chosen;
+}
+
+/// Images that tasks name, each once.
+std::vector<std::string> images_of(const spec::workflow& workflow) {
+  std::set<std::string> images;
+  for (const auto& g : workflow.groups)
+    for (const auto& t : g.tasks)
+      if (!t.image.empty() && t.image != "none")
+        images.insert(t.image);
+  return {images.begin(), images.end()};
+}
+
+chosen_pool processes_because(const local_options& options, const std::string& why) {
+  return {"local", process_choice{options.gpus}, "running as processes: " + why};
+}
+
+} // namespace
+
+result<chosen_pool> choose_pool(const local_options& options, const config::configuration& known) {
+  return check_options(named_pool(options.pool.empty() ? "local" : options.pool, options, known), options);
+}
+
+result<chosen_pool> choose_pool(const local_options& options, const config::configuration& known,
+                                const spec::workflow& workflow) {
+  if (!options.pool.empty())
+    return choose_pool(options, known);
+  const auto images = images_of(workflow);
+  if (!options.docker_host.empty())
+    return check_options(named_pool("docker", options, known), options);
+  if (images.empty())
+    return processes_because(options, "the spec names no images");
+  auto config = docker_of(docker_settings(known), options);
+  const auto found = check_docker(config, images);
+  if (!found.usable)
+    return processes_because(options, found.why_not);
+  if (!has_docker)
+    return processes_because(options, "this build cannot run containers yet");
+  return chosen_pool{"docker", std::move(config),
+                     "running on docker (" + found.where + ", " + found.version + "): the spec names images"};
+}
+
+result<std::unique_ptr<driver>> make_driver(chosen_pool pool, const local_options& options,
+                                            const store::state_directory& directory) {
+  if (const auto* null = std::get_if<null_choice>(&pool.how)) {
+    null_config config;
+    config.total.gpus = null->gpus;
+    return make_null_driver(config);
+  }
+  if (auto* docker = std::get_if<docker_pool_config>(&pool.how)) {
+    if (auto made = directory.create(); !made)
+      return made.failure();
+    auto head = store::head_id(directory);
+    if (!head)
+      return head.failure();
+    docker->state_directory = directory.root();
+    docker->head = *std::move(head);
+    return containers(std::move(*docker));
+  }
+  process_config config;
+  config.state_directory = directory.root();
+  config.gpus = std::get<process_choice>(pool.how).gpus;
+  config.keep_work = options.keep;
+  config.enforce_limits = options.enforce_limits;
+  return make_process_driver(std::move(config));
+}
+
+} // namespace muster::cli

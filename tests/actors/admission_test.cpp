@@ -1,0 +1,63 @@
+#include "actor_fixture.hpp"
+
+#include "actors/admission.hpp"
+#include "muster/store/writer.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace muster;
+using namespace muster::test;
+
+namespace {
+
+/// What a pool of containers with these permissions says to a task; empty if it takes it.
+std::string verdict(const spec::task& t, const host_permissions& permits) {
+  const temporary_folder folder;
+  const store::state_directory directory{folder.path()};
+  auto writer = store::writer::open(directory);
+  REQUIRE(writer);
+  auto reader = store::reader::open(directory);
+  REQUIRE(reader);
+  capabilities offered;
+  offered.driver = "docker";
+  offered.images = true;
+  offered.permits = permits;
+  const auto admitted = check_admission(make_workflow({t}), offered, *reader);
+  return admitted ? std::string{} : admitted.failure().message;
+}
+
+spec::task mounting(const std::string& what) {
+  auto t = make_task("a");
+  t.volume_mounts = {what};
+  return t;
+}
+
+} // namespace
+
+TEST_CASE("what a spec asks of the host is held to the pool's permissions") {
+  auto t = make_task("a");
+  CHECK(verdict(t, {}).empty());
+  t.privileged = true;
+  t.host_network = true;
+  const auto refused = verdict(t, {});
+  CHECK_THAT(refused, ContainsSubstring("task a: privileged is not permitted by this pool; "
+                                        "`permissions: {privileged: true}` of the pool"));
+  CHECK_THAT(refused, ContainsSubstring("task a: hostNetwork is not permitted"));
+  CHECK(verdict(t, {true, true, {}}).empty());
+  CHECK_THAT(verdict(t, {true, false, {}}), ContainsSubstring("hostNetwork"));
+}
+
+TEST_CASE("only what is below a permitted path may be mounted") {
+  const host_permissions permits{false, false, {"/data", "/srv/models/"}};
+  for (const auto* good : {"/data:/mnt", "/data", "/data/a/b:/mnt:ro", "/srv/models/x:/x", "/data/./a:/a"}) {
+    INFO(good);
+    CHECK(verdict(mounting(good), permits).empty());
+  }
+  for (const auto* bad :
+       {"/:/host", "/database:/x", "/data/../etc:/etc", "/etc:/data", "data:/x", "/srv:/x", ":/x", ""}) {
+    INFO(bad);
+    CHECK_THAT(verdict(mounting(bad), permits), ContainsSubstring("volumeMounts"));
+  }
+  CHECK(verdict(mounting("/etc:/etc"), {false, false, {"/"}}).empty());
+  CHECK(!verdict(mounting("/etc:/etc"), {}).empty());
+}
