@@ -3,10 +3,7 @@
 #include "cli/commands/docker_check.hpp"
 #include "cli/commands/local_run.hpp"
 #include "cli/suggest.hpp"
-#if __has_include("executors/docker/docker_driver.hpp")
 #include "executors/docker/docker_driver.hpp"
-#define MUSTER_HAS_DOCKER 1
-#endif
 #include "executors/null/null_driver.hpp"
 #include "executors/process/process_driver.hpp"
 #include "muster/store/head_id.hpp"
@@ -18,18 +15,6 @@
 namespace muster::cli {
 
 namespace {
-
-#ifdef MUSTER_HAS_DOCKER
-constexpr bool has_docker = true;
-std::unique_ptr<driver> containers(docker_pool_config config) {
-  return make_docker_driver(std::move(config));
-}
-#else
-constexpr bool has_docker = false;
-std::unique_ptr<driver> containers(const docker_pool_config&) {
-  return nullptr;
-}
-#endif
 
 pull_policy pull_of(const std::string& text) {
   static const std::map<std::string, pull_policy> policies{
@@ -91,8 +76,6 @@ result<chosen_pool> check_options(result<chosen_pool> chosen, const local_option
   if (!chosen)
     return chosen;
   const bool docker = std::holds_alternative<docker_pool_config>(chosen->how);
-  if (docker && !has_docker)
-    return {ec::unsupported, "this build cannot run containers yet; use --pool process"};
   if (!docker && !options.docker_host.empty())
     return {ec::invalid_argument, "--docker-host goes with a pool of containers, and '" + chosen->name + "' is none"};
   return chosen;
@@ -131,8 +114,6 @@ result<chosen_pool> choose_pool(const local_options& options, const config::conf
   const auto found = check_docker(config, images);
   if (!found.usable)
     return processes_because(options, found.why_not);
-  if (!has_docker)
-    return processes_because(options, "this build cannot run containers yet");
   return chosen_pool{"docker", std::move(config),
                      "running on docker (" + found.where + ", " + found.version + "): the spec names images"};
 }
@@ -152,7 +133,7 @@ result<std::unique_ptr<driver>> make_driver(chosen_pool pool, const local_option
       return head.failure();
     docker->state_directory = directory.root();
     docker->head = *std::move(head);
-    return containers(std::move(*docker));
+    return make_docker_driver(std::move(*docker));
   }
   process_config config;
   config.state_directory = directory.root();
