@@ -60,6 +60,7 @@ struct attempt {
   std::string start_problem; ///< What the daemon said of the last one.
   bool checking = false;
   bool check_again = false;
+  int doubts = 0;   ///< How often it is looked at again if it is said to run: somebody said that it ended.
   int absences = 0; ///< How often in a row the daemon did not know it.
   back_off pause;
   timer_id timer = timer_id::none; ///< Of the next try or look.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <unordered_set>
 #include <utility>
 
 #include <fcntl.h>
@@ -27,6 +28,8 @@ constexpr auto pause_after_absence = 300ms;
 /// It should have ended and still runs: when it is looked at again.
 constexpr auto pause_while_running = 200ms;
 constexpr int most_looks_while_running = 10;
+/// How often all that run are counted.
+constexpr auto pause_of_sweeps = 30s;
 /// A start that is not answered for so long may still be under way: it is not sent again.
 constexpr auto longest_start = 4min + 50s;
 
@@ -178,8 +181,11 @@ void driver_core::on_hint(const engine_event& event) {
     return;
   if (x->at == phase::starting && x->start_sent) {
     x->check_again = true; // The answer comes first.
+    x->doubts = most_looks_while_running;
     return;
   }
+  if (event.action != "oom")
+    x->doubts = most_looks_while_running;
   check(x);
 }
 
@@ -192,6 +198,28 @@ void driver_core::look_at_all() {
     if (x->log)
       x->log->wake();
   }
+}
+
+/// Now and then, whatever the events say: one call for all. Who is not listed as running is looked at.
+void driver_core::sweep() {
+  loop_.after(pause_of_sweeps, [this] { sweep(); });
+  const bool anything_runs =
+      std::any_of(attempts_.begin(), attempts_.end(), [](const auto& x) { return x.second->at == phase::running; });
+  if (!anything_runs)
+    return;
+  const auto asked_at = std::chrono::steady_clock::now();
+  engine_.list_containers({{"label", {head_label + ('=' + config_.head)}}, {"status", {"running"}}},
+                          [this, asked_at](const outcome<std::vector<container_summary>>& all) {
+                            if (!all)
+                              return;
+                            std::unordered_set<std::string> running;
+                            for (const auto& x : *all)
+                              if (x.status == container_status::running)
+                                running.insert(x.id);
+                            for (const auto& [id, x] : attempts_)
+                              if (x->at == phase::running && x->sent_at < asked_at && running.count(x->container) == 0)
+                                check(x);
+                          });
 }
 
 void driver_core::check(const attempt_ref& x) {
@@ -253,9 +281,11 @@ void driver_core::judge(const attempt_ref& x, const container_info& found) {
     return finish(x, found);
   if (found.status == container_status::created)
     return check_later(x, x->pause.next());
-  // It runs. Whoever said otherwise was early, or wrong.
-  if (x->check_again)
+  // It runs. Whoever said otherwise was early, or this is an old answer.
+  if (x->check_again || x->doubts > 0) {
+    --x->doubts;
     check_later(x, pause_while_running);
+  }
 }
 
 void driver_core::absent(const attempt_ref& x) {

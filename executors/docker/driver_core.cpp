@@ -32,6 +32,7 @@ driver_core::driver_core(docker_pool_config config, probed_daemon daemon, surrou
       starts_(starts_of(config_, daemon_)), creations_(2 * starts_of(config_, daemon_)), looks_(most_looks),
       unpublished_(std::make_shared<std::unordered_map<std::string, std::string>>()) {
   watch_.begin();
+  sweep();
 }
 
 // -- saying

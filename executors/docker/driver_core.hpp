@@ -109,6 +109,7 @@ private:
   void begin_log(const attempt_ref& x);
   void on_hint(const engine_event& event);
   void look_at_all();
+  void sweep();
 
   // -- adopting (attempt_adoption.cpp)
   struct adoption_run;

@@ -8,7 +8,7 @@ namespace {
 
 /// How often a pull is tried while the registry fails, and any call while the daemon is away.
 constexpr int most_pull_tries = 3;
-constexpr int most_tries = 5;
+constexpr int most_tries = 4;
 
 error pull_error(const std::string& name, const engine_error& why) {
   if (why.kind == failure::daemon_away || why.kind == failure::permission || why.kind == failure::tls)

@@ -1,0 +1,309 @@
+#include "docker_subject.hpp"
+
+#include "executors/docker/docker_driver.hpp"
+#include "support/catch.hpp"
+#include "support/docker_daemon.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/unix_http.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+/// The Docker driver with a real daemon.
+using namespace muster;
+using namespace muster::test;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+using names = std::vector<std::string>;
+
+class real_bench {
+public:
+  explicit real_bench(fs::path socket, const std::function<void(docker_pool_config&)>& change = {})
+      : socket_(std::move(socket)), config_(docker_test_config(socket_, dir.path())) {
+    if (change)
+      change(config_);
+    make();
+  }
+  ~real_bench() {
+    driver_.reset();
+    remove_everything(socket_, dir.path());
+  }
+  real_bench(const real_bench&) = delete;
+  real_bench& operator=(const real_bench&) = delete;
+  driver* operator->() { return driver_.get(); }
+
+  [[nodiscard]] attempt_spec spec(const std::string& script, std::uint32_t task = 0, std::uint32_t members = 1) const {
+    auto out = make_spec(dir.path(), task);
+    say_shell(out, script);
+    const auto base = members == 1 ? shared_block(*offers.addresses)->base : offers.addresses->range.base + (1U << 12U);
+    const auto address = [&](std::uint32_t n) { return ipv4_to_text(base + 2 + n); };
+    out.address = address(task);
+    out.peers = {{out.task.name, out.address}};
+    for (std::uint32_t n = 0; members > 1 && n < members; ++n)
+      out.peers["t" + std::to_string(n)] = address(n);
+    if (members > 1)
+      out.group = "gang";
+    return out;
+  }
+  [[nodiscard]] std::string name(std::uint32_t task = 0) const {
+    return "muster-" + config_.head + "-1-" + std::to_string(task) + "-0";
+  }
+  attempt_id running(const attempt_spec& x) {
+    driver_->prepare(x);
+    check(heard->wait_prepared(x.id).prepared);
+    driver_->start(x.id);
+    check(heard->wait_started(x.id).started);
+    return x.id;
+  }
+  /// The code with which it ends; its log if that is not 0.
+  int run(const attempt_spec& x) {
+    const auto seen = heard->wait_end(running(x));
+    REQUIRE(seen.exited.has_value());
+    INFO(log_of(x) << '\n' << seen.exited->message);
+    CHECK(seen.exited->code == 0);
+    return seen.exited->code;
+  }
+  static std::string log_of(const attempt_spec& x) {
+    std::ifstream file(x.folder.string() + ".log");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void restart() {
+    driver_.reset();
+    heard = std::make_unique<recorder>();
+    make();
+  }
+  void end() { driver_.reset(); }
+  [[nodiscard]] std::size_t left() const { return count_everything(socket_, dir.path()); }
+  [[nodiscard]] std::string state_of(std::uint32_t task) const { return container_state(socket_, name(task)); }
+
+  temporary_folder dir;
+  std::unique_ptr<recorder> heard = std::make_unique<recorder>();
+  capabilities offers;
+
+private:
+  static void check(const std::optional<result<void>>& said) {
+    REQUIRE(said.has_value());
+    CHECK((said->ok() ? std::string{} : said->failure().message) == std::string{});
+  }
+  void make() {
+    driver_ = make_docker_driver(config_);
+    auto found = driver_->probe();
+    INFO((found ? std::string{} : found.failure().message));
+    REQUIRE(found.ok());
+    offers = *std::move(found);
+    driver_->listen(*heard);
+  }
+
+  fs::path socket_;
+  docker_pool_config config_;
+  std::unique_ptr<driver> driver_;
+};
+
+} // namespace
+
+TEST_CASE("a gang of two containers meets by address and by name, and leaves nothing") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker);
+  const auto server = b.spec("for i in 1 2; do echo hello | nc -l -p 7000; done", 0, 2);
+  const auto client = b.spec("get() { until nc \"$1\" 7000 </dev/null | grep -q hello; do sleep 0.05; done; }; "
+                             "get {{host:t0}} && get t0 && grep -q t0 $MUSTER_PEERS && hostname | grep -qx t1",
+                             1, 2);
+  for (const auto* x : {&server, &client}) {
+    b->prepare(*x);
+    CHECK(b.heard->wait_prepared(x->id).prepared->ok());
+  }
+  b->start(server.id);
+  b->start(client.id);
+  for (const auto* x : {&client, &server}) {
+    const auto seen = b.heard->wait_end(x->id);
+    REQUIRE(seen.exited.has_value());
+    INFO(real_bench::log_of(*x));
+    CHECK(seen.exited->code == 0);
+    b->remove(x->id);
+  }
+  b.end();
+  CHECK(b.left() == 0);
+}
+
+TEST_CASE("a container gets its files, environment, inputs and output") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker);
+  auto first = b.spec("/opt/my/run.sh && test \"$GREETING\" = \"hi w-1\" && cat /rel.txt > {{output}}/x && "
+                      "test -x /opt/my/run.sh && test \"$(cat /opt/my/data)\" = hi && test -f {{output}}/given");
+  first.task.environment = {{"GREETING", "hi {{workflow_id}}"}};
+  first.task.files = {{"/opt/my/run.sh", "#!/bin/sh\necho ran\n", false},
+                      {"/opt/my/data", "aGk=", true},
+                      {"rel.txt", "made by {{workflow_id}}\n", false},
+                      {"{{output}}/given", "as is", false}};
+  b.run(first);
+  CHECK_THAT(real_bench::log_of(first), ContainsSubstring("ran"));
+  b->publish(first.id);
+  b->remove(first.id);
+  auto second = b.spec("grep -q 'made by w-1' {{input:0}}/x && grep -q 'as is' {{input:t0}}/given && "
+                       "! touch {{input:0}}/y 2>/dev/null && test -d {{input:1}}",
+                       1);
+  second.task.inputs.resize(2);
+  second.task.inputs[0].from = spec::task_input{"t0", ""};
+  second.task.inputs[1].from = spec::task_input{"none", ""};
+  auto link = first.folder;
+  link.replace_extension(".output");
+  second.inputs = {{"t0", link, ""}, {"none", b.dir.path() / "none.output", ""}};
+  b.run(second);
+}
+
+TEST_CASE("limits are enforced, and an end for want of memory is told as one") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker, [](docker_pool_config& config) { config.pids_limit = 20; });
+  auto greedy = b.spec("x=a; while true; do x=$x$x; done");
+  greedy.resource.memory = std::int64_t{32} << 20U;
+  const auto seen = b.heard->wait_end(b.running(greedy));
+  REQUIRE(seen.exited.has_value());
+  CHECK(seen.exited->out_of_memory);
+  CHECK(seen.exited->code == 137);
+  CHECK_THAT(seen.exited->message, ContainsSubstring("32Mi"));
+  auto many = b.spec("for i in $(seq 40); do sleep 5 & done 2>/dev/null; exit 0", 1);
+  const auto forked = b.heard->wait_end(b.running(many));
+  REQUIRE(forked.exited.has_value());
+  CHECK(forked.exited->code != 0);
+}
+
+TEST_CASE("a command that is not in the image is told, with an init and without") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench with(*docker);
+  auto spec = with.spec("");
+  spec.task.command = {"no-such-command"};
+  const auto seen = with.heard->wait_end(with.running(spec));
+  REQUIRE(seen.exited.has_value());
+  CHECK(seen.exited->code == 127);
+  CHECK_THAT(seen.exited->message, ContainsSubstring("no-such-command"));
+  real_bench without(*docker, [](docker_pool_config& config) { config.init = false; });
+  spec = without.spec("");
+  spec.task.command = {"no-such-command"};
+  without->prepare(spec);
+  REQUIRE(without.heard->wait_prepared(spec.id).prepared.has_value());
+  without->start(spec.id);
+  const auto refused = without.heard->wait_started(spec.id);
+  REQUIRE(refused.started.has_value());
+  REQUIRE_FALSE(refused.started->ok());
+  CHECK(refused.started->failure().code == ec::start_failed);
+  CHECK(refused.started->failure().message == "the command 'no-such-command' is not in the image 'busybox'");
+  without.end();
+  CHECK(without.left() == 0);
+}
+
+TEST_CASE("a real container that somebody removes while it runs is lost") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker);
+  const auto id = b.running(b.spec("sleep 100"));
+  CHECK(http_call(*docker, "DELETE", "/v1.41/containers/" + b.name() + "?force=true").status == 204);
+  const auto seen = b.heard->wait_end(id);
+  REQUIRE(seen.lost.has_value());
+  CHECK_THAT(*seen.lost, ContainsSubstring("somebody else"));
+}
+
+TEST_CASE("a new driver finds the containers of the one before") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker);
+  b.running(b.spec("until test -f {{output}}/go; do sleep 0.05; done; echo late; exit 21", 0));
+  const auto brief = b.spec("echo brief; exit 22", 1);
+  b.heard->wait_end(b.running(brief));
+  const auto made = b.spec("exit 23", 2);
+  b->prepare(made);
+  CHECK(b.heard->wait_prepared(made.id).prepared->ok());
+  b.restart();
+  const auto found = b->adopt({b.spec("", 0), brief, made, b.spec("", 3)});
+  REQUIRE(found.ok());
+  CHECK(*found ==
+        std::vector<adoption>{adoption::running, adoption::exited, adoption::never_started, adoption::never_started});
+  CHECK(b.heard->wait_end(brief.id).exited->code == 22);
+  const auto first = b.spec("", 0);
+  std::ofstream(first.folder / "output" / "go") << "now";
+  CHECK(b.heard->wait_end(first.id).exited->code == 21);
+  CHECK(real_bench::log_of(first) == "late\n");
+  CHECK(real_bench::log_of(brief) == "brief\n");
+  CHECK(b.heard->wait_end(b.running(made)).exited->code == 23);
+  for (const auto& x : {first, brief, made})
+    b->remove(x.id);
+  b.end();
+  CHECK(b.left() == 0);
+}
+
+TEST_CASE("an output with a URL is published when the container has ended") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker);
+  auto spec = b.spec("echo 1 > {{output}}/a.txt");
+  const auto target = b.dir.path() / "published";
+  spec.task.outputs = {{"file://" + target.string(), ""}};
+  b.run(spec);
+  CHECK(fs::exists(target / "a.txt"));
+}
+
+TEST_CASE("containers outlive a daemon that keeps them, and their ends are seen") {
+  docker_options how;
+  how.arguments = {"--live-restore"};
+  how.images = {"busybox:latest"};
+  const auto docker = docker_daemon::start(how);
+  if (!docker)
+    return;
+  real_bench b(docker->socket());
+  const auto waits = b.spec("until test -f {{output}}/go; do sleep 0.05; done; exit 31", 0);
+  const auto ends = b.spec("until test -f {{output}}/go; do sleep 0.05; done; exit 32", 1);
+  b.running(waits);
+  b.running(ends);
+  docker->kill();
+  std::ofstream(ends.folder / "output" / "go") << "now";
+  docker->start_again();
+  CHECK(b.heard->wait_end(ends.id).exited->code == 32);
+  CHECK(b.heard->of(waits.id).calls == names{"prepared", "started"});
+  std::ofstream(waits.folder / "output" / "go") << "now";
+  CHECK(b.heard->wait_end(waits.id).exited->code == 31);
+}
+
+TEST_CASE("containers that end with their daemon are told to have done so") {
+  docker_options how;
+  how.images = {"busybox:latest"};
+  const auto docker = docker_daemon::start(how);
+  if (!docker)
+    return;
+  real_bench b(docker->socket());
+  const auto id = b.running(b.spec("sleep 1000"));
+  docker->kill();
+  docker->start_again();
+  const auto seen = b.heard->wait_end(id);
+  REQUIRE(seen.exited.has_value());
+  CHECK(seen.exited->code != 0);
+  CHECK_THAT(seen.exited->message, ContainsSubstring("live-restore"));
+}
+
+TEST_CASE("leased GPUs reach the container by index") {
+  docker_options how;
+  how.fake_gpu = true;
+  how.images = {"busybox:latest"};
+  const auto docker = docker_daemon::start(how);
+  if (!docker)
+    return;
+  real_bench b(docker->socket());
+  auto spec = b.spec("test \"$NVIDIA_VISIBLE_DEVICES\" = 1,3");
+  spec.gpus = {1, 3};
+  b.run(spec);
+}
