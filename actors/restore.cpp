@@ -96,11 +96,14 @@ result<std::vector<found>> adopt_all(driver& runs, const plan& layout, const sto
   for (const auto& t : tasks)
     if (may_live(t))
       asked.push_back(identify(layout, directory, who, t));
-  if (asked.empty())
+  if (asked.empty()) {
+    runs.clean(who.key);
     return results;
+  }
   const auto answers = runs.adopt(asked);
   if (!answers)
     return answers.failure();
+  runs.clean(who.key);
   for (std::size_t i = 0; i < asked.size(); ++i)
     results[asked[i].id.task.value] = static_cast<found>((*answers)[i]);
   return results;

@@ -154,6 +154,10 @@ public:
   /// After a restart: says what became of each attempt that may have been started. May block. `on_exited` for those
   /// that run or have ended comes later; inputs, peers and files of an adopted attempt are not needed.
   [[nodiscard]] virtual result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) = 0;
+
+  /// After a restart, when all of a workflow that may live was adopted: removes what a crash left of it besides. Only
+  /// drivers that keep something outside of the state directory have anything to do.
+  virtual void clean(workflow_key workflow) { static_cast<void>(workflow); }
 };
 
 } // namespace muster

@@ -58,6 +58,7 @@ struct attempt {
   int starts = 0;          ///< How often it was sent.
   std::chrono::steady_clock::time_point sent_at;
   std::string start_problem; ///< What the daemon said of the last one.
+  bool address_was_taken = false;
   bool checking = false;
   bool check_again = false;
   int doubts = 0;   ///< How often it is looked at again if it is said to run: somebody said that it ended.

@@ -3,11 +3,10 @@
 #include "executors/docker/names.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
-// What became of attempts that an earlier runtime may have started. The list is asked once, for leftovers; about each
-// attempt the daemon is asked by name.
+// What became of attempts that an earlier runtime may have started: about each the daemon is asked by name, since lists
+// may be old.
 namespace muster::docker {
 
 namespace {
@@ -19,6 +18,9 @@ constexpr int absences_that_count = 2;
 constexpr auto pause_after_absence = 250ms;
 /// How long the daemon may be away.
 constexpr auto patience = 60s;
+/// How often what was left behind is looked for while the daemon is away.
+constexpr int most_cleanings = 20;
+constexpr auto pause_between_cleanings = 3s;
 
 } // namespace
 
@@ -27,7 +29,6 @@ struct driver_core::adoption_run {
   std::vector<attempt_spec> asked;
   std::vector<adoption> answers;
   std::vector<int> absences;
-  std::vector<container_summary> listed;
   std::function<void(adoptions)> done;
   std::size_t open = 0;                                      ///< Attempts that nothing is known of yet.
   std::vector<std::pair<attempt_ref, container_info>> ended; ///< To be told of afterwards.
@@ -43,28 +44,22 @@ void driver_core::adopt(std::vector<attempt_spec> attempts, std::function<void(a
   run->absences.resize(attempts.size(), 0);
   run->asked = std::move(attempts);
   run->done = std::move(done);
-  list_for_adoption(run);
+  wait_for_daemon(run);
 }
 
-void driver_core::list_for_adoption(const std::shared_ptr<adoption_run>& run) {
-  engine_.list_containers({{"label", {head_label + ('=' + config_.head)}}},
-                          [this, run](outcome<std::vector<container_summary>> all) {
-                            if (!all && std::chrono::steady_clock::now() > run->give_up)
-                              return run->done(to_error(all.failure()));
-                            if (!all) {
-                              loop_.after(run->pause.next(), [this, run] { list_for_adoption(run); });
-                              return;
-                            }
-                            run->listed = *std::move(all);
-                            ask_each(run);
-                          });
+void driver_core::wait_for_daemon(const std::shared_ptr<adoption_run>& run) {
+  engine_.ping([this, run](const outcome<void>& how) {
+    if (how)
+      return ask_each(run);
+    if (std::chrono::steady_clock::now() > run->give_up)
+      return run->done(to_error(how.failure()));
+    loop_.after(run->pause.next(), [this, run] { wait_for_daemon(run); });
+  });
 }
 
 void driver_core::ask_each(const std::shared_ptr<adoption_run>& run) {
-  if (run->asked.empty()) {
-    remove_leftovers(*run);
+  if (run->asked.empty())
     return run->done(run->answers);
-  }
   for (std::size_t n = 0; n < run->asked.size(); ++n)
     ask_one(run, n);
 }
@@ -124,7 +119,6 @@ void driver_core::answer(const std::shared_ptr<adoption_run>& run, std::size_t n
   run->answers[n] = what;
   if (--run->open > 0)
     return;
-  remove_leftovers(*run);
   run->done(run->answers);
   for (const auto& spec : run->asked)
     if (const auto x = find(spec.id); x && x->at == phase::running) {
@@ -139,27 +133,29 @@ void driver_core::answer(const std::shared_ptr<adoption_run>& run, std::size_t n
     }
 }
 
-/// Containers of the workflows at hand that nobody asked for: their ends are durable, or they never had any. Those of
-/// other workflows may be asked for later.
-void driver_core::remove_leftovers(const adoption_run& run) {
-  std::set<std::int64_t> workflows;
-  std::set<std::string> asked;
-  for (const auto& spec : run.asked) {
-    workflows.insert(spec.id.workflow.value);
-    asked.insert(to_string(spec.id));
-  }
-  for (const auto& x : run.listed) {
-    const auto id = attempt_of(x.labels, config_.head);
-    if (id && workflows.count(id->workflow.value) != 0 && asked.count(to_string(*id)) == 0 && !find(*id))
-      removals_.add(x.name, x.id, false, {});
-  }
-  networks_.remove_leftovers([workflows](const network_info& x) {
-    const auto key = x.labels.find(group_key_label);
-    if (key == x.labels.end())
-      return false;
-    return key->second == "shared" || std::any_of(workflows.begin(), workflows.end(), [&](auto w) {
-             return key->second.rfind(std::to_string(w) + '.', 0) == 0;
-           });
+void driver_core::clean(workflow_key workflow) {
+  clean(workflow, 0);
+}
+
+/// The ends of those that are found are durable, or they never had any. Containers of other workflows may be asked for
+/// later.
+void driver_core::clean(workflow_key workflow, int tries) {
+  engine_.list_containers(
+      {{"label", {head_label + ('=' + config_.head)}}},
+      [this, workflow, tries](const outcome<std::vector<container_summary>>& all) {
+        if (!all && tries < most_cleanings) {
+          loop_.after(pause_between_cleanings, [this, workflow, tries] { clean(workflow, tries + 1); });
+          return;
+        }
+        if (!all)
+          return;
+        for (const auto& x : *all)
+          if (const auto id = attempt_of(x.labels, config_.head); id && id->workflow == workflow && !find(*id))
+            removals_.add(x.name, x.id, false, {});
+      });
+  networks_.remove_leftovers([key = std::to_string(workflow.value) + '.'](const network_info& x) {
+    const auto owner = x.labels.find(group_key_label);
+    return owner != x.labels.end() && (owner->second == "shared" || owner->second.rfind(key, 0) == 0);
   });
 }
 

@@ -47,13 +47,19 @@ void touch_log(const std::filesystem::path& folder) {
 // -- starting
 
 void driver_core::enter_gate(const attempt_ref& x) {
-  if (x->was_started) // By an earlier runtime.
+  if (x->was_started) { // By an earlier runtime; it may have ended long ago.
+    x->check_again = true;
     return started(x);
+  }
   x->at = phase::queued;
   x->turn = starts_.enter(x->group, [this, w = std::weak_ptr(x)] {
     const auto it = w.lock();
     if (!it || it->at != phase::queued)
       return loop_.post([this] { starts_.leave(); });
+    if (it->stop_asked) {
+      loop_.post([this] { starts_.leave(); });
+      return end_unstarted(it);
+    }
     it->at = phase::starting;
     touch_log(it->folder);
     send_start(it);
@@ -80,6 +86,7 @@ void driver_core::start_answered(const attempt_ref& x, const outcome<bool>& how)
     return started(x);
   const auto& why = how.failure();
   x->start_problem = why.message;
+  x->address_was_taken = why.kind == failure::address_taken; // By one that is being removed.
   if (why.transient() || (why.kind == failure::not_found && why.about == object::container))
     return check(x);
   if (why.kind == failure::not_found)
@@ -113,7 +120,7 @@ void driver_core::start_again_or_give_up(const attempt_ref& x, const container_i
     return check_later(x, pause_while_running);
   if (x->stop_asked)
     return end_unstarted(x);
-  if (!found.error.empty())
+  if (!found.error.empty() && !x->address_was_taken)
     return fail_start(x, {ec::start_failed, start_error_text(found.error, x->program, x->image)});
   if (std::chrono::steady_clock::now() - x->sent_at > longest_start)
     return fail_start(x, {ec::start_timeout, "the Docker daemon did not start it: " + x->start_problem});

@@ -88,7 +88,9 @@ void add_network(json& to, const attempt_spec& spec, const container_plan& plan)
   if (plan.network.empty())
     return;
   host["NetworkMode"] = plan.network;
-  json endpoint{{"Aliases", {spec.task.name}}};
+  json endpoint = json::object();
+  if (spec.peers.size() > 1) // In the network that strangers share, names would mean nothing.
+    endpoint["Aliases"] = {spec.task.name};
   if (plan.fixed_address)
     endpoint["IPAMConfig"] = {{"IPv4Address", spec.address}};
   to["NetworkingConfig"] = {{"EndpointsConfig", {{plan.network, endpoint}}}};

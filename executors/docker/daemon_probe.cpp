@@ -56,16 +56,20 @@ std::vector<std::uint32_t> host_gpus() {
   return out;
 }
 
+struct used_ranges {
+  std::vector<ipv4_block> taken; ///< By others.
+  std::vector<ipv4_block> own;   ///< By this head.
+};
+
 /// Addresses that are in use as far as can be seen: routes of this host, if the daemon is on it, and its networks.
-std::vector<ipv4_block> taken_ranges(bool is_local, const std::vector<network_info>& all, const std::string& head) {
-  std::vector<ipv4_block> out;
-  std::vector<ipv4_block> own;
+used_ranges ranges_in_use(bool is_local, const std::vector<network_info>& all, const std::string& head) {
+  used_ranges out;
   for (const auto& x : all) {
     const auto owner = x.labels.find(head_label);
     const bool is_ours = owner != x.labels.end() && owner->second == head;
     for (const auto& range : x.ranges)
       if (const auto block = parse_ipv4_block(range.subnet))
-        (is_ours ? own : out).push_back(*block);
+        (is_ours ? out.own : out.taken).push_back(*block);
   }
   if (!is_local)
     return out;
@@ -73,8 +77,8 @@ std::vector<ipv4_block> taken_ranges(bool is_local, const std::vector<network_in
   std::ostringstream text;
   text << file.rdbuf();
   for (const auto& route : routes_of(text.str()))
-    if (std::find(own.begin(), own.end(), route) == own.end()) // The bridge of a network of ours.
-      out.push_back(route);
+    if (std::find(out.own.begin(), out.own.end(), route) == out.own.end()) // The bridge of a network of ours.
+      out.taken.push_back(route);
   return out;
 }
 
@@ -111,13 +115,18 @@ std::vector<ipv4_block> routes_of(std::string_view table) {
   return out;
 }
 
-result<address_space> choose_space(const std::optional<ipv4_block>& wanted, const std::vector<ipv4_block>& taken) {
+result<address_space> choose_space(const std::optional<ipv4_block>& wanted, const std::vector<ipv4_block>& taken,
+                                   const std::vector<ipv4_block>& own) {
   address_space out;
   const auto overlaps = [&](const ipv4_block& range) {
     return std::any_of(taken.begin(), taken.end(), [&](const auto& x) { return x.overlaps(range); });
   };
+  const auto is_possible = [&](const ipv4_block& x) { return x.base >= first_range && x.base < last_range + step; };
+  const auto before = std::find_if(own.begin(), own.end(), is_possible);
   if (wanted) {
     out.range = *wanted;
+  } else if (before != own.end()) {
+    out.range = block_around(before->base, range_prefix);
   } else {
     out.range = {first_range, range_prefix};
     while (overlaps(out.range) && out.range.base < last_range)
@@ -153,7 +162,8 @@ result<probe_result> probe_daemon(loop& on, client& engine, const docker_pool_co
     return daemon_error(networks.failure(), engine.where());
   probe_result out;
   out.daemon.shares_disk = engine.where().is_unix();
-  auto space = choose_space(config.range, taken_ranges(out.daemon.shares_disk, *networks, config.head));
+  const auto used = ranges_in_use(out.daemon.shares_disk, *networks, config.head);
+  auto space = choose_space(config.range, used.taken, used.own);
   if (!space)
     return space.failure();
   out.daemon.space = *space;

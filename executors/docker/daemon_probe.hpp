@@ -26,9 +26,11 @@ struct probe_result {
 /// The destinations of a routing table as /proc/net/route has it, without the default route.
 [[nodiscard]] std::vector<ipv4_block> routes_of(std::string_view table);
 
-/// The range that networks are made of: `wanted`, else 10.213.0.0/16 or the next /16 that overlaps nothing in `taken`.
+/// The range that networks are made of: `wanted`, else that which this head has networks in already (`own`), else
+/// 10.213.0.0/16 or the next /16 that overlaps nothing in `taken`.
 /// Fails with `unavailable` if there is none, or nothing is free in the one that is wanted.
 [[nodiscard]] result<address_space> choose_space(const std::optional<ipv4_block>& wanted,
-                                                 const std::vector<ipv4_block>& taken);
+                                                 const std::vector<ipv4_block>& taken,
+                                                 const std::vector<ipv4_block>& own = {});
 
 } // namespace muster::docker

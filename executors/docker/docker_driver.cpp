@@ -93,6 +93,10 @@ public:
         *loop_, [&](const std::function<void(driver_core::adoptions)>& done) { core_->adopt(attempts, done); });
   }
 
+  void clean(workflow_key workflow) override {
+    loop_->post([this, workflow] { core_->clean(workflow); });
+  }
+
 private:
   /// Runs `work` there, and waits for it.
   void on_loop(const std::function<void()>& work) {

@@ -50,6 +50,9 @@ public:
   using adoptions = result<std::vector<adoption>>;
   void adopt(std::vector<attempt_spec> attempts, std::function<void(adoptions)> done);
 
+  /// Removes what a crash left of a workflow: all that is not of an attempt which is known by now.
+  void clean(workflow_key workflow);
+
   /// No more requests come: what is to be removed is removed, then `done` is called. Containers that run go on.
   void close(std::function<void()> done);
   /// The last call: lets go of all that needs the loop.
@@ -113,12 +116,12 @@ private:
 
   // -- adopting (attempt_adoption.cpp)
   struct adoption_run;
-  void list_for_adoption(const std::shared_ptr<adoption_run>& run);
+  void wait_for_daemon(const std::shared_ptr<adoption_run>& run);
   void ask_each(const std::shared_ptr<adoption_run>& run);
   void ask_one(const std::shared_ptr<adoption_run>& run, std::size_t n);
   void adopted(const std::shared_ptr<adoption_run>& run, std::size_t n, const outcome<container_info>& how);
   void answer(const std::shared_ptr<adoption_run>& run, std::size_t n, adoption what);
-  void remove_leftovers(const adoption_run& run);
+  void clean(workflow_key workflow, int tries);
   attempt_ref make_attempt(const attempt_spec& spec);
 
   const docker_pool_config config_;

@@ -32,8 +32,8 @@ struct wanted_network {
   bool shared = false;
 };
 
-/// The network of an attempt: of its gang, else the shared one of `space`. An address outside of the space gives a
-/// network whose addresses the daemon chooses.
+/// The network of an attempt: of its gang, else the shared one of `space`. An address of the loopback
+/// network gives one whose addresses the daemon chooses.
 [[nodiscard]] wanted_network network_of(const attempt_spec& spec, const std::string& head,
                                         const std::optional<address_space>& space);
 

@@ -88,6 +88,9 @@ TEST_CASE("a container has a name in the group's network and its own address") {
   CHECK(endpoint["Aliases"] == json({"worker_1"}));
   CHECK(endpoint["IPAMConfig"]["IPv4Address"] == "10.213.16.3");
   CHECK(config["HostConfig"]["NetworkMode"] == "net");
+  auto lone = simple();
+  lone.peers = {{"worker_1", lone.address}};
+  CHECK_FALSE(made(lone)["NetworkingConfig"]["EndpointsConfig"]["net"].contains("Aliases"));
   auto long_name = simple();
   long_name.task.name = std::string(64, 'x');
   CHECK(made(long_name)["Hostname"].get<std::string>().size() == 63);

@@ -345,7 +345,7 @@ TEST_CASE("a restart finds what runs, what has ended, what was made, and what is
   b.heard->wait_end(b.spec(1).id);
   b.restart();
   b.engine.remove_outside(b.name(3));
-  b.engine.inject(wrong("GET /containers/json", fault::refuse, 2));
+  b.engine.inject(wrong("GET /_ping", fault::refuse, 2));
   const auto found = b->adopt({b.spec(0), b.spec(1), b.spec(3), b.spec(4), b.spec(5)});
   REQUIRE(found.ok());
   CHECK(*found == std::vector<adoption>{adoption::running, adoption::exited, adoption::lost, adoption::never_started,
@@ -358,7 +358,11 @@ TEST_CASE("a restart finds what runs, what has ended, what was made, and what is
   CHECK(b.engine.times_created(b.name(4)) == 1);
   CHECK(b.engine.times_started(b.name(4)) == 1);
   // Nobody asked for this one of the same workflow.
+  CHECK(b.engine.container(b.name(2)).has_value());
+  b->clean(workflow_key{2});
+  b->clean(workflow_key{1});
   CHECK(is_gone(b, 2));
+  CHECK(b.engine.container(b.name(4)).has_value());
 }
 
 TEST_CASE("what was made for another address is made again") {

@@ -216,4 +216,8 @@ TEST_CASE("networks are made where nobody else is") {
   const auto wanted = choose_space(*parse_ipv4_block("10.213.0.0/16"), {*parse_ipv4_block("10.213.4.0/24")});
   REQUIRE(wanted.ok());
   CHECK(wanted->taken.size() == 1);
+  // Where this head is already, it stays.
+  const auto again = choose_space({}, {}, {*parse_ipv4_block("10.215.16.0/28")});
+  REQUIRE(again.ok());
+  CHECK(to_text(again->range) == "10.215.0.0/16");
 }
