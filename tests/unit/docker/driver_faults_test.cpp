@@ -272,10 +272,10 @@ TEST_CASE("stopped while its container is being made, it is canceled at once and
   CHECK(is_gone(b));
   CHECK(b.engine.times_started(b.name()) == 0);
   // And the same attempt may be prepared again.
-  b->prepare(spec);
-  b->start(spec.id);
-  REQUIRE(eventually([&] { return b.heard->of(spec.id).calls.size() > 1; }));
-  CHECK(fault_of(b.heard->of(spec.id).prepared).empty());
+  auto again = spec;
+  again.then_start = true;
+  b->prepare(again);
+  CHECK(fault_of(b.heard->wait_started(spec.id).started).empty());
 }
 
 TEST_CASE("stopped while its image is pulled, it is canceled at once; others go on") {
