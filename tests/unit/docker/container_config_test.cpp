@@ -115,7 +115,7 @@ TEST_CASE("limits are those of the request, within what the daemon has") {
   CHECK(made(tiny)["HostConfig"]["Memory"] == 6 << 20);
 }
 
-TEST_CASE("leased GPUs are asked for by index; who has none sees none") {
+TEST_CASE("leased GPUs are asked for by index and who has none sees none") {
   auto spec = simple();
   const daemon_facts nvidia{8, true};
   CHECK(has(made(spec, pool(), plan(), nvidia)["Env"], "NVIDIA_VISIBLE_DEVICES=void"));

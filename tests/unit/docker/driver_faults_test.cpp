@@ -278,7 +278,7 @@ TEST_CASE("stopped while its container is being made, it is canceled at once and
   CHECK(fault_of(b.heard->wait_started(spec.id).started).empty());
 }
 
-TEST_CASE("stopped while its image is pulled, it is canceled at once; others go on") {
+TEST_CASE("stopped while its image is pulled, it is canceled at once and others go on") {
   driver_bench b;
   b.engine.add_image("busybox:latest", false);
   b.engine.inject(wrong("POST /images/create", fault::hold_answer));
@@ -310,7 +310,7 @@ TEST_CASE("a gang is in one network, which goes with the last of it") {
   CHECK(eventually([&] { return b.engine.networks().empty(); }));
 }
 
-TEST_CASE("a network that is there already, of the same head, is used; a stranger's is not") {
+TEST_CASE("a network that is there already, of the same head, is used") {
   for (const auto what : {fault::do_and_close, fault::do_and_refuse, fault::close, fault::refuse}) {
     driver_bench b;
     b.engine.inject(wrong("POST /networks/create", what));
