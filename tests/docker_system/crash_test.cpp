@@ -1,0 +1,151 @@
+#include "docker_muster.hpp"
+
+#include "support/catch.hpp"
+#include "support/docker_daemon.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+// kill -9 of Muster, and of dockerd, while containers run. MUSTER_CRASH_SEED repeats a run.
+
+using namespace muster::test;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int container_count = 40;
+
+/// Each container writes a line into its own output when it is started.
+std::string forty_containers() {
+  std::vector<shell_task> tasks;
+  for (int i = 0; i < container_count; ++i)
+    tasks.push_back({"t" + std::to_string(i), "echo started >> {{output}}/starts\nsleep 0." + std::to_string(i % 10)});
+  return spec_of("crash", tasks);
+}
+
+std::size_t lines_of(const fs::path& path) {
+  std::ifstream file(path);
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);)
+    ++count;
+  return count;
+}
+
+/// How often each attempt of the workflow was started, by its folder.
+std::vector<std::pair<std::string, std::size_t>> starts_of(const docker_muster& muster) {
+  std::vector<std::pair<std::string, std::size_t>> out;
+  std::error_code failed;
+  for (const auto& x : fs::directory_iterator(muster.program().state() / "workflows/crash-1/tasks", failed))
+    if (!x.is_symlink() && x.is_directory())
+      if (const auto count = lines_of(x.path() / "output/starts"); count > 0)
+        out.emplace_back(x.path().filename().string(), count);
+  return out;
+}
+
+/// Lets it run until so many attempts have been started, and a moment longer. True if it has ended before.
+bool let_start(subprocess& running, const docker_muster& muster, std::size_t attempts,
+               std::chrono::milliseconds moment) {
+  while (starts_of(muster).size() < attempts) {
+    if (running.ended())
+      return true;
+    running.wait_for("(nothing says this)", 20ms);
+  }
+  running.wait_for("(nothing says this)", moment);
+  return running.ended();
+}
+
+void check_finished(const docker_muster& muster) {
+  const auto shown = muster({"show", "crash-1"});
+  INFO(shown.out);
+  CHECK_THAT(shown.out, ContainsSubstring("COMPLETED 40"));
+  const auto starts = starts_of(muster);
+  CHECK(starts.size() == container_count);
+  for (const auto& [attempt, count] : starts) {
+    INFO(attempt);
+    CHECK(count == 1);
+    CHECK(attempt.substr(attempt.rfind('.')) == ".0");
+  }
+  CHECK(muster.containers().empty());
+  CHECK(muster.networks().empty());
+}
+
+} // namespace
+
+TEST_CASE("kill -9 of Muster, twenty times in a run of forty containers: none twice, none left") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  const char* wanted = std::getenv("MUSTER_CRASH_SEED");
+  const auto seed = wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : std::random_device{}() % 1'000'000;
+  INFO("MUSTER_CRASH_SEED=" << seed);
+  std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
+  const docker_muster muster{*docker};
+  const auto spec = muster.run(forty_containers(), {"--quiet", "--max-parallel", "4"});
+  std::string said;
+  int kills = 0;
+  for (bool finished = false; !finished;) {
+    const bool begun = !muster({"ls", "-o", "name"}).out.empty();
+    subprocess running{begun ? muster.with({"resume", "crash-1", "--quiet"}) : spec};
+    const auto started = starts_of(muster).size();
+    const auto moment = std::chrono::milliseconds{std::uniform_int_distribution<int>(0, 300)(random)};
+    const auto more = std::uniform_int_distribution<std::size_t>(started < container_count - 2 ? 1 : 0, 2)(random);
+    if (kills < 20 && !let_start(running, muster, std::min<std::size_t>(container_count, started + more), moment)) {
+      running.signal(SIGKILL);
+      said += running.finish().err;
+      ++kills;
+      continue;
+    }
+    const auto end = running.finish(180s);
+    said += end.out + end.err;
+    INFO(said);
+    REQUIRE_FALSE(end.timed_out);
+    finished = true;
+  }
+  INFO(said);
+  CHECK(kills >= 15);
+  check_finished(muster);
+}
+
+TEST_CASE("dockerd is killed and comes back while containers go on: all are seen to their ends") {
+  docker_options how;
+  how.arguments = {"--live-restore"};
+  how.images = {"busybox:latest"};
+  const auto daemon = docker_daemon::start(how);
+  if (!daemon)
+    return;
+  const docker_muster muster{daemon->socket()};
+  subprocess running{muster.run(forty_containers(), {"--max-parallel", "4"})};
+  std::string said;
+  REQUIRE_FALSE(let_start(running, muster, 6, 100ms));
+  daemon->kill();
+  daemon->start_again();
+  REQUIRE_FALSE(let_start(running, muster, 20, 50ms));
+  daemon->stop();
+  daemon->start_again();
+  const auto end = running.finish(240s);
+  INFO(end.out << end.err << daemon->log());
+  CHECK(end.exit_code == 0);
+  check_finished(muster);
+}
+
+TEST_CASE("dockerd is restarted and takes its containers with it: what ran has failed, and says why") {
+  docker_options how;
+  how.images = {"busybox:latest"};
+  const auto daemon = docker_daemon::start(how);
+  if (!daemon)
+    return;
+  const docker_muster muster{daemon->socket()};
+  subprocess running{muster.run(spec_of("gone", {{"long", "echo ready; exec sleep 600"}}))};
+  REQUIRE(running.wait_for("long | ready"));
+  daemon->stop();
+  daemon->start_again();
+  const auto end = running.finish(120s);
+  INFO(end.out << end.err << daemon->log());
+  CHECK(end.exit_code == 3);
+  CHECK(muster.containers().empty());
+  CHECK(muster.networks().empty());
+}

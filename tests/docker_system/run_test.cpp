@@ -1,0 +1,202 @@
+#include "docker_muster.hpp"
+
+#include "support/catch.hpp"
+#include "support/docker_daemon.hpp"
+#include "support/shared_folder.hpp"
+#include "support/unix_http.hpp"
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+// What users run on Docker, and what they are told when it goes wrong.
+
+using namespace muster::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file{path};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// A run on the shared daemon, and what it said.
+struct one_run {
+  one_run(const std::filesystem::path& socket, const std::string& spec, const std::vector<std::string>& more = {})
+      : muster(socket), process(muster.run(spec, more)) {}
+
+  const outcome& end(std::chrono::milliseconds deadline = 120s) {
+    said = process.finish(deadline);
+    return said;
+  }
+
+  docker_muster muster;
+  subprocess process;
+  outcome said;
+};
+
+} // namespace
+
+TEST_CASE("the tutorials about parallel work run on Docker as they are written") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  const auto shared = shared_folder();
+  if (!shared) {
+    skip_test("the tutorials are no part of the project, and ../shared is not here");
+    return;
+  }
+  const auto folder = *shared / "corpus/osmo-tutorials";
+  one_run tasks{*docker, text_of(folder / "parallel_tasks.yaml")};
+  one_run group{*docker, text_of(folder / "group_tasks.yaml")};
+  one_run serial{*docker, text_of(folder / "serial_workflow.yaml")};
+  for (auto* x : {&tasks, &serial, &group}) {
+    INFO(x->end().out << x->said.err);
+    CHECK(x->said.exit_code == 0);
+    CHECK(x->muster.containers().empty());
+    CHECK(x->muster.networks().empty());
+  }
+  for (const std::string name : {"task-a", "task-b", "task-c"})
+    CHECK(tasks.muster.log("parallel-tasks-1", name) == "Hello from " + name + "\n");
+  CHECK_THAT(group.muster.log("grouped-workflow-1", "processor-1"), ContainsSubstring("Processor 1: Complete"));
+  CHECK_THAT(serial.muster.log("serial-tasks-1", "task3"), ContainsSubstring("a line: Data from task 2"));
+}
+
+TEST_CASE("the tutorial of a server and a client: they meet by {{host:server}}") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  const auto shared = shared_folder();
+  if (!shared) {
+    skip_test("the tutorials are no part of the project, and ../shared is not here");
+    return;
+  }
+  auto text = text_of(*shared / "corpus/osmo-tutorials/group_tasks_communication.yaml");
+  // Members are started together, so that the client may come before the server listens: here it tries again.
+  const std::string once = "nc -w 30 {{host:server}} 24831 > /tmp/hello.txt";
+  const auto at = text.find(once);
+  REQUIRE(at != std::string::npos);
+  text.replace(at, once.size(), "until nc -w 30 {{host:server}} 24831 > /tmp/hello.txt; do sleep 0.1; done");
+  one_run x{*docker, text};
+  INFO(x.end().out << x.said.err);
+  CHECK(x.said.exit_code == 0);
+  CHECK_THAT(x.muster.log("grouped-workflow-communication-1", "client"),
+             ContainsSubstring("Received from server: hello"));
+}
+
+TEST_CASE("a gang of 32: every member knows every other by address and by name") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  std::vector<shell_task> members;
+  // The lead greets whoever calls, and stays until all have said that they met it, or long enough.
+  members.push_back({"lead", "while :; do echo hello from lead | nc -l -p 7000; done &\n"
+                             "timeout 60 sh -c 'for i in $(seq 31); do nc -l -p 7001 > /dev/null; done'\n"
+                             "exit 0"});
+  for (int i = 1; i < 32; ++i)
+    members.push_back({"m" + std::to_string(i),
+                       "until [ \"$(nc {{host:lead}} 7000 < /dev/null)\" = 'hello from lead' ]; do sleep 0.2; done\n"
+                       "nslookup lead | grep -q {{host:lead}} && echo met\n"
+                       "until echo met | nc lead 7001; do sleep 0.2; done"});
+  one_run x{*docker, gang_of("large", members)};
+  INFO(x.end(240s).out << x.said.err);
+  CHECK(x.said.exit_code == 0);
+  for (int i = 1; i < 32; ++i)
+    CHECK(x.muster.log("large-1", "m" + std::to_string(i)) == "met\n");
+  CHECK(x.muster.containers().empty());
+  CHECK(x.muster.networks().empty());
+}
+
+TEST_CASE("the lead decides, on Docker too") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  one_run fails{*docker, gang_of("lead-fails", {{"lead", "sleep 1; exit 7"}, {"other", "exec sleep 600"}})};
+  one_run wins{*docker, gang_of("lead-wins", {{"lead", "sleep 1"}, {"other", "exec sleep 600"}, {"bad", "exit 3"}})};
+  one_run strict{*docker, gang_of("strict", {{"lead", "exec sleep 600"}, {"bad", "sleep 1; exit 3"}}, "busybox",
+                                  "ignoreNonleadStatus: false")};
+  INFO(fails.end().out << wins.end().out << strict.end().out);
+  CHECK(fails.said.exit_code == 3);
+  CHECK(wins.said.exit_code == 0);
+  CHECK(strict.said.exit_code == 3);
+}
+
+TEST_CASE("data goes from container to container, and files are injected with their folders") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  one_run x{*docker,
+            spec_of("data", {{"make", "cat /opt/deep/words.txt > {{output}}/words",
+                              "files:\n- path: /opt/deep/words.txt\n  contents: \"a table for two\\n\""},
+                             {"read", "cat {{input:make}}/words\ncat {{input:0}}/words\nwc -l < {{input:0}}/words",
+                              "inputs:\n- task: make"}})};
+  INFO(x.end().out << x.said.err);
+  CHECK(x.said.exit_code == 0);
+  CHECK(x.muster.log("data-1", "read") == "a table for two\na table for two\n1\n");
+}
+
+TEST_CASE("what fails on Docker says why, with the status for it") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  one_run memory{*docker, "workflow:\n  name: memory\n  resources:\n    default: {cpu: 1, memory: 32Mi, storage: 1Gi}\n"
+                          "  tasks:\n  - name: greedy\n    image: busybox\n    command: [sh, -c]\n"
+                          "    args: ['exec tail -c 200000000 /dev/zero']\n"};
+  one_run image{*docker, spec_of("image", {{"absent", "true"}}, "127.0.0.1:9/no/such:1")};
+  one_run start{*docker,
+                "workflow:\n  name: start\n  tasks:\n  - {name: bad, image: busybox, command: [/no/such/program]}\n"};
+  one_run code{*docker, spec_of("code", {{"seven", "echo last words; exit 7"}})};
+  INFO(memory.end().out << memory.said.err << image.end().out << image.said.err << start.end().out << start.said.err
+                        << code.end().out);
+  CHECK(memory.said.exit_code == 3);
+  CHECK_THAT(memory.muster({"show", "memory-1"}).out, ContainsSubstring("FAILED_EVICTED"));
+  CHECK(image.said.exit_code == 3);
+  CHECK_THAT(image.muster({"show", "image-1"}).out, ContainsSubstring("FAILED_IMAGE_PULL"));
+  CHECK(start.said.exit_code == 3);
+  CHECK_THAT(start.muster({"show", "start-1"}).out, ContainsSubstring("FAILED_START_ERROR"));
+  CHECK(code.said.exit_code == 3);
+  CHECK_THAT(code.said.out + code.said.err, ContainsSubstring("last words"));
+}
+
+TEST_CASE("GPUs that a daemon does not have are refused before anything runs") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  one_run x{*docker, "workflow:\n  name: gpu\n  resources:\n    default: {cpu: 1, gpu: 1, memory: 1Gi, storage: 1Gi}\n"
+                     "  tasks:\n  - {name: train, image: busybox, command: ['true']}\n"};
+  INFO(x.end().out << x.said.err);
+  CHECK(x.said.exit_code == 1);
+  CHECK_THAT(x.said.err, ContainsSubstring("NVIDIA"));
+  CHECK_THAT(x.said.err, !ContainsSubstring("{\""));
+}
+
+TEST_CASE("a container that somebody removes is not taken for one that ended well") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  one_run x{*docker, spec_of("removed", {{"victim", "echo ready; exec sleep 600"}})};
+  REQUIRE(x.process.wait_for("victim | ready"));
+  const auto names = x.muster.containers();
+  REQUIRE(names.size() == 1);
+  http_call(*docker, "DELETE", "/containers/" + names.front() + "?force=1");
+  INFO(x.end().out << x.said.err);
+  CHECK(x.said.exit_code == 3);
+  CHECK_THAT(x.muster({"show", "removed-1"}).out, ContainsSubstring("FAILED_BACKEND_ERROR"));
+}
+
+TEST_CASE("Ctrl-C ends the containers and leaves nothing behind") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  one_run x{*docker,
+            gang_of("stopped", {{"lead", "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.1; done"},
+                                {"other", "exec sleep 600"}})};
+  REQUIRE(x.process.wait_for("lead | ready"));
+  x.process.signal(SIGINT);
+  INFO(x.end().out << x.said.err);
+  CHECK(x.said.exit_code == 130);
+  CHECK_THAT(x.muster.log("stopped-1", "lead"), ContainsSubstring("bye"));
+  CHECK(x.muster.containers().empty());
+  CHECK(x.muster.networks().empty());
+}
