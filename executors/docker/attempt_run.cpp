@@ -33,6 +33,7 @@ constexpr auto pause_of_sweeps = 30s;
 /// A start that is not answered for so long may still be under way: it is not sent again.
 constexpr auto longest_start = 4min + 50s;
 
+const std::string lost_with_daemon = "the Docker daemon went away while it started it; it may have run";
 const std::string removed_outside = "its container was removed by somebody else while it ran";
 
 /// Its log is the record of the start: a container that is gone was started, if there is one.
@@ -91,6 +92,8 @@ void driver_core::start_answered(const attempt_ref& x, const outcome<bool>& how)
     return check(x);
   if (why.kind == failure::not_found)
     return fail_start(x, {ec::unavailable, "the container cannot be started: " + why.message});
+  if (may_have_run(why.message))
+    return lose(x, lost_with_daemon);
   fail_start(x, {ec::start_failed, start_error_text(why.message, x->program, x->image)});
 }
 
@@ -120,6 +123,8 @@ void driver_core::start_again_or_give_up(const attempt_ref& x, const container_i
     return check_later(x, pause_while_running);
   if (x->stop_asked)
     return end_unstarted(x);
+  if (may_have_run(found.error))
+    return lose(x, lost_with_daemon);
   if (!found.error.empty() && !x->address_was_taken)
     return fail_start(x, {ec::start_failed, start_error_text(found.error, x->program, x->image)});
   if (std::chrono::steady_clock::now() - x->sent_at > longest_start)
@@ -353,6 +358,8 @@ void driver_core::finish(const attempt_ref& x, const container_info& found) {
   facts.program = x->program;
   facts.image = x->image;
   facts.daemon_lost = watch_.lost_at();
+  if (const auto why = why_unknown(found, facts); !why.empty())
+    return lose(x, why);
   const auto outcome = std::make_shared<exit_result>(read_exit_of(found, facts));
   const auto say = [this, w = std::weak_ptr(x), outcome] {
     if (const auto it = w.lock())

@@ -57,6 +57,17 @@ exit_result read_exit_of(const container_info& container, const ended_attempt& f
   return out;
 }
 
+std::string why_unknown(const container_info& container, const ended_attempt& facts) {
+  constexpr std::int64_t not_known = 255;
+  if (container.exit_code != not_known || !ended_with_daemon(container, facts))
+    return {};
+  return "it ended while the Docker daemon was away, and the daemon does not know how";
+}
+
+bool may_have_run(const std::string& daemon_says) {
+  return daemon_says.find("already exists") != std::string::npos;
+}
+
 std::string start_error_text(const std::string& daemon_says, const std::string& program, const std::string& image) {
   const auto has = [&](const char* text) { return daemon_says.find(text) != std::string::npos; };
   const auto in_image = "the command '" + program + "' ";

@@ -21,6 +21,14 @@ struct ended_attempt {
 /// How a container ended that is `exited` or `dead`.
 [[nodiscard]] exit_result read_exit_of(const container_info& container, const ended_attempt& facts);
 
+/// Why nobody can tell how the container ended, although the daemon names a code; empty if it can be believed. A daemon
+/// that was away when a container ended, and could not ask what watched over it, says 255.
+[[nodiscard]] std::string why_unknown(const container_info& container, const ended_attempt& facts);
+
+/// Whether a start that failed with these words may have run the container: the daemon was killed while it started it,
+/// and has forgotten that what it starts is there.
+[[nodiscard]] bool may_have_run(const std::string& daemon_says);
+
 /// Why a container could not be started, for people: what the daemon said without its inner names.
 [[nodiscard]] std::string start_error_text(const std::string& daemon_says, const std::string& program,
                                            const std::string& image);

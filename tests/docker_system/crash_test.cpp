@@ -58,19 +58,21 @@ bool let_start(subprocess& running, const docker_muster& muster, std::size_t att
   return running.ended();
 }
 
-void check_finished(const docker_muster& muster) {
-  const auto shown = muster({"show", "crash-1"});
-  INFO(shown.out);
-  CHECK_THAT(shown.out, ContainsSubstring("COMPLETED 40"));
-  const auto starts = starts_of(muster);
-  CHECK(starts.size() == container_count);
-  for (const auto& [attempt, count] : starts) {
+void check_nothing_left(const docker_muster& muster) {
+  for (const auto& [attempt, count] : starts_of(muster)) {
     INFO(attempt);
     CHECK(count == 1);
     CHECK(attempt.substr(attempt.rfind('.')) == ".0");
   }
   CHECK(muster.containers().empty());
   CHECK(muster.networks().empty());
+}
+
+std::size_t times_in(const std::string& text, const std::string& word) {
+  std::size_t count = 0;
+  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+    ++count;
+  return count;
 }
 
 } // namespace
@@ -107,7 +109,11 @@ TEST_CASE("kill -9 of Muster, twenty times in a run of forty containers: none tw
   }
   INFO(said);
   CHECK(kills >= 15);
-  check_finished(muster);
+  const auto shown = muster({"show", "crash-1"});
+  INFO(shown.out);
+  CHECK_THAT(shown.out, ContainsSubstring("COMPLETED 40"));
+  CHECK(starts_of(muster).size() == container_count);
+  check_nothing_left(muster);
 }
 
 TEST_CASE("dockerd is killed and comes back while containers go on: all are seen to their ends") {
@@ -118,18 +124,30 @@ TEST_CASE("dockerd is killed and comes back while containers go on: all are seen
   if (!daemon)
     return;
   const docker_muster muster{daemon->socket()};
-  subprocess running{muster.run(forty_containers(), {"--max-parallel", "4"})};
-  std::string said;
-  REQUIRE_FALSE(let_start(running, muster, 6, 100ms));
+  // Those outlive the daemon; of the others a few are just starting or ending when it goes away.
+  std::vector<shell_task> tasks;
+  for (int i = 0; i < 4; ++i)
+    tasks.push_back({"long" + std::to_string(i), "echo started >> {{output}}/starts\nsleep 8"});
+  for (int i = 0; i < 30; ++i)
+    tasks.push_back({"t" + std::to_string(i), "echo started >> {{output}}/starts\nsleep 0." + std::to_string(i % 10)});
+  subprocess running{muster.run(spec_of("crash", tasks), {"--max-parallel", "8"})};
+  REQUIRE_FALSE(let_start(running, muster, 10, 100ms));
   daemon->kill();
   daemon->start_again();
   REQUIRE_FALSE(let_start(running, muster, 20, 50ms));
   daemon->stop();
   daemon->start_again();
   const auto end = running.finish(240s);
-  INFO(end.out << end.err << daemon->log());
-  CHECK(end.exit_code == 0);
-  check_finished(muster);
+  REQUIRE_FALSE(end.timed_out);
+  const auto shown = muster({"show", "crash-1"}).out;
+  INFO(end.out << end.err << shown << daemon->log());
+  for (int i = 0; i < 4; ++i)
+    CHECK_THAT(shown, ContainsSubstring("long" + std::to_string(i) + "   0        COMPLETED"));
+  // Nobody can tell how those ended; no other verdict is wrong.
+  const auto unknown = times_in(shown, " FAILED_BACKEND_ERROR  -");
+  CHECK(unknown <= 12);
+  CHECK(times_in(shown, " COMPLETED  ") == tasks.size() - unknown);
+  check_nothing_left(muster);
 }
 
 TEST_CASE("dockerd is restarted and takes its containers with it: what ran has failed, and says why") {
@@ -142,10 +160,12 @@ TEST_CASE("dockerd is restarted and takes its containers with it: what ran has f
   subprocess running{muster.run(spec_of("gone", {{"long", "echo ready; exec sleep 600"}}))};
   REQUIRE(running.wait_for("long | ready"));
   daemon->stop();
-  daemon->start_again();
   const auto end = running.finish(120s);
+  daemon->start_again();
   INFO(end.out << end.err << daemon->log());
   CHECK(end.exit_code == 3);
+  // What could not be removed while the daemon was away goes with the next run.
+  CHECK(run(muster.run(spec_of("next", {{"short", "true"}}))).exit_code == 0);
   CHECK(muster.containers().empty());
   CHECK(muster.networks().empty());
 }
