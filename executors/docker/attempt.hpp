@@ -43,7 +43,7 @@ struct attempt {
   std::shared_ptr<const attempt_spec> spec; ///< Dropped when it is prepared.
   int parts_missing = 0;                    ///< Of image and network.
   images::ticket image_ticket = 0;
-  std::string working_folder; ///< That of the image.
+  std::shared_ptr<const image_info> found_image;
   std::string network;
   bool fixed_address = false;
   attempt_files files;

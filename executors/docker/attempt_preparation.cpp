@@ -3,6 +3,7 @@
 #include "executors/docker/exit_reading.hpp"
 #include "executors/docker/names.hpp"
 
+#include <algorithm>
 #include <utility>
 
 // From a specification to a container that could be started.
@@ -57,7 +58,7 @@ void driver_core::want_image(const attempt_ref& x) {
       return;
     if (!found)
       return fail_prepare(it, found.failure());
-    it->working_folder = std::move(found->working_folder);
+    it->found_image = std::make_shared<const image_info>(*std::move(found));
     got_part(it);
   });
 }
@@ -84,7 +85,8 @@ void driver_core::got_part(const attempt_ref& x) {
 }
 
 void driver_core::make_files(const attempt_ref& x) {
-  files_([this, w = std::weak_ptr(x), spec = x->spec, working_folder = x->working_folder, failures = unpublished_] {
+  files_([this, w = std::weak_ptr(x), spec = x->spec, working_folder = x->found_image->working_folder,
+          failures = unpublished_] {
     auto made = [&]() -> result<attempt_files> {
       for (const auto& input : spec->inputs)
         if (const auto at = failures->find(input.source.string()); at != failures->end())
@@ -221,13 +223,13 @@ void driver_core::take_over(const attempt_ref& x, const container_info& found) {
 
 void driver_core::upload(const attempt_ref& x) {
   if (x->files.archive.empty())
-    return prepared(x);
+    return look_for_program(x);
   engine_.upload_archive(x->container, "/", x->files.archive, [this, w = std::weak_ptr(x)](const outcome<void>& how) {
     const auto it = w.lock();
     if (!it || it->at != phase::preparing)
       return;
     if (how)
-      return prepared(it);
+      return look_for_program(it);
     if (how.failure().transient() && try_again(it, &driver_core::upload))
       return;
     if (how.failure().transient())
@@ -237,11 +239,30 @@ void driver_core::upload(const attempt_ref& x) {
   });
 }
 
+/// Without an init in front, the daemon itself says at the start that there is no such program.
+void driver_core::look_for_program(const attempt_ref& x) {
+  const auto& task = x->spec->task;
+  const auto is_path = [](const auto& variable) { return variable.first == "PATH"; };
+  if (!config_.init || !task.files.empty() || !task.volume_mounts.empty() ||
+      std::any_of(task.environment.begin(), task.environment.end(), is_path))
+    return prepared(x);
+  programs_.look(x->container, *x->found_image, x->program, [this, w = std::weak_ptr(x)](bool is_there) {
+    const auto it = w.lock();
+    if (!it || it->at != phase::preparing)
+      return;
+    if (!is_there)
+      return fail_prepare(it,
+                          {ec::start_failed, start_error_text("executable file not found", it->program, it->image)});
+    prepared(it);
+  });
+}
+
 void driver_core::prepared(const attempt_ref& x) {
   x->at = phase::prepared;
   drop_timers(*x);
   x->pause.reset();
   x->files = {};
+  x->found_image.reset();
   x->config = {};
   x->spec.reset();
   if (x->then_start)

@@ -25,7 +25,7 @@ std::size_t starts_of(const docker_pool_config& config, const probed_daemon& dae
 driver_core::driver_core(docker_pool_config config, probed_daemon daemon, surroundings around)
     : config_(std::move(config)), daemon_(std::move(daemon)), loop_(around.on), engine_(around.engine),
       listener_(around.to), files_(std::move(around.files)), slow_(std::move(around.slow)),
-      images_(loop_, engine_, config_.pull, config_.max_pulls, std::move(around.credentials)),
+      images_(loop_, engine_, config_.pull, config_.max_pulls, std::move(around.credentials)), programs_(engine_),
       networks_(loop_, engine_, config_.head, config_.labels), removals_(loop_, engine_, config_.head, most_removals),
       watch_(loop_, engine_, config_.head,
              {[this](const engine_event& event) { on_hint(event); }, [this] { look_at_all(); }}),

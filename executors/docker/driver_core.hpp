@@ -4,6 +4,7 @@
 #include "executors/docker/docker_config.hpp"
 #include "executors/docker/engine_watch.hpp"
 #include "executors/docker/networks.hpp"
+#include "executors/docker/programs.hpp"
 #include "executors/docker/removals.hpp"
 #include "executors/driver.hpp"
 
@@ -87,6 +88,7 @@ private:
   void look_at_namesake(const attempt_ref& x);
   void take_over(const attempt_ref& x, const container_info& found);
   void upload(const attempt_ref& x);
+  void look_for_program(const attempt_ref& x);
   void prepared(const attempt_ref& x);
   void fail_prepare(const attempt_ref& x, error why);
   bool try_again(const attempt_ref& x, void (driver_core::*what)(const attempt_ref&));
@@ -134,6 +136,7 @@ private:
 
   log_writer log_writer_;
   images images_;
+  programs programs_;
   networks networks_;
   removals removals_;
   engine_watch watch_;

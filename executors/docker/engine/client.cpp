@@ -293,6 +293,21 @@ call_id client::upload_archive(const std::string& container, std::string_view pa
   return loop_.send(std::move(call), expecting<void>(object::container, std::move(done)));
 }
 
+call_id client::has_path(const std::string& container, std::string_view path, then<bool> done) {
+  auto call = request("HEAD", container_path(container, "/archive"));
+  call.query = {{"path", std::string(path)}};
+  http_handlers handlers;
+  handlers.on_done = [done = std::move(done)](const outcome<http_response>& how) {
+    constexpr int not_found = 404;
+    if (!how)
+      return done(how.failure());
+    if (is_success(how->status) || how->status == not_found)
+      return done(how->status != not_found);
+    done(error_of_answer(how->status, how->body, object::container));
+  };
+  return loop_.send(std::move(call), std::move(handlers));
+}
+
 call_id client::follow_log(const std::string& container, const log_options& which, log_handlers handlers) {
   auto call = request("GET", container_path(container, "/logs"));
   const auto flag = [](bool value) { return std::string(value ? "true" : "false"); };

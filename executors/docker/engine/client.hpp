@@ -103,6 +103,9 @@ public:
   call_id remove_container(const std::string& container, bool force, then<void> done);
   /// Unpacks `tar` (see `tar_writer`) into the folder `path` of the container, which must exist; also before it starts.
   call_id upload_archive(const std::string& container, std::string_view path, std::string tar, then<void> done);
+  /// Whether something is at `path` in the container's file system; links before the last part are followed. False also
+  /// if there is no such container.
+  call_id has_path(const std::string& container, std::string_view path, then<bool> done);
   /// Reads a log. `loop::pause` and `loop::resume` hold it back.
   call_id follow_log(const std::string& container, const log_options& which, log_handlers handlers);
 
