@@ -101,7 +101,8 @@ public:
   virtual void on_started(attempt_id id, result<void> outcome) = 0;
   /// The attempt has ended, and nothing of it runs any more. Said once per attempt and runtime.
   virtual void on_exited(attempt_id id, exit_result outcome) = 0;
-  /// Nobody can tell any more what became of it; `why` says what was tried.
+  /// Nobody can tell any more what became of it; `why` says what was tried. It has ended as far as Muster cares, and is
+  /// removed as others are.
   virtual void on_lost(attempt_id id, std::string why) = 0;
   /// No further call follows at once: what was gathered since the last `on_batch_end` should be passed on now.
   virtual void on_batch_end() {}

@@ -154,10 +154,7 @@ group_effects group_machine::exited(task_attempt who, const attempt_exit& how) {
     decide(*m, how, out);
   else
     fulfil_fate(*m, out);
-  // After the record: what is forgotten by the driver must be known to the journal. Before the group's end, its last
-  // effect.
-  const effect::remove forget{who, true};
-  out.insert(done() ? out.end() - 1 : out.end(), forget);
+  forget(who, out);
   return out;
 }
 
@@ -172,7 +169,14 @@ group_effects group_machine::lost(task_attempt who, std::string_view why) {
   group_effects out;
   // Whatever it was meant to become: nobody saw it end.
   member_ended(*m, status::failed_backend_error, no_exit_code, std::string{why}, out);
+  forget(who, out);
   return out;
+}
+
+/// After the record: what is forgotten by the driver must be known to the journal. Before the group's end, its last
+/// effect.
+void group_machine::forget(task_attempt who, group_effects& out) const {
+  out.insert(done() ? out.end() - 1 : out.end(), effect::remove{who, true});
 }
 
 group_effects group_machine::timer_fired(group_timer timer, std::uint32_t gen, task_index task) {

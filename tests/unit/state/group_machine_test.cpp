@@ -336,8 +336,9 @@ TEST_CASE("cancel stops with grace, force takes the grace away") {
 TEST_CASE("an attempt that nobody saw end is FAILED_BACKEND_ERROR, one killed for memory FAILED_EVICTED") {
   driven d{{}};
   d.run_all();
-  CHECK(d.run(d.machine.lost(driven::who(0), "the warden is gone"))[0] ==
-        "a0 FAILED_BACKEND_ERROR: the warden is gone");
+  CHECK(d.run(d.machine.lost(driven::who(0), "the warden is gone")) ==
+        did{"a0 FAILED_BACKEND_ERROR: the warden is gone", "no timer 1", "release", "remove a0",
+            "finished FAILED: the warden is gone"});
   driven e{{}};
   e.run_all();
   CHECK(e.run(e.machine.exited(driven::who(0), {137, 9, true, {}}))[0] == "a0 FAILED_EVICTED 137: out of memory");

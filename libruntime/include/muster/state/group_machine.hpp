@@ -174,6 +174,7 @@ private:
   void settle_rollback(group_effects& out);
   void back_off(group_effects& out);
   // ends
+  void forget(task_attempt who, group_effects& out) const;
   void decide(member& m, const attempt_exit& how, group_effects& out);
   void fulfil_fate(member& m, group_effects& out);
   void member_failed(member& m, const error& why, group_effects& out);
