@@ -186,10 +186,12 @@ TEST_CASE("a command that is not in the image is told, with an init and without"
   real_bench with(*docker);
   auto spec = with.spec("");
   spec.task.command = {"no-such-command"};
-  const auto seen = with.heard->wait_end(with.running(spec));
-  REQUIRE(seen.exited.has_value());
-  CHECK(seen.exited->code == 127);
-  CHECK_THAT(seen.exited->message, ContainsSubstring("no-such-command"));
+  with->prepare(spec);
+  const auto seen = with.heard->wait_prepared(spec.id);
+  REQUIRE(seen.prepared.has_value());
+  REQUIRE_FALSE(seen.prepared->ok());
+  CHECK(seen.prepared->failure().code == ec::start_failed);
+  CHECK(seen.prepared->failure().message == "the command 'no-such-command' is not in the image 'busybox'");
   real_bench without(*docker, [](docker_pool_config& config) { config.init = false; });
   spec = without.spec("");
   spec.task.command = {"no-such-command"};
