@@ -106,8 +106,9 @@ TEST_CASE("a gang of 32: every member knows every other by address and by name")
   one_run x{*docker, gang_of("large", members)};
   INFO(x.end(240s).out << x.said.err);
   CHECK(x.said.exit_code == 0);
+  // Beside what nc says of calls that came too early.
   for (int i = 1; i < 32; ++i)
-    CHECK(x.muster.log("large-1", "m" + std::to_string(i)) == "met\n");
+    CHECK_THAT(x.muster.log("large-1", "m" + std::to_string(i)), ContainsSubstring("met\n"));
   CHECK(x.muster.containers().empty());
   CHECK(x.muster.networks().empty());
 }
