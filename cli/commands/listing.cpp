@@ -34,10 +34,10 @@ void add_choice(CLI::App& command, const char* name, std::string& into, const ch
   std::string type;
   for (const auto& choice : choices)
     type += (type.empty() ? "" : "|") + choice;
-  command.add_option(name, into, text)->type_name(type)->check([choices](const std::string& word) {
+  command.add_option(name, into, text)->type_name(type)->check([choices, type](const std::string& word) {
     return std::find(choices.begin(), choices.end(), word) != choices.end()
                ? std::string{}
-               : "unknown format '" + word + "'" + did_you_mean(word, choices);
+               : "expected " + type + ", found '" + word + "'" + did_you_mean(word, choices);
   });
 }
 

@@ -41,9 +41,9 @@ result<json> environment_json(const std::map<std::string, std::string>& environm
   json out = json::array();
   for (const auto& [key, value] : environment) {
     if (key.empty() || key.find('=') != std::string::npos || holds_zero(key) || holds_zero(value))
-      return error{ec::invalid_argument, "the environment variable '" + key + "' of task '" + task +
+      return error{ec::invalid_argument, std::string{"the environment variable '"}.append(key) + "' of task '" + task +
                                              "' cannot be set: a name has no '=' and no part a zero byte"};
-    out.push_back(key + '=' + value);
+    out.push_back(std::string{key}.append(1, '=').append(value));
   }
   return out;
 }

@@ -187,7 +187,7 @@ void images::leave_pull(entry& x) {
   serve_pulls();
 }
 
-void images::finish(entry& x, result<image_info> how) {
+void images::finish(entry& x, const result<image_info>& how) {
   leave_pull(x);
   auto waiting = std::exchange(x.waiting, {});
   ++x.round;

@@ -59,7 +59,7 @@ private:
   void pull(entry& x, const secret& auth);
   void pulled(entry& x, const outcome<void>& how);
   void again(entry& x, std::function<void(entry&)> what);
-  void finish(entry& x, result<image_info> how);
+  void finish(entry& x, const result<image_info>& how);
   void leave_pull(entry& x);
   void abandon(entry& x);
 

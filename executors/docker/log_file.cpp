@@ -217,9 +217,9 @@ result<void> log_file::reopen() {
 
 /// Makes the files agree with `at_`: what was written after the last position goes.
 result<void> log_file::recover() {
-  if (const auto redone = redo_cut(); !redone)
+  if (auto redone = redo_cut(); !redone)
     return redone;
-  if (const auto opened = reopen(); !opened)
+  if (auto opened = reopen(); !opened)
     return opened;
   const auto size = size_of(file_.get(), log_);
   if (!size)
@@ -242,7 +242,7 @@ result<void> log_file::recover() {
   const auto exact = text_of(part_of(runs_of(text), 0, at_.size));
   if (const auto file = open_file(path, O_WRONLY | O_CREAT); !file || ::ftruncate(file.get(), 0) != 0)
     return os_error("cannot shorten " + path.string(), errno);
-  else if (const auto written = write_at(file.get(), exact, 0, path); !written)
+  else if (auto written = write_at(file.get(), exact, 0, path); !written)
     return written;
   streams_size_ = exact.size();
   streams_.reset();
@@ -264,7 +264,7 @@ result<void> log_file::write_streams(const std::vector<store::log_run>& runs) {
     streams_ = open_file(path, O_WRONLY | O_CREAT);
   if (!streams_)
     return os_error("cannot open " + path.string(), errno);
-  if (const auto written = write_at(streams_.get(), text, streams_size_, path); !written)
+  if (auto written = write_at(streams_.get(), text, streams_size_, path); !written)
     return written;
   streams_size_ += text.size();
   streams_full_ = full;
@@ -285,10 +285,10 @@ result<void> log_file::append(const log_batch& batch) {
     return {};
   // An end without a byte leaves what earlier ones copied, should the container be gone.
   if (!batch.bytes.empty() || known_ || ::access(log_.c_str(), F_OK) != 0) {
-    if (const auto opened = reopen(); !opened)
+    if (auto opened = reopen(); !opened)
       return opened;
     if (!recovered_)
-      if (const auto recovered = recover(); !recovered)
+      if (auto recovered = recover(); !recovered)
         return recovered;
   }
   auto next = at_;
@@ -299,9 +299,9 @@ result<void> log_file::append(const log_batch& batch) {
   if (!batch.bytes.empty()) {
     const auto before = streams_size_;
     const bool full_before = streams_full_;
-    if (const auto written = write_streams(batch.runs); !written)
+    if (auto written = write_streams(batch.runs); !written)
       return written;
-    if (const auto written = write_at(file_.get(), batch.bytes, at_.size, log_); !written) {
+    if (auto written = write_at(file_.get(), batch.bytes, at_.size, log_); !written) {
       streams_size_ = before;
       streams_full_ = full_before;
       return written;
@@ -309,7 +309,7 @@ result<void> log_file::append(const log_batch& batch) {
   }
   // A log that came as one is copied again rather than found again: most are, and need no third file.
   if (known_ || !batch.last) {
-    if (const auto written = write_place(next); !written) {
+    if (auto written = write_place(next); !written) {
       recovered_ = false;
       return written;
     }
@@ -360,7 +360,7 @@ result<void> log_file::cut() {
     const auto file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
     if (!file)
       return os_error("cannot open " + path.string(), errno);
-    if (const auto written = write_at(file.get(), journal, 0, path); !written) {
+    if (auto written = write_at(file.get(), journal, 0, path); !written) {
       ::unlink(path.c_str());
       return written;
     }
@@ -393,19 +393,19 @@ result<void> log_file::apply_cut(std::string_view journal) {
     const auto file = open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
     if (!file)
       return os_error("cannot open " + fresh.string(), errno);
-    if (const auto written = write_at(file.get(), journal.substr(0, streams), 0, fresh); !written)
+    if (auto written = write_at(file.get(), journal.substr(0, streams), 0, fresh); !written)
       return written;
   }
-  if (const auto opened = reopen(); !opened)
+  if (auto opened = reopen(); !opened)
     return opened;
   if (::ftruncate(file_.get(), static_cast<off_t>(next.head)) != 0)
     return os_error("cannot shorten " + log_.string(), errno);
-  if (const auto written = write_at(file_.get(), journal.substr(streams), next.head, log_); !written)
+  if (auto written = write_at(file_.get(), journal.substr(streams), next.head, log_); !written)
     return written;
   streams_.reset();
   if (::rename(fresh.c_str(), told.c_str()) != 0)
     return os_error("cannot replace " + told.string(), errno);
-  if (const auto written = write_place(next); !written)
+  if (auto written = write_place(next); !written)
     return written;
   at_ = next;
   known_ = true;

@@ -36,6 +36,7 @@ TEST_CASE("misuse is exit code 2, with the nearest word") {
       {{"ls", "--statsu", "running"}, "unknown option '--statsu'; did you mean '--status'?"},
       {{"run", "x.yaml", "--max-paralel=3"}, "unknown option '--max-paralel'; did you mean '--max-parallel'?"},
       {{"ls", "--status", "runing"}, "unknown status 'RUNING'; did you mean 'RUNNING'?"},
+      {{"run", "x.yaml", "--pull", "alway"}, "expected always|missing|never, found 'alway'; did you mean 'always'?"},
       {{"ls", "-o", "jsn"}, "unknown format 'jsn'; did you mean 'json'?"},
       {{"ls", "-o"}, "--output"},
       {{"ls", "--limit", "-3"}, "--limit"},

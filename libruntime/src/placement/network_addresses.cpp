@@ -17,7 +17,7 @@ std::string count_of(std::size_t n, const char* word) {
 
 } // namespace
 
-network_addresses::network_addresses(address_space space, std::uint32_t start)
+network_addresses::network_addresses(const address_space& space, std::uint32_t start)
     : range_(block_around(space.range.base, std::max(space.range.prefix, largest_range_prefix))),
       shared_(shared_block({range_, space.taken})) {
   units_.resize(static_cast<std::size_t>(std::max<std::uint64_t>(1, range_.size() / unit_size)));
@@ -113,7 +113,7 @@ std::string network_addresses::why_waiting(std::uint32_t group_size) const {
     return "waiting for a network: all of " + (shared_ ? to_text(*shared_) : to_text(range_)) + " is in use by " +
            count_of(alone_.size(), "task");
   const auto prefix = block_prefix(group_size);
-  const auto full = "waiting for a network: all of " + to_text(range_) + " is in use by " + count_of(blocks_, "group");
+  auto full = "waiting for a network: all of " + to_text(range_) + " is in use by " + count_of(blocks_, "group");
   if (prefix >= unit_prefix || !free_block(unit_prefix, 0, units_.size()))
     return full;
   return "waiting for a network of " + std::to_string(ipv4_block{0, prefix}.size()) + " addresses: what " +

@@ -22,7 +22,7 @@ struct group_part {
 class network_addresses {
 public:
   /// Begins at block number `start` modulo how many there are: heads that begin far apart do not meet.
-  network_addresses(address_space space, std::uint32_t start);
+  network_addresses(const address_space& space, std::uint32_t start);
 
   /// An address for each position, in dotted form; nothing when none is free now.
   [[nodiscard]] std::optional<std::vector<std::string>> allocate(const group_part& who);
