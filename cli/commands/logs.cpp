@@ -80,7 +80,7 @@ private:
       return {ec::not_found, "task '" + task.name + "' has no attempt " + std::to_string(*options_.attempt) +
                                  "; the latest is " + std::to_string(task.attempt->number)};
     const auto file = directory_.log(workflow_.id, task.name, options_.attempt.value_or(task.attempt->number));
-    if (const auto told = check_streams(task, file); !told)
+    if (auto told = check_streams(task, file); !told)
       return told;
     log_tail tail(file, options_.lines ? offset_of_last_lines(file, *options_.lines, options_.only) : 0, options_.only);
     line_cutter lines;
@@ -109,7 +109,7 @@ private:
 
   [[nodiscard]] result<void> follow() {
     if (only_ && only_->attempt)
-      if (const auto told = check_streams(
+      if (auto told = check_streams(
               *only_, directory_.log(workflow_.id, only_->name, options_.attempt.value_or(only_->attempt->number)));
           !told)
         return told;
