@@ -14,6 +14,7 @@ node_actor::behavior_type node(node_actor::stateful_pointer<node_state_data> sel
   return {
       [self, &state](join_atom, const pool_actor& target) {
         self->send(target, join_atom::value, state.host, state.offered, state.executor);
+        return state.host;
       },
   };
 }

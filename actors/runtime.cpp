@@ -92,8 +92,7 @@ public:
     listener_ = std::make_unique<executor_listener>(executor_);
     runs_->listen(*listener_);
     node_ = system_.spawn(node, std::string{"local"}, offered_, executor_);
-    // Sent from here, not by the NODE: it must be in the POOL's mailbox before any submission can ask what fits.
-    caf::anon_send(pool_, join_atom::value, std::string{"local"}, offered_, executor_);
+    static_cast<void>(ask<std::string>(system_, node_, join_atom::value, pool_));
     registry_ = system_.spawn(registry, std::make_shared<registry_services>(registry_services{
                                             directory_, journal_, pool_, clock_, policy_of(config), on_failure}));
     subscribe([this](const std::vector<event>& batch) { note_ends(batch); });

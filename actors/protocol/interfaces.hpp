@@ -117,8 +117,9 @@ using pool_actor = caf::typed_actor<
 // -- NODE ------------------------------------------------------------------------------------------------------------
 
 using node_actor = caf::typed_actor<
-    /// From the facade: offer this pool what the machine has.
-    caf::reacts_to<join_atom, pool_actor>>;
+    /// From the facade: offer this pool what the machine has; answered with the node's name when that is in the POOL's
+    /// mailbox, ahead of any submission that asks what fits.
+    caf::replies_to<join_atom, pool_actor>::with<std::string>>;
 
 // -- WORKFLOW --------------------------------------------------------------------------------------------------------
 

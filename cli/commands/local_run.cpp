@@ -310,7 +310,7 @@ void add_local_options(CLI::App& command, local_options& options) {
       });
   add_text_or_json(command, options.output);
   command.add_flag("-q,--quiet", options.quiet, "Do not show what tasks write");
-  command.add_flag("--keep", options.keep, "Keep the working folders of tasks that ended");
+  command.add_flag("--keep", options.keep, "Keep the working folders of tasks that ended (processes only)");
 }
 
 nlohmann::json to_json(const local_options& options) {

@@ -40,7 +40,6 @@ docker_pool_config docker_of(const config::pool_settings& x, const local_options
   out.permissions = {x.privileged, x.host_network, x.mounts};
   out.max_log = x.max_log;
   out.labels = x.labels;
-  out.keep_work = options.keep;
   return out;
 }
 
@@ -78,6 +77,10 @@ result<chosen_pool> check_options(result<chosen_pool> chosen, const local_option
   const bool docker = std::holds_alternative<docker_pool_config>(chosen->how);
   if (!docker && !options.docker_host.empty())
     return {ec::invalid_argument, "--docker-host goes with a pool of containers, and '" + chosen->name + "' is none"};
+  if (docker && options.keep)
+    return {ec::invalid_argument,
+            "--keep goes with processes: what a task writes in its container, other than its output, "
+            "goes with the container; leave it out, or say --pool process"};
   return chosen;
 }
 
@@ -114,8 +117,10 @@ result<chosen_pool> choose_pool(const local_options& options, const config::conf
   const auto found = check_docker(config, images);
   if (!found.usable)
     return processes_because(options, found.why_not);
-  return chosen_pool{"docker", std::move(config),
-                     "running on docker (" + found.where + ", " + found.version + "): the spec names images"};
+  return check_options(
+      chosen_pool{"docker", std::move(config),
+                  "running on docker (" + found.where + ", " + found.version + "): the spec names images"},
+      options);
 }
 
 result<std::unique_ptr<driver>> make_driver(chosen_pool pool, const local_options& options,

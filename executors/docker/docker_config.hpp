@@ -61,7 +61,6 @@ struct docker_pool_config {
 
   std::int64_t max_log = std::int64_t{1} << 30U; ///< Bytes kept of one attempt's log; its middle is cut out.
   std::map<std::string, std::string> labels;     ///< Put on every container and network besides Muster's own.
-  bool keep_work = false;                        ///< Containers' working folders are kept; for looking into failures.
 };
 
 } // namespace muster

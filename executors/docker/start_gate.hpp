@@ -46,7 +46,6 @@ public:
     serve();
   }
 
-  void set_most(std::size_t most) { most_ = most == 0 ? 1 : most; }
   [[nodiscard]] std::size_t inside() const noexcept { return inside_; }
 
 private:

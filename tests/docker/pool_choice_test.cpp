@@ -90,3 +90,18 @@ TEST_CASE("a configured pool of containers is used by its name, with its permiss
   CHECK(said.exit_code == 0);
   CHECK_THAT(said.out, ContainsSubstring(in_container));
 }
+
+TEST_CASE("to keep working folders is refused for containers, whose folders go with them") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  const muster_program muster;
+  const auto file = muster.file("a.yaml", spec());
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--pool", "docker", "--keep", file}, {"--keep", file}}) {
+    const auto refused = run_with(muster, *docker, words);
+    CHECK(refused.exit_code == 2);
+    CHECK_THAT(refused.err, ContainsSubstring("--keep goes with processes"));
+    CHECK(refused.out.empty());
+  }
+}
