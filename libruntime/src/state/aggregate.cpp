@@ -35,7 +35,7 @@ std::uint32_t status_counts::failed() const noexcept {
 }
 
 std::uint32_t status_counts::finished() const noexcept {
-  return failed() + of(status::completed);
+  return failed() + of(status::completed) + of(status::skipped);
 }
 
 std::uint32_t status_counts::total() const noexcept {
@@ -87,6 +87,7 @@ status aggregate_workflow(array_view<status> groups) noexcept {
 status recorded_group_status(status task) noexcept {
   switch (task) {
     case status::rescheduled: return status::running;
+    case status::skipped:
     case status::failed_canceled:
     case status::failed_exec_timeout:
     case status::failed_queue_timeout: return task;

@@ -7,7 +7,7 @@ namespace muster {
 
 namespace {
 
-constexpr std::array<std::pair<status, std::string_view>, 22> names{{
+constexpr std::array<std::pair<status, std::string_view>, 23> names{{
     {status::pending, "PENDING"},
     {status::submitting, "SUBMITTING"},
     {status::waiting, "WAITING"},
@@ -17,6 +17,7 @@ constexpr std::array<std::pair<status, std::string_view>, 22> names{{
     {status::running, "RUNNING"},
     {status::completed, "COMPLETED"},
     {status::rescheduled, "RESCHEDULED"},
+    {status::skipped, "SKIPPED"},
     {status::failed, "FAILED"},
     {status::failed_canceled, "FAILED_CANCELED"},
     {status::failed_server_error, "FAILED_SERVER_ERROR"},

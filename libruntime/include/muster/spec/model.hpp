@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -132,11 +133,15 @@ struct timeouts {
   std::optional<duration> queue; ///< Per group, while SCHEDULING.
 };
 
+struct scope;
+
 struct workflow {
   std::string name;
   std::map<std::string, std::string> labels;
   std::string pool;
   std::vector<group> groups; ///< A plain task is a group of one, named `<task>-group`.
+  /// Set if the spec uses what Muster adds (muster/spec/flow.hpp); `groups` is empty then.
+  std::shared_ptr<const scope> flow;
   std::map<std::string, resource> resources;
   timeouts timeout;
 };

@@ -15,7 +15,7 @@ public:
   void add(status s) noexcept { ++counts_[index(s)]; }
   void remove(status s) noexcept { --counts_[index(s)]; }
   [[nodiscard]] std::uint32_t of(status s) const noexcept { return counts_[index(s)]; }
-  /// COMPLETED or FAILED in any way.
+  /// COMPLETED, SKIPPED or FAILED in any way.
   [[nodiscard]] std::uint32_t finished() const noexcept;
   /// FAILED in any way.
   [[nodiscard]] std::uint32_t failed() const noexcept;

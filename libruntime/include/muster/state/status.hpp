@@ -18,6 +18,7 @@ enum class status : std::uint8_t {
   running = 7,
   completed = 20,
   rescheduled = 21, ///< Task attempt only: ended, and a next attempt follows.
+  skipped = 22,     ///< Task or group: its condition did not hold, so it was not run. Muster's own; not in OSMO.
   failed = 30,
   failed_canceled = 31,
   failed_server_error = 32,
@@ -39,12 +40,12 @@ enum class status : std::uint8_t {
 /// The inverse of `to_string`, exact case.
 [[nodiscard]] std::optional<status> parse_status(std::string_view text) noexcept;
 
-/// COMPLETED, RESCHEDULED or any FAILED status: an attempt in it never changes again.
+/// COMPLETED, RESCHEDULED, SKIPPED or any FAILED status: an attempt in it never changes again.
 [[nodiscard]] constexpr bool is_finished(status s) noexcept {
   return s >= status::completed;
 }
 
-/// COMPLETED or any FAILED status: a task or group in it never changes again.
+/// COMPLETED, SKIPPED or any FAILED status: a task or group in it never changes again.
 [[nodiscard]] constexpr bool is_group_finished(status s) noexcept {
   return is_finished(s) && s != status::rescheduled;
 }
