@@ -201,7 +201,7 @@ std::vector<std::string> check(const pool_state& state, const plan& layout) {
     return {"pool " + state.config.name + " has no nodes"};
   std::vector<std::string> reasons;
   std::unordered_set<const spec::resource*> fitting; // Equal resources are one object of the plan.
-  for (group_index g{0}; g.value < layout.group_count() && reasons.size() < max_reasons; ++g.value) {
+  for (auto g = layout.first_group(); g != layout.end_group() && reasons.size() < max_reasons; ++g.value) {
     const auto range = layout.tasks(g);
     const auto* single = range.count == 1 ? &layout.resource(range.first) : nullptr;
     if (single != nullptr && fitting.count(single) > 0)

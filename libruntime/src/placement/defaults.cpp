@@ -59,7 +59,7 @@ default_needs needs_of_defaults(const spec::workflow& workflow, const node_amoun
 
 node_amounts largest_gang(const plan& layout) {
   node_amounts largest;
-  for (group_index g{0}; g.value < layout.group_count(); ++g.value) {
+  for (auto g = layout.first_group(); g != layout.end_group(); ++g.value) {
     node_amounts sum;
     const auto range = layout.tasks(g);
     for (std::uint32_t i = 0; i < range.count; ++i) {

@@ -25,31 +25,36 @@ std::size_t bytes_of(const std::vector<T>& x) noexcept {
 } // namespace
 
 std::string_view plan::group_name(group_index g) const noexcept {
-  return slice(group_names_, g.value == 0 ? 0 : groups_[g.value - 1].name_end, groups_[g.value].name_end);
+  const auto i = g.value - first_group_;
+  return slice(group_names_, i == 0 ? 0 : groups_[i - 1].name_end, groups_[i].name_end);
 }
 
 task_range plan::tasks(group_index g) const noexcept {
-  const auto first = groups_[g.value].first_task;
-  const auto end = g.value + 1 < group_count() ? groups_[g.value + 1].first_task : task_count();
-  return {task_index{first}, end - first};
+  const auto i = g.value - first_group_;
+  const auto first = groups_[i].first_task;
+  const auto end = i + 1 < group_count() ? groups_[i + 1].first_task : task_count();
+  return {task_index{first_task_ + first}, end - first};
 }
 
 array_view<group_index> plan::upstream(group_index g) const noexcept {
-  const auto begin = g.value == 0 ? 0 : groups_[g.value - 1].upstream_end;
-  return {upstream_.data() + begin, groups_[g.value].upstream_end - begin};
+  const auto i = g.value - first_group_;
+  const auto begin = i == 0 ? 0 : groups_[i - 1].upstream_end;
+  return {upstream_.data() + begin, groups_[i].upstream_end - begin};
 }
 
 array_view<group_index> plan::downstream(group_index g) const noexcept {
-  const auto begin = g.value == 0 ? 0 : groups_[g.value - 1].downstream_end;
-  return {downstream_.data() + begin, groups_[g.value].downstream_end - begin};
+  const auto i = g.value - first_group_;
+  const auto begin = i == 0 ? 0 : groups_[i - 1].downstream_end;
+  return {downstream_.data() + begin, groups_[i].downstream_end - begin};
 }
 
 std::string_view plan::task_name(task_index t) const noexcept {
-  return slice(task_names_, t.value == 0 ? 0 : tasks_[t.value - 1].name_end, tasks_[t.value].name_end);
+  const auto i = t.value - first_task_;
+  return slice(task_names_, i == 0 ? 0 : tasks_[i - 1].name_end, tasks_[i].name_end);
 }
 
 const spec::resource& plan::resource(task_index t) const noexcept {
-  return resources_[tasks_[t.value].resource];
+  return resources_[at(t).resource];
 }
 
 result<spec::task> plan::task(task_index t) const {
@@ -72,13 +77,14 @@ result<std::vector<spec::exit_rule>> plan::exit_actions(task_index t) const {
 }
 
 std::optional<group_index> plan::find_group(std::string_view name) const noexcept {
-  const auto i = groups_by_name_.find(name, [this](std::uint32_t x) { return group_name(group_index{x}); });
-  return i ? std::optional{group_index{*i}} : std::nullopt;
+  const auto i =
+      groups_by_name_.find(name, [this](std::uint32_t x) { return group_name(group_index{first_group_ + x}); });
+  return i ? std::optional{group_index{first_group_ + *i}} : std::nullopt;
 }
 
 std::optional<task_index> plan::find_task(std::string_view name) const noexcept {
-  const auto i = tasks_by_name_.find(name, [this](std::uint32_t x) { return task_name(task_index{x}); });
-  return i ? std::optional{task_index{*i}} : std::nullopt;
+  const auto i = tasks_by_name_.find(name, [this](std::uint32_t x) { return task_name(task_index{first_task_ + x}); });
+  return i ? std::optional{task_index{first_task_ + *i}} : std::nullopt;
 }
 
 group_row plan::row(group_index g) const noexcept {
@@ -86,7 +92,7 @@ group_row plan::row(group_index g) const noexcept {
 }
 
 task_row plan::row(task_index t) const noexcept {
-  const auto& x = tasks_[t.value];
+  const auto& x = at(t);
   const auto body = slice(bodies_, x.body == 0 ? 0 : body_ends_[x.body - 1], body_ends_[x.body]);
   return {task_name(t), group_of(t), is_lead(t), resource_texts_[x.resource], body};
 }
@@ -97,12 +103,13 @@ std::vector<std::uint32_t> plan::levels() const {
   std::vector<std::uint32_t> open(count);
   auto next = roots();
   next.reserve(count);
-  for (std::uint32_t g = 0; g < count; ++g)
-    open[g] = static_cast<std::uint32_t>(upstream(group_index{g}).size());
-  for (std::size_t i = 0; i < next.size(); ++i)
-    for (const auto d : downstream(next[i])) {
-      level[d.value] = std::max(level[d.value], level[next[i].value] + 1);
-      if (--open[d.value] == 0)
+  for (std::uint32_t i = 0; i < count; ++i)
+    open[i] = own(upstream(group_index{first_group_ + i}));
+  for (std::size_t n = 0; n < next.size(); ++n)
+    for (const auto d : downstream(next[n])) {
+      const auto i = d.value - first_group_;
+      level[i] = std::max(level[i], level[next[n].value - first_group_] + 1);
+      if (--open[i] == 0)
         next.push_back(d);
     }
   return level;
@@ -110,10 +117,17 @@ std::vector<std::uint32_t> plan::levels() const {
 
 std::vector<group_index> plan::roots() const {
   std::vector<group_index> found;
-  for (std::uint32_t g = 0; g < group_count(); ++g)
-    if (upstream(group_index{g}).empty())
-      found.push_back(group_index{g});
+  for (auto g = first_group(); g != end_group(); ++g.value)
+    if (own(upstream(g)) == 0)
+      found.push_back(g);
   return found;
+}
+
+std::uint32_t plan::own(array_view<group_index> groups) const noexcept {
+  std::uint32_t count = 0;
+  for (const auto g : groups)
+    count += has(g) ? 1U : 0U;
+  return count;
 }
 
 std::size_t plan::memory_bytes() const noexcept {

@@ -23,8 +23,10 @@ std::uint32_t narrow(std::size_t x) noexcept {
 
 } // namespace
 
-plan_builder::plan_builder(plan_header header) {
+plan_builder::plan_builder(plan_header header, group_index first_group, task_index first_task) {
   plan_.header_ = std::move(header);
+  plan_.first_group_ = first_group.value;
+  plan_.first_task_ = first_task.value;
 }
 
 void plan_builder::fail(ec code, std::string what) {
@@ -34,7 +36,7 @@ void plan_builder::fail(ec code, std::string what) {
 
 group_index plan_builder::add_group(const group_row& row) {
   close_group();
-  if (plan_.groups_.size() >= limit || plan_.upstream_.size() + row.upstream.size() >= limit ||
+  if (plan_.first_group_ + plan_.groups_.size() >= limit || plan_.upstream_.size() + row.upstream.size() >= limit ||
       plan_.group_names_.size() + row.name.size() >= limit) {
     fail(ec::limit_exceeded, "too many groups, edges or names for one workflow");
     return {};
@@ -49,15 +51,19 @@ group_index plan_builder::add_group(const group_row& row) {
   entry.ignore_nonlead = row.ignore_nonlead_status;
   plan_.groups_.push_back(entry);
   has_lead_ = false;
-  return group_index{narrow(plan_.groups_.size() - 1)};
+  return last_group();
+}
+
+group_index plan_builder::last_group() const noexcept {
+  return group_index{plan_.end_group().value - 1};
 }
 
 task_index plan_builder::add_task(const task_row& row) {
-  if (plan_.groups_.empty() || row.group.value != plan_.groups_.size() - 1) {
+  if (plan_.groups_.empty() || row.group != last_group()) {
     fail(ec::invalid_spec, "task " + std::string{row.name} + " does not follow its group");
     return {};
   }
-  if (plan_.tasks_.size() >= limit || plan_.task_names_.size() + row.name.size() >= limit) {
+  if (plan_.first_task_ + plan_.tasks_.size() >= limit || plan_.task_names_.size() + row.name.size() >= limit) {
     fail(ec::limit_exceeded, "too many tasks or names for one workflow");
     return {};
   }
@@ -72,11 +78,11 @@ task_index plan_builder::add_task(const task_row& row) {
   plan_.task_names_ += row.name;
   plan::task_entry entry;
   entry.name_end = narrow(plan_.task_names_.size());
-  entry.group = row.group.value;
+  entry.group = row.group.value - plan_.first_group_;
   entry.resource = intern_resource(row.resource);
   entry.body = intern_body(row.body);
   plan_.tasks_.push_back(entry);
-  return task_index{number};
+  return task_index{plan_.first_task_ + number};
 }
 
 void plan_builder::add_external_input(external_input x) {
@@ -152,34 +158,36 @@ void plan_builder::grow_body_slots() {
 
 void plan_builder::close_group() {
   if (!plan_.groups_.empty() && !has_lead_)
-    fail(ec::invalid_spec,
-         "group " + std::string{plan_.group_name(group_index{narrow(plan_.groups_.size() - 1)})} + " has no lead task");
+    fail(ec::invalid_spec, "group " + std::string{plan_.group_name(last_group())} + " has no lead task");
 }
 
 void plan_builder::link_downstream() {
+  const auto first = plan_.first_group_;
   const auto count = plan_.group_count();
   std::vector<std::uint32_t> used(count, 0);
   for (const auto u : plan_.upstream_) {
-    if (u.value >= count)
+    if (u.value >= plan_.end_group().value)
       return fail(ec::invalid_spec, "an upstream group has number " + std::to_string(u.value) + ", there are only " +
-                                        std::to_string(count));
-    ++used[u.value];
+                                        std::to_string(plan_.end_group().value));
+    if (plan_.has(u))
+      ++used[u.value - first];
   }
   std::uint32_t end = 0;
-  for (std::uint32_t g = 0; g < count; ++g) {
-    end += used[g];
-    plan_.groups_[g].downstream_end = end;
-    used[g] = end - used[g];
+  for (std::uint32_t i = 0; i < count; ++i) {
+    end += used[i];
+    plan_.groups_[i].downstream_end = end;
+    used[i] = end - used[i];
   }
   plan_.downstream_.resize(end);
-  for (std::uint32_t g = 0; g < count; ++g)
-    for (const auto u : plan_.upstream(group_index{g}))
-      plan_.downstream_[used[u.value]++] = group_index{g};
+  for (auto g = plan_.first_group(); g != plan_.end_group(); ++g.value)
+    for (const auto u : plan_.upstream(g))
+      if (plan_.has(u))
+        plan_.downstream_[used[u.value - first]++] = g;
 }
 
 void plan_builder::index_names() {
-  const auto group_name = [this](std::uint32_t i) { return plan_.group_name(group_index{i}); };
-  const auto task_name = [this](std::uint32_t i) { return plan_.task_name(task_index{i}); };
+  const auto group_name = [this](std::uint32_t i) { return plan_.group_name(group_index{plan_.first_group_ + i}); };
+  const auto task_name = [this](std::uint32_t i) { return plan_.task_name(task_index{plan_.first_task_ + i}); };
   if (const auto twice = plan_.groups_by_name_.build(plan_.group_count(), group_name))
     return fail(ec::invalid_spec, "two groups are named " + std::string{group_name(*twice)});
   if (const auto twice = plan_.tasks_by_name_.build(plan_.task_count(), task_name))
@@ -187,21 +195,21 @@ void plan_builder::index_names() {
 }
 
 void plan_builder::check_acyclic() {
-  const auto count = plan_.group_count();
+  const auto first = plan_.first_group_;
   auto reached = plan_.roots();
-  std::vector<std::uint32_t> open(count);
-  for (std::uint32_t g = 0; g < count; ++g)
-    open[g] = narrow(plan_.upstream(group_index{g}).size());
+  std::vector<std::uint32_t> open(plan_.group_count());
+  for (auto g = plan_.first_group(); g != plan_.end_group(); ++g.value)
+    open[g.value - first] = plan_.own(plan_.upstream(g));
   for (std::size_t i = 0; i < reached.size(); ++i)
     for (const auto d : plan_.downstream(reached[i]))
-      if (--open[d.value] == 0)
+      if (--open[d.value - first] == 0)
         reached.push_back(d);
-  if (reached.size() == count)
+  if (reached.size() == plan_.group_count())
     return;
-  for (std::uint32_t g = 0; g < count; ++g)
-    if (open[g] != 0)
-      return fail(ec::invalid_spec, "group " + std::string{plan_.group_name(group_index{g})} +
-                                        " waits for itself, directly or through others");
+  for (auto g = plan_.first_group(); g != plan_.end_group(); ++g.value)
+    if (open[g.value - first] != 0)
+      return fail(ec::invalid_spec,
+                  "group " + std::string{plan_.group_name(g)} + " waits for itself, directly or through others");
 }
 
 } // namespace muster

@@ -123,6 +123,110 @@ TEST_CASE("a plan is rebuilt from its rows") {
   check_diamond(*rebuilt);
 }
 
+TEST_CASE("a later chunk of a workflow has the workflow's numbers") {
+  const auto source = make_plan(diamond());
+  REQUIRE(source);
+  constexpr std::uint32_t g0 = 100;
+  constexpr std::uint32_t t0 = 1000;
+  plan_builder builder{source->header(), group_index{g0}, task_index{t0}};
+  for (auto g = source->first_group(); g != source->end_group(); ++g.value) {
+    auto row = source->row(g);
+    // Each also waits for a group of an earlier chunk.
+    std::vector<group_index> upstream{group_index{7}};
+    for (const auto u : row.upstream)
+      upstream.push_back(group_index{g0 + u.value});
+    row.upstream = upstream;
+    CHECK(builder.add_group(row) == group_index{g0 + g.value});
+    const auto range = source->tasks(g);
+    for (std::uint32_t i = 0; i < range.count; ++i) {
+      auto task = source->row(task_index{range.first.value + i});
+      task.group.value += g0;
+      CHECK(builder.add_task(task) == task_index{t0 + range.first.value + i});
+    }
+  }
+  const auto built = std::move(builder).finish();
+  REQUIRE(built);
+  const auto& p = *built;
+  CHECK(p.group_count() == 4);
+  CHECK(p.first_group() == group_index{g0});
+  CHECK(p.end_group() == group_index{g0 + 4});
+  CHECK(p.first_task() == task_index{t0});
+  CHECK(p.end_task() == task_index{t0 + 5});
+  CHECK(p.has(group_index{g0 + 3}));
+  CHECK_FALSE(p.has(group_index{g0 - 1}));
+  CHECK_FALSE(p.has(group_index{g0 + 4}));
+  CHECK_FALSE(p.is_from_start());
+  CHECK(source->is_from_start());
+  for (auto g = source->first_group(); g != source->end_group(); ++g.value) {
+    const group_index h{g0 + g.value};
+    CHECK(p.group_name(h) == source->group_name(g));
+    CHECK(p.barrier(h) == source->barrier(g));
+    CHECK(p.ignore_nonlead_status(h) == source->ignore_nonlead_status(g));
+    CHECK(p.lead(h).value == t0 + source->lead(g).value);
+    CHECK(p.tasks(h).first.value == t0 + source->tasks(g).first.value);
+    CHECK(p.tasks(h).count == source->tasks(g).count);
+    CHECK(p.upstream(h).size() == 1 + source->upstream(g).size());
+    CHECK(p.upstream(h)[0] == group_index{7});
+    REQUIRE(p.downstream(h).size() == source->downstream(g).size());
+    for (std::size_t i = 0; i < p.downstream(h).size(); ++i)
+      CHECK(p.downstream(h)[i].value == g0 + source->downstream(g)[i].value);
+    CHECK(p.find_group(source->group_name(g)) == h);
+  }
+  for (auto t = source->first_task(); t != source->end_task(); ++t.value) {
+    const task_index u{t0 + t.value};
+    CHECK(p.task_name(u) == source->task_name(t));
+    CHECK(p.group_of(u).value == g0 + source->group_of(t).value);
+    CHECK(p.is_lead(u) == source->is_lead(t));
+    CHECK(p.resource(u).cpu == source->resource(t).cpu);
+    CHECK(p.find_task(source->task_name(t)) == u);
+    CHECK(p.row(u).body == source->row(t).body);
+    CHECK(p.row(u).group == p.group_of(u));
+    REQUIRE(p.task(u));
+    CHECK(p.task(u)->name == source->task_name(t));
+    CHECK(p.exit_actions(u));
+  }
+  CHECK(numbers(p.roots()) == list{g0});
+  CHECK(p.levels() == list{0, 1, 1, 2});
+}
+
+TEST_CASE("a chunk is held to the same rules") {
+  plan_builder b{{}, group_index{5}, task_index{9}};
+  SECTION("its tasks follow their group, in the workflow's numbers") {
+    b.add_group({"g", true, true, {}});
+    b.add_task({"t", group_index{0}, true, "{}", "{}"});
+    CHECK_THAT(std::move(b).finish().failure().message, ContainsSubstring("does not follow its group"));
+  }
+  SECTION("it cannot wait for what comes after it") {
+    const std::vector<group_index> later{group_index{6}};
+    b.add_group({"g", true, true, later});
+    b.add_task({"t", group_index{5}, true, "{}", "{}"});
+    CHECK_THAT(std::move(b).finish().failure().message, ContainsSubstring("number 6, there are only 6"));
+  }
+  SECTION("nor for itself") {
+    const std::vector<group_index> own{group_index{4}, group_index{5}};
+    b.add_group({"g", true, true, own});
+    b.add_task({"t", group_index{5}, true, "{}", "{}"});
+    CHECK_THAT(std::move(b).finish().failure().message, ContainsSubstring("waits for itself"));
+  }
+  SECTION("its numbers end where those of a workflow do") {
+    plan_builder last{{}, group_index{0xfffffffe}, task_index{0}};
+    last.add_group({"g", true, true, {}});
+    CHECK(std::move(last).finish().failure().code == ec::limit_exceeded);
+  }
+}
+
+TEST_CASE("a plan may be empty, for a workflow that grows") {
+  const auto p = plan_builder{{"grows", {{"a", "b"}}, "pool", {}}}.finish();
+  REQUIRE(p);
+  CHECK(p->name() == "grows");
+  CHECK(p->group_count() == 0);
+  CHECK(p->first_group() == p->end_group());
+  CHECK(p->roots().empty());
+  CHECK(p->levels().empty());
+  CHECK_FALSE(p->find_group("g"));
+  CHECK_FALSE(p->find_task("t"));
+}
+
 TEST_CASE("exit actions are found without the rest of the task") {
   spec::workflow w;
   auto with = make_task("with");

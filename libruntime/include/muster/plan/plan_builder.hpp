@@ -8,19 +8,21 @@
 namespace muster {
 
 /// Builds a plan from rows, as read from the store. Add each group, followed by its tasks, in the order of their
-/// numbers; then `finish`. The first problem is kept and reported by `finish`.
+/// numbers; then `finish`. The first problem is kept and reported by `finish`. All numbers that go in or come out are
+/// those of the workflow.
 class plan_builder {
 public:
-  explicit plan_builder(plan_header header);
+  /// For a later chunk of a workflow, `first_group` and `first_task` are the numbers that its first ones get.
+  explicit plan_builder(plan_header header, group_index first_group = {}, task_index first_task = {});
 
-  /// `row.upstream` may name groups that are added later. Returns the group's number.
+  /// `row.upstream` may name groups that are added later, and groups of earlier chunks. Returns the group's number.
   group_index add_group(const group_row& row);
   /// `row.group` must be the group added last. Returns the task's number.
   task_index add_task(const task_row& row);
   void add_external_input(external_input x);
 
-  /// The plan, or `ec::invalid_spec`: an edge to nowhere, a cycle, a group without exactly one lead, a name twice; or
-  /// `ec::limit_exceeded`: more than 4 GiB of names or 2^32 - 1 groups, tasks or edges.
+  /// The plan, or `ec::invalid_spec`: an edge to nowhere, a cycle, a group without exactly one lead, a name twice
+  /// within this plan; or `ec::limit_exceeded`: more than 4 GiB of names or 2^32 - 1 groups, tasks or edges.
   [[nodiscard]] result<plan> finish() &&;
 
 private:
@@ -30,6 +32,7 @@ private:
   [[nodiscard]] std::string_view body(std::uint32_t number) const;
   [[nodiscard]] std::size_t body_slot(std::string_view text) const;
   void grow_body_slots();
+  [[nodiscard]] group_index last_group() const noexcept;
   void close_group();
   void link_downstream();
   void index_names();

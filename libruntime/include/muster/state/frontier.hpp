@@ -18,10 +18,10 @@ struct rebuilt_frontier;
 /// A group costs five bytes here while it waits. Nothing is recorded or started: callers do that.
 class frontier {
 public:
-  /// A workflow of which nothing has happened yet: its roots are ready.
+  /// A workflow of which nothing has happened yet: its roots are ready. `source` is all of it, no later chunk.
   explicit frontier(std::shared_ptr<const plan> source);
 
-  /// Takes up a workflow where the record left it. `recorded` holds one status per group of the plan
+  /// Takes up a workflow where the record left it. `source` likewise. `recorded` holds one status per group of the plan
   /// (`status::unspecified` counts as WAITING); see `recorded_group_status` for groups of one.
   [[nodiscard]] static rebuilt_frontier rebuild(std::shared_ptr<const plan> source,
                                                 const std::vector<status>& recorded);
