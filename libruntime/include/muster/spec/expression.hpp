@@ -15,11 +15,20 @@ namespace muster::spec {
 [[nodiscard]] result<void> check_expression(std::string_view text);
 
 /// The paths that `text` reads below the variable `name`, as far as they are constant: for `name` = `results`,
-/// `results.a.b > results['c-d'].x` gives `a.b`, `c-d.x`. `text` must have passed `check_expression`.
+/// `results.a.b > results['c-d'].x` gives `a.b`, `c-d.x`. An empty path stands for a use of the variable as a whole, or
+/// with a key that is computed. `text` must have passed `check_expression`.
 [[nodiscard]] std::vector<std::string> paths_below(std::string_view text, std::string_view name);
 
-/// The value of `text`. `variables` is a dict with string keys. Bounded like a template (`template_limits`). Fails with
-/// `ec::template_error` or `ec::limit_exceeded`.
+/// The names that `text` reads as variables, functions such as `range` among them. Likewise.
+[[nodiscard]] std::vector<std::string> names_in(std::string_view text);
+
+/// The value of `text`. `variables` is a dict with string keys; it is neither copied nor changed. Bounded like a
+/// template
+/// (`template_limits`). The value is plain data that shares nothing with `variables`: ranges are lists, tuples too.
+///
+/// `results.a.x` where there is none is undefined, as is all below it: `is defined` and `default(...)` take that, any
+/// other use fails and names it, as does a value that is undefined itself. Keys hide methods: `results.items` is the
+/// entry if there is one. Fails with `ec::template_error` or `ec::limit_exceeded`, the message saying the column.
 [[nodiscard]] result<template_value> evaluate_expression(std::string_view text, const template_value& variables);
 
 /// A JSON text as a value: objects are dicts in their order. Fails with `ec::invalid_argument` on what is no JSON in

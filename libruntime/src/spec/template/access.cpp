@@ -3,6 +3,7 @@
 #include "spec/template/text.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace muster::spec::tmpl {
 namespace {
@@ -64,7 +65,7 @@ bool find_attribute(runtime& rt, const value& x, const std::string& name, value&
     out = x.items()[name == "list" ? 1 : 0];
     return true;
   }
-  if (const method call = find_method(x, name)) {
+  if (const method call = find_method(rt, x, name)) {
     out = bound_method(rt, x, name, call);
     return true;
   }
@@ -268,7 +269,12 @@ void set_entry(runtime& rt, template_dict& dict, const value& key, const value& 
   dict.set(key, item);
 }
 
-method find_method(const value& self, std::string_view name) {
+method find_method(runtime& rt, const value& self, std::string_view name) {
+  constexpr std::array<std::string_view, 11> changing = {
+      "append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear", "popitem", "setdefault", "update"};
+  const bool container = self.is(type::list) || self.is(type::dict);
+  if (rt.lone && container && std::find(changing.begin(), changing.end(), name) != changing.end())
+    throw failure{"an expression cannot change a value, " + text::quote(name) + " would"};
   switch (self.kind()) {
     case type::string: return find_string_method(name);
     case type::list: return find_list_method(name);

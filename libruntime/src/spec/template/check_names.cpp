@@ -16,6 +16,7 @@ public:
     for (const auto& x : body)
       visit(*x, soft);
   }
+  void visit(const expression& x) { visit(&x, false); }
 
 private:
   void visit(const statement& x, bool soft) {
@@ -66,6 +67,13 @@ statement_list parse(runtime& rt, std::string_view text) {
   parser p(rt, tokenize(rt, text));
   statement_list out = p.parse_template();
   name_check(rt).visit(out, false);
+  return out;
+}
+
+expression_ptr parse_expression(runtime& rt, std::string_view text) {
+  parser p(rt, tokenize_expression(rt, text));
+  auto out = p.parse_lone_expression();
+  name_check(rt).visit(*out);
   return out;
 }
 

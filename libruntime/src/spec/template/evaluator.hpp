@@ -24,6 +24,8 @@ public:
   evaluator(runtime& rt, const value& variables);
 
   [[nodiscard]] std::string render(const statement_list& body);
+  /// The value of a lone expression. Its containers live no longer than the runtime.
+  [[nodiscard]] value evaluate_lone(const expression& x) { return evaluate(x); }
 
   // For macros and loops, which run statements when they are called.
   [[nodiscard]] value call_macro(const macro_definition& macro, const std::shared_ptr<scope>& defined_in,
@@ -54,6 +56,8 @@ private:
   [[nodiscard]] value evaluate_name(const expression& x);
   [[nodiscard]] value evaluate_dict(const expression& x);
   [[nodiscard]] value evaluate_item(const expression& x);
+  [[nodiscard]] value evaluate_attribute(const expression& x);
+  [[nodiscard]] value named_if_undefined(const expression& x, value found) const;
   [[nodiscard]] value evaluate_call(const expression& x, const value* caller = nullptr);
   [[nodiscard]] value evaluate_filter(const expression& x);
   [[nodiscard]] value evaluate_test(const expression& x);

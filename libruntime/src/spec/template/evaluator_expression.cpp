@@ -19,11 +19,7 @@ value evaluator::evaluate(const expression& x) {
     case expression_kind::list: return rt_.list(evaluate_all(x.operands));
     case expression_kind::tuple: return rt_.tuple(evaluate_all(x.operands));
     case expression_kind::dict: return evaluate_dict(x);
-    case expression_kind::attribute: {
-      const value object = evaluate(*x.operands[0]);
-      rt_.at = x.at;
-      return get_attribute(rt_, object, x.name);
-    }
+    case expression_kind::attribute: return evaluate_attribute(x);
     case expression_kind::item: return evaluate_item(x);
     case expression_kind::call: return evaluate_call(x);
     case expression_kind::filter: return evaluate_filter(x);
@@ -69,6 +65,26 @@ value evaluator::evaluate_name(const expression& x) {
   return value::make_undefined(text::quote(x.name) + " is undefined");
 }
 
+value evaluator::evaluate_attribute(const expression& x) {
+  const value object = evaluate(*x.operands[0]);
+  rt_.at = x.at;
+  if (!rt_.lone)
+    return get_attribute(rt_, object, x.name);
+  if (object.is_undefined())
+    return object;
+  if (object.is(type::dict))
+    if (const value* found = object.dict().find(x.name))
+      return *found;
+  return named_if_undefined(x, get_attribute(rt_, object, x.name));
+}
+
+value evaluator::named_if_undefined(const expression& x, value found) const {
+  if (!rt_.lone || !found.is_undefined())
+    return found;
+  const auto path = constant_path(x);
+  return path.empty() ? found : value::make_undefined(text::quote(path) + " is undefined");
+}
+
 list_type evaluator::evaluate_all(const std::vector<expression_ptr>& xs) {
   list_type out;
   out.reserve(xs.size());
@@ -93,7 +109,9 @@ value evaluator::evaluate_item(const expression& x) {
   if (key.kind != expression_kind::slice) {
     const value k = evaluate(key);
     rt_.at = x.at;
-    return get_item(rt_, object, k);
+    if (rt_.lone && object.is_undefined())
+      return object;
+    return named_if_undefined(x, get_item(rt_, object, k));
   }
   const auto part = [&](std::size_t i) { return key.operands[i] ? evaluate(*key.operands[i]) : value(); };
   const value start = part(0);
@@ -145,7 +163,7 @@ value evaluator::evaluate_call(const expression& x, const value* caller) {
     const value self = evaluate(*callee.operands[0]);
     rt_.at = callee.at;
     require_defined(self);
-    if (const method direct = find_method(self, callee.name)) {
+    if (const method direct = find_method(rt_, self, callee.name)) {
       arguments args = complete();
       return direct(rt_, self, args);
     }

@@ -42,10 +42,12 @@ class lexer {
 public:
   lexer(runtime& rt, std::string_view source) : rt_(rt), s_(normalize_newlines(source, true)) {}
 
-  std::vector<token> run() {
+  std::vector<token> run(bool expression) {
     try {
-      while (i_ < s_.size())
-        root();
+      while (i_ < s_.size()) {
+        rt_.step();
+        expression ? expression_token() : root();
+      }
       push(token_kind::end, {});
     } catch (const failure& problem) {
       if (problem.code == ec::limit_exceeded)
@@ -412,7 +414,12 @@ private:
 
 std::vector<token> tokenize(runtime& rt, std::string_view text) {
   rt.take(2 * text.size());
-  return lexer(rt, text).run();
+  return lexer(rt, text).run(false);
+}
+
+std::vector<token> tokenize_expression(runtime& rt, std::string_view text) {
+  rt.take(2 * text.size());
+  return lexer(rt, text).run(true);
 }
 
 } // namespace muster::spec::tmpl

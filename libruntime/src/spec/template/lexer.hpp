@@ -38,4 +38,7 @@ struct token {
 /// so that the first error of the text is the one reported.
 [[nodiscard]] std::vector<token> tokenize(runtime& rt, std::string_view text);
 
+/// Cuts a lone expression into tokens: what would stand between `{{` and `}}`.
+[[nodiscard]] std::vector<token> tokenize_expression(runtime& rt, std::string_view text);
+
 } // namespace muster::spec::tmpl

@@ -10,7 +10,8 @@ namespace muster::spec::tmpl {
 using method = value (*)(runtime& rt, const value& self, arguments& args);
 
 /// The method `name` of `self`, or null if its type has none that templates may call.
-[[nodiscard]] method find_method(const value& self, std::string_view name);
+/// Fails in a lone expression if the method would change `self`.
+[[nodiscard]] method find_method(runtime& rt, const value& self, std::string_view name);
 [[nodiscard]] method find_string_method(std::string_view name);
 [[nodiscard]] method find_list_method(std::string_view name);
 [[nodiscard]] method find_tuple_method(std::string_view name);

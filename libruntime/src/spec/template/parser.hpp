@@ -14,6 +14,8 @@ public:
   parser(runtime& rt, std::vector<token> tokens) : rt_(rt), tokens_(std::move(tokens)) {}
 
   [[nodiscard]] statement_list parse_template();
+  /// One expression, up to the end of the tokens.
+  [[nodiscard]] expression_ptr parse_lone_expression();
 
 private:
   using words = std::initializer_list<std::string_view>;

@@ -6,6 +6,15 @@
 
 namespace muster::spec::tmpl {
 
+expression_ptr parser::parse_lone_expression() {
+  if (at(token_kind::end))
+    fail("the expression is empty");
+  auto out = parse_expression();
+  if (!at(token_kind::end))
+    fail("expected the end of the expression, got " + describe(current()));
+  return out;
+}
+
 // -- operators, from the loosest to the tightest
 
 expression_ptr parser::parse_expression(bool with_condition) {

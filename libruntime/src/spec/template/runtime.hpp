@@ -70,6 +70,10 @@ public:
   /// Where the evaluation is: what a failure is reported at.
   position at;
 
+  /// A lone expression is evaluated: its variables belong to the caller, so that methods which change a value are
+  /// refused; a key of a dict hides the method of its name; what lies below an undefined value is undefined.
+  bool lone = false;
+
   /// Counts a level of nested evaluation for as long as it lives.
   class level {
   public:

@@ -90,7 +90,14 @@ struct statement {
   std::unique_ptr<macro_definition> macro;
 };
 
+/// Attributes and constant items of a name as they would be written, such as `results.a.x[0]`; empty for any other
+/// expression.
+[[nodiscard]] std::string constant_path(const expression& x);
+
 /// Parses a template and checks the names of its filters and tests, as Jinja does when it compiles.
 [[nodiscard]] statement_list parse(runtime& rt, std::string_view text);
+
+/// Parses a lone expression, likewise.
+[[nodiscard]] expression_ptr parse_expression(runtime& rt, std::string_view text);
 
 } // namespace muster::spec::tmpl
