@@ -26,13 +26,19 @@ gang gang_of(const plan& layout, const std::vector<task_index>& members) {
   return who;
 }
 
-/// Which members of which group ask, by their positions in the whole of it.
-group_part part_of(const plan& layout, const placement_request& request) {
+/// Which members of which group ask, by their positions in the whole of it, and what for.
+group_part part_of(const pool_state& state, const plan& layout, const placement_request& request) {
   const auto range = layout.tasks(request.group);
   group_part who;
   who.group_size = range.count;
-  for (const auto t : request.members)
+  for (const auto t : request.members) {
     who.positions.push_back(t.value - range.first.value);
+    if (!state.networks)
+      continue;
+    const auto task = layout.task(t);
+    who.needs.push_back(task ? address_need_of(*task, range.count < 2, state.alone_without_address)
+                             : address_need::own);
+  }
   return who;
 }
 
@@ -41,8 +47,10 @@ pool_state::network_line& network_line_of(pool_state& state, const pool_state::c
 }
 
 bool all_have_addresses(const pool_state::client& x) {
-  return x.addresses.size() == x.who.positions.size() &&
-         std::none_of(x.addresses.begin(), x.addresses.end(), [](const auto& text) { return text.empty(); });
+  for (std::size_t i = 0; i < x.who.positions.size(); ++i)
+    if (x.who.need(i) != address_need::none && (i >= x.addresses.size() || x.addresses[i].empty()))
+      return false;
+  return true;
 }
 
 /// Gives the members of `x` their addresses; false if there are none now.
@@ -65,6 +73,7 @@ bool give_addresses(pool_state& state, pool_state::client& x) {
 void lease_to(pool_pointer self, gang_key key, const assignment& where) {
   auto& state = self->state;
   auto& client = state.clients[key];
+  client.addresses.resize(where.size());
   lease given;
   given.number = state.next_epoch;
   ++state.next_epoch.value;
@@ -235,6 +244,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         state.no_gpus_because = offered.no_gpus_because;
         if (offered.addresses)
           state.networks.emplace(*offered.addresses, state.config.first_address);
+        state.alone_without_address = offered.alone_without_address;
       },
       [self, &state](check_atom, const plan_ptr& layout, const node_amounts& at_least) {
         if (state.queue) {
@@ -245,7 +255,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
       },
       [self, &state](place_atom, const placement_request& request, const plan_ptr& layout, const group_actor& group) {
         const auto key = key_of(request.workflow, request.group);
-        state.clients[key] = {group, request.ticket, part_of(*layout, request), {}, {}};
+        state.clients[key] = {group, request.ticket, part_of(state, *layout, request), {}, {}};
         if (!state.queue) {
           refuse(self, key, ec::unavailable, "pool " + state.config.name + " has no nodes");
           return;

@@ -48,6 +48,7 @@ struct pool_state {
   std::optional<network_addresses> networks; ///< In place of `addresses` where the executor makes networks.
   network_line waiting_gangs;                ///< For a block.
   network_line waiting_alone;                ///< For an address of the shared block.
+  bool alone_without_address = false;        ///< See `capabilities`.
   std::string no_gpus_because;               ///< For people; empty if nobody said.
   epoch next_epoch;
 };

@@ -5,8 +5,7 @@
 //
 // The daemon is that of DOCKER_HOST (`eval "$(./dev docker up)"` starts one); its image `busybox` is used. The floor
 // creates, starts, waits for and removes containers over kept connections, as many at a time as turned out fastest, and
-// records nothing: once in a network that was made for them, as Muster's are, once in the default bridge. Muster gives
-// each an address, copies its log and journals every transition.
+// records nothing. Muster copies the log of each and journals every transition.
 
 #include "measure.hpp"
 
@@ -52,35 +51,15 @@ void call(unix_http& daemon, const std::string& method, const std::string& path,
   }
 }
 
-/// A network for as long as this lives.
-class own_network {
-public:
-  own_network() : name_("muster-bench-" + std::to_string(::getpid())) {
-    unix_http daemon{socket_path()};
-    call(daemon, "POST", "/v1.41/networks/create", R"({"Name":")" + name_ + R"("})");
-  }
-  ~own_network() {
-    unix_http daemon{socket_path()};
-    call(daemon, "DELETE", "/v1.41/networks/" + name_);
-  }
-  own_network(const own_network&) = delete;
-  own_network& operator=(const own_network&) = delete;
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
-
-private:
-  std::string name_;
-};
-
-void run_one(unix_http& daemon, const std::string& name, const std::string& network) {
-  const auto config = R"({"Image":"busybox","Entrypoint":["true"],"Cmd":[],"HostConfig":{"Init":true,"NetworkMode":")" +
-                      network + R"("}})";
+void run_one(unix_http& daemon, const std::string& name) {
+  const auto* const config = R"({"Image":"busybox","Entrypoint":["true"],"Cmd":[],"HostConfig":{"Init":true}})";
   call(daemon, "POST", "/v1.41/containers/create?name=" + name, config);
   call(daemon, "POST", "/v1.41/containers/" + name + "/start");
   call(daemon, "POST", "/v1.41/containers/" + name + "/wait");
   call(daemon, "DELETE", "/v1.41/containers/" + name + "?v=1");
 }
 
-void engine_loop(int containers, int at_once, const std::string& network) {
+void engine_loop(int containers, int at_once) {
   static std::atomic<int> runs{0};
   const auto prefix = "muster-bench-" + std::to_string(::getpid()) + "-" + std::to_string(++runs) + "-";
   std::atomic<int> next{0};
@@ -90,19 +69,19 @@ void engine_loop(int containers, int at_once, const std::string& network) {
     workers.emplace_back([&] {
       unix_http daemon{socket_path()};
       for (int n = next++; n < containers; n = next++)
-        run_one(daemon, prefix + std::to_string(n), network);
+        run_one(daemon, prefix + std::to_string(n));
     });
   for (auto& x : workers)
     x.join();
 }
 
-int fastest_parallelism(int containers, const std::string& network) {
+int fastest_parallelism(int containers) {
   int best = 1;
   double best_time = 0;
   std::printf("the floor's parallelism:");
   for (const int at_once : {1, 2, 4, 8, 16}) {
     const auto begin = clock_type::now();
-    engine_loop(containers, at_once, network);
+    engine_loop(containers, at_once);
     const auto seconds = std::chrono::duration<double>(clock_type::now() - begin).count();
     std::printf("  %d: %.1f/s", at_once, containers / seconds);
     if (best_time == 0 || seconds < best_time) {
@@ -149,23 +128,20 @@ void muster_run(const std::string& spec, int parallel) {
 void compare(int containers, int rounds) {
   const scratch_folder inputs;
   const auto spec = write(inputs.path() + "/flat.yaml", spec_of(containers, "['true']"));
-  const own_network network;
-  const int best = fastest_parallelism(containers, network.name());
+  const int best = fastest_parallelism(containers);
   const auto times_at_once = ", " + std::to_string(best) + " at a time";
   const std::vector<contestant> parallel{
-      {"Engine API" + times_at_once, [&] { engine_loop(containers, best, network.name()); }},
-      {"the same in the default bridge", [&] { engine_loop(containers, best, "bridge"); }},
+      {"Engine API" + times_at_once, [&] { engine_loop(containers, best); }},
       {"muster run" + times_at_once, [&] { muster_run(spec, best); }},
   };
   print(std::to_string(containers) + " containers of true", parallel, run_interleaved(parallel, rounds), containers, 0);
   const std::vector<contestant> serial{
-      {"Engine API", [&] { engine_loop(containers, 1, network.name()); }},
-      {"the same in the default bridge", [&] { engine_loop(containers, 1, "bridge"); }},
+      {"Engine API", [&] { engine_loop(containers, 1); }},
       {"muster run", [&] { muster_run(spec, 1); }},
   };
   const auto times = run_interleaved(serial, rounds);
   print(std::to_string(containers) + " containers in a row", serial, times, containers, 0);
-  std::printf("added to each: %.1f ms\n", (median(times[2]) - median(times[0])) * 1e3 / containers);
+  std::printf("added to each: %.1f ms\n", (median(times[1]) - median(times[0])) * 1e3 / containers);
 }
 
 /// Kilobytes that a process holds in memory.

@@ -45,6 +45,8 @@ struct capabilities {
   /// addresses of a block of its own (`block_of`), a task alone one of the shared block (`shared_block`). A block that
   /// was given up may be given out again before its old network is gone.
   std::optional<address_space> addresses{};
+  /// With `addresses`: a task alone gets one only if it says it (`says_own_address`), else an empty text.
+  bool alone_without_address = false;
   /// What specs may ask of the host. Absent: whatever the user of Muster may do.
   std::optional<host_permissions> permits{};
   std::string no_gpus_because{}; ///< Why `total` has no GPUs, for people: "this Docker daemon has no NVIDIA runtime".

@@ -109,6 +109,8 @@ void driver_core::adopted(const std::shared_ptr<adoption_run>& run, std::size_t 
   for (const auto& [name, place] : how->networks)
     if (name.rfind("muster-" + config_.head + '-', 0) == 0)
       networks_.adopt(name, x->id);
+  if (const auto beside = how->labels.find(network_label); beside != how->labels.end())
+    networks_.adopt(beside->second, x->id);
   const bool has_ended = how->status == container_status::exited || how->status == container_status::dead;
   if (has_ended)
     run->ended.emplace_back(x, *how);

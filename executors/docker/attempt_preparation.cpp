@@ -63,9 +63,16 @@ void driver_core::want_image(const attempt_ref& x) {
   });
 }
 
+/// A task alone is in the daemon's own network, unless it has an address: that costs the daemon less than one of ours.
+/// Who is in the host's network needs that of its gang too, where the others find it at the gateway.
 void driver_core::want_network(const attempt_ref& x) {
-  if (x->spec->task.host_network)
+  const bool is_alone = x->spec->peers.size() < 2;
+  if (is_alone && x->spec->task.host_network)
     return got_part(x);
+  if (is_alone && x->spec->address.empty() && daemon_.has_bridge) {
+    x->network = default_bridge;
+    return got_part(x);
+  }
   const auto which = network_of(*x->spec, config_.head, daemon_.space);
   x->network = which.name;
   x->fixed_address = which.block.has_value();

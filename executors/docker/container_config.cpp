@@ -78,8 +78,23 @@ void add_gpus(json& host, const attempt_spec& spec) {
       {{"Driver", "nvidia"}, {"DeviceIDs", indices}, {"Capabilities", {{"gpu", "utility", "compute"}}}}};
 }
 
+/// The daemon resolves names only within a network: those of members in the host's are told, and to these all.
+json told_names(const attempt_spec& spec) {
+  json out = json::array();
+  for (const auto& [name, address] : spec.peers) {
+    const auto number = parse_ipv4(address);
+    const auto network = number ? block_of(*number, static_cast<std::uint32_t>(spec.peers.size())) : ipv4_block{};
+    if (number && (spec.task.host_network || *number == gateway_of(network)))
+      out.push_back(std::string{name}.append(1, ':').append(address));
+  }
+  return out;
+}
+
 void add_network(json& to, const attempt_spec& spec, const container_plan& plan) {
   auto& host = to["HostConfig"];
+  const bool is_gang = spec.peers.size() > 1;
+  if (auto names = is_gang ? told_names(spec) : json::array(); !names.empty())
+    host["ExtraHosts"] = std::move(names);
   if (spec.task.host_network) {
     host["NetworkMode"] = "host";
     return;
@@ -89,11 +104,12 @@ void add_network(json& to, const attempt_spec& spec, const container_plan& plan)
     return;
   host["NetworkMode"] = plan.network;
   json endpoint = json::object();
-  if (spec.peers.size() > 1) // In the network that strangers share, names would mean nothing.
+  if (is_gang) // In the network that strangers share, names would mean nothing.
     endpoint["Aliases"] = {spec.task.name};
   if (plan.fixed_address)
     endpoint["IPAMConfig"] = {{"IPv4Address", spec.address}};
-  to["NetworkingConfig"] = {{"EndpointsConfig", {{plan.network, endpoint}}}};
+  if (!endpoint.empty())
+    to["NetworkingConfig"] = {{"EndpointsConfig", {{plan.network, endpoint}}}};
 }
 
 /// FNV-1a: has to be the same in every run and build.
@@ -114,7 +130,8 @@ bool is_within(const std::filesystem::path& path, const std::filesystem::path& f
 spec::token_values container_tokens(const attempt_spec& spec) {
   auto out = spec::osmo_tokens(spec.task, spec.workflow_id);
   for (const auto& [task, address] : spec.peers)
-    out["host:" + task] = address;
+    if (!address.empty())
+      out["host:" + task] = address;
   return out;
 }
 
@@ -131,7 +148,8 @@ std::map<std::string, std::string> container_environment(const attempt_spec& spe
   out["MUSTER_ATTEMPT"] = std::to_string(spec.id.number);
   out["MUSTER_ATTEMPT_ID"] = to_string(spec.id);
   out["MUSTER_ATTEMPT_FOLDER"] = data_path;
-  out["MUSTER_ADDRESS"] = spec.address;
+  if (!spec.address.empty())
+    out["MUSTER_ADDRESS"] = spec.address;
   out["MUSTER_LEAD"] = spec.task.lead || spec.peers.size() < 2 ? "1" : "0";
   out["MUSTER_INPUT"] = input_path;
   out["MUSTER_OUTPUT"] = output_path;
@@ -210,6 +228,8 @@ result<std::string> make_container_config(const attempt_spec& spec, const docker
   auto labels = label_map(config.labels.begin(), config.labels.end());
   for (auto& [key, value] : labels_of(spec, config.head))
     labels[key] = std::move(value);
+  if (spec.task.host_network && !plan.network.empty())
+    labels[network_label] = plan.network;
   std::string text;
   try {
     labels[setup_label] = std::to_string(hash_of(out.dump()));

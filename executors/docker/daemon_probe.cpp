@@ -61,6 +61,12 @@ struct used_ranges {
   std::vector<ipv4_block> own;   ///< By this head.
 };
 
+/// Whether containers can be in the daemon's default network: not with `bridge: none`.
+bool has_default_bridge(const std::vector<network_info>& all) {
+  return std::any_of(all.begin(), all.end(),
+                     [](const auto& x) { return x.name == default_bridge && x.driver == "bridge"; });
+}
+
 /// Addresses that are in use as far as can be seen: routes of this host, if the daemon is on it, and its networks.
 used_ranges ranges_in_use(bool is_local, const std::vector<network_info>& all, const std::string& head) {
   used_ranges out;
@@ -162,6 +168,7 @@ result<probe_result> probe_daemon(loop& on, client& engine, const docker_pool_co
     return daemon_error(networks.failure(), engine.where());
   probe_result out;
   out.daemon.shares_disk = engine.where().is_unix();
+  out.daemon.has_bridge = has_default_bridge(*networks);
   const auto used = ranges_in_use(out.daemon.shares_disk, *networks, config.head);
   auto space = choose_space(config.range, used.taken, used.own);
   if (!space)
@@ -177,6 +184,7 @@ result<probe_result> probe_daemon(loop& on, client& engine, const docker_pool_co
   if (const auto host = process::host_capacity(config.state_directory))
     offers.total.storage = host->storage;
   offers.addresses = *std::move(space);
+  offers.alone_without_address = out.daemon.has_bridge;
   offers.permits = config.permissions;
   if (!out.daemon.facts.nvidia)
     offers.no_gpus_because = "this Docker daemon has no NVIDIA runtime";

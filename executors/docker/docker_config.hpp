@@ -39,7 +39,7 @@ struct docker_pool_config {
 
   pull_policy pull = pull_policy::if_missing;
   std::uint32_t max_pulls = 3;        ///< Pulls at the same time.
-  std::uint32_t starts_in_flight = 0; ///< Starts at the same time; 0: as many as the daemon has CPUs, at least 2.
+  std::uint32_t starts_in_flight = 0; ///< Starts at the same time; 0: as many as the daemon has CPUs, at least 8.
 
   /// What networks may be made of. Absent: 10.213.0.0/16 or, where that is taken as a whole, the next one that is not.
   /// What is taken in it is found out by `probe`.

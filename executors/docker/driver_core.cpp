@@ -10,8 +10,9 @@ namespace muster::docker {
 
 namespace {
 
-constexpr std::size_t least_starts = 2;
-constexpr std::size_t most_removals = 4;
+/// Even two CPUs start containers fastest so: most of a start waits for disks, mounts and locks.
+constexpr std::size_t least_starts = 8;
+constexpr std::size_t most_removals = 8;
 constexpr std::size_t most_looks = 16;
 
 std::size_t starts_of(const docker_pool_config& config, const probed_daemon& daemon) {

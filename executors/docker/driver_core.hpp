@@ -22,6 +22,7 @@ struct probed_daemon {
   daemon_facts facts;
   std::optional<address_space> space;
   bool shares_disk = false; ///< It is on this host: folders of attempts can be mounted.
+  bool has_bridge = false;  ///< Its default network is there.
 };
 
 /// A way to do things on another thread, in order.

@@ -15,6 +15,10 @@ constexpr const char* head_label = "muster.head";
 constexpr const char* attempt_label = "muster.attempt";
 /// On containers: a number made of how they are set up; equal numbers mean equal containers.
 constexpr const char* setup_label = "muster.setup";
+/// On containers that are in the host's network: the network of their gang, whose gateway is their address.
+constexpr const char* network_label = "muster.network";
+/// The network that the daemon puts containers into by itself. Names mean nothing there.
+constexpr const char* default_bridge = "bridge";
 /// On networks: whose it is.
 constexpr const char* group_key_label = "muster.group.key";
 
@@ -33,7 +37,7 @@ struct wanted_network {
 };
 
 /// The network of an attempt: of its gang, else the shared one of `space`. An address of the loopback
-/// network gives one whose addresses the daemon chooses.
+/// network, or none, gives one whose addresses the daemon chooses.
 [[nodiscard]] wanted_network network_of(const attempt_spec& spec, const std::string& head,
                                         const std::optional<address_space>& space);
 

@@ -57,6 +57,25 @@ TEST_CASE("each gang gets a network of its own, tasks alone share one") {
   CHECK(!shared.contains(*parse_ipv4(where.at("x"))));
 }
 
+TEST_CASE("where tasks alone need no address they get one only if they say it") {
+  actor_fixture f;
+  offer_networks(f, "10.213.0.0/16");
+  f.offered.alone_without_address = true;
+  auto says = make_task("says");
+  says.args = {"{{host:says}}"};
+  auto w = make_workflow({make_task("plain"), says});
+  auto host = make_task("y");
+  host.host_network = true;
+  w.groups.push_back(make_group("gang", {make_task("x"), host}));
+  f.begin(w);
+  REQUIRE(f.run_until_finished());
+  CHECK(f.ended() == status::completed);
+  auto where = addresses(f);
+  CHECK(where.at("plain").empty());
+  CHECK(shared_block(*f.offered.addresses)->contains(*parse_ipv4(where.at("says"))));
+  CHECK(*parse_ipv4(where.at("y")) == gateway_of(block_of(*parse_ipv4(where.at("x")), 2)));
+}
+
 TEST_CASE("a gang without a free network keeps its places, says why it waits, and is served first") {
   actor_fixture f;
   offer_networks(f, "192.168.7.0/26"); // three blocks for gangs

@@ -133,6 +133,82 @@ TEST_CASE("a gang of two containers meets by address and by name, and leaves not
   CHECK(b.left() == 0);
 }
 
+TEST_CASE("a member in the host's network and the others reach each other, also when the rest has gone") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker, [](docker_pool_config& config) { config.permissions.host_network = true; });
+  const std::string get = "get() { until nc \"$1\" \"$2\" </dev/null | grep -q hello; do sleep 0.05; done; }; ";
+  const std::string serve = "for i in 1 2; do echo hello | nc -l -p ";
+  auto host = b.spec(get + serve + "7117; done; get {{host:t1}} 7118; get t1 7118", 0, 2);
+  auto other = b.spec(get + "get {{host:t0}} 7117; get t0 7117; " + serve + "7118; done", 1, 2);
+  const auto gateway = ipv4_to_text(gateway_of(block_of(*parse_ipv4(other.address), 2)));
+  host.task.host_network = true;
+  host.address = host.peers["t0"] = other.peers["t0"] = gateway;
+  for (const auto* x : {&host, &other}) {
+    b->prepare(*x);
+    const auto seen = b.heard->wait_prepared(x->id);
+    REQUIRE(seen.prepared.has_value());
+    CHECK((seen.prepared->ok() ? std::string{} : seen.prepared->failure().message) == std::string{});
+  }
+  b->start(host.id);
+  b->start(other.id);
+  for (const auto* x : {&host, &other}) {
+    const auto seen = b.heard->wait_end(x->id);
+    REQUIRE(seen.exited.has_value());
+    INFO(real_bench::log_of(*x));
+    CHECK(seen.exited->code == 0);
+  }
+  b->remove(host.id);
+  b->remove(other.id);
+  b.end();
+  CHECK(b.left() == 0);
+}
+
+TEST_CASE("the network of a member in the host's is kept for it when a new driver finds it") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker, [](docker_pool_config& config) { config.permissions.host_network = true; });
+  auto host = b.spec("until test -f {{output}}/go; do sleep 0.05; done", 0, 2);
+  host.task.host_network = true;
+  host.address = host.peers["t0"] = ipv4_to_text(gateway_of(block_of(*parse_ipv4(host.address), 2)));
+  b.running(host);
+  b.restart();
+  const auto found = b->adopt({host});
+  REQUIRE(found.ok());
+  CHECK(*found == std::vector<adoption>{adoption::running});
+  b->clean(host.id.workflow);
+  std::ofstream(host.folder / "output" / "go") << "now";
+  CHECK(b.heard->wait_end(host.id).exited->code == 0);
+  CHECK(b.left() == 2); // The container and the network.
+  b->remove(host.id);
+  b.end();
+  CHECK(b.left() == 0);
+}
+
+TEST_CASE("a task alone without an address is in the daemon's own network, if there is one") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  real_bench b(*docker);
+  REQUIRE(b.offers.alone_without_address);
+  auto lone = b.spec("! env | grep MUSTER_ADDRESS && hostname | grep -qx t0 && hostname -i | grep -q '^[1-9]'");
+  lone.address.clear();
+  lone.peers = {{"t0", ""}};
+  b.run(lone);
+  CHECK(b.left() == 1); // The container, and no network.
+  docker_options how;
+  how.arguments = {"--bridge=none"};
+  how.images = {"busybox:latest"};
+  const auto bare = docker_daemon::start(how);
+  if (!bare)
+    return;
+  real_bench without(bare->socket());
+  CHECK_FALSE(without.offers.alone_without_address);
+  without.run(without.spec("hostname -i | grep -q '^10[.]213[.]'"));
+}
+
 TEST_CASE("a container gets its files, environment, inputs and output") {
   const auto docker = shared_docker();
   if (!docker)

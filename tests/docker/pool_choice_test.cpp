@@ -10,7 +10,7 @@ using namespace muster::test;
 namespace {
 
 /// What `run` says of a task's address.
-constexpr const char* in_container = "RUNNING  on local (10.";
+constexpr const char* in_container = "RUNNING  on local\n"; // It needs none.
 constexpr const char* on_host = "RUNNING  on local (127.";
 
 /// A spec of one task.

@@ -15,6 +15,12 @@ std::string count_of(std::size_t n, const char* word) {
   return std::to_string(n) + ' ' + word + (n == 1 ? "" : "s");
 }
 
+/// Of the `i`-th that asks.
+std::string address_in(const ipv4_block& network, const group_part& who, std::size_t i) {
+  return ipv4_to_text(who.need(i) == address_need::host ? gateway_of(network)
+                                                        : member_address(network, who.positions[i]));
+}
+
 } // namespace
 
 network_addresses::network_addresses(const address_space& space, std::uint32_t start)
@@ -37,17 +43,17 @@ std::optional<std::vector<std::string>> network_addresses::allocate(const group_
   std::vector<std::string> given;
   given.reserve(who.positions.size());
   if (who.group_size < 2) {
-    const auto address = take_alone();
+    auto address = give_alone(who.need(0));
     if (!address)
       return std::nullopt;
-    given.assign(who.positions.size(), ipv4_to_text(*address));
+    given.assign(who.positions.size(), *std::move(address));
     return given;
   }
   const auto network = take_block(block_prefix(who.group_size));
   if (!network)
     return std::nullopt;
-  for (const auto position : who.positions)
-    given.push_back(ipv4_to_text(member_address(*network, position)));
+  for (std::size_t i = 0; i < who.positions.size(); ++i)
+    given.push_back(address_in(*network, who, i));
   return given;
 }
 
@@ -72,7 +78,7 @@ std::vector<std::string> network_addresses::restore(const group_part& who, const
   blocks_ += networks.size();
   for (std::size_t i = 0; i < given.size() && i < who.positions.size(); ++i)
     if (given[i].empty())
-      given[i] = ipv4_to_text(member_address(networks.front(), who.positions[i]));
+      given[i] = address_in(networks.front(), who, i);
   return given;
 }
 
@@ -148,6 +154,15 @@ std::optional<ipv4_block> network_addresses::take_block(std::uint8_t prefix) {
   ++blocks_;
   next_unit_ = ((found->last() - range_.base) / unit_size + 1) % units_.size();
   return found;
+}
+
+std::optional<std::string> network_addresses::give_alone(address_need need) {
+  if (need == address_need::none)
+    return std::string{};
+  if (need == address_need::host)
+    return std::string{"127.0.0.1"};
+  const auto address = take_alone();
+  return address ? std::optional<std::string>{ipv4_to_text(*address)} : std::nullopt;
 }
 
 std::optional<ipv4_address> network_addresses::take_alone() {

@@ -96,6 +96,37 @@ TEST_CASE("a container has a name in the group's network and its own address") {
   CHECK(made(long_name)["Hostname"].get<std::string>().size() == 63);
 }
 
+TEST_CASE("a task alone without an address is told none") {
+  auto lone = simple();
+  lone.address.clear();
+  lone.peers = {{"worker_1", ""}};
+  auto how = plan();
+  how.network = default_bridge;
+  how.fixed_address = false;
+  const auto config = made(lone, pool(), how);
+  CHECK(config["HostConfig"]["NetworkMode"] == "bridge");
+  CHECK_FALSE(config.contains("NetworkingConfig"));
+  CHECK_FALSE(config["HostConfig"].contains("ExtraHosts"));
+  for (const auto& variable : config["Env"])
+    CHECK_THAT(variable.get<std::string>(), !ContainsSubstring("MUSTER_ADDRESS"));
+}
+
+TEST_CASE("a member in the host's network is known to the others by its gateway, and knows them") {
+  auto permits = pool();
+  permits.permissions.host_network = true;
+  auto spec = simple();
+  spec.peers["boss"] = "10.213.16.1";
+  CHECK(made(spec)["HostConfig"]["ExtraHosts"] == json({"boss:10.213.16.1"}));
+  std::swap(spec.peers["boss"], spec.peers["worker_1"]);
+  spec.address = "10.213.16.1";
+  spec.task.host_network = true;
+  const auto config = made(spec, permits);
+  CHECK(config["HostConfig"]["NetworkMode"] == "host");
+  CHECK(config["HostConfig"]["ExtraHosts"] == json({"boss:10.213.16.3", "worker_1:10.213.16.1"}));
+  CHECK(config["Labels"][network_label] == "net");
+  CHECK_FALSE(config.contains("NetworkingConfig"));
+}
+
 TEST_CASE("limits are those of the request, within what the daemon has") {
   auto config = made(simple());
   CHECK(config["HostConfig"]["NanoCpus"] == 2'000'000'000);

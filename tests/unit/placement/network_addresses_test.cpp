@@ -164,3 +164,22 @@ TEST_CASE("whatever is asked for and given back, no two groups ever share an add
     CHECK(pool.allocate(whole(1021)));
   }
 }
+
+TEST_CASE("members in the host's network have the gateway's address, tasks that want none have none") {
+  network_addresses pool{space_of("10.213.0.0/16"), 0};
+  using need = address_need;
+  const group_part gang{3, {0, 1, 2}, {need::own, need::host, need::own}};
+  const auto given = *pool.allocate(gang);
+  CHECK(given == texts{"10.213.16.2", "10.213.16.1", "10.213.16.4"});
+  CHECK(pool.allocate({1, {0}, {need::none}}) == texts{""});
+  CHECK(pool.allocate({1, {0}, {need::host}}) == texts{"127.0.0.1"});
+  CHECK(pool.alone() == 0);
+  CHECK(pool.blocks() == 1);
+  pool.release(1, {"127.0.0.1"});
+  pool.release(1, {""});
+  pool.release(3, given);
+  CHECK(pool.blocks() == 0);
+  // The same after a restart, for the one whose address was never recorded.
+  CHECK(pool.restore(gang, {"10.213.16.2", "", "10.213.16.4"}) == given);
+  CHECK(pool.restore({1, {0}, {need::none}}, {""}) == texts{""});
+}

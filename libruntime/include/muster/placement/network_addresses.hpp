@@ -1,5 +1,6 @@
 #pragma once
 
+#include "muster/placement/address_need.hpp"
 #include "muster/placement/network_blocks.hpp"
 
 #include <cstddef>
@@ -15,16 +16,20 @@ namespace muster {
 struct group_part {
   std::uint32_t group_size = 1;
   std::vector<std::uint32_t> positions;
+  std::vector<address_need> needs{}; ///< One per position; empty: an address of its own each.
+
+  [[nodiscard]] address_need need(std::size_t i) const { return i < needs.size() ? needs[i] : address_need::own; }
 };
 
-/// Gives each gang a block of an address space, and each task without a gang an address of the shared block. A block or
-/// address that was given back is not given out again before the rest of the space was tried.
+/// Gives each gang a block of an address space, and each task without a gang an address of the shared block if it wants
+/// one. Members in the host's network have the gateway's address of their block, and 127.0.0.1 if they are alone. A
+/// block or address that was given back is not given out again before the rest of the space was tried.
 class network_addresses {
 public:
   /// Begins at block number `start` modulo how many there are: heads that begin far apart do not meet.
   network_addresses(const address_space& space, std::uint32_t start);
 
-  /// An address for each position, in dotted form; nothing when none is free now.
+  /// An address for each position, in dotted form, empty where none is wanted; nothing when none is free now.
   [[nodiscard]] std::optional<std::vector<std::string>> allocate(const group_part& who);
 
   /// Books what members hold already, as after a restart, whatever is free, and gives those that hold none (an empty
@@ -47,6 +52,7 @@ public:
 private:
   [[nodiscard]] std::optional<ipv4_block> free_block(std::uint8_t prefix, std::uint64_t from, std::uint64_t to) const;
   [[nodiscard]] std::optional<ipv4_block> take_block(std::uint8_t prefix);
+  [[nodiscard]] std::optional<std::string> give_alone(address_need need);
   [[nodiscard]] std::optional<ipv4_address> take_alone();
   [[nodiscard]] std::vector<ipv4_block> blocks_of(std::uint32_t group_size,
                                                   const std::vector<std::string>& addresses) const;
