@@ -10,7 +10,9 @@ namespace {
 std::string subject(const store::named_event& x) {
   if (x.fact.type == event_type::task_status)
     return x.fact.attempt == 0 ? x.task : x.task + " (attempt " + std::to_string(x.fact.attempt) + ")";
-  if (x.fact.type == event_type::group_status)
+  if (x.fact.type == event_type::task_reopened)
+    return x.task;
+  if (is_of_group(x.fact.type))
     return "group " + x.group;
   return x.workflow;
 }
@@ -20,6 +22,7 @@ std::string what(const store::named_event& x, const style& look) {
     case event_type::workflow_submitted: return "submitted";
     case event_type::workflow_cancel_requested: return "cancel requested";
     case event_type::workflow_resumed: return "resumed";
+    case event_type::workflow_retried: return "retried";
     default: return look.paint(tone_of(x.fact.status), to_string(x.fact.status));
   }
 }

@@ -11,7 +11,10 @@ std::string_view to_string(event_type type) noexcept {
     case event_type::workflow_status: return "workflow.status";
     case event_type::workflow_cancel_requested: return "workflow.cancel_requested";
     case event_type::workflow_resumed: return "workflow.resumed";
+    case event_type::workflow_retried: return "workflow.retried";
     case event_type::group_status: return "group.status";
+    case event_type::group_reopened: return "group.reopened";
+    case event_type::task_reopened: return "task.reopened";
     case event_type::task_status: return "task.status";
   }
   return "unspecified";

@@ -76,7 +76,6 @@ std::string to_rfc3339(timestamp time) {
 }
 
 std::string to_json(const event& x, const event_names& names) {
-  const bool of_task = x.type == event_type::task_status;
   std::string out;
   out.reserve(256);
   out += '{';
@@ -86,7 +85,7 @@ std::string to_json(const event& x, const event_names& names) {
   add(out, "workflow", names.workflow);
   add(out, "group", names.group);
   add(out, "task", names.task);
-  if (of_task)
+  if (x.type == event_type::task_status)
     add_number(out += ',', "attempt", x.attempt);
   if (x.status != status::unspecified)
     add(out, "status", to_string(x.status));

@@ -37,12 +37,18 @@ bool is_task_status(status s) noexcept {
   return s >= status::submitting && s != status::failed_submission && to_string(s) != "UNSPECIFIED";
 }
 
-/// A status of a task that never had an attempt: it waits, or will never run.
+/// Whether a task was reopened and no attempt was made since.
+bool waits_again(const task_state& row) noexcept {
+  return row.attempt != no_attempt && row.status < status::processing;
+}
+
+/// A status of a task that has had no attempt, or none since it was reopened: it waits, or will not run.
 result<void> apply_without_attempt(task_state& row, const event& x) {
   const bool waits = x.status == status::waiting || x.status == status::submitting;
-  if (x.attempt != 0 || !(waits || is_failed(x.status)))
-    return {ec::conflict,
-            describe(x) + " was never made: PROCESSING of attempt 0 comes first; refused " + name_of(x.status)};
+  const auto known = x.attempt == 0 || static_cast<std::int64_t>(x.attempt) == row.attempt;
+  if (!known || !(waits || x.status == status::skipped || is_failed(x.status)))
+    return {ec::conflict, describe(x) + " was never made: PROCESSING of attempt " + std::to_string(row.attempt + 1) +
+                              " comes first; refused " + name_of(x.status)};
   row.status = x.status;
   row.exit_code = x.exit_code;
   mark(row.times, x);
@@ -56,7 +62,7 @@ result<void> begin_attempt(task_state& row, const workflow_state& workflow, cons
     return {ec::conflict, describe(x) + " was made before: an attempt is made once"};
   if (static_cast<std::int64_t>(x.attempt) != row.attempt + 1)
     return {ec::conflict, describe(x) + " cannot be made: the next one is " + std::to_string(row.attempt + 1)};
-  if (row.attempt != no_attempt && row.status != status::rescheduled)
+  if (row.attempt != no_attempt && row.status != status::rescheduled && !waits_again(row))
     return {ec::conflict,
             describe(x) + " cannot be made while the one before is " + name_of(row.status) + ": RESCHEDULED ends it"};
   row.attempt = x.attempt;
@@ -82,6 +88,41 @@ bool may_follow(status now, status next) noexcept {
   return now != status::running || next == status::running;
 }
 
+/// Makes a finished task wait again.
+result<task_change> reopen(task_state& row, const workflow_state& workflow, const event& x) {
+  if (is_finished(workflow.status))
+    return finished("its workflow", workflow.status, status::waiting);
+  if (!is_group_finished(row.status))
+    return error{ec::conflict, "task " + std::to_string(x.task.value) + " is " + name_of(row.status) +
+                                   ": only what has finished is reopened"};
+  const bool archive = row.attempt != no_attempt && !row.archived;
+  row.archived = row.attempt != no_attempt;
+  row.first_attempt = static_cast<std::uint32_t>(row.attempt + 1);
+  row.status = status::waiting;
+  row.reason = x.text;
+  row.exit_code = no_exit_code;
+  row.times = {};
+  row.lease = 0;
+  row.node.clear();
+  row.address.clear();
+  row.gpus.clear();
+  row.dirty = true;
+  return archive ? task_change::archive : task_change::none;
+}
+
+/// Only the end of a task has a result.
+result<void> check_result(const event& x) {
+  if (x.result.empty())
+    return {};
+  if (x.type != event_type::task_status || !is_group_finished(x.status) || x.status == status::skipped)
+    return {ec::invalid_argument, "a result comes with the end of a task; refused one with " + name_of(x.status)};
+  if (x.result.size() > max_result_bytes)
+    return {ec::limit_exceeded, "the result of task " + std::to_string(x.task.value) + " has " +
+                                    std::to_string(x.result.size()) + " bytes; the store takes up to " +
+                                    std::to_string(max_result_bytes)};
+  return {};
+}
+
 result<task_change> continue_attempt(task_state& row, const event& x) {
   if (static_cast<std::int64_t>(x.attempt) != row.attempt)
     return {ec::conflict, describe(x) + " is not the latest, which is " + std::to_string(row.attempt)};
@@ -93,6 +134,8 @@ result<task_change> continue_attempt(task_state& row, const event& x) {
     row.times[ended_stage] = to_micros(x.time);
     return task_change::none;
   }
+  if (x.status == status::skipped)
+    return error{ec::conflict, describe(x) + " was made, so its task cannot be SKIPPED"};
   if (!may_follow(row.status, x.status))
     return {ec::conflict, describe(x) + " cannot go from " + name_of(row.status) + " to " + name_of(x.status)};
   row.status = x.status;
@@ -121,7 +164,7 @@ void note_place(task_state& row, const event& x) {
 
 result<void> apply_status(workflow_state& row, const event& x) {
   const auto known = x.status == status::pending || x.status == status::failed_submission || is_task_status(x.status);
-  if (!known || x.status == status::rescheduled)
+  if (!known || x.status == status::rescheduled || x.status == status::skipped)
     return {ec::invalid_argument, "a workflow cannot be " + name_of(x.status)};
   row.status = x.status;
   row.reason = x.text;
@@ -134,9 +177,56 @@ result<void> apply_status(workflow_state& row, const event& x) {
   return {};
 }
 
+/// Makes a finished workflow live again.
+result<void> retry(workflow_state& row, const event& x) {
+  if (!is_finished(row.status))
+    return {ec::conflict, "the workflow is " + name_of(row.status) + ": only what has finished is retried"};
+  row.status = status::pending;
+  row.reason = x.text;
+  row.ended = 0;
+  row.last_seq = 0;
+  row.cancel_requested = 0;
+  row.cancel_message.clear();
+  row.dirty = true;
+  return {};
+}
+
+/// Makes a finished group wait again.
+result<void> reopen(group_state& row, const workflow_state& workflow, const event& x) {
+  if (is_finished(workflow.status))
+    return finished("its workflow", workflow.status, status::waiting);
+  if (!is_group_finished(row.status))
+    return {ec::conflict, "group " + std::to_string(x.group.value) + " is " + name_of(row.status) +
+                              ": only what has finished is reopened"};
+  row.status = status::waiting;
+  row.reason = x.text;
+  row.times = {};
+  row.dirty = true;
+  return {};
+}
+
 } // namespace
 
+result<void> apply(workflow_state& row, const growth& x) {
+  if (is_finished(row.status))
+    return {ec::conflict, "workflow " + std::to_string(x.workflow.value) + " is " + name_of(row.status) +
+                              ": only what has not finished can grow"};
+  if (x.first_group.value != row.groups || x.first_task.value != row.tasks)
+    return {ec::conflict, "workflow " + std::to_string(x.workflow.value) + " has " + std::to_string(row.groups) +
+                              " groups and " + std::to_string(row.tasks) + " tasks; it cannot grow by those from " +
+                              std::to_string(x.first_group.value) + " and " + std::to_string(x.first_task.value) +
+                              " on"};
+  row.groups += static_cast<std::uint32_t>(x.groups.size());
+  row.tasks += static_cast<std::uint32_t>(x.tasks.size());
+  row.dirty = true;
+  return {};
+}
+
 result<void> apply(workflow_state& row, const event& x) {
+  if (auto good = check_result(x); !good)
+    return good;
+  if (x.type == event_type::workflow_retried)
+    return retry(row, x);
   if (is_finished(row.status))
     return finished("the workflow", row.status, x.status);
   if (x.type == event_type::workflow_status)
@@ -151,11 +241,15 @@ result<void> apply(workflow_state& row, const event& x) {
   return {};
 }
 
-result<void> apply(group_state& row, const event& x) {
+result<void> apply(group_state& row, const workflow_state& workflow, const event& x) {
+  if (auto good = check_result(x); !good)
+    return good;
   if (!is_task_status(x.status) || x.status == status::rescheduled)
     return {ec::invalid_argument, "a group cannot be " + name_of(x.status)};
   if (row.tasks == 1)
     return {ec::conflict, "group " + std::to_string(x.group.value) + " has one task, whose status is its own"};
+  if (x.type == event_type::group_reopened)
+    return reopen(row, workflow, x);
   if (is_group_finished(row.status))
     return finished("the group", row.status, x.status);
   row.status = x.status;
@@ -166,18 +260,22 @@ result<void> apply(group_state& row, const event& x) {
 }
 
 result<task_change> apply(task_state& row, const workflow_state& workflow, const event& x) {
+  if (auto good = check_result(x); !good)
+    return good.failure();
   if (!is_task_status(x.status))
     return {ec::invalid_argument, "a task cannot be " + name_of(x.status)};
   if (x.group.value != row.group)
     return {ec::invalid_argument, "task " + std::to_string(x.task.value) + " belongs to group " +
                                       std::to_string(row.group) + ", not " + std::to_string(x.group.value)};
+  if (x.type == event_type::task_reopened)
+    return reopen(row, workflow, x);
   if (is_group_finished(row.status))
     return finished("the task", row.status, x.status);
   result<task_change> outcome = task_change::none;
   if (x.status == status::processing) {
     if (auto begun = begin_attempt(row, workflow, x); !begun)
       return begun.failure();
-  } else if (row.attempt == no_attempt) {
+  } else if (row.attempt == no_attempt || waits_again(row)) {
     if (auto done = apply_without_attempt(row, x); !done)
       return done.failure();
   } else {

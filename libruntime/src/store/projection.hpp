@@ -2,6 +2,7 @@
 
 #include "muster/base/result.hpp"
 #include "muster/event/event.hpp"
+#include "muster/store/submission.hpp"
 
 #include <array>
 #include <cstdint>
@@ -52,6 +53,7 @@ constexpr std::int64_t no_attempt = -1;
 
 struct task_state {
   std::uint32_t group = 0;
+  std::uint32_t first_attempt = 0; ///< Of those since the task was last reopened; 0 if it never was.
   std::int64_t attempt = no_attempt;
   muster::status status = muster::status::unspecified;
   bool archived = false; ///< The latest attempt has its own row, which is the truth on it.
@@ -68,16 +70,20 @@ struct task_state {
 /// Applies a `workflow_*` event. Fails with `conflict` or `invalid_argument`, and then changes nothing; as below.
 [[nodiscard]] result<void> apply(workflow_state& row, const event& x);
 
-/// Applies a `group_status` event.
-[[nodiscard]] result<void> apply(group_state& row, const event& x);
+/// Counts the rows of a growth.
+[[nodiscard]] result<void> apply(workflow_state& row, const growth& x);
+
+/// Applies a `group_status` or `group_reopened` event. `workflow` is its workflow's row.
+[[nodiscard]] result<void> apply(group_state& row, const workflow_state& workflow, const event& x);
 
 /// What a task's event asks for beside the change of its row.
 enum class task_change : std::uint8_t {
   none = 0,
-  archive = 1, ///< The attempt has ended and another may follow: its row is to be kept.
+  archive = 1, ///< The attempt has ended and another may follow: its row is to be kept, of RESCHEDULED as it is now,
+               ///< of a task that was reopened as it was before.
 };
 
-/// Applies a `task_status` event. `workflow` is its workflow's row.
+/// Applies a `task_status` or `task_reopened` event. `workflow` is its workflow's row.
 [[nodiscard]] result<task_change> apply(task_state& row, const workflow_state& workflow, const event& x);
 
 } // namespace muster::store

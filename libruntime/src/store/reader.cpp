@@ -246,6 +246,22 @@ result<std::string> reader::spec_text(workflow_key key) {
   return error{ec::not_found, "there is no workflow " + std::to_string(key.value)};
 }
 
+result<std::string> reader::flow(workflow_key key) {
+  auto prepared = impl_->statement("SELECT f.text FROM workflow w LEFT JOIN workflow_flow f ON f.workflow = w.key "
+                                   "WHERE w.key = ?");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  q.bind(1, key.value);
+  const int code = q.step();
+  if (code == SQLITE_ROW)
+    return std::string{q.text(0)};
+  if (code != SQLITE_DONE)
+    return impl_->failed("reading a flow");
+  return error{ec::not_found, "there is no workflow " + std::to_string(key.value)};
+}
+
 result<std::uint64_t> reader::data_version() {
   auto x = impl_->db().number("PRAGMA data_version", "asking for changes");
   if (!x)

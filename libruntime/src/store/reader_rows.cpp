@@ -16,7 +16,8 @@ namespace {
 constexpr const char* task_columns = "SELECT id, position_of_group, name, lead, status, attempt, exit_code, lease, "
                                      "processing, scheduling, initializing, "
                                      "running, ended, reason, node, address, gpus, archived FROM task ";
-// A group of one has no state of its own: it is read from its task, and from the task's first attempt if it had more.
+// A group of one has no state of its own: it is read from its task, and from the task's first attempt if it had more
+// (since it was reopened).
 constexpr const char* group_columns =
     "SELECT g.id, g.name, g.barrier, g.ignore_nonlead, g.first_task, g.tasks, "
     "ifnull(t.status, g.status), ifnull(a.processing, ifnull(t.processing, g.processing)), "
@@ -25,7 +26,8 @@ constexpr const char* group_columns =
     "ifnull(a.running, ifnull(t.running, g.running)), ifnull(t.ended, g.ended), "
     "CASE WHEN t.id IS NULL THEN g.reason ELSE t.reason END "
     "FROM task_group g LEFT JOIN task t ON g.tasks = 1 AND t.id = (g.id & ~16777215) + g.first_task "
-    "LEFT JOIN attempt a ON t.attempt > 0 AND a.task = t.id AND a.number = 0 ";
+    "LEFT JOIN attempt a ON t.attempt > ifnull(t.first_attempt, 0) AND a.task = t.id "
+    "AND a.number = ifnull(t.first_attempt, 0) ";
 static_assert(max_rows - 1 == 16'777'215);
 
 std::optional<timestamp> time_at(const sqlite::statement& q, int column) {
@@ -101,6 +103,9 @@ void bind_range(sqlite::statement& q, workflow_key key, std::uint32_t first, std
   q.bind(2, row_id(key.value + 1, 0));
   q.bind(3, static_cast<std::int64_t>(size));
 }
+
+/// A page of results ends with the one that reaches this.
+constexpr std::size_t page_bytes = std::size_t{8} << 20U;
 
 constexpr const char* range = "WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
@@ -246,6 +251,48 @@ result<std::vector<attempt_record>> reader::attempts(workflow_key key, task_inde
     out.push_back(attempt_at(q, 0, 1, 2));
   if (code != SQLITE_DONE)
     return impl_->failed("reading attempts");
+  return out;
+}
+
+result<std::optional<std::string>> reader::task_result(workflow_key key, task_index task) {
+  auto prepared = impl_->statement("SELECT text FROM task_result WHERE id = ?");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  if (task.value >= max_rows)
+    return std::optional<std::string>{};
+  q.bind(1, row_id(key.value, task.value));
+  const int code = q.step();
+  if (code == SQLITE_ROW)
+    return std::optional{std::string{q.text(0)}};
+  if (code != SQLITE_DONE)
+    return impl_->failed("reading a result");
+  return std::optional<std::string>{};
+}
+
+result<result_page> reader::task_results(workflow_key key, task_index first, std::size_t limit) {
+  auto prepared = impl_->statement(std::string{"SELECT id, text FROM task_result "} + range);
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  // One more than wanted tells whether there is more.
+  bind_range(q, key, first.value, std::min(limit, max_rows) + 1);
+  result_page out;
+  out.next = first;
+  std::size_t bytes = 0;
+  int code = SQLITE_DONE;
+  while ((code = q.step()) == SQLITE_ROW) {
+    if (out.results.size() == limit || bytes >= page_bytes)
+      return out;
+    out.results.push_back({task_index{row_index(q.integer(0))}, std::string{q.text(1)}});
+    out.next.value = out.results.back().index.value + 1;
+    bytes += out.results.back().text.size();
+  }
+  if (code != SQLITE_DONE)
+    return impl_->failed("reading results");
+  out.at_end = true;
   return out;
 }
 

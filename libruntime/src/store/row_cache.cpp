@@ -3,6 +3,7 @@
 #include "schema.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace muster::store {
 
@@ -19,16 +20,18 @@ constexpr const char* select_group =
     "SELECT tasks, status, processing, scheduling, initializing, running, ended, reason FROM task_group WHERE id=?";
 constexpr const char* select_task =
     "SELECT position_of_group, attempt, status, archived, exit_code, lease, "
-    "processing, scheduling, initializing, running, ended, reason, node, address, gpus FROM task WHERE id=?";
+    "processing, scheduling, initializing, running, ended, reason, node, address, gpus, first_attempt "
+    "FROM task WHERE id=?";
 constexpr const char* update_workflow =
     "UPDATE workflow SET status=?1, started=?2, ended=?3, cancel_requested=?4, last_seq=?5, reason=?6, "
-    "cancel_message=?7 WHERE key=?8";
+    "cancel_message=?7, groups=?8, tasks=?9 WHERE key=?10";
 constexpr const char* update_group =
     "UPDATE task_group SET status=?1, processing=?2, scheduling=?3, initializing=?4, running=?5, ended=?6, reason=?7 "
     "WHERE id=?8";
 constexpr const char* update_task =
     "UPDATE task SET processing=?1, scheduling=?2, initializing=?3, running=?4, ended=?5, status=?6, exit_code=?7, "
-    "lease=?8, reason=?9, node=?10, address=?11, gpus=?12, attempt=?13, archived=?14 WHERE id=?15";
+    "lease=?8, reason=?9, node=?10, address=?11, gpus=?12, attempt=?13, archived=?14, first_attempt=?15 "
+    "WHERE id=?16";
 constexpr const char* insert_attempt =
     "INSERT INTO attempt(processing, scheduling, initializing, running, ended, status, exit_code, lease, reason, node, "
     "address, gpus, number, task) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -169,6 +172,7 @@ result<task_state*> row_cache::task(const event& x) {
   row.node = q.text(12);
   row.address = q.text(13);
   row.gpus = q.text(14);
+  row.first_attempt = static_cast<std::uint32_t>(q.integer(15));
   return &tasks_.rows.emplace(id, std::move(row)).first->second;
 }
 
@@ -186,8 +190,11 @@ result<void> row_cache::apply(const event& x) {
   switch (x.type) {
     case event_type::workflow_status:
     case event_type::workflow_cancel_requested:
-    case event_type::workflow_resumed: return apply_workflow(x);
+    case event_type::workflow_resumed:
+    case event_type::workflow_retried: return apply_workflow(x);
+    case event_type::group_reopened:
     case event_type::group_status: return apply_group(x);
+    case event_type::task_reopened:
     case event_type::task_status: return apply_task(x);
     case event_type::workflow_submitted:
       return {ec::invalid_argument, "a workflow is submitted with its rows, not as a bare event"};
@@ -204,6 +211,19 @@ result<void> row_cache::apply_workflow(const event& x) {
   const bool was_dirty = state.dirty;
   remember(workflows_, x.workflow.value, state);
   if (auto done = store::apply(state, x); !done)
+    return done;
+  if (!was_dirty)
+    workflows_.dirty.push_back(x.workflow.value);
+  return {};
+}
+
+result<void> row_cache::grow(const growth& x) {
+  auto found = workflow(x.workflow);
+  if (!found)
+    return found.failure();
+  auto& row = **found;
+  const bool was_dirty = row.dirty;
+  if (auto done = store::apply(row, x); !done)
     return done;
   if (!was_dirty)
     workflows_.dirty.push_back(x.workflow.value);
@@ -231,7 +251,7 @@ result<void> row_cache::apply_group(const event& x) {
   const auto id = row_id(x.workflow.value, x.group.value);
   const bool was_dirty = state.dirty;
   remember(groups_, id, state);
-  if (auto done = store::apply(state, x); !done)
+  if (auto done = store::apply(state, **parent, x); !done)
     return done;
   if (!was_dirty)
     groups_.dirty.push_back(id);
@@ -250,11 +270,12 @@ result<void> row_cache::apply_task(const event& x) {
   const auto id = row_id(x.workflow.value, x.task.value);
   const bool was_dirty = state.dirty;
   remember(tasks_, id, state);
+  auto before = x.type == event_type::task_reopened ? std::optional{state} : std::nullopt;
   auto change = store::apply(state, **parent, x);
   if (!change)
     return change.failure();
   if (*change == task_change::archive)
-    archive_.push_back({id, state});
+    archive_.push_back({id, before ? *std::move(before) : state});
   if (!was_dirty)
     tasks_.dirty.push_back(id);
   note_late(**parent, x);
@@ -300,7 +321,9 @@ bool row_cache::write(std::int64_t id, const workflow_state& row) {
   w.bind_optional(5, row.last_seq, 0);
   w.bind_optional(6, row.reason);
   w.bind_optional(7, row.cancel_message);
-  w.bind(8, id);
+  w.bind(8, static_cast<std::int64_t>(row.groups));
+  w.bind(9, static_cast<std::int64_t>(row.tasks));
+  w.bind(10, id);
   return w.run() == SQLITE_DONE;
 }
 
@@ -318,7 +341,8 @@ bool row_cache::write(std::int64_t id, const task_state& row) {
   bind_attempt(w, row);
   w.bind_optional(13, row.attempt, no_attempt);
   w.bind_optional(14, row.archived ? 1 : 0, 0);
-  w.bind(15, id);
+  w.bind_optional(15, static_cast<std::int64_t>(row.first_attempt), 0);
+  w.bind(16, id);
   return w.run() == SQLITE_DONE;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "muster/base/result.hpp"
+#include "muster/store/submission.hpp"
 #include "projection.hpp"
 #include "sqlite.hpp"
 
@@ -21,6 +22,9 @@ public:
 
   /// Applies one event. A refusal (`conflict`, `not_found`, `invalid_argument`) changes nothing.
   [[nodiscard]] result<void> apply(const event& x);
+
+  /// Counts the rows of a growth, which the caller inserts. Refused likewise.
+  [[nodiscard]] result<void> grow(const growth& x);
 
   /// From here on changes can be taken back by `undo`, until `keep`.
   void begin_undo() noexcept { undoing_ = true; }

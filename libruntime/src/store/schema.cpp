@@ -57,6 +57,14 @@ ALTER TABLE attempt ADD COLUMN gpus TEXT;
 ALTER TABLE event ADD COLUMN gpus TEXT;
 )sql";
 
+/// Workflows that grow while they run, results of tasks, and tasks that are run once more: `first_attempt` is then the
+/// number of the first attempt since, where a group's times begin.
+constexpr const char* version_3 = R"sql(
+CREATE TABLE workflow_flow(workflow INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE task_result(id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+ALTER TABLE task ADD COLUMN first_attempt INTEGER;
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -110,7 +118,7 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3}};
   return steps;
 }
 

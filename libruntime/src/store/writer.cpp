@@ -28,6 +28,14 @@ bool is_refusal(ec code) noexcept {
   return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded;
 }
 
+/// The status that the type of an event stands for.
+void complete(event& x) {
+  if (x.type == event_type::workflow_retried)
+    x.status = status::pending;
+  if (x.type == event_type::group_reopened || x.type == event_type::task_reopened)
+    x.status = status::waiting;
+}
+
 timestamp now() {
   return std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
 }
@@ -43,6 +51,7 @@ public:
 
   [[nodiscard]] result<void> prepare();
   [[nodiscard]] result<submitted_workflow> submit(const submission& x);
+  [[nodiscard]] result<void> grow(const growth& x);
   [[nodiscard]] result<void> append(event* first, std::size_t count);
   [[nodiscard]] result<void> commit();
   void rollback();
@@ -53,13 +62,14 @@ public:
 private:
   [[nodiscard]] result<void> begin();
   [[nodiscard]] result<void> insert(const event& x);
+  [[nodiscard]] result<void> keep_result(const event& x);
   /// Passes a refusal on; anything else ends the transaction.
   [[nodiscard]] error give_up(error problem);
   void roll_back_database();
 
   writer_lock lock_;
   sqlite::connection db_;
-  sqlite::statement begin_, commit_, rollback_, insert_event_;
+  sqlite::statement begin_, commit_, rollback_, insert_event_, insert_result_, delete_result_;
   std::optional<row_cache> rows_;
   std::optional<submitter> submitter_;
   std::optional<error> broken_; ///< Why the transaction was rolled back; told by the next `commit`.
@@ -71,7 +81,12 @@ result<void> writer::impl::prepare() {
   if (auto done = migrate(db_, migrations()); !done)
     return done;
   const std::pair<sqlite::statement*, const char*> all[] = {
-      {&begin_, "BEGIN IMMEDIATE"}, {&commit_, "COMMIT"}, {&rollback_, "ROLLBACK"}, {&insert_event_, insert_event_row}};
+      {&begin_, "BEGIN IMMEDIATE"},
+      {&commit_, "COMMIT"},
+      {&rollback_, "ROLLBACK"},
+      {&insert_event_, insert_event_row},
+      {&insert_result_, "INSERT OR REPLACE INTO task_result VALUES(?,?)"},
+      {&delete_result_, "DELETE FROM task_result WHERE id=?"}};
   for (const auto& [into, sql] : all) {
     auto made = db_.prepare(sql);
     if (!made)
@@ -120,6 +135,18 @@ result<submitted_workflow> writer::impl::submit(const submission& x) {
   return stored;
 }
 
+result<void> writer::impl::grow(const growth& x) {
+  if (auto done = check(x); !done)
+    return done;
+  if (auto done = begin(); !done)
+    return done;
+  if (auto done = rows_->grow(x); !done)
+    return give_up(done.failure());
+  if (auto done = submitter_->insert(x); !done)
+    return give_up(done.failure());
+  return {};
+}
+
 result<void> writer::impl::append(event* first, std::size_t count) {
   if (auto done = begin(); !done)
     return done;
@@ -134,6 +161,7 @@ result<void> writer::impl::append(event* first, std::size_t count) {
     x.seq.value = latest_.value + 1 + i;
     if (x.time == timestamp{})
       x.time = now();
+    complete(x);
     if (auto done = rows_->apply(x); !done) {
       if (count > 1)
         rows_->undo();
@@ -150,8 +178,8 @@ result<void> writer::impl::append(event* first, std::size_t count) {
 
 result<void> writer::impl::insert(const event& x) {
   auto& e = insert_event_;
-  const bool of_group = x.type == event_type::group_status || x.type == event_type::task_status;
-  const bool of_task = x.type == event_type::task_status;
+  const bool of_group = is_of_group(x.type);
+  const bool of_task = is_of_task(x.type);
   e.bind(1, static_cast<std::int64_t>(x.seq.value));
   e.bind(2, to_micros(x.time));
   e.bind(3, static_cast<std::int64_t>(x.type));
@@ -168,6 +196,21 @@ result<void> writer::impl::insert(const event& x) {
   e.bind_optional(14, x.gpus);
   if (e.run() != SQLITE_DONE)
     return db_.failed("storing an event");
+  return keep_result(x);
+}
+
+result<void> writer::impl::keep_result(const event& x) {
+  if (x.type == event_type::task_reopened) {
+    delete_result_.bind(1, row_id(x.workflow.value, x.task.value));
+    if (delete_result_.run() != SQLITE_DONE)
+      return db_.failed("removing a result");
+  }
+  if (x.result.empty())
+    return {};
+  insert_result_.bind(1, row_id(x.workflow.value, x.task.value));
+  insert_result_.bind(2, x.result);
+  if (insert_result_.run() != SQLITE_DONE)
+    return db_.failed("storing a result");
   return {};
 }
 
@@ -201,6 +244,8 @@ void writer::impl::roll_back_database() {
     (void)rollback_.run();
   if (rows_)
     rows_->clear();
+  if (submitter_)
+    submitter_->forget();
   latest_ = committed_;
 }
 
@@ -235,6 +280,10 @@ result<writer> writer::open(const state_directory& directory) {
 
 result<submitted_workflow> writer::submit(const submission& x) {
   return impl_->submit(x);
+}
+
+result<void> writer::grow(const growth& x) {
+  return impl_->grow(x);
 }
 
 result<sequence> writer::append(event x) {

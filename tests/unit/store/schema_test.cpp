@@ -125,6 +125,42 @@ TEST_CASE("a store of version 1 is brought up to date with all that it holds") {
   CHECK(code_of(w.append(task_event(flow.key, 0, 0, status::running, 1))) == ec::conflict);
 }
 
+TEST_CASE("a store of version 2 is brought up to date with all that it holds") {
+  const temporary_state state;
+  make_database(state.directory(), contents(std::filesystem::path{MUSTER_STORE_FIXTURES} / "version_2.sql"));
+  auto w = must(writer::open(state.directory()));
+  CHECK(w.latest() == sequence{16});
+  auto r = must(reader::open(state.directory()));
+  const auto flow = must(r.workflow("flow-1"));
+  const auto over = must(r.workflow("over-1"));
+  CHECK(must(r.flow(flow.key)).empty());
+  CHECK_FALSE(must(r.task_result(flow.key, {0})));
+  CHECK(must(r.attempts(flow.key, {0})).at(1).gpus == "1");
+  const auto groups = must(r.groups(flow.key, {}, 9));
+  CHECK(groups.at(0).times.running == at(5));
+  CHECK(groups.at(1).status == status::processing);
+
+  // What is new works on what is old.
+  growth more;
+  more.workflow = flow.key;
+  more.first_group = {2};
+  more.first_task = {3};
+  more.groups.push_back({"late", true, true, {{0}}, status::waiting});
+  more.tasks.push_back({"late", {2}, true, "{}", "{}", status::waiting});
+  must(w.grow(more));
+  must(w.append(workflow_event(over.key, event_type::workflow_retried)));
+  auto again = task_event(over.key, 1, 1, status::unspecified);
+  again.type = event_type::task_reopened;
+  must(w.append(again));
+  must(w.commit());
+  CHECK(must(r.workflow("flow-1")).tasks == 4);
+  CHECK(must(r.workflow("over-1")).status == status::pending);
+  CHECK_FALSE(must(r.workflow("over-1")).ended);
+  CHECK(must(r.tasks(over.key, {}, 9)).at(0).status == status::failed_canceled);
+  CHECK(must(r.tasks(over.key, {}, 9)).at(1).status == status::waiting);
+  CHECK(whole_log(r).size() == 18);
+}
+
 TEST_CASE("each step is applied once, in a transaction of its own") {
   const temporary_state state;
   auto steps = migrations();

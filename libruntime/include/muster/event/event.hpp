@@ -22,12 +22,30 @@ enum class event_type : std::uint8_t {
   workflow_cancel_requested = 3,
   /// A stopped workflow was taken up again.
   workflow_resumed = 4,
+  // 5 is kept for growth, should monitors ever need to hear of it.
+  /// A finished workflow is PENDING again, so that tasks of it can be run once more; `text` says why. A cancel that was
+  /// requested before counts no more.
+  workflow_retried = 6,
   /// A group of two or more changed its status. A group of one has no such events: its task's status is its own.
   group_status = 10,
+  /// A finished group of two or more is WAITING again.
+  group_reopened = 11,
   /// An attempt of a task changed its status. PROCESSING of a new number creates the attempt: it is the intent to
   /// start.
   task_status = 20,
+  /// A finished task is WAITING again: its attempts are kept, its result is not. Its next attempt has the next number.
+  task_reopened = 21,
 };
+
+/// Whether events of this type are about one task.
+[[nodiscard]] constexpr bool is_of_task(event_type type) noexcept {
+  return type == event_type::task_status || type == event_type::task_reopened;
+}
+
+/// Whether events of this type are about a group, or a task in one.
+[[nodiscard]] constexpr bool is_of_group(event_type type) noexcept {
+  return type == event_type::group_status || type == event_type::group_reopened || is_of_task(type);
+}
 
 /// `workflow.submitted`, `task.status`: the type as monitors see it.
 [[nodiscard]] std::string_view to_string(event_type type) noexcept;
@@ -58,6 +76,9 @@ struct event {
   std::string node;    ///< Where, from INITIALIZING on.
   std::string address; ///< The task's address within its group, from INITIALIZING on.
   std::string gpus;    ///< Leased GPU indices, `0,1`, from INITIALIZING on; empty for none.
+  /// What the task gave as its result, JSON; empty for none. Only with the end of a task. It becomes durable with the
+  /// event, but is kept beside it: events that are read or passed on to subscribers have none.
+  std::string result;
 };
 
 } // namespace muster

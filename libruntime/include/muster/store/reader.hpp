@@ -42,6 +42,13 @@ struct event_page {
   bool at_end = false; ///< There was no further event at the time.
 };
 
+/// A page of results in the order of their tasks.
+struct result_page {
+  std::vector<task_result_record> results;
+  task_index next;     ///< What to ask for next.
+  bool at_end = false; ///< There was no further result.
+};
+
 /// Reads a store, while a writer writes or when none does; never makes the writer wait. Every list is read in pages:
 /// what a reader holds does not grow with the history. Owned by one thread at a time.
 ///
@@ -84,6 +91,8 @@ public:
   [[nodiscard]] result<workflow_record> workflow(workflow_key key);
   /// The spec as submitted.
   [[nodiscard]] result<std::string> spec_text(workflow_key key);
+  /// What decides how the workflow grows, as submitted; empty if it does not grow.
+  [[nodiscard]] result<std::string> flow(workflow_key key);
   /// How many tasks are in each status; statuses without tasks are left out.
   [[nodiscard]] result<std::vector<std::pair<status, std::uint64_t>>> task_counts(workflow_key key);
 
@@ -99,6 +108,11 @@ public:
   [[nodiscard]] result<task_record> task(workflow_key key, std::string_view name);
   /// All attempts of one task, oldest first.
   [[nodiscard]] result<std::vector<attempt_record>> attempts(workflow_key key, task_index task);
+
+  /// The result of a task that has ended; none if it gave none.
+  [[nodiscard]] result<std::optional<std::string>> task_result(workflow_key key, task_index task);
+  /// The results of tasks from `first` on, in the order of the plan: at most `limit`, and fewer where they are large.
+  [[nodiscard]] result<result_page> task_results(workflow_key key, task_index first, std::size_t limit);
 
   // -- events
 

@@ -87,6 +87,12 @@ struct task_body {
   std::string body;    ///< As submitted.
 };
 
+/// What a task gave as its result.
+struct task_result_record {
+  task_index index;
+  std::string text; ///< JSON.
+};
+
 /// An event with the names that people know.
 struct named_event {
   event fact;

@@ -5,6 +5,7 @@
 #include "muster/event/event.hpp"
 #include "muster/state/status.hpp"
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,7 +14,10 @@
 
 namespace muster::store {
 
-/// A group to be stored; its position is its `group_index`.
+/// The largest result of one task that a store takes. Drivers have a tighter bound.
+constexpr std::size_t max_result_bytes = std::size_t{16} << 20U;
+
+/// A group to be stored; its position is its `group_index`, counted from the first one of its growth.
 struct new_group {
   std::string_view name;
   bool barrier = true;
@@ -22,7 +26,8 @@ struct new_group {
   status initial = status::waiting;
 };
 
-/// A task to be stored; its position is its `task_index`. The tasks of a group are neighbours, groups in their order.
+/// A task to be stored; its position is its `task_index`, likewise. The tasks of a group are neighbours, groups in
+/// their order.
 struct new_task {
   std::string_view name;
   group_index group;
@@ -41,9 +46,21 @@ struct submission {
   std::string profile;
   std::string options; ///< JSON of how it was submitted.
   std::string_view spec_text;
+  /// JSON of what decides how the workflow grows while it runs. Empty: it does not grow, and must have groups.
+  std::string flow;
   std::optional<duration> exec_timeout;
   std::optional<duration> queue_timeout;
   status initial = status::pending;
+  std::vector<new_group> groups;
+  std::vector<new_task> tasks;
+};
+
+/// Groups and tasks that come to a stored workflow while it runs. Numbers of groups and tasks, also those within rows,
+/// are the workflow's. The views must live until `writer::grow` has returned.
+struct growth {
+  workflow_key workflow;
+  group_index first_group; ///< Number of the first of `groups`: how many the workflow had.
+  task_index first_task;   ///< Likewise.
   std::vector<new_group> groups;
   std::vector<new_task> tasks;
 };

@@ -15,10 +15,11 @@ namespace muster::store {
 /// The one writer of a store. Everything between two commits is one transaction: events and the rows they change become
 /// durable together, or not at all. Owned by one thread at a time.
 ///
-/// Errors of `submit` and `append` are of two kinds. `invalid_argument`, `not_found`, `conflict` and `limit_exceeded`
-/// refuse the one call: nothing of it is stored, the transaction goes on. Any other error has rolled back the whole
-/// transaction: every further call fails likewise until `commit` has reported it or `rollback` was called; after that
-/// the writer is where it was after the last commit, and may go on. No sequence number is lost by either.
+/// Errors of `submit`, `grow` and `append` are of two kinds. `invalid_argument`, `not_found`, `conflict` and
+/// `limit_exceeded` refuse the one call: nothing of it is stored, the transaction goes on. Any other error has rolled
+/// back the whole transaction: every further call fails likewise until `commit` has reported it or `rollback` was
+/// called; after that the writer is where it was after the last commit, and may go on. No sequence number is lost by
+/// either.
 class writer {
 public:
   /// Creates the state directory and the store where they are missing, takes the writer's lock and migrates the schema.
@@ -34,9 +35,15 @@ public:
   /// Stores a workflow with all its rows and its `workflow_submitted` event.
   [[nodiscard]] result<submitted_workflow> submit(const submission& x);
 
+  /// Adds groups and tasks to a workflow that has not finished. Has no event of its own. Refused with `conflict` unless
+  /// their numbers go on where the workflow's end.
+  [[nodiscard]] result<void> grow(const growth& x);
+
   /// Numbers one event, stores it and applies it to the rows. Refused with `conflict`: any change of what is finished;
   /// an attempt that was made before, or whose predecessor has not ended; a step back of an attempt that runs; an
-  /// attempt that is not the latest; a status of a group of one (its task's is its own). `time` 0 becomes now.
+  /// attempt that is not the latest; a status of a group of one (its task's is its own); a result of what has not
+  /// ended. Only `workflow_retried`, and then `group_reopened` and `task_reopened`, undo an end. `time` 0 becomes now;
+  /// the status of such an event is set.
   [[nodiscard]] result<sequence> append(event x);
 
   /// Likewise for several events that belong together: all, or none. Sets their `seq` (and `time` where it is 0).
