@@ -6,6 +6,7 @@
 #include "actors/event_hub.hpp"
 #include "actors/executor.hpp"
 #include "actors/journal_writer.hpp"
+#include "actors/leftovers.hpp"
 #include "actors/node.hpp"
 #include "actors/pool.hpp"
 #include "actors/registry.hpp"
@@ -96,6 +97,7 @@ public:
     registry_ = system_.spawn(registry, std::make_shared<registry_services>(registry_services{
                                             directory_, journal_, pool_, clock_, policy_of(config), on_failure}));
     subscribe([this](const std::vector<event>& batch) { note_ends(batch); });
+    runs_->clean_up(judge_by_store(directory_));
   }
 
   impl(const impl&) = delete;

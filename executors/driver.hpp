@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -84,7 +85,7 @@ constexpr std::int32_t exit_code_publish_failed = 2012;
 /// How an attempt ended. A non-zero code is a result, not an error.
 struct exit_result {
   std::int32_t code = 0;   ///< 0-255; 128 + signal when a signal ended it, as shells count; or one of the above.
-  std::int32_t signal = 0; ///< 0 if none.
+  std::int32_t signal = 0; ///< 0 if none, or none is known.
   bool out_of_memory = false;
   std::string message; ///< For people; empty if there is nothing to add.
   timestamp started{};
@@ -116,6 +117,13 @@ enum class adoption : std::uint8_t {
   running = 2,       ///< It runs; `on_exited` follows.
   exited = 3,        ///< It ended while nobody looked; `on_exited` follows.
   lost = 4,          ///< It was started, and how it ended cannot be known.
+};
+
+/// Says what is over, by what is recorded; what is not recorded at all is. May block; called on a thread of the
+/// driver's own, one call at a time.
+struct leftover_judge {
+  std::function<bool(workflow_key)> workflow;
+  std::function<bool(attempt_id)> attempt;
 };
 
 /// Turns attempts into something that runs. All calls return at once; results come through the listener. Every call is
@@ -161,6 +169,10 @@ public:
   /// After a restart, when all of a workflow that may live was adopted: removes what a crash left of it besides. Only
   /// drivers that keep something outside of the state directory have anything to do.
   virtual void clean(workflow_key workflow) { static_cast<void>(workflow); }
+
+  /// At the start, after `listen`: removes, in its own time, what earlier runtimes left of workflows and attempts that
+  /// are over. What lives and was not adopted yet is left alone.
+  virtual void clean_up(leftover_judge is_over) { static_cast<void>(is_over); }
 };
 
 } // namespace muster

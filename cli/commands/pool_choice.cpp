@@ -30,6 +30,9 @@ docker_pool_config docker_of(const config::pool_settings& x, const local_options
   out.pull = pull_of(options.pull.empty() ? x.pull : options.pull);
   out.max_pulls = x.pulls;
   out.starts_in_flight = x.starts;
+  const auto rounded = [](duration limit) { return std::chrono::duration_cast<std::chrono::milliseconds>(limit); };
+  out.prepare_timeout = rounded(x.prepare_timeout);
+  out.start_timeout = rounded(x.start_timeout);
   out.range = x.range;
   out.gpus = options.gpus.empty() ? x.gpus : options.gpus;
   out.user = x.user;

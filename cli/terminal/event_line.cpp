@@ -27,6 +27,14 @@ std::string what(const store::named_event& x, const style& look) {
   }
 }
 
+/// A plain failure's reason begins with its exit code, which is there already.
+std::string reason(const event& x) {
+  const auto code = "exit code " + std::to_string(x.exit_code);
+  if (x.text == code)
+    return {};
+  return x.text.rfind(code + " (", 0) == 0 ? x.text.substr(code.size() + 1) : x.text;
+}
+
 } // namespace
 
 std::string event_line(const store::named_event& x, const style& look) {
@@ -35,9 +43,8 @@ std::string event_line(const store::named_event& x, const style& look) {
     line += "  exit code " + std::to_string(x.fact.exit_code);
   if (!x.fact.node.empty() && !is_finished(x.fact.status))
     line += "  on " + printable(x.fact.node) + (x.fact.address.empty() ? "" : " (" + printable(x.fact.address) + ")");
-  // A plain failure's reason is its exit code, which is there already.
-  if (!x.fact.text.empty() && x.fact.text != "exit code " + std::to_string(x.fact.exit_code))
-    line += look.paint(tone::faint, "  " + printable(x.fact.text));
+  if (const auto why = reason(x.fact); !why.empty())
+    line += look.paint(tone::faint, "  " + printable(why));
   return line;
 }
 

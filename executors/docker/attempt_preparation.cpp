@@ -2,6 +2,7 @@
 
 #include "executors/docker/exit_reading.hpp"
 #include "executors/docker/names.hpp"
+#include "muster/spec/duration.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -11,8 +12,6 @@ namespace muster::docker {
 
 namespace {
 
-/// OSMO's limit for all that comes before a task runs.
-constexpr std::chrono::minutes longest_preparation{30};
 /// How often a call is repeated while the daemon fails, before the group is sent back.
 constexpr int most_tries = 5;
 /// How often something that was made is found gone, and made again.
@@ -30,9 +29,10 @@ error creation_error(const attempt& x, const engine_error& why) {
 } // namespace
 
 void driver_core::begin(const attempt_ref& x) {
-  x->deadline = loop_.after(longest_preparation, [this, w = std::weak_ptr(x)] {
+  x->deadline = loop_.after(config_.prepare_timeout, [this, w = std::weak_ptr(x)] {
     if (const auto it = w.lock(); it && it->at == phase::preparing)
-      fail_prepare(it, {ec::start_timeout, "it was not ready to start within 30 minutes"});
+      fail_prepare(it, {ec::start_timeout,
+                        "it was not ready to start within " + spec::to_string(duration{config_.prepare_timeout})});
   });
   // What an earlier preparation left goes first. Never within a request.
   removals_.when_gone(x->name, [this, w = std::weak_ptr(x)] {

@@ -3,6 +3,7 @@
 #include "executors/docker/exit_reading.hpp"
 #include "executors/docker/names.hpp"
 #include "executors/process/publication.hpp"
+#include "muster/spec/duration.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -30,8 +31,11 @@ constexpr auto pause_while_running = 200ms;
 constexpr int most_looks_while_running = 10;
 /// How often all that run are counted.
 constexpr auto pause_of_sweeps = 30s;
-/// A start that is not answered for so long may still be under way: it is not sent again.
-constexpr auto longest_start = 4min + 50s;
+/// A start that was not answered in time may still be under way, and is not sent again: the part of the time that
+/// counts as all of it.
+constexpr double most_of_start = 0.95;
+/// A daemon that tells nothing of a start is asked for so many times as long.
+constexpr int patience_with_starts = 2;
 
 const std::string lost_with_daemon = "the Docker daemon went away while it started it; it may have run";
 const std::string removed_outside = "its container was removed by somebody else while it ran";
@@ -117,6 +121,12 @@ void driver_core::fail_start(const attempt_ref& x, error why) {
   say_started(id, std::move(why));
 }
 
+/// What the daemon may still make of it is removed as soon as it answers.
+void driver_core::fail_late_start(const attempt_ref& x) {
+  fail_start(x, {ec::start_timeout, "the Docker daemon did not start it within " +
+                                        spec::to_string(duration{config_.start_timeout}) + ": " + x->start_problem});
+}
+
 /// A start was sent and was not confirmed, and the container has not run.
 void driver_core::start_again_or_give_up(const attempt_ref& x, const container_info& found) {
   if (x->start_sent)
@@ -127,8 +137,8 @@ void driver_core::start_again_or_give_up(const attempt_ref& x, const container_i
     return lose(x, lost_with_daemon);
   if (!found.error.empty() && !x->address_was_taken)
     return fail_start(x, {ec::start_failed, start_error_text(found.error, x->program, x->image)});
-  if (std::chrono::steady_clock::now() - x->sent_at > longest_start)
-    return fail_start(x, {ec::start_timeout, "the Docker daemon did not start it: " + x->start_problem});
+  if (std::chrono::steady_clock::now() - x->sent_at >= config_.start_timeout * most_of_start)
+    return fail_late_start(x);
   if (x->starts >= most_starts)
     return fail_start(x, {ec::start_failed, start_error_text(x->start_problem, x->program, x->image)});
   x->timer = loop_.after(x->pause.next(), [this, w = std::weak_ptr(x)] {
@@ -268,6 +278,9 @@ void driver_core::checked(const attempt_ref& x, const outcome<container_info>& h
     return;
   if (how.kind() == failure::not_found)
     return absent(x);
+  const auto waited = std::chrono::steady_clock::now() - x->sent_at;
+  if (!how && x->at == phase::starting && !x->start_sent && waited > config_.start_timeout * patience_with_starts)
+    return fail_late_start(x);
   if (!how)
     return check_later(x, x->pause.next());
   x->absences = 0;

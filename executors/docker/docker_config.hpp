@@ -3,6 +3,7 @@
 #include "executors/driver.hpp"
 #include "muster/base/ipv4.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -34,12 +35,18 @@ struct docker_pool_config {
   };
   std::optional<tls_files> tls; ///< Absent: as the environment says.
 
+  /// The folder of the docker command's configuration, for credentials; empty: as the environment says.
+  std::filesystem::path client_folder;
   std::filesystem::path state_directory; ///< Root of the state directory; attempts and their logs are below it.
   std::string head;                      ///< The head's id: 12 hex digits. In all names and labels.
 
   pull_policy pull = pull_policy::if_missing;
   std::uint32_t max_pulls = 3;        ///< Pulls at the same time.
   std::uint32_t starts_in_flight = 0; ///< Starts at the same time; 0: as many as the daemon has CPUs, at least 8.
+
+  /// How long all may take that comes before a start: pulls, networks, files. OSMO's limit.
+  std::chrono::milliseconds prepare_timeout = std::chrono::minutes{30};
+  std::chrono::milliseconds start_timeout = std::chrono::minutes{5}; ///< How long the daemon may take to start one.
 
   /// What networks may be made of. Absent: 10.213.0.0/16 or, where that is taken as a whole, the next one that is not.
   /// What is taken in it is found out by `probe`.

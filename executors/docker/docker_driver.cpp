@@ -47,7 +47,9 @@ public:
       auto where = daemon_endpoint(config_);
       if (!where)
         return where.failure();
-      engine_ = std::make_unique<client>(*loop_, *std::move(where));
+      client_options how;
+      how.start = config_.start_timeout;
+      engine_ = std::make_unique<client>(*loop_, *std::move(where), how);
     }
     auto found = probe_daemon(*loop_, *engine_, config_);
     if (!found)
@@ -57,7 +59,8 @@ public:
   }
 
   void listen(driver_listener& to) override {
-    credentials_ = std::make_unique<credential_finder>(*loop_, docker_config_folder(process_environment()));
+    credentials_ = std::make_unique<credential_finder>(
+        *loop_, config_.client_folder.empty() ? docker_config_folder(process_environment()) : config_.client_folder);
     const auto on = [](const std::unique_ptr<process::worker>& thread) {
       return [&thread = *thread](std::function<void()> job) { thread.add(std::move(job)); };
     };
@@ -95,6 +98,9 @@ public:
 
   void clean(workflow_key workflow) override {
     loop_->post([this, workflow] { core_->clean(workflow); });
+  }
+  void clean_up(leftover_judge is_over) override {
+    loop_->post([this, is_over = std::move(is_over)] { core_->clean_up(is_over); });
   }
 
 private:

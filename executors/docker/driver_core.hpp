@@ -55,6 +55,9 @@ public:
   /// Removes what a crash left of a workflow: all that is not of an attempt which is known by now.
   void clean(workflow_key workflow);
 
+  /// Removes what is left of attempts and groups that are over; what is not known yet, and lives, is left alone.
+  void clean_up(leftover_judge is_over);
+
   /// No more requests come: what is to be removed is removed, then `done` is called. Containers that run go on.
   void close(std::function<void()> done);
   /// The last call: lets go of all that needs the loop.
@@ -100,6 +103,7 @@ private:
   void start_answered(const attempt_ref& x, const outcome<bool>& how);
   void started(const attempt_ref& x);
   void fail_start(const attempt_ref& x, error why);
+  void fail_late_start(const attempt_ref& x);
   void start_again_or_give_up(const attempt_ref& x, const container_info& found);
   void send_stop(const attempt_ref& x);
   void send_kill(const attempt_ref& x);
@@ -125,6 +129,12 @@ private:
   void adopted(const std::shared_ptr<adoption_run>& run, std::size_t n, const outcome<container_info>& how);
   void answer(const std::shared_ptr<adoption_run>& run, std::size_t n, adoption what);
   void clean(workflow_key workflow, int tries);
+
+  // -- cleaning up (leftovers.cpp)
+  struct cleaning;
+  void list_leftovers(const std::shared_ptr<cleaning>& x);
+  void judge_leftovers(const std::shared_ptr<cleaning>& x, const std::vector<container_summary>& containers);
+  void remove_leftovers(const std::shared_ptr<cleaning>& x);
   attempt_ref make_attempt(const attempt_spec& spec);
 
   const docker_pool_config config_;

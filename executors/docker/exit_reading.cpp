@@ -23,14 +23,26 @@ bool ended_with_daemon(const container_info& container, const ended_attempt& fac
          (container.exit_code == 128 + SIGKILL || container.exit_code == 128 + SIGTERM || container.exit_code == 255);
 }
 
+bool is_of_signal(std::int64_t code) {
+  return code >= first_signal_code && code <= last_signal_code;
+}
+
+/// The Engine tells no signals: a program may also have ended with such a code by itself.
+std::string as_of_signal(std::int64_t code) {
+  return is_of_signal(code) ? "exit code " + std::to_string(code) + " (as of signal " + std::to_string(code - 128) + ')'
+                            : std::string{};
+}
+
 std::string message_of(const container_info& container, const ended_attempt& facts) {
   const auto of_memory = (facts.memory > 0 ? spec::bytes_text(facts.memory) + " of " : std::string{}) + "memory";
   if (container.oom_killed && container.exit_code == 0)
     return "a process of it was killed because it used more than its " + of_memory;
   if (container.oom_killed)
     return "killed: it used more than its " + of_memory + "; ask for more in resources.memory";
-  if (facts.stop_asked || container.exit_code == 0)
+  if (container.exit_code == 0)
     return {};
+  if (facts.stop_asked)
+    return as_of_signal(container.exit_code);
   if (ended_with_daemon(container, facts))
     return "it ended (code " + std::to_string(container.exit_code) +
            ") when the Docker daemon went away; with `live-restore` containers outlive its restart";
@@ -39,7 +51,7 @@ std::string message_of(const container_info& container, const ended_attempt& fac
   if (container.exit_code == 127 && facts.init)
     return "exit code 127: the command '" + facts.program + "' is not in the image '" + facts.image +
            "', or it ended with 127 itself";
-  return {};
+  return as_of_signal(container.exit_code);
 }
 
 } // namespace
@@ -47,8 +59,8 @@ std::string message_of(const container_info& container, const ended_attempt& fac
 exit_result read_exit_of(const container_info& container, const ended_attempt& facts) {
   exit_result out;
   out.code = static_cast<std::int32_t>(container.exit_code);
-  // The Engine tells no signals, only their codes; a shell gives the same ones for its children.
-  if (out.code >= first_signal_code && out.code <= last_signal_code)
+  // Where one was sent for certain.
+  if (is_of_signal(out.code) && (facts.stop_asked || container.oom_killed))
     out.signal = out.code - 128;
   out.out_of_memory = container.oom_killed && out.code != 0;
   out.message = message_of(container, facts);

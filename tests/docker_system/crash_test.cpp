@@ -121,6 +121,42 @@ TEST_CASE("kill -9 of Muster, twenty times in a run of forty containers: none tw
   check_nothing_left(muster);
 }
 
+TEST_CASE("a run that was killed is left alone by other runs until it is resumed; what no store knows is removed") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  docker_muster muster{*docker};
+  const auto kill = [&](const std::string& name) {
+    subprocess running{muster.run(gang_of(name, {{"one", "echo ready; sleep 1; exit 7"}, {"two", "sleep 1"}}))};
+    REQUIRE(running.wait_for("ready", 60s));
+    running.signal(SIGKILL);
+    running.finish(10s);
+  };
+  const auto run_another = [&] {
+    subprocess other{muster.run(spec_of("other", {{"it", "true"}}))};
+    const auto said = other.finish(60s);
+    INFO(said.out << said.err);
+    CHECK(said.exit_code == 0);
+  };
+  kill("kept");
+  run_another();
+  CHECK(muster.containers().size() == 2);
+  CHECK(muster.networks().size() == 1);
+  const auto resumed = muster({"resume", "kept-1"});
+  INFO(resumed.out << resumed.err);
+  CHECK(resumed.exit_code == 3);
+  CHECK_THAT(muster({"show", "kept-1"}).out, ContainsSubstring("exit code 7"));
+  CHECK(muster.containers().empty());
+  CHECK(muster.networks().empty());
+  kill("lost");
+  CHECK(muster.containers().size() == 2);
+  for (const auto* file : {"muster.db", "muster.db-wal", "muster.db-shm"})
+    fs::remove(muster.program().state() / file);
+  run_another();
+  CHECK(muster.containers().empty());
+  CHECK(muster.networks().empty());
+}
+
 TEST_CASE("dockerd is killed and comes back while containers go on: all are seen to their ends") {
   docker_options how;
   how.arguments = {"--live-restore"};

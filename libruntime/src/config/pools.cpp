@@ -1,6 +1,7 @@
 #include "muster/config/pools.hpp"
 
 #include "muster/base/utf8.hpp"
+#include "muster/spec/duration.hpp"
 #include "muster/spec/quantity.hpp"
 #include "spec/decode.hpp"
 #include "spec/line_map.hpp"
@@ -60,8 +61,9 @@ private:
   }
 
   void pool(value_at x, const field_path& path, const std::string& name, pool_settings& out) const {
-    static const names known = {"driver", "gpus", "host",     "tls",  "pull", "pulls",       "starts", "network",
-                                "user",   "init", "shm_size", "pids", "swap", "permissions", "logs",   "labels"};
+    static const names known = {"driver", "gpus",    "host",        "tls",  "pull",  "pulls",
+                                "starts", "network", "timeouts",    "user", "init",  "shm_size",
+                                "pids",   "swap",    "permissions", "logs", "labels"};
     static const names required = {"driver"};
     std::string driver;
     std::vector<std::pair<std::string, yaml::mark>> docker_only;
@@ -103,6 +105,8 @@ private:
       (void)in_.text(v, where, out.user, numbers::as_text);
     else if (key == "init")
       (void)in_.boolean(v, where, out.init);
+    else if (key == "timeouts")
+      timeouts(v, where, out);
     else if (key == "shm_size")
       bytes(v, where, out.shm_size);
     else if (key == "pids")
@@ -244,6 +248,22 @@ private:
       else
         out.push_back(std::filesystem::path{text}.lexically_normal());
     }
+  }
+
+  void timeouts(value_at x, const field_path& path, pool_settings& out) const {
+    static const names known = {"prepare", "start"};
+    (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
+      std::string text;
+      if (!in_.text(v, where, text, numbers::refuse))
+        return;
+      const auto read = spec::parse_duration(text);
+      if (!read)
+        error(v.place, where, read.failure().message);
+      else if (*read < std::chrono::seconds{1})
+        error(v.place, where, "expected at least 1s");
+      else
+        (key == "prepare" ? out.prepare_timeout : out.start_timeout) = *read;
+    });
   }
 
   void logs(value_at x, const field_path& path, std::int64_t& out) const {

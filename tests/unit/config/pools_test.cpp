@@ -38,6 +38,8 @@ TEST_CASE("the sample configuration loads and says what the defaults are") {
   CHECK(docker.driver == pool_driver::docker);
   CHECK(docker.pull == none.pull);
   CHECK(docker.pulls == none.pulls);
+  CHECK(docker.prepare_timeout == none.prepare_timeout);
+  CHECK(docker.start_timeout == none.start_timeout);
   CHECK(docker.init == none.init);
   CHECK(docker.swap == none.swap);
   CHECK(docker.max_log == none.max_log);
@@ -109,6 +111,8 @@ TEST_CASE("what is wrong in a configuration is said where it stands") {
       {"pools: {lab: {driver: docker, starts: many}}", "pools.lab.starts"},
       {"pools: {lab: {driver: docker, init: 7}}", "pools.lab.init"},
       {"pools: {lab: {driver: docker, shm_size: lots}}", "pools.lab.shm_size"},
+      {"pools: {lab: {driver: docker, timeouts: {start: soon}}}", "pools.lab.timeouts.start"},
+      {"pools: {lab: {driver: docker, timeouts: {prepare: 0s}}}", "at least 1s"},
       {"pools: {lab: {driver: docker, shm_size: 0}}", "amount of memory"},
       {"pools: {lab: {driver: docker, network: {range: 10.213.5.0/16}}}", "10.213.0.0/16"},
       {"pools: {lab: {driver: docker, network: {range: 10.213.0.0/27}}}", "between /8 and /26"},

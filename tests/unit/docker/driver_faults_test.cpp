@@ -3,6 +3,8 @@
 #include "support/catch.hpp"
 #include "support/unix_http.hpp"
 
+#include <atomic>
+#include <set>
 #include <string>
 
 /// The Docker driver over an Engine that goes wrong: no wrong verdict, nothing twice, nothing left.
@@ -292,6 +294,48 @@ TEST_CASE("stopped while its image is pulled, it is canceled at once and others 
   CHECK(fault_of(b.heard->wait_prepared(b.spec(1).id).prepared).empty());
 }
 
+TEST_CASE("what is not ready in time fails as late, and nothing is left once the daemon answers") {
+  for (const std::string& route : {create, std::string{"POST /images/create"}}) {
+    INFO(route);
+    driver_bench b{[](docker_pool_config& config) { config.prepare_timeout = 100ms; }};
+    b.engine.add_image("busybox:latest", false);
+    b.engine.inject(wrong(route, fault::hold, -1));
+    b->prepare(b.spec());
+    const auto seen = b.heard->wait_prepared(b.spec().id);
+    CHECK(code_of(seen.prepared) == ec::start_timeout);
+    CHECK(fault_of(seen.prepared) == "it was not ready to start within 100ms");
+    b.engine.release();
+    CHECK(is_gone(b));
+    CHECK(b.engine.times_started(b.name()) == 0);
+  }
+}
+
+TEST_CASE("a start that the daemon does not answer fails as late, and what comes of it is removed") {
+  driver_bench b{[](docker_pool_config& config) { config.start_timeout = 100ms; }};
+  const auto id = b.prepared(b.spec());
+  b.engine.inject(wrong(start, fault::hold, -1));
+  b->start(id);
+  const auto seen = b.heard->wait_started(id);
+  CHECK(code_of(seen.started) == ec::start_timeout);
+  CHECK_THAT(fault_of(seen.started), ContainsSubstring("did not start it within 100ms"));
+  CHECK(b.engine.count(start) == 1);
+  b.engine.release();
+  CHECK(is_gone(b));
+}
+
+TEST_CASE("a start is late also if the daemon says nothing of it at all") {
+  driver_bench b{[](docker_pool_config& config) { config.start_timeout = 100ms; }};
+  const auto id = b.prepared(b.spec());
+  b.engine.inject(wrong(start, fault::hold, -1));
+  b.engine.inject(wrong(inspect, fault::close, -1));
+  b.engine.inject(wrong("DELETE /containers/*", fault::refuse, 2));
+  b->start(id);
+  CHECK(code_of(b.heard->wait_started(id).started) == ec::start_timeout);
+  CHECK(b.engine.count(start) == 1);
+  b.engine.release();
+  CHECK(is_gone(b));
+}
+
 TEST_CASE("a gang is in one network, which goes with the last of it") {
   driver_bench b;
   b.engine.inject(wrong("DELETE /networks/*", fault::refuse, 2));
@@ -363,6 +407,37 @@ TEST_CASE("a restart finds what runs, what has ended, what was made, and what is
   b->clean(workflow_key{1});
   CHECK(is_gone(b, 2));
   CHECK(b.engine.container(b.name(4)).has_value());
+}
+
+TEST_CASE("what is left of attempts that are over is removed, and nothing that lives") {
+  driver_bench b;
+  for (std::uint32_t task = 0; task < 3; ++task)
+    b.running(b.spec(task));
+  b.running(b.spec(3, 5)); // Of a gang, in a network of its own.
+  for (const std::uint32_t task : {0U, 1U})
+    b.engine.finish(b.name(task), 0);
+  b.restart();
+  std::atomic<int> asked{0};
+  const auto over = [&](std::set<std::uint32_t> tasks, bool workflow) {
+    return leftover_judge{[workflow](workflow_key) { return workflow; },
+                          [tasks = std::move(tasks), &asked](attempt_id id) {
+                            ++asked;
+                            return tasks.count(id.task.value) != 0;
+                          }};
+  };
+  b->clean_up(over({0}, false));
+  CHECK(is_gone(b, 0));
+  CHECK(b.engine.containers().size() == 3);
+  CHECK(b.engine.networks().size() == 2);
+  // Whatever is recorded of it: this one was found, and is looked after.
+  REQUIRE(b->adopt({b.spec(2)}).ok());
+  const auto before = asked.load();
+  b->clean_up(over({1, 2, 3}, true));
+  CHECK(is_gone(b, 1));
+  CHECK(is_gone(b, 3));
+  CHECK(asked > before);
+  CHECK(b.engine.container(b.name(2)).has_value());
+  CHECK(eventually([&] { return b.engine.networks().size() == 1; }));
 }
 
 TEST_CASE("what was made for another address is made again") {

@@ -63,7 +63,11 @@ TEST_CASE("an exit is read from what inspect says") {
   CHECK(read_exit_of(info, facts).code == 0);
   CHECK(read_exit_of(info, facts).ended - read_exit_of(info, facts).started == 2s);
   info.exit_code = 143;
+  CHECK(read_exit_of(info, facts).signal == 0);
+  CHECK(read_exit_of(info, facts).message == "exit code 143 (as of signal 15)");
+  facts.stop_asked = true;
   CHECK(read_exit_of(info, facts).signal == 15);
+  facts.stop_asked = false;
   info.exit_code = 255;
   CHECK(read_exit_of(info, facts).signal == 0);
   info.exit_code = 127;
@@ -87,11 +91,11 @@ TEST_CASE("an end with the daemon is told as one") {
   info.exit_code = 137;
   info.finished = nano_timestamp(100s);
   ended_attempt facts;
-  CHECK(read_exit_of(info, facts).message.empty());
+  CHECK(read_exit_of(info, facts).message == "exit code 137 (as of signal 9)");
   facts.daemon_lost = nano_timestamp(99s);
   CHECK_THAT(read_exit_of(info, facts).message, ContainsSubstring("live-restore"));
   facts.daemon_lost = nano_timestamp(200s);
-  CHECK(read_exit_of(info, facts).message.empty());
+  CHECK_THAT(read_exit_of(info, facts).message, !ContainsSubstring("live-restore"));
 }
 
 TEST_CASE("what the daemon says of a start becomes a sentence") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "muster/base/ipv4.hpp"
+#include "muster/base/time.hpp"
 #include "muster/spec/load.hpp"
 #include "muster/store/layout.hpp"
 
@@ -36,8 +37,10 @@ struct pool_settings {
   std::optional<tls_settings> tls;
   std::string pull = "missing"; ///< `always`, `missing` or `never`.
   std::uint32_t pulls = 3;
-  std::uint32_t starts = 0;        ///< 0: as many as there are CPUs.
-  std::optional<ipv4_block> range; ///< What networks are made of; between /8 and /26.
+  std::uint32_t starts = 0;                            ///< 0: as many as there are CPUs, 8 or more.
+  duration prepare_timeout = std::chrono::minutes{30}; ///< Of all that comes before a start.
+  duration start_timeout = std::chrono::minutes{5};    ///< Of a start.
+  std::optional<ipv4_block> range;                     ///< What networks are made of; between /8 and /26.
   std::string user;
   bool init = true;
   std::int64_t shm_size = 0; ///< Bytes; 0: as the daemon is set up.
