@@ -1,6 +1,7 @@
+#include "plan/task_texts.hpp"
+
 #include "muster/plan/plan.hpp"
 #include "muster/plan/plan_builder.hpp"
-#include "muster/spec/codec.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -10,26 +11,12 @@ namespace muster {
 
 namespace {
 
-constexpr std::int64_t gibibyte = std::int64_t{1} << 30U;
-
-/// OSMO's defaults for what a resource leaves out.
-std::string encode_filled(spec::resource x) {
-  x.cpu = x.cpu.value_or(1);
-  x.gpu = x.gpu.value_or(0);
-  x.memory = x.memory.value_or(gibibyte);
-  x.storage = x.storage.value_or(gibibyte);
-  return spec::encode(x);
-}
-
 /// Turns one spec into rows.
 class planner {
 public:
   explicit planner(const spec::workflow& source)
-      : source_(source), builder_({source.name, source.labels, source.pool, source.timeout}) {
-    for (const auto& [name, resource] : source.resources)
-      resources_.emplace(name, encode_filled(resource));
-    // A spec without `resources` still has the default one.
-    resources_.try_emplace("default", encode_filled({}));
+      : source_(source), builder_({source.name, source.labels, source.pool, source.timeout}),
+        resources_(resource_texts(source)) {
     std::uint32_t number = 0;
     for (const auto& group : source.groups) {
       for (const auto& task : group.tasks)
@@ -73,10 +60,7 @@ private:
     const auto resource = resources_.find(task.resource);
     if (resource == resources_.end())
       return {ec::invalid_spec, "task " + task.name + " asks for resource " + task.resource + ", which does not exist"};
-    auto body = task;
-    body.name.clear();
-    body.lead = false;
-    const auto text = spec::encode(body);
+    const auto text = body_text(task);
     const auto t = builder_.add_task({task.name, g, task.lead || group.tasks.size() == 1, resource->second, text});
     for (const auto& input : task.inputs)
       if (const auto* from = std::get_if<spec::task_input>(&input.from); from != nullptr && !from->workflow.empty())
