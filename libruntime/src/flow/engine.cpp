@@ -7,6 +7,15 @@
 
 namespace muster::flow {
 
+namespace {
+
+/// Begun before the restart, and not ended.
+bool has_begun(const recorded_gang& x) {
+  return !x.is_step && x.status > status::waiting && !is_group_finished(x.status);
+}
+
+} // namespace
+
 result<template_value> held_result::value() const {
   if (!parsed_) {
     auto made = spec::value_from_json(*text_);
@@ -25,7 +34,7 @@ engine::engine(spec::scope_ptr definition) : definition_(std::move(definition)),
 
 void engine::recall(std::vector<std::pair<std::string, recorded_gang>> recorded) {
   for (auto& [name, gang] : recorded) {
-    to_recall_ += is_group_finished(gang.status) ? 0 : 1;
+    to_recall_ += has_begun(gang) ? 1 : 0;
     ++recorded_paths_[name];
     recorded_.emplace(std::move(name), std::move(gang));
   }
@@ -136,7 +145,7 @@ std::optional<gang> engine::next() {
       auto past = std::move(known->second);
       recorded_.erase(known);
       if (!is_group_finished(past.status)) {
-        --to_recall_;
+        to_recall_ -= has_begun(past) ? 1 : 0;
         out.index = past.index;
         if (stopping)
           cancels_.emplace_back(id, "canceled before the restart");

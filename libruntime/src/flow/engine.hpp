@@ -12,7 +12,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -124,6 +123,8 @@ public:
   [[nodiscard]] muster::status status() const;
   [[nodiscard]] json_text result_of_all() const;
   [[nodiscard]] std::vector<step_view> view() const;
+  [[nodiscard]] const std::vector<std::string>& borne() const noexcept { return borne_; }
+  void track_borne() noexcept { tracks_borne_ = true; }
 
 private:
   // -- nodes (engine.cpp)
@@ -236,8 +237,8 @@ private:
   std::size_t to_recall_ = 0;
   std::vector<note> notes_;
   std::vector<std::pair<std::uint32_t, std::string>> cancels_;
-  std::unordered_set<std::string> noted_; ///< Steps, no gangs, that a note was written of.
-  std::string cancel_reason_;
+  std::vector<std::string> borne_;
+  bool tracks_borne_ = false;
   bool canceled_ = false;
   bool any_begun_ = false;
 };

@@ -121,6 +121,9 @@ void engine::step_ended(node_id scope, node_id id) {
   // A step that was recorded as not run before a retry has a row, which is to say what became of it.
   if (!std::holds_alternative<spec::group>(x.step->body) && recorded_.count(path_of(id)) > 0)
     note_unrun(id, x.status, x.reason);
+  if (tracks_borne_ && x.status == status::completed &&
+      (step_of(id).handler != no_node || (step_of(id).fan && step_of(id).fan->failures > 0)))
+    borne_.push_back(path_of(id));
   for (const auto i : layout_of(x).waited_by)
     consider(scope_of(scope).steps[i]);
   if (--scope_of(scope).open_steps == 0)

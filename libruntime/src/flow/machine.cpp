@@ -59,6 +59,14 @@ json_text machine::result_of_all() const {
   return engine_->result_of_all();
 }
 
+const std::vector<std::string>& machine::borne() const {
+  return engine_->borne();
+}
+
+void machine::track_borne() {
+  engine_->track_borne();
+}
+
 std::vector<step_view> machine::view() const {
   return engine_->view();
 }

@@ -42,6 +42,7 @@ struct recorded_gang {
   group_index index;
   muster::status status = muster::status::waiting;
   std::vector<json_text> results; ///< Of its members; null for none.
+  bool is_step = false;           ///< No gang: a step that was recorded because it was not run, see `note`.
 };
 
 /// A gang that may begin.
@@ -92,7 +93,7 @@ public:
   /// What was recorded before a restart, by the names of gangs; before the first `next`. Gangs that had ended are not
   /// given again; those that had not come with their index.
   void recall(std::vector<std::pair<std::string, recorded_gang>> recorded);
-  /// How many recorded gangs that had not ended were not given yet: ask until it is 0.
+  /// How many recorded gangs that had begun and not ended were not given yet: ask until it is 0.
   [[nodiscard]] std::size_t to_recall() const noexcept;
 
   /// The next gang that may begin, or none for now.
@@ -116,6 +117,10 @@ public:
   [[nodiscard]] muster::status status() const;
   /// The result of the whole; null for none.
   [[nodiscard]] json_text result_of_all() const;
+  /// Steps, by their paths, that are COMPLETED although something in them failed: it was borne, or made good. Kept only
+  /// if `track_borne` was called before the first `next`.
+  [[nodiscard]] const std::vector<std::string>& borne() const;
+  void track_borne();
   /// All that is known of its steps. Elements that wait or have ended are counts.
   [[nodiscard]] std::vector<step_view> view() const;
 

@@ -1,0 +1,151 @@
+#include "muster/flow/retry.hpp"
+
+#include "flow/layout.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+namespace muster::flow {
+
+namespace {
+
+std::vector<std::string> split(std::string_view path) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at <= path.size();) {
+    const auto dot = std::min(path.find('.', at), path.size());
+    parts.emplace_back(path.substr(at, dot - at));
+    at = dot + 1;
+  }
+  return parts;
+}
+
+bool is_number(const std::string& x) {
+  return !x.empty() && std::all_of(x.begin(), x.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Whether the gang `name` is the step at `path`, or in it.
+bool is_below(std::string_view name, std::string_view path) {
+  if (name.substr(0, path.size()) != path)
+    return false;
+  const auto rest = name.substr(path.size());
+  return rest.empty() || rest.front() == '.' || rest == "-group";
+}
+
+/// The scope inside `x` that the next name of a path leads to; null if there is none. May take a name off `at`.
+const spec::scope* descend(const spec::step& x, const std::vector<std::string>& path, std::size_t& at) {
+  if (at < path.size() && path[at] == "on_failure" && x.on_failure) {
+    ++at;
+    return x.on_failure.get();
+  }
+  if (const auto* inner = std::get_if<spec::scope_ptr>(&x.body))
+    return inner->get();
+  if (at >= path.size())
+    return nullptr;
+  const auto find = [&](const auto& named) -> const spec::scope* {
+    for (const auto& [name, scope] : named)
+      if (name == path[at]) {
+        ++at;
+        return scope.get();
+      }
+    return nullptr;
+  };
+  if (const auto* branches = std::get_if<spec::branches_body>(&x.body))
+    return find(branches->branches);
+  if (const auto* choice = std::get_if<spec::switch_body>(&x.body)) {
+    if (path[at] == "default" && choice->otherwise) {
+      ++at;
+      return choice->otherwise.get();
+    }
+    return find(choice->cases);
+  }
+  return nullptr;
+}
+
+/// Paths of the step `from` and of all that depends on it, at every level around it.
+class closure {
+public:
+  explicit closure(const spec::scope& root) : root_(root), layouts_(root) {}
+
+  result<std::vector<std::string>> of(const std::string& from) {
+    const auto path = split(from);
+    const spec::scope* scope = &root_;
+    std::string around; // Path of `scope`, with a dot at its end.
+    for (std::size_t at = 0;;) {
+      if (scope == nullptr || at >= path.size())
+        return unknown(from);
+      const auto& names = layouts_.of(*scope).by_name;
+      const auto found = names.find(path[at]);
+      if (found == names.end())
+        return unknown(from);
+      const auto& step = scope->steps[found->second];
+      add_dependents(*scope, found->second, around);
+      auto own = around + step.name;
+      ++at;
+      while (at < path.size() && is_number(path[at]))
+        own += "." + path[at++];
+      if (at >= path.size()) {
+        out_.push_back(own);
+        return std::move(out_);
+      }
+      const auto before = at;
+      scope = descend(step, path, at);
+      around = own + (at > before ? "." + path[before] : "") + ".";
+    }
+  }
+
+private:
+  static error unknown(const std::string& from) {
+    return {ec::not_found, "there is no step " + from + "; `muster show` has their names"};
+  }
+
+  void add_dependents(const spec::scope& scope, std::uint32_t first, const std::string& around) {
+    const auto& steps = layouts_.of(scope).steps;
+    std::set<std::uint32_t> seen{first};
+    std::vector<std::uint32_t> open{first};
+    while (!open.empty()) {
+      const auto next = open.back();
+      open.pop_back();
+      for (const auto d : steps[next].waited_by)
+        if (seen.insert(d).second) {
+          out_.push_back(around + scope.steps[d].name);
+          open.push_back(d);
+        }
+    }
+  }
+
+  const spec::scope& root_;
+  layouts layouts_;
+  std::vector<std::string> out_;
+};
+
+} // namespace
+
+result<std::vector<std::size_t>> gangs_to_retry(const spec::scope_ptr& definition,
+                                                const std::vector<std::pair<std::string, recorded_gang>>& recorded,
+                                                const std::string& from) {
+  std::vector<std::string> again;
+  if (!from.empty()) {
+    auto found = closure{*definition}.of(from);
+    if (!found)
+      return found.failure();
+    again = std::move(*found);
+  }
+  machine replay{definition};
+  replay.track_borne();
+  replay.recall(recorded);
+  while (replay.next()) {
+  }
+  const auto in_any = [](const std::vector<std::string>& paths, const std::string& name) {
+    return std::any_of(paths.begin(), paths.end(), [&](const auto& path) { return is_below(name, path); });
+  };
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < recorded.size(); ++i) {
+    const auto& [name, gang] = recorded[i];
+    if (in_any(again, name) || (gang.status != status::completed && !in_any(replay.borne(), name)))
+      out.push_back(i);
+  }
+  return out;
+}
+
+} // namespace muster::flow
