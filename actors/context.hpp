@@ -2,18 +2,45 @@
 
 #include "actors/protocol/type_ids.hpp"
 #include "muster/plan/plan.hpp"
+#include "muster/spec/tokens.hpp"
 #include "muster/state/group_machine.hpp"
 #include "muster/store/layout.hpp"
 
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace muster {
 
 /// Told once, from any thread, that the runtime cannot go on: the store refuses to write, or an actor has a bug. What
 /// is durable stays so; a later runtime takes up from there.
 using failure_handler = std::function<void(const error&)>;
+
+/// What a flow gives one task beyond its body, known when its group comes into being. For the task's attempts.
+struct task_extras {
+  /// Where an input of the task comes from. Names are those of tasks in the plan.
+  struct origin {
+    std::string task;                                       ///< Whose output it is; not with `parts`.
+    std::vector<std::pair<std::string, std::string>> parts; ///< Sub-folder -> task: it gathers several outputs.
+  };
+
+  spec::token_values tokens;                                    ///< As `attempt_spec` has
+  std::vector<std::pair<std::string, std::string>> environment; ///< them, these three.
+  std::vector<std::pair<std::string, std::shared_ptr<const std::string>>> results;
+  /// By position among the task's inputs. Those that are not here are found by the name in the body.
+  std::map<std::size_t, origin> inputs;
+};
+
+/// One per member of a group, in the order of the plan; null for groups whose bodies say all.
+using extras_ptr = std::shared_ptr<const std::vector<task_extras>>;
+
+/// Task -> number of its first attempt, of tasks that are run once more.
+using first_attempts = std::unordered_map<std::uint32_t, std::uint32_t>;
 
 /// What every actor of one workflow shares; immutable.
 struct workflow_context {
@@ -26,6 +53,7 @@ struct workflow_context {
   pool_actor pool;
   clock_actor clock;
   failure_handler on_failure;
+  std::shared_ptr<const first_attempts> attempts_from{}; ///< Null if there are none.
 };
 
 using context_ptr = std::shared_ptr<const workflow_context>;

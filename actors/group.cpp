@@ -27,6 +27,9 @@ group_setup setup_of(const workflow_context& context, group_index g) {
     const task_index t{range.first.value + i};
     group_member member;
     member.name = std::string{layout.task_name(t)};
+    if (context.attempts_from)
+      if (const auto from = context.attempts_from->find(t.value); from != context.attempts_from->end())
+        member.first_attempt = from->second;
     // A damaged body fails the member's `prepare`, with the reason.
     if (auto rules = layout.exit_actions(t))
       member.exit_actions = std::move(*rules);
@@ -54,6 +57,11 @@ public:
     fact.text = x.text;
     if (x.status == status::running && !std::exchange(state_.said_running, true))
       self_->send(state_.workflow, running_atom::value, state_.index);
+    auto& result = state_.results[position(x.who.task)];
+    if (is_group_finished(x.status))
+      fact.result = result;
+    else
+      result.clear(); // Of the attempt before.
     state_.unsent.events.push_back(std::move(fact));
     if (x.status == status::initializing && state_.range.count > 1)
       state_.places_unsent = true;
@@ -138,7 +146,8 @@ public:
   /// The WORKFLOW may go on at once: what its next groups journal is behind the records of this one.
   void operator()(const effect::finished& x) {
     send_records();
-    self_->send(state_.workflow, finished_atom::value, state_.index, x.status);
+    self_->send(state_.workflow, finished_atom::value, state_.index,
+                group_outcome{x.status, std::exchange(state_.results, {})});
     state_.finished = true;
   }
 
@@ -148,7 +157,7 @@ private:
   [[nodiscard]] task_actor& task(task_index t) {
     auto& found = state_.tasks[position(t)];
     if (!found)
-      found = self_->spawn(muster::task, state_.context, t, group_actor{self_});
+      found = self_->spawn(muster::task, state_.context, t, group_actor{self_}, state_.extras);
     return found;
   }
 
@@ -249,6 +258,14 @@ group_effects decide(group_machine& machine, const attempt_report& report) {
   return {};
 }
 
+/// For the record of the member's end.
+void keep_result(group_state& state, const attempt_report& report) {
+  const auto position = report.id.task.value - state.range.first.value;
+  if (report.kind == report_kind::exited && position < state.results.size() &&
+      state.machine->attempt(position) == report.id.number)
+    state.results[position] = report.exit.result;
+}
+
 /// Takes up a group after a restart: watches the attempts that were found.
 group_effects take_up(group_pointer self, group_restore restore) {
   auto& state = self->state;
@@ -257,7 +274,8 @@ group_effects take_up(group_pointer self, group_restore restore) {
     const auto& member = restore.members[i];
     if (member.found != found::running && member.found != found::exited)
       continue;
-    state.tasks[i] = self->spawn(task, state.context, task_index{state.range.first.value + i}, group_actor{self});
+    state.tasks[i] =
+        self->spawn(task, state.context, task_index{state.range.first.value + i}, group_actor{self}, state.extras);
     self->send(state.tasks[i], watch_atom::value, member.attempt, epoch{}, state.places[i]);
   }
   return state.machine->resume(restore.members, restore.ran);
@@ -266,7 +284,8 @@ group_effects take_up(group_pointer self, group_restore restore) {
 } // namespace
 
 group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self, context_ptr context,
-                                 group_index index, workflow_actor workflow, std::optional<group_restore> restore) {
+                                 group_index index, workflow_actor workflow, std::optional<group_restore> restore,
+                                 extras_ptr extras) {
   auto& state = self->state;
   guard(self, "group", context->on_failure);
   end_children(self, [&state](const auto& end) {
@@ -279,7 +298,9 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
   state.workflow = std::move(workflow);
   state.range = state.context->layout->tasks(index);
   state.machine.emplace(setup_of(*state.context, index));
+  state.extras = std::move(extras);
   state.tasks.resize(state.range.count);
+  state.results.resize(state.range.count);
   state.places.resize(state.range.count);
   performer{self}.run(restore ? take_up(self, std::move(*restore)) : state.machine->begin());
   return {
@@ -294,6 +315,7 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
         performer{self}.run(state.machine->cannot_place(ticket, {why.code, why.message}));
       },
       [self, &state](report_atom, const attempt_report& report) {
+        keep_result(state, report);
         performer{self}.run(decide(*state.machine, report));
       },
       [self, &state](cancel_atom, const std::string& message, bool force) {

@@ -29,7 +29,9 @@ struct group_state {
   std::vector<placed_member> places; ///< One per member; where its newest attempt is or will be.
   std::vector<task_index> asked;     ///< Members of the placement request that is open.
   peer_map peers;
-  event_list unsent;                   ///< Records of the effects being carried out.
+  event_list unsent; ///< Records of the effects being carried out.
+  extras_ptr extras;
+  std::vector<std::string> results;    ///< One per member: what its newest attempt gave.
   std::vector<task_attempt> to_remove; ///< Have ended; wait for the commit that says so.
   std::uint32_t open_commits = 0;      ///< Requests to the JOURNAL that are not answered.
   /// In a group of two or more nothing starts before it is durable where its members are: a later runtime must know
@@ -41,8 +43,9 @@ struct group_state {
   bool said_running = false;
 };
 
-/// One admitted group: carries out what its `group_machine` decides.
+/// One admitted group: carries out what its `group_machine` decides. `extras` may be null.
 group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self, context_ptr context,
-                                 group_index index, workflow_actor workflow, std::optional<group_restore> restore);
+                                 group_index index, workflow_actor workflow, std::optional<group_restore> restore,
+                                 extras_ptr extras);
 
 } // namespace muster

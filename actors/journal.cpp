@@ -104,6 +104,12 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
         gather(self, list, {});
         flush_later(self);
       },
+      [self, &state](grow_atom, const growth_ptr& x) {
+        state.facts += x->rows.tasks.size();
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back();
+        flush_later(self);
+      },
       [self, &state](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
         auto promise = self->make_response_promise<accepted>();
         state.gathered.emplace_back(x);

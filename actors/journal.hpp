@@ -24,15 +24,21 @@ struct submission {
   node_amounts at_least; ///< What the pool's nodes must be taken for.
 };
 
+/// More of a workflow on its way into the store; owns what the rows' views point to.
+struct growth {
+  store::growth rows;
+  plan_ptr chunk;
+};
+
 /// What one message brought to the JOURNAL.
-using journal_entry = std::variant<event_list, submission_ptr>;
+using journal_entry = std::variant<event_list, submission_ptr, growth_ptr>;
 
 /// What becomes one transaction of the store, in this order.
 struct journal_batch {
   std::vector<journal_entry> entries;
 };
 
-/// What became of an entry: facts have the last sequence that was given by then, a submission its name.
+/// What became of an entry: facts and growth have the last sequence that was given by then, a submission its name.
 using journal_answer = std::variant<sequence, accepted, error>;
 
 /// One for each entry, in the same order.

@@ -19,8 +19,10 @@ struct write {
   journal_answer operator()(event_list& list) const {
     const auto appended = state.writer->append(list.events);
     if (appended) {
-      for (auto& x : list.events)
+      for (auto& x : list.events) {
+        x.result = {}; // It is in the store; subscribers are told without.
         state.uncommitted.push_back(std::move(x));
+      }
     } else if (is_refusal(appended.failure().code)) {
       const auto& first = list.events.front();
       spdlog::error("journal refused events type={} workflow={} task={} attempt={} status={}: {}",
@@ -38,6 +40,13 @@ struct write {
       return is_refusal(stored.failure().code) ? journal_answer{stored.failure()} : fail(stored.failure());
     state.uncommitted.push_back(std::move(stored->fact));
     return accepted{stored->key, stored->id};
+  }
+
+  /// All that follows about these groups hangs on it, so a refusal is a bug that must not go by unseen.
+  journal_answer operator()(const growth_ptr& x) const {
+    if (const auto grown = state.writer->grow(x->rows); !grown)
+      return fail(grown.failure());
+    return state.writer->latest();
   }
 
   journal_answer fail(const error& why) const {

@@ -12,7 +12,8 @@ namespace {
 
 using registry_pointer = registry_actor::stateful_pointer<registry_state>;
 
-context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout) {
+context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout,
+                         std::shared_ptr<const first_attempts> attempts_from) {
   auto policy = std::make_shared<group_policy>(services.policy);
   const auto& timeout = layout->header().timeout;
   if (timeout.exec)
@@ -22,12 +23,12 @@ context_ptr make_context(const registry_services& services, const accepted& who,
   policy->seed = static_cast<std::uint64_t>(who.key.value);
   return std::make_shared<const workflow_context>(
       workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
-                       services.pool, services.clock, services.on_failure});
+                       services.pool, services.clock, services.on_failure, std::move(attempts_from)});
 }
 
 void begin(registry_pointer self, const accepted& who, plan_ptr layout, std::shared_ptr<workflow_restore> restore) {
   auto& state = self->state;
-  auto context = make_context(*state.services, who, std::move(layout));
+  auto context = make_context(*state.services, who, std::move(layout), restore ? restore->attempts_from : nullptr);
   state.live[who.key] = self->spawn(workflow, std::move(context), registry_actor{self}, std::move(restore));
 }
 

@@ -203,6 +203,12 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   restore->recorded = record->status;
   restore->cancel_requested = record->cancel_requested.has_value();
   restore->cancel_message = record->cancel_message;
+  for (const auto& t : rows->tasks)
+    if (t.first_attempt > 0) {
+      if (!restore->attempts_from)
+        restore->attempts_from = std::make_shared<first_attempts>();
+      restore->attempts_from->emplace(t.index.value, t.first_attempt);
+    }
   for (const auto& g : rows->groups) {
     restore->groups.push_back(g.status);
     if (g.status <= status::waiting || is_group_finished(g.status))

@@ -3,7 +3,31 @@
 #include "actors/journal.hpp"
 #include "muster/plan/plan.hpp"
 
+#include <utility>
+
 namespace muster {
+
+namespace {
+
+/// The rows of a plan; they point into it.
+void add_rows(const plan& layout, std::vector<store::new_group>& groups, std::vector<store::new_task>& tasks) {
+  groups.reserve(layout.group_count());
+  for (auto g = layout.first_group(); g != layout.end_group(); ++g.value) {
+    const auto row = layout.row(g);
+    groups.push_back({row.name,
+                      row.barrier,
+                      row.ignore_nonlead_status,
+                      {row.upstream.begin(), row.upstream.end()},
+                      status::waiting});
+  }
+  tasks.reserve(layout.task_count());
+  for (auto t = layout.first_task(); t != layout.end_task(); ++t.value) {
+    const auto row = layout.row(t);
+    tasks.push_back({row.name, row.group, row.lead, row.resource, row.body, status::waiting});
+  }
+}
+
+} // namespace
 
 result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info,
                                        const node_amounts& at_least) {
@@ -25,21 +49,19 @@ result<submission_ptr> make_submission(const spec::workflow& workflow, submissio
   rows.spec_text = whole->spec_text;
   rows.exec_timeout = layout.header().timeout.exec;
   rows.queue_timeout = layout.header().timeout.queue;
-  rows.groups.reserve(layout.group_count());
-  for (group_index g{0}; g.value < layout.group_count(); ++g.value) {
-    const auto row = layout.row(g);
-    rows.groups.push_back({row.name,
-                           row.barrier,
-                           row.ignore_nonlead_status,
-                           {row.upstream.begin(), row.upstream.end()},
-                           status::waiting});
-  }
-  rows.tasks.reserve(layout.task_count());
-  for (task_index t{0}; t.value < layout.task_count(); ++t.value) {
-    const auto row = layout.row(t);
-    rows.tasks.push_back({row.name, row.group, row.lead, row.resource, row.body, status::waiting});
-  }
+  rows.flow = std::move(info.flow);
+  add_rows(layout, rows.groups, rows.tasks);
   return submission_ptr{std::move(whole)};
+}
+
+growth_ptr make_growth(workflow_key workflow, plan_ptr chunk) {
+  auto whole = std::make_shared<growth>();
+  whole->chunk = std::move(chunk);
+  whole->rows.workflow = workflow;
+  whole->rows.first_group = whole->chunk->first_group();
+  whole->rows.first_task = whole->chunk->first_task();
+  add_rows(*whole->chunk, whole->rows.groups, whole->rows.tasks);
+  return growth_ptr{std::move(whole)};
 }
 
 } // namespace muster

@@ -11,4 +11,8 @@ namespace muster {
 [[nodiscard]] result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info,
                                                      const node_amounts& at_least);
 
+/// Turns a chunk of a workflow into rows for the store, for `grow` of JOURNAL. `chunk` is numbered on from what the
+/// workflow has.
+[[nodiscard]] growth_ptr make_growth(workflow_key workflow, plan_ptr chunk);
+
 } // namespace muster

@@ -13,12 +13,15 @@ struct task_state {
   context_ptr context;
   task_index index;
   group_actor group;
-  executor_actor executor; ///< Where its newest attempt lives.
+  extras_ptr extras;
+  std::uint32_t position = 0; ///< Among the members of its group, and so in `extras`.
+  executor_actor executor;    ///< Where its newest attempt lives.
 };
 
 /// Turns the GROUP's decisions about one member into calls of the EXECUTOR, and reports into messages to the GROUP.
-/// Ends with the GROUP.
+/// An attempt that ended well with something that is no result is reported as one that ended with
+/// `exit_code_bad_result`. Ends with the GROUP.
 task_actor::behavior_type task(task_actor::stateful_pointer<task_state> self, context_ptr context, task_index index,
-                               group_actor group);
+                               group_actor group, extras_ptr extras);
 
 } // namespace muster

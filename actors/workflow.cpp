@@ -61,7 +61,8 @@ std::string failure_text(const workflow_state& state, group_index g, status s) {
 
 void spawn_group(workflow_pointer self, group_index g, std::optional<group_restore> restore) {
   auto& state = self->state;
-  state.admitted[g.value] = {self->spawn(group, state.context, g, workflow_actor{self}, std::move(restore)), false};
+  state.admitted[g.value] = {
+      self->spawn(group, state.context, g, workflow_actor{self}, std::move(restore), extras_ptr{}), false};
   ++state.not_running;
 }
 
@@ -166,7 +167,8 @@ workflow_actor::behavior_type workflow(workflow_actor::stateful_pointer<workflow
         admit(self);
         settle(self);
       },
-      [self, &state](finished_atom, group_index g, status s) {
+      [self, &state](finished_atom, group_index g, const group_outcome& how) {
+        const auto s = how.status;
         const auto found = state.admitted.find(g.value);
         if (found == state.admitted.end())
           return;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -23,6 +24,7 @@ struct workflow_restore {
   bool cancel_requested = false;
   std::string cancel_message;
   muster::status recorded = muster::status::pending; ///< Of the workflow.
+  std::shared_ptr<first_attempts> attempts_from;     ///< Null if no task is run once more.
 };
 
 /// State of a WORKFLOW: how far it has come, and its admitted groups.

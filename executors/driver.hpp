@@ -5,6 +5,7 @@
 #include "muster/base/time.hpp"
 #include "muster/placement/network_blocks.hpp"
 #include "muster/spec/model.hpp"
+#include "muster/spec/tokens.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -59,7 +60,13 @@ struct located_input {
   std::filesystem::path source; ///< For a task: its output link, absent if it wrote nothing (then the input is an empty
                                 ///< folder). For a URL: it must exist.
   std::string regex;
+  /// Not empty: the input gathers the outputs of several tasks, and `source` does not count. Sub-folder -> output link;
+  /// the input is a folder with a sub-folder for each link that exists, on which `regex` works likewise.
+  std::vector<std::pair<std::string, std::filesystem::path>> parts{};
 };
+
+/// What a task may give as its result, in bytes of JSON, unless its attempt says otherwise.
+constexpr std::size_t default_max_result_bytes = std::size_t{1} << 20U;
 
 /// Everything a driver needs to run one attempt. Tokens in `command`, `args`, `environment`, `files` and URLs are not
 /// replaced yet: what `{{output}}` is depends on the driver.
@@ -77,10 +84,20 @@ struct attempt_spec {
   std::string address;                      ///< The task's own address.
   std::map<std::string, std::string> peers; ///< Task name -> address, of the whole group, this task included.
   std::vector<std::uint32_t> gpus;          ///< Leased indices.
+  spec::token_values tokens;                ///< Further tokens, such as `item`, for all texts of the task.
+  /// Further variables for its environment; those that the task itself names win.
+  std::vector<std::pair<std::string, std::string>> environment;
+  /// Results of steps before it, JSON: `<name>.json` in the folder that MUSTER_RESULTS names. Names of steps are safe
+  /// file names.
+  std::vector<std::pair<std::string, std::shared_ptr<const std::string>>> results;
+  std::size_t max_result_bytes = default_max_result_bytes;
 };
 
 /// The command ended, but an output could not be published: OSMO's number for it.
 constexpr std::int32_t exit_code_publish_failed = 2012;
+
+/// The command ended well, but what it gave as its result is none (`exit_result::result_problem`). Muster's own number.
+constexpr std::int32_t exit_code_bad_result = 2900;
 
 /// How an attempt ended. A non-zero code is a result, not an error.
 struct exit_result {
@@ -90,6 +107,8 @@ struct exit_result {
   std::string message; ///< For people; empty if there is nothing to add.
   timestamp started{};
   timestamp ended{};
+  std::string result{};         ///< What it wrote to the file that MUSTER_RESULT names: JSON; empty if nothing.
+  std::string result_problem{}; ///< Why that is no result, for people: too large, no JSON. `result` is empty then.
 };
 
 /// Told by a driver what became of attempts. Calls come from the driver's own thread, one at a time, never from within

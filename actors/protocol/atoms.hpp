@@ -11,6 +11,7 @@ using commit_atom = caf::atom_constant<caf::atom("commit")>;
 using delayed_atom = caf::atom_constant<caf::atom("delayed")>;
 using finished_atom = caf::atom_constant<caf::atom("finished")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
+using grow_atom = caf::atom_constant<caf::atom("grow")>;
 using internal_atom = caf::atom_constant<caf::atom("internal")>;
 using join_atom = caf::atom_constant<caf::atom("join")>;
 using place_atom = caf::atom_constant<caf::atom("place")>;

@@ -29,6 +29,8 @@ using journal_actor = caf::typed_actor<
     caf::replies_to<settle_atom, event_list>::with<sequence>,
     /// The same without an answer, for facts that nobody waits for.
     caf::reacts_to<record_atom, event_list>,
+    /// From WORKFLOW: more groups of it, ahead of all facts about them that it or its GROUPs send later.
+    caf::reacts_to<grow_atom, growth_ptr>,
     /// From the REGISTRY: a new workflow; answered once it is durable.
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
     /// INTERNAL: everything that was in the mailbox before this is gathered; pass it on, unless that batch, counted
@@ -126,8 +128,8 @@ using node_actor = caf::typed_actor<
 using workflow_actor = caf::typed_actor<
     /// From a GROUP: it runs now.
     caf::reacts_to<running_atom, group_index>,
-    /// From a GROUP: it is over, with this status. Once per group.
-    caf::reacts_to<finished_atom, group_index, status>,
+    /// From a GROUP: it is over, in this way. Once per group.
+    caf::reacts_to<finished_atom, group_index, group_outcome>,
     /// From the REGISTRY: end as FAILED_CANCELED; true to kill at once. Answered once the request is durable.
     caf::replies_to<cancel_atom, std::string, bool>::with<sequence>>;
 

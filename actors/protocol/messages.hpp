@@ -5,6 +5,7 @@
 #include "muster/base/result.hpp"
 #include "muster/event/event.hpp"
 #include "muster/placement/placement.hpp"
+#include "muster/state/status.hpp"
 
 #include <caf/actor_control_block.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -22,6 +23,7 @@
 namespace muster {
 
 class plan;
+struct growth;
 struct journal_answers;
 struct journal_batch;
 struct submission;
@@ -42,13 +44,15 @@ using plan_ptr = std::shared_ptr<const plan>;
 /// See actors/journal.hpp and actors/workflow.hpp.
 using journal_answers_ptr = std::shared_ptr<journal_answers>;
 using journal_batch_ptr = std::shared_ptr<journal_batch>;
+using growth_ptr = std::shared_ptr<const growth>;
 using submission_ptr = std::shared_ptr<const submission>;
 using restore_ptr = std::shared_ptr<workflow_restore>;
 using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exit_result& x) {
-  return f(caf::meta::type_name("exit_result"), x.code, x.signal, x.out_of_memory, x.message, x.started, x.ended);
+  return f(caf::meta::type_name("exit_result"), x.code, x.signal, x.out_of_memory, x.message, x.started, x.ended,
+           x.result, x.result_problem);
 }
 
 /// What became of an attempt, as its driver tells it. Numbers are sent: they never change.
@@ -133,6 +137,17 @@ typename Inspector::result_type inspect(Inspector& f, placement_request& x) {
 /// Task name -> address, of one group. Shared by its members.
 using peer_map = std::shared_ptr<const std::map<std::string, std::string>>;
 
+/// How a group ended.
+struct group_outcome {
+  muster::status status = muster::status::unspecified;
+  std::vector<std::string> results; ///< One per member, in the order of the plan: JSON; empty for none.
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, group_outcome& x) {
+  return f(caf::meta::type_name("group_outcome"), x.status, x.results);
+}
+
 /// What the REGISTRY answers to a submission.
 struct accepted {
   workflow_key key;
@@ -152,6 +167,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_subscriber)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::plan_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_answers_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_batch_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::growth_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::submission_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)

@@ -39,5 +39,7 @@ CAF_ADD_TYPE_ID(muster, (muster::workflow_key))
 CAF_ADD_TYPE_ID(muster, (std::vector<std::string>))
 CAF_ADD_TYPE_ID(muster, (muster::journal_answers_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::journal_batch_ptr))
+CAF_ADD_TYPE_ID(muster, (muster::group_outcome))
+CAF_ADD_TYPE_ID(muster, (muster::growth_ptr))
 
 CAF_END_TYPE_ID_BLOCK(muster)

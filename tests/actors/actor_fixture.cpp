@@ -28,6 +28,7 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
       [take](commit_atom, event_list& list) { return take(list); },
       [take](settle_atom, event_list& list) { return take(list); },
       [take](record_atom, event_list& list) { take(list); },
+      [](grow_atom, const growth_ptr&) {},
       [](submit_atom, const submission_ptr&) { return accepted{}; },
       [](internal_atom, flush_atom, std::uint64_t) {},
   };
@@ -72,10 +73,12 @@ void start(executor_double_pointer self, attempt_id id) {
   }
   x.live = true;
   tell(self, report_of(id, report_kind::started));
-  if (x.what.runs_for.count() >= 0)
-    self->delayed_send(
-        self, x.what.runs_for, report_atom::value,
-        report_list{report_of(id, x.what.lost ? report_kind::lost : report_kind::exited, ec::none, x.what.exit_code)});
+  if (x.what.runs_for.count() < 0)
+    return;
+  auto end = report_of(id, x.what.lost ? report_kind::lost : report_kind::exited, ec::none, x.what.exit_code);
+  end.exit.result = x.what.result;
+  end.exit.result_problem = x.what.result_problem;
+  self->delayed_send(self, x.what.runs_for, report_atom::value, report_list{std::move(end)});
 }
 
 executor_actor::behavior_type executor_double(executor_double_pointer self, shared_ptr_state shared,
@@ -201,7 +204,8 @@ void actor_fixture::take_up(const spec::workflow& what, restore_ptr restore) {
                                                                 journal_,
                                                                 pool_,
                                                                 clock_,
-                                                                [this](const error& x) { shared_->failure = x; }});
+                                                                [this](const error& x) { shared_->failure = x; },
+                                                                restore ? restore->attempts_from : nullptr});
   workflow_ = system_->spawn(workflow, std::move(context), registry_, std::move(restore));
 }
 

@@ -26,6 +26,8 @@ struct script {
   bool lost = false;
   std::int32_t exit_code = 0;
   std::chrono::milliseconds runs_for{0}; ///< Negative: until it is stopped.
+  std::string result{};                  ///< What it gives, when it exits.
+  std::string result_problem{};
 };
 
 /// The actors of one workflow under a scheduler that the test steps and a clock that the test turns. The JOURNAL and

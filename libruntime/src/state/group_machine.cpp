@@ -19,6 +19,7 @@ group_machine::group_machine(group_setup setup)
     member m;
     m.name = std::move(x.name);
     m.exit_actions = std::move(x.exit_actions);
+    m.attempt = m.first_attempt = x.first_attempt;
     members_.push_back(std::move(m));
   }
 }

@@ -29,7 +29,7 @@ std::string describe(const attempt_exit& how) {
 /// Ends a member's attempt that ended by itself.
 void group_machine::decide(member& m, const attempt_exit& how, group_effects& out) {
   const auto apply = [&](status before, std::int64_t code) {
-    return decide_exit(before, code, m.exit_actions, policy_->exit_actions, m.attempt, policy_->max_retries);
+    return decide_exit(before, code, m.exit_actions, policy_->exit_actions, retries(m), policy_->max_retries);
   };
   exit_decision verdict;
   if (how.out_of_memory && how.code != 0) {
@@ -57,7 +57,7 @@ void group_machine::fulfil_fate(member& m, group_effects& out) {
 
 /// A start failed, or a prepare while other members run.
 void group_machine::member_failed(member& m, const error& why, group_effects& out) {
-  if (kind(why.code) == error_kind::transient && m.attempt < policy_->max_retries)
+  if (kind(why.code) == error_kind::transient && retries(m) < policy_->max_retries)
     return reschedule(m, no_exit_code, text::again(why.message), out);
   member_ended(m, text::failure_status(why.code), no_exit_code, why.message, out);
 }
@@ -87,7 +87,7 @@ void group_machine::apply_lead_rule(member& m, const std::string& why, group_eff
 
 void group_machine::reschedule(member& m, std::int32_t code, std::string why, group_effects& out) {
   record(m, status::rescheduled, code, std::move(why), out);
-  next_attempt(m, policy_->backoff.delay(m.attempt, seed()), out);
+  next_attempt(m, policy_->backoff.delay(retries(m), seed()), out);
   if (is_lead(m) || !ignore_nonlead_)
     restart_others(m, out);
 }

@@ -43,7 +43,10 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
 
 /// Sets a member to what is known of it; true if it needs a new attempt.
 bool group_machine::resume_member(member& m, const recorded_member& known) {
-  m.attempt = known.attempt;
+  // Nothing is known of attempts since it was to be run once more: those before do not count.
+  m.attempt = std::max(known.attempt, m.first_attempt);
+  if (known.attempt < m.first_attempt)
+    return true;
   m.status = known.status;
   if (is_group_finished(known.status)) {
     m.stage = stage::ended;
@@ -64,7 +67,7 @@ bool group_machine::resume_member(member& m, const recorded_member& known) {
 void group_machine::resume_status(group_effects& out) {
   auto s = status::processing;
   for (const auto& m : members_) {
-    const bool began = live(m) || m.stage == stage::ended || m.attempt > 0;
+    const bool began = live(m) || m.stage == stage::ended || retries(m) > 0;
     s = std::max(s, began ? status::running : m.status);
   }
   record_group(std::min(s, status::running), {}, out);
@@ -89,7 +92,7 @@ void group_machine::resume_rules(group_effects& out) {
   if (end_members_ != status::unspecified)
     return;
   for (auto& m : members_) {
-    const bool retried = m.attempt > 0 && (m.stage == stage::committing || m.stage == stage::idle);
+    const bool retried = retries(m) > 0 && (m.stage == stage::committing || m.stage == stage::idle);
     if (retried && (is_lead(m) || !ignore_nonlead_))
       restart_others(m, out);
   }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* task_columns = "SELECT id, position_of_group, name, lead, status, attempt, exit_code, lease, "
                                      "processing, scheduling, initializing, "
-                                     "running, ended, reason, node, address, gpus, archived FROM task ";
+                                     "running, ended, reason, node, address, gpus, archived, first_attempt FROM task ";
 // A group of one has no state of its own: it is read from its task, and from the task's first attempt if it had more
 // (since it was reopened).
 constexpr const char* group_columns =
@@ -93,6 +93,7 @@ read_task task_at(const sqlite::statement& q) {
   if (!q.null(5))
     x.attempt = attempt_at(q, 5, 4, 6);
   out.archived = q.integer(17) != 0;
+  x.first_attempt = static_cast<std::uint32_t>(q.integer(18));
   return out;
 }
 

@@ -59,12 +59,14 @@ result<void> check_tasks(const new_rows& x) {
 }
 
 /// A request and a body per task share the numbers of texts.
+static_assert(max_tasks_per_workflow == max_rows / 2);
+
 bool too_many(const new_rows& x) noexcept {
-  return x.first_group + x.groups.size() > max_rows || x.first_task + x.tasks.size() > max_rows / 2;
+  return x.first_task + x.tasks.size() > max_tasks_per_workflow; // And no more groups than tasks.
 }
 
 std::string limits() {
-  return "; the store holds up to " + std::to_string(max_rows / 2) + " per workflow";
+  return "; the store holds up to " + std::to_string(max_tasks_per_workflow) + " per workflow";
 }
 
 /// Gives equal texts of one workflow the same number, and tells new ones apart.

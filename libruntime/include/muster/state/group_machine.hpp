@@ -34,6 +34,7 @@ struct group_policy {
 struct group_member {
   std::string name;
   std::vector<spec::exit_rule> exit_actions;
+  std::uint32_t first_attempt = 0; ///< Its number; above 0 for a task that is run once more. Retries count from it.
 };
 
 /// One group as the machine needs it. Members are in the order of the plan: member 0 is task `first_task`.
@@ -136,6 +137,7 @@ private:
     std::string name;
     std::vector<spec::exit_rule> exit_actions;
     std::uint32_t attempt = 0;
+    std::uint32_t first_attempt = 0;
     std::uint32_t ticket = 0;      ///< Of the intent being committed.
     std::uint32_t retry_timer = 0; ///< Generation; 0 for none.
     muster::status status = muster::status::unspecified;
@@ -148,6 +150,7 @@ private:
   [[nodiscard]] task_attempt who(const member& m) const noexcept;
   [[nodiscard]] bool is_lead(const member& m) const noexcept;
   [[nodiscard]] bool is_alone() const noexcept;
+  [[nodiscard]] static std::uint32_t retries(const member& m) noexcept { return m.attempt - m.first_attempt; }
   [[nodiscard]] static bool live(const member& m) noexcept;
   [[nodiscard]] static bool open(const member& m) noexcept;
   [[nodiscard]] bool any_live() const noexcept;

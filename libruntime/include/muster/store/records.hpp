@@ -78,6 +78,7 @@ struct task_record {
   std::string reason;                    ///< Of its last change of status.
   std::optional<timestamp> ended;        ///< When the task was over, after all attempts.
   std::optional<attempt_record> attempt; ///< The latest; none if none was made.
+  std::uint32_t first_attempt = 0;       ///< The number that began when the task was last reopened; 0 if it never was.
 };
 
 /// The parts of a task that never change.

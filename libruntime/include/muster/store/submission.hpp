@@ -17,6 +17,9 @@ namespace muster::store {
 /// The largest result of one task that a store takes. Drivers have a tighter bound.
 constexpr std::size_t max_result_bytes = std::size_t{16} << 20U;
 
+/// The most tasks that one workflow may have, and the most groups.
+constexpr std::size_t max_tasks_per_workflow = std::size_t{1} << 23U;
+
 /// A group to be stored; its position is its `group_index`, counted from the first one of its growth.
 struct new_group {
   std::string_view name;
