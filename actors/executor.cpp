@@ -33,6 +33,12 @@ void executor_listener::on_lost(attempt_id id, std::string why) {
   gathered_.push_back({id, report_kind::lost, ec::warden_lost, std::move(unknown)});
 }
 
+void executor_listener::on_progress(attempt_id id, std::string text) {
+  exit_result so_far;
+  so_far.message = std::move(text);
+  gathered_.push_back({id, report_kind::progress, ec::none, std::move(so_far)});
+}
+
 void executor_listener::on_batch_end() {
   if (gathered_.empty())
     return;
@@ -71,7 +77,7 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
           const auto watcher = state.watchers.find(report.id);
           if (watcher != state.watchers.end())
             self->send(watcher->second, report_atom::value, report);
-          else
+          else if (report.kind != report_kind::progress)
             state.early[report.id] = report;
         }
       },

@@ -29,6 +29,7 @@ public:
   void on_started(attempt_id id, result<void> x) override;
   void on_exited(attempt_id id, exit_result x) override;
   void on_lost(attempt_id id, std::string why) override;
+  void on_progress(attempt_id id, std::string text) override;
   void on_batch_end() override;
 
 private:

@@ -254,6 +254,7 @@ group_effects decide(group_machine& machine, const attempt_report& report) {
       return machine.exited(who,
                             {report.exit.code, report.exit.signal, report.exit.out_of_memory, report.exit.message});
     case report_kind::lost: return machine.lost(who, report.exit.message);
+    case report_kind::progress: return machine.progressed(who, report.exit.message);
   }
   return {};
 }

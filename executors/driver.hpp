@@ -126,6 +126,12 @@ public:
   /// Nobody can tell any more what became of it; `why` says what was tried. It has ended as far as Muster cares, and is
   /// removed as others are.
   virtual void on_lost(attempt_id id, std::string why) = 0;
+  /// What an attempt that is being prepared waits for, for people: "pulling busybox: 34 of 80 MB". Seldom: seconds
+  /// apart.
+  virtual void on_progress(attempt_id id, std::string text) {
+    static_cast<void>(id);
+    static_cast<void>(text);
+  }
   /// No further call follows at once: what was gathered since the last `on_batch_end` should be passed on now.
   virtual void on_batch_end() {}
 };

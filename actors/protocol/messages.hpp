@@ -63,6 +63,7 @@ enum class report_kind : std::uint8_t {
   start_failed = 4, ///< `problem` says why; nothing of it is left but its log.
   exited = 5,       ///< `exit` says how.
   lost = 6,         ///< Nobody can tell; `exit.message` says what was tried.
+  progress = 7,     ///< It is still being prepared; `exit.message` says what it waits for.
 };
 
 struct attempt_report {

@@ -93,10 +93,11 @@ private:
       return;
     }
     auto& row = active_[x.fact.task];
+    if (row.status != x.fact.status || row.task.empty()) // Else it only says more about what it does.
+      row.since = x.fact.time;
     row.group = x.group;
     row.task = x.task;
     row.status = x.fact.status == status::rescheduled ? status::processing : x.fact.status;
-    row.since = x.fact.time;
     row.node = x.fact.node;
     row.reason = x.fact.text;
   }

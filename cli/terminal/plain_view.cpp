@@ -12,7 +12,8 @@ namespace {
 /// Statuses that last, or that end something; those in between are of interest only while one looks.
 bool worth_a_line(const event& x) {
   const bool changes_status = x.type == event_type::task_status || x.type == event_type::group_status;
-  return !changes_status || x.status >= status::running || (x.status == status::scheduling && !x.text.empty());
+  const bool waits = x.status == status::scheduling || x.status == status::initializing;
+  return !changes_status || x.status >= status::running || (waits && !x.text.empty());
 }
 
 class plain_view final : public run_view {

@@ -52,7 +52,7 @@ void driver_core::gather(const attempt_ref& x) {
 }
 
 void driver_core::want_image(const attempt_ref& x) {
-  x->image_ticket = images_.ensure(x->spec->task.image, [this, w = std::weak_ptr(x)](result<image_info> found) {
+  const auto taker = [this, w = std::weak_ptr(x)](result<image_info> found) {
     const auto it = w.lock();
     if (!it)
       return;
@@ -60,7 +60,12 @@ void driver_core::want_image(const attempt_ref& x) {
       return fail_prepare(it, found.failure());
     it->found_image = std::make_shared<const image_info>(*std::move(found));
     got_part(it);
-  });
+  };
+  const auto on_progress = [this, w = std::weak_ptr(x)](const std::string& text) {
+    if (const auto it = w.lock(); it && it->at == phase::preparing)
+      say_progress(it->id, text);
+  };
+  x->image_ticket = images_.ensure(x->spec->task.image, taker, on_progress);
 }
 
 /// A task alone is in the daemon's own network, unless it has an address: that costs the daemon less than one of ours.

@@ -41,7 +41,9 @@ struct docker_pool_config {
   std::string head;                      ///< The head's id: 12 hex digits. In all names and labels.
 
   pull_policy pull = pull_policy::if_missing;
-  std::uint32_t max_pulls = 3;        ///< Pulls at the same time.
+  std::uint32_t max_pulls = 3; ///< Pulls at the same time.
+  /// When a pull that takes long is spoken of first.
+  std::chrono::milliseconds first_pull_note = std::chrono::seconds{1};
   std::uint32_t starts_in_flight = 0; ///< Starts at the same time; 0: as many as the daemon has CPUs, at least 8.
 
   /// How long all may take that comes before a start: pulls, networks, files. OSMO's limit.

@@ -26,8 +26,9 @@ std::size_t starts_of(const docker_pool_config& config, const probed_daemon& dae
 driver_core::driver_core(docker_pool_config config, probed_daemon daemon, surroundings around)
     : config_(std::move(config)), daemon_(std::move(daemon)), loop_(around.on), engine_(around.engine),
       listener_(around.to), files_(std::move(around.files)), slow_(std::move(around.slow)),
-      images_(loop_, engine_, config_.pull, config_.max_pulls, std::move(around.credentials)), programs_(engine_),
-      networks_(loop_, engine_, config_.head, config_.labels), removals_(loop_, engine_, config_.head, most_removals),
+      images_(loop_, engine_, config_.pull, config_.max_pulls, std::move(around.credentials), config_.first_pull_note),
+      programs_(engine_), networks_(loop_, engine_, config_.head, config_.labels),
+      removals_(loop_, engine_, config_.head, most_removals),
       watch_(loop_, engine_, config_.head,
              {[this](const engine_event& event) { on_hint(event); }, [this] { look_at_all(); }}),
       starts_(starts_of(config_, daemon_)), creations_(2 * starts_of(config_, daemon_)), looks_(most_looks),
@@ -50,6 +51,11 @@ void driver_core::end_row() {
 void driver_core::say_prepared(attempt_id id, result<void> outcome) {
   end_row();
   listener_.on_prepared(id, std::move(outcome));
+}
+
+void driver_core::say_progress(attempt_id id, const std::string& text) {
+  end_row();
+  listener_.on_progress(id, text);
 }
 
 void driver_core::say_started(attempt_id id, result<void> outcome) {

@@ -68,6 +68,7 @@ private:
 
   // -- saying (driver_core.cpp)
   void say_prepared(attempt_id id, result<void> outcome);
+  void say_progress(attempt_id id, const std::string& text);
   void say_started(attempt_id id, result<void> outcome);
   void say_exited(const attempt_ref& x, exit_result outcome);
   void say_lost(const attempt_ref& x, const std::string& why);

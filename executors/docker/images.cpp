@@ -9,6 +9,8 @@ namespace {
 /// How often a pull is tried while the registry fails, and any call while the daemon is away.
 constexpr int most_pull_tries = 3;
 constexpr int most_tries = 4;
+/// Each note of a pull is an event of every task that waits for it.
+constexpr std::chrono::seconds longest_silence{30};
 
 error pull_error(const std::string& name, const engine_error& why) {
   if (why.kind == failure::daemon_away || why.kind == failure::permission || why.kind == failure::tls)
@@ -26,9 +28,10 @@ error pull_error(const std::string& name, const engine_error& why) {
 
 } // namespace
 
-images::images(loop& on, client& engine, pull_policy policy, std::size_t most_pulls, credential_source credentials)
+images::images(loop& on, client& engine, pull_policy policy, std::size_t most_pulls, credential_source credentials,
+               std::chrono::milliseconds first_note)
     : loop_(on), engine_(engine), policy_(policy), most_pulls_(std::max<std::size_t>(1, most_pulls)),
-      credentials_(std::move(credentials)) {}
+      first_note_(first_note), credentials_(std::move(credentials)) {}
 
 result<image_reference> images::read_name(const std::string& name) {
   auto read = parse_image_reference(name);
@@ -38,7 +41,7 @@ result<image_reference> images::read_name(const std::string& name) {
   return read;
 }
 
-images::ticket images::ensure(const std::string& name, taker done) {
+images::ticket images::ensure(const std::string& name, taker done, progress_taker on_progress) {
   const auto mine = ++last_;
   auto reference = read_name(name);
   if (!reference) {
@@ -53,7 +56,7 @@ images::ticket images::ensure(const std::string& name, taker done) {
   auto& x = entries_[key];
   x.name = key;
   x.reference = *std::move(reference);
-  x.waiting.emplace_back(mine, std::move(done));
+  x.waiting.push_back({mine, std::move(done), std::move(on_progress)});
   owners_[mine] = key;
   if (!x.busy) {
     x.busy = true;
@@ -76,7 +79,7 @@ void images::cancel(ticket who) {
   if (found == entries_.end())
     return;
   auto& waiting = found->second.waiting;
-  waiting.erase(std::remove_if(waiting.begin(), waiting.end(), [&](const auto& x) { return x.first == who; }),
+  waiting.erase(std::remove_if(waiting.begin(), waiting.end(), [&](const auto& x) { return x.who == who; }),
                 waiting.end());
   if (waiting.empty())
     abandon(found->second);
@@ -91,6 +94,7 @@ void images::forget(const std::string& name) {
 void images::abandon(entry& x) {
   loop_.cancel(x.call);
   loop_.cancel(x.timer);
+  loop_.cancel(std::exchange(x.note_timer, timer_id::none));
   ++x.round;
   x.busy = false;
   x.pause.reset();
@@ -130,6 +134,9 @@ void images::inspected(entry& x, const outcome<image_info>& found, bool after_pu
 
 void images::queue_pull(entry& x) {
   pull_line_.push_back(x.name);
+  x.meter.reset();
+  x.note_pause = back_off(first_note_, longest_silence);
+  note_later(x);
   serve_pulls();
 }
 
@@ -157,7 +164,12 @@ void images::authorize(entry& x) {
 }
 
 void images::pull(entry& x, const secret& auth) {
-  x.call = engine_.pull_image(x.reference, auth, {},
+  x.meter.reset();
+  const auto step = [this, key = x.name, round = x.round](const pull_progress& said) {
+    if (auto& it = entries_[key]; it.round == round)
+      it.meter.add(said);
+  };
+  x.call = engine_.pull_image(x.reference, auth, step,
                               [this, key = x.name](const outcome<void>& how) { pulled(entries_[key], how); });
 }
 
@@ -189,13 +201,34 @@ void images::leave_pull(entry& x) {
 
 void images::finish(entry& x, const result<image_info>& how) {
   leave_pull(x);
+  loop_.cancel(std::exchange(x.note_timer, timer_id::none));
   auto waiting = std::exchange(x.waiting, {});
   ++x.round;
   x.busy = false;
   x.pause.reset();
-  for (auto& [who, done] : waiting)
-    if (owners_.erase(who) != 0)
-      done(how);
+  for (auto& one : waiting)
+    if (owners_.erase(one.who) != 0)
+      one.done(how);
+}
+
+/// Short pulls say nothing.
+void images::note_later(entry& x) {
+  x.note_timer = loop_.after(x.note_pause.next(), [this, key = x.name, round = x.round] {
+    if (auto& it = entries_[key]; it.round == round)
+      note(it);
+  });
+}
+
+void images::note(entry& x) {
+  const auto how_far = x.meter.text();
+  const auto text = !x.pulls ? "waiting to pull " + x.name + ": as many as may be are being pulled"
+                             : "pulling " + x.name + (how_far.empty() ? std::string{} : ": " + how_far);
+  note_later(x);
+  // Whoever hears it may leave.
+  const auto waiting = x.waiting;
+  for (const auto& one : waiting)
+    if (one.on_progress)
+      one.on_progress(text);
 }
 
 } // namespace muster::docker

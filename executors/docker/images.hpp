@@ -2,9 +2,11 @@
 
 #include "executors/docker/docker_config.hpp"
 #include "executors/docker/engine/client.hpp"
+#include "executors/docker/pull_meter.hpp"
 #include "executors/docker/retry.hpp"
 #include "muster/base/result.hpp"
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -21,14 +23,16 @@ class images {
 public:
   using ticket = std::uint64_t;
   using taker = std::function<void(result<image_info>)>;
+  using progress_taker = std::function<void(const std::string&)>;
   using credential_source = std::function<void(const std::string& registry, std::function<void(result<secret>)>)>;
 
-  images(loop& on, client& engine, pull_policy policy, std::size_t most_pulls, credential_source credentials);
+  images(loop& on, client& engine, pull_policy policy, std::size_t most_pulls, credential_source credentials,
+         std::chrono::milliseconds first_note = std::chrono::seconds(1));
 
   /// `done` is called later, unless canceled. Fails with `image_pull_failed` (not there, denied, the registry is away,
   /// no space, or the policy forbids the pull), `invalid_argument` (no image's name), `unavailable` (the daemon is
-  /// away).
-  ticket ensure(const std::string& name, taker done);
+  /// away). `on_progress` (may be empty) hears what it waits for, in words: after a second, then less and less often.
+  ticket ensure(const std::string& name, taker done, progress_taker on_progress = {});
   /// The name under which the daemon has it.
   [[nodiscard]] static result<image_reference> read_name(const std::string& name);
   /// A pull that nobody waits for any more is ended.
@@ -37,10 +41,18 @@ public:
   void forget(const std::string& name);
 
 private:
+  struct waiter {
+    ticket who = 0;
+    taker done;
+    progress_taker on_progress;
+  };
   struct entry {
     image_reference reference;
     std::string name;
-    std::vector<std::pair<ticket, taker>> waiting;
+    std::vector<waiter> waiting;
+    pull_meter meter;
+    timer_id note_timer = timer_id::none;
+    back_off note_pause;
     std::unique_ptr<image_info> known; ///< As it was found last.
     bool busy = false;
     bool pulls = false; ///< Has one of the places for pulls.
@@ -62,11 +74,14 @@ private:
   void finish(entry& x, const result<image_info>& how);
   void leave_pull(entry& x);
   void abandon(entry& x);
+  void note_later(entry& x);
+  void note(entry& x);
 
   loop& loop_;
   client& engine_;
   const pull_policy policy_;
   const std::size_t most_pulls_;
+  const std::chrono::milliseconds first_note_;
   credential_source credentials_;
   std::map<std::string, entry> entries_; ///< By familiar name; as many as there are different images.
   std::deque<std::string> pull_line_;

@@ -1,7 +1,9 @@
 #include "real_bench.hpp"
 
+#include "docker_system/docker_muster.hpp"
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
+#include "support/fake_engine.hpp"
 #include "support/unix_http.hpp"
 
 #include <chrono>
@@ -131,7 +133,8 @@ TEST_CASE("the policy says when an image is pulled, and members that want the sa
   }
   CHECK(ground.pulls() == 0);
   {
-    real_bench missing{ground->socket(), with(pull_policy::if_missing)};
+    real_bench missing{ground->socket(),
+                       [](docker_pool_config& config) { config.first_pull_note = std::chrono::milliseconds{1}; }};
     constexpr std::uint32_t members = 3;
     for (std::uint32_t n = 0; n < members; ++n)
       missing->prepare(wants(missing, "1", n, members));
@@ -139,6 +142,8 @@ TEST_CASE("the policy says when an image is pulled, and members that want the sa
       const auto seen = missing.heard->wait_prepared(wants(missing, "1", n, members).id);
       REQUIRE(seen.prepared.has_value());
       CHECK(seen.prepared->ok());
+      REQUIRE_FALSE(seen.progress.empty());
+      CHECK(seen.progress.front().rfind("pulling " + image + ":1", 0) == 0);
     }
     CHECK(ground.pulls() == 1);
   }
@@ -153,6 +158,24 @@ TEST_CASE("the policy says when an image is pulled, and members that want the sa
     CHECK(problem_of(always).empty());
     CHECK(ground.pulls() == 2);
   }
+}
+
+TEST_CASE("a run says what it waits for while an image is pulled") {
+  fake_engine engine;
+  engine.add_image("busybox:latest", false);
+  engine.script("*", {0, false, false, 0, {}, {}});
+  engine_fault slow;
+  slow.route = "POST /images/create";
+  slow.what = engine_fault_kind::hold_answer;
+  engine.inject(slow);
+  docker_muster muster{engine.socket()};
+  subprocess running{muster.run(spec_of("pulls", {{"it", "true"}}))};
+  CHECK(running.wait_for("pulling busybox:latest", std::chrono::seconds{30}));
+  CHECK_THAT(muster({"show", "pulls-1"}).out, ContainsSubstring("pulling busybox:latest"));
+  engine.release();
+  const auto said = running.finish(std::chrono::seconds{30});
+  INFO(said.out << said.err);
+  CHECK(said.exit_code == 0);
 }
 
 TEST_CASE("a registry that is away fails a pull, after it was tried again") {

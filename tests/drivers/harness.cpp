@@ -58,6 +58,12 @@ void recorder::on_lost(attempt_id id, std::string why) {
   note(id, "lost", [&](history& x) { x.lost = std::move(why); });
 }
 
+void recorder::on_progress(attempt_id id, std::string text) {
+  const std::lock_guard lock{mutex_};
+  seen_[to_string(id)].progress.push_back(std::move(text));
+  changed_.notify_all();
+}
+
 void recorder::on_batch_end() {
   const std::lock_guard lock{mutex_};
   open_calls_ = 0;
@@ -72,6 +78,10 @@ history recorder::wait(attempt_id id, const std::function<bool(const history&)>&
 
 history recorder::wait_prepared(attempt_id id) {
   return wait(id, [](const history& x) { return x.prepared.has_value(); });
+}
+
+history recorder::wait_progress(attempt_id id) {
+  return wait(id, [](const history& x) { return !x.progress.empty(); });
 }
 
 history recorder::wait_started(attempt_id id) {

@@ -38,6 +38,7 @@ struct history {
   std::optional<result<void>> started;
   std::optional<exit_result> exited;
   std::optional<std::string> lost;
+  std::vector<std::string> progress; ///< In order.
 };
 
 /// A listener that remembers everything and can be waited on.
@@ -47,11 +48,13 @@ public:
   void on_started(attempt_id id, result<void> outcome) override;
   void on_exited(attempt_id id, exit_result outcome) override;
   void on_lost(attempt_id id, std::string why) override;
+  void on_progress(attempt_id id, std::string text) override;
   void on_batch_end() override;
 
   /// The history of `id` once `is_there` is true for it, or as it is when patience ends.
   history wait(attempt_id id, const std::function<bool(const history&)>& is_there);
   history wait_prepared(attempt_id id);
+  history wait_progress(attempt_id id);
   history wait_started(attempt_id id);
   /// Until it exited or was lost.
   history wait_end(attempt_id id);

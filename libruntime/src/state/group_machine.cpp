@@ -125,6 +125,17 @@ group_effects group_machine::prepared(task_attempt who, const result<void>& outc
   return out;
 }
 
+group_effects group_machine::progressed(task_attempt wanted, std::string_view text) {
+  const auto* m = find(wanted);
+  const bool is_preparing =
+      m != nullptr && (m->stage == stage::preparing || (m->stage == stage::starting && is_alone()));
+  if (!is_preparing || m->status != status::initializing || m->fate != fate::none)
+    return ignore();
+  group_effects out;
+  out.emplace_back(effect::record_task{wanted, m->status, no_exit_code, std::string{text}});
+  return out;
+}
+
 group_effects group_machine::started(task_attempt who, const result<void>& outcome) {
   auto* m = find(who);
   if (m == nullptr || m->stage != stage::starting)

@@ -205,6 +205,30 @@ TEST_CASE("whoever wants the same image shares one pull") {
   CHECK(b.engine.count("POST /images/create") == 1);
 }
 
+TEST_CASE("a pull that takes long is spoken of to all who wait for it, less and less often") {
+  driver_bench b{[](docker_pool_config& config) {
+    config.first_pull_note = 20ms;
+    config.max_pulls = 1;
+  }};
+  b.engine.add_image("busybox:latest", false);
+  b.engine.add_image("other:1", false);
+  b.engine.inject(wrong("POST /images/create", fault::hold_answer, -1));
+  auto other = b.spec(2);
+  other.task.image = "other:1";
+  for (const auto& x : {b.spec(0), b.spec(1), other})
+    b->prepare(x);
+  for (std::uint32_t task = 0; task < 2; ++task)
+    CHECK(b.heard->wait_progress(b.spec(task).id).progress.front() == "pulling busybox:latest");
+  CHECK(b.heard->wait_progress(other.id).progress.front() ==
+        "waiting to pull other:1: as many as may be are being pulled");
+  CHECK(b.heard->of(other.id).calls.empty());
+  b.engine.release();
+  REQUIRE(b.engine.wait_for_calls("POST /images/create", 2));
+  b.engine.release();
+  for (const auto& x : {b.spec(0), other})
+    CHECK(fault_of(b.heard->wait_prepared(x.id).prepared).empty());
+}
+
 TEST_CASE("an image that cannot be had is said to be one") {
   driver_bench b;
   b.engine.fail_pull("private:1", 404,

@@ -1,6 +1,7 @@
 #include "executors/docker/attempt_files.hpp"
 #include "executors/docker/daemon_probe.hpp"
 #include "executors/docker/exit_reading.hpp"
+#include "executors/docker/pull_meter.hpp"
 #include "executors/docker/start_gate.hpp"
 
 #include "support/catch.hpp"
@@ -49,6 +50,28 @@ TEST_CASE("the gate forgets a group that has withdrawn") {
   gate.leave();
   gate.enter("b", [&] { ++let_in; });
   CHECK(let_in == 3);
+}
+
+TEST_CASE("how far a pull is, in the words of its layers") {
+  pull_meter meter;
+  const auto say = [&](const char* layer, const char* status, std::int64_t current = 0, std::int64_t total = 0) {
+    meter.add({layer, status, current, total});
+  };
+  say("", "Pulling from library/busybox");
+  say("a", "Pulling fs layer");
+  say("z", "Already exists");
+  CHECK(meter.text().empty());
+  say("a", "Downloading", 1, 50'000'000);
+  say("b", "Downloading", 10'000'000, 30'000'000);
+  CHECK(meter.text() == "11 of 80 MB");
+  say("a", "Download complete");
+  CHECK(meter.text() == "60 of 80 MB");
+  say("b", "Downloading", -5, std::int64_t{1} << 62U); // Nobody believes that.
+  say("b", "Downloading", 30'000'000, 30'000'000);
+  say("b", "Extracting", 1, 30'000'000);
+  CHECK(meter.text() == "extracting");
+  meter.reset();
+  CHECK(meter.text().empty());
 }
 
 TEST_CASE("an exit is read from what inspect says") {

@@ -137,6 +137,27 @@ TEST_CASE("a group of one lives: intent, place, prepare, start, exit") {
   CHECK(m.ignored() == 2);
 }
 
+TEST_CASE("what a member waits for while it is prepared is recorded, and not afterwards") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run(m.begin());
+  d.run(m.intent_committed(d.ticket));
+  CHECK(d.run(m.progressed(driven::who(0), "early")).empty());
+  d.run(m.placed(d.place, epoch{1}));
+  CHECK(d.run(m.progressed(driven::who(0), "pulling x: 1 of 2 MB")) == did{"a0 INITIALIZING: pulling x: 1 of 2 MB"});
+  CHECK(d.run(m.progressed(driven::who(0, 1), "of another attempt")).empty());
+  d.run(m.prepared(driven::who(0), {}));
+  CHECK(d.run(m.progressed(driven::who(0), "late")).empty());
+  // One that is alone starts by itself: until it runs it may be prepared still.
+  driven alone{{}};
+  alone.run(alone.machine.begin());
+  alone.run(alone.machine.intent_committed(alone.ticket));
+  alone.run(alone.machine.placed(alone.place, epoch{1}));
+  CHECK(alone.run(alone.machine.progressed(driven::who(0), "now")) == did{"a0 INITIALIZING: now"});
+  alone.run(alone.machine.started(driven::who(0), {}));
+  CHECK(alone.run(alone.machine.progressed(driven::who(0), "late")).empty());
+}
+
 TEST_CASE("with a barrier nobody starts before all are prepared") {
   driven d{{3}};
   auto& m = d.machine;

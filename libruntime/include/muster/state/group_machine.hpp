@@ -98,6 +98,8 @@ public:
   /// The pool has dropped the request. Tried again if the error is transient; never if it is `ec::never_fits`.
   [[nodiscard]] group_effects cannot_place(std::uint32_t ticket, const error& why);
   [[nodiscard]] group_effects prepared(task_attempt who, const result<void>& outcome);
+  /// What an attempt that is being prepared waits for; recorded as the reason of its INITIALIZING.
+  [[nodiscard]] group_effects progressed(task_attempt who, std::string_view text);
   [[nodiscard]] group_effects started(task_attempt who, const result<void>& outcome);
   [[nodiscard]] group_effects exited(task_attempt who, const attempt_exit& how);
   [[nodiscard]] group_effects lost(task_attempt who, std::string_view why);
