@@ -28,6 +28,7 @@ spec::load_options options_of(const spec_input& input) {
   options.set = input.set;
   options.set_string = input.set_string;
   options.set_env = input.set_env;
+  options.parameters_file = input.parameters;
   return options;
 }
 
@@ -77,9 +78,11 @@ void add_spec_input(CLI::App& command, spec_input& input) {
           return x.find('=') == std::string::npos || x[0] == '=' ? "'" + x + "' is not NAME=VALUE" : std::string{};
         });
   };
-  pairs("--set", input.set, "Set a template value: a number if it looks like one");
-  pairs("--set-string", input.set_string, "Set a template value, as text");
+  pairs("--set", input.set, "Set a parameter or template value: a number if it looks like one");
+  pairs("--set-string", input.set_string, "Set a parameter or template value, as text");
   pairs("--set-env", input.set_env, "Set an environment variable of every task");
+  command.add_option("--parameters", input.parameters, "A YAML or JSON file of values for the spec's parameters")
+      ->type_name("FILE");
 }
 
 const char* name_of(spec::profile x) noexcept {

@@ -19,6 +19,7 @@ struct spec_input {
   std::vector<std::string> set;
   std::vector<std::string> set_string;
   std::vector<std::string> set_env;
+  std::string parameters; ///< Path of the file of `--parameters`; empty for none.
 };
 
 /// A loaded spec, with its text as the user wrote it.
@@ -27,7 +28,7 @@ struct read_spec {
   spec::load_outcome outcome;
 };
 
-/// Adds `FILE`, `--profile`, `--set`, `--set-string`, `--set-env`.
+/// Adds `FILE`, `--profile`, `--set`, `--set-string`, `--set-env`, `--parameters`.
 void add_spec_input(CLI::App& command, spec_input& input);
 
 /// `muster` or `osmo`.

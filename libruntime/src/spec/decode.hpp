@@ -5,6 +5,7 @@
 #include "muster/spec/load.hpp"
 #include "muster/spec/model.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct task_places {
   yaml::mark resource;
   std::vector<yaml::mark> inputs;
   std::vector<yaml::mark> files;
+  std::vector<bool> local_files; ///< Whose contents come from `localpath`.
 };
 
 /// The same for a group.
@@ -26,6 +28,7 @@ struct group_places {
   std::vector<task_places> tasks;
   bool from_task = false; ///< A plain task: messages name `tasks[i]`, not `groups[i]`.
   std::size_t index = 0;  ///< In its list.
+  std::string field;      ///< Its path, if it is not `workflow.tasks[index]` or `workflow.groups[index]`.
 };
 
 struct workflow_places {
@@ -33,15 +36,34 @@ struct workflow_places {
   yaml::mark name;
   std::vector<group_places> groups;
   std::vector<std::pair<std::string, std::vector<yaml::mark>>> topologies; ///< By resource.
+  std::vector<const group*> flow_groups; ///< Of a workflow with a flow: the gangs of all scopes, as in `groups`.
+};
+
+/// Keys of a task or group beyond OSMO's.
+struct extra_fields {
+  std::vector<std::string_view> names;
+  std::function<void(std::string_view name, value_at value, const field_path& path)> use;
+  bool name_optional = false;
 };
 
 /// Reads the value of the top-level key `workflow` field by field. Reports what is wrong; `out` holds what was good.
 void decode_workflow(const value_reader& in, value_at x, const load_options& options, workflow& out,
                      workflow_places& places);
 
-/// Reads one task.
+/// Reads one task. With `extra` its texts may hold Muster's own tokens where a rule would not have them.
 void decode_task(const value_reader& in, value_at x, const field_path& path, const load_options& options, task& out,
-                 task_places& places);
+                 task_places& places, const extra_fields* extra = nullptr);
+
+/// Reads one group; `extra` are keys of the group, `member_extra` of its tasks.
+void decode_group(const value_reader& in, value_at x, const field_path& path, const load_options& options, group& out,
+                  group_places& places, const extra_fields* extra = nullptr,
+                  const extra_fields* member_extra = nullptr);
+
+/// Makes a plain task the group of one that it is.
+void complete_plain_task(group& x);
+
+/// Reads exit codes such as `1-10,16`; false if they are none.
+[[nodiscard]] bool parse_exit_codes(const std::string& text, std::vector<code_range>& out);
 
 /// Reads one entry of `resources`.
 void decode_resource(const value_reader& in, value_at x, const field_path& path, resource& out,
@@ -51,10 +73,11 @@ void decode_resource(const value_reader& in, value_at x, const field_path& path,
 void check_workflow(const workflow& x, const workflow_places& places, const load_options& options, reporter& report);
 
 /// Gives every entry of `x` whose key is one of `known` to `use(name, value, path)`, reports the others and those of
-/// `required` that are absent.
+/// `required` that are absent. Keys of `suggested` are named to who misspells one; null for those of `known`.
 template <class Use>
 bool each_field(const value_reader& in, value_at x, const field_path& path, const std::vector<std::string_view>& known,
-                const std::vector<std::string_view>& required, Use use);
+                const std::vector<std::string_view>& required, Use use,
+                const std::vector<std::string_view>* suggested = nullptr);
 
 /// Reports a key that is none of `known`, with the nearest one.
 void report_unknown_key(const value_reader& in, const map_entry& x, const field_path& path,
@@ -74,7 +97,8 @@ bool decode_duration(const value_reader& in, value_at x, const field_path& path,
 
 template <class Use>
 bool each_field(const value_reader& in, value_at x, const field_path& path, const std::vector<std::string_view>& known,
-                const std::vector<std::string_view>& required, Use use) {
+                const std::vector<std::string_view>& required, Use use,
+                const std::vector<std::string_view>* suggested) {
   std::vector<map_entry> entries;
   if (!in.map(x, path, entries))
     return false;
@@ -92,7 +116,7 @@ bool each_field(const value_reader& in, value_at x, const field_path& path, cons
     for (const auto name : required)
       seen += is(name) ? 1U : 0U;
     if (!found)
-      report_unknown_key(in, entry, path, known);
+      report_unknown_key(in, entry, path, suggested != nullptr ? *suggested : known);
   }
   if (seen == required.size())
     return true;

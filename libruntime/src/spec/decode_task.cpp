@@ -1,4 +1,5 @@
 #include "spec/decode.hpp"
+#include "spec/flow_decode.hpp"
 
 #include "muster/base/regex.hpp"
 #include "muster/spec/duration.hpp"
@@ -7,6 +8,7 @@
 #include "muster/spec/storage_url.hpp"
 #include "spec/local_files.hpp"
 #include "spec/python_number.hpp"
+#include "spec/sections.hpp"
 
 #include <algorithm>
 #include <array>
@@ -144,7 +146,8 @@ void decode_checkpoint(const value_reader& in, value_at x, const field_path& pat
 
 // -- files
 
-void decode_file(const value_reader& in, value_at x, const field_path& path, const load_options& options, file& out) {
+/// Returns whether the contents are those of a local file.
+bool decode_file(const value_reader& in, value_at x, const field_path& path, const load_options& options, file& out) {
   bool has_contents = false;
   std::optional<value_at> local;
   value_at path_place = x;
@@ -167,33 +170,34 @@ void decode_file(const value_reader& in, value_at x, const field_path& path, con
         }
       });
   if (!read)
-    return;
+    return false;
   if (local && has_contents) {
     in.report().error(local->place, path.field("localpath"), "`localpath` and `contents` exclude each other");
   } else if (local) {
     std::string name;
     const auto where = path.field("localpath");
     if (!in.text(*local, where, name, numbers::refuse))
-      return;
+      return false;
     if (const auto problem = read_local_file(name, options, out); !problem.empty())
       in.report().error(local->place, where, problem);
   } else if (!has_contents) {
     in.report().error(x.place, path, "`contents` is missing", "or name a file of this host: `localpath: run.sh`");
   }
+  return local.has_value();
 }
 
 void decode_files(const value_reader& in, value_at x, const field_path& path, const load_options& options,
-                  std::vector<file>& out, std::vector<yaml::mark>& places) {
+                  std::vector<file>& out, task_places& places) {
   std::vector<value_at> items;
   if (!in.list(x, path, items))
     return;
   for (const auto& item : items)
-    places.push_back(item.place);
+    places.files.push_back(item.place);
   std::unordered_map<std::string, std::size_t> seen;
   out.resize(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto where = path.item(i);
-    decode_file(in, items[i], where, options, out[i]);
+    places.local_files.push_back(decode_file(in, items[i], where, options, out[i]));
     const auto [first, is_new] = seen.emplace(out[i].path, i);
     if (!is_new && !out[i].path.empty())
       in.report().error(items[i].place, where.field("path"),
@@ -295,19 +299,6 @@ bool take_codes(std::string_view part, std::vector<code_range>& out) {
   return true;
 }
 
-bool parse_codes(const std::string& text, std::vector<code_range>& out) {
-  const auto folded = fold_digits(text);
-  std::string_view rest = folded;
-  while (true) {
-    const auto comma = rest.find(',');
-    if (!take_codes(rest.substr(0, comma), out))
-      return false;
-    if (comma == std::string_view::npos)
-      return true;
-    rest.remove_prefix(comma + 1);
-  }
-}
-
 void decode_exit_actions(const value_reader& in, value_at x, const field_path& path, std::vector<exit_rule>& out) {
   std::vector<map_entry> entries;
   if (!in.map(x, path, entries))
@@ -327,7 +318,7 @@ void decode_exit_actions(const value_reader& in, value_at x, const field_path& p
     rule.action = *action;
     if (!scalar_text(in, entry.value, where, rule.text, "exit codes such as 1-10,16"))
       continue;
-    if (parse_codes(rule.text, rule.codes))
+    if (parse_exit_codes(rule.text, rule.codes))
       out.push_back(std::move(rule));
     else
       in.report().error(entry.value.place, where, "expected exit codes such as 1-10,16, found '" + rule.text + "'");
@@ -375,6 +366,17 @@ void decode_optional_text(const value_reader& in, value_at x, const field_path& 
   (void)in.text(x, path, out, numbers::as_text);
 }
 
+/// With a word in place of each token, for rules that look at the shape of a text.
+std::string without_tokens(std::string_view text) {
+  std::string out;
+  std::size_t at = 0;
+  for (const auto& token : find_tokens(text, token_rules::all())) {
+    out.append(text.substr(at, token.start - at)) += 'x';
+    at = token.end;
+  }
+  return out.append(text.substr(at));
+}
+
 void decode_volume_mounts(const value_reader& in, value_at x, const field_path& path, const load_options& options,
                           std::vector<std::string>& out) {
   std::vector<value_at> items;
@@ -398,6 +400,19 @@ void decode_volume_mounts(const value_reader& in, value_at x, const field_path& 
 }
 
 } // namespace
+
+bool parse_exit_codes(const std::string& text, std::vector<code_range>& out) {
+  const auto folded = fold_digits(text);
+  std::string_view rest = folded;
+  while (true) {
+    const auto comma = rest.find(',');
+    if (!take_codes(rest.substr(0, comma), out))
+      return false;
+    if (comma == std::string_view::npos)
+      return true;
+    rest.remove_prefix(comma + 1);
+  }
+}
 
 bool good_file_path(std::string_view path) {
   constexpr std::string_view output_folder = "/osmo/data/output/";
@@ -423,22 +438,24 @@ bool check_regex(const value_reader& in, value_at x, const field_path& path, con
 }
 
 void decode_task(const value_reader& in, value_at x, const field_path& path, const load_options& options, task& out,
-                 task_places& places) {
-  static const names known = {"name",         "image",       "command",      "args",      "inputs",      "outputs",
-                              "kpis",         "lead",        "environment",  "files",     "privileged",  "hostNetwork",
-                              "volumeMounts", "credentials", "downloadType", "cacheSize", "exitActions", "checkpoint",
-                              "resource",     "resources",   "backend"};
+                 task_places& places, const extra_fields* extra) {
+  static const names own = {"name",         "image",       "command",      "args",      "inputs",      "outputs",
+                            "kpis",         "lead",        "environment",  "files",     "privileged",  "hostNetwork",
+                            "volumeMounts", "credentials", "downloadType", "cacheSize", "exitActions", "checkpoint",
+                            "resource",     "resources",   "backend"};
   places.start = x.place;
   places.name = x.place;
   places.resource = x.place;
   const auto decode = [&](std::string_view name, value_at value, const field_path& where) {
-    if (name == "name") {
+    if (extra != nullptr && std::find(own.begin(), own.end(), name) == own.end()) {
+      extra->use(name, value, where);
+    } else if (name == "name") {
       places.name = value.place;
       decode_name(in, value, where, out.name);
       check_reserved_name(in, value, where, out.name);
     } else if (name == "image") {
       if (in.text(value, where, out.image, numbers::as_text))
-        if (const auto image = parse_image(out.image); !image)
+        if (const auto image = parse_image(extra != nullptr ? without_tokens(out.image) : out.image); !image)
           in.report().error(value.place, where, image.failure().message);
     } else if (name == "command") {
       if (in.text_list(value, where, out.command, numbers::as_text) && out.command.empty())
@@ -467,7 +484,7 @@ void decode_task(const value_reader& in, value_at x, const field_path& path, con
     } else if (name == "environment") {
       decode_environment(in, value, where, out.environment);
     } else if (name == "files") {
-      decode_files(in, value, where, options, out.files, places.files);
+      decode_files(in, value, where, options, out.files, places);
     } else if (name == "privileged") {
       (void)in.boolean(value, where, out.privileged);
     } else if (name == "hostNetwork") {
@@ -498,7 +515,15 @@ void decode_task(const value_reader& in, value_at x, const field_path& path, con
       (void)in.text(value, where, ignored, numbers::as_text);
     }
   };
-  each_field(in, x, path, known, {"name", "image", "command"}, decode);
+  auto known = own;
+  if (extra != nullptr)
+    known.insert(known.end(), extra->names.begin(), extra->names.end());
+  auto suggested = own;
+  if (options.profile == profile::muster)
+    suggested.insert(suggested.end(), step_keys().begin(), step_keys().end());
+  const bool named = extra == nullptr || !extra->name_optional;
+  each_field(in, x, path, known, named ? names{"name", "image", "command"} : names{"image", "command"}, decode,
+             &suggested);
 }
 
 } // namespace muster::spec

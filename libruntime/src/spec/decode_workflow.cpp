@@ -1,4 +1,5 @@
 #include "spec/decode.hpp"
+#include "spec/flow_decode.hpp"
 
 #include "muster/spec/duration.hpp"
 #include "muster/spec/labels.hpp"
@@ -113,7 +114,7 @@ void decode_timeouts(const value_reader& in, value_at x, const field_path& path,
 
 /// `tasks` of a group; says which of them leads.
 void decode_members(const value_reader& in, value_at x, const field_path& path, const load_options& options, group& out,
-                    group_places& places) {
+                    group_places& places, const extra_fields* extra) {
   std::vector<value_at> items;
   if (!in.list(x, path, items))
     return;
@@ -124,7 +125,7 @@ void decode_members(const value_reader& in, value_at x, const field_path& path, 
   out.tasks.resize(items.size());
   places.tasks.resize(items.size());
   for (std::size_t i = 0; i < items.size(); ++i)
-    decode_task(in, items[i], path.item(i), options, out.tasks[i], places.tasks[i]);
+    decode_task(in, items[i], path.item(i), options, out.tasks[i], places.tasks[i], extra);
   if (out.tasks.size() == 1)
     out.tasks[0].lead = true;
   const auto leads = std::count_if(out.tasks.begin(), out.tasks.end(), [](const task& t) { return t.lead; });
@@ -132,30 +133,6 @@ void decode_members(const value_reader& in, value_at x, const field_path& path, 
     in.report().error(x.place, path,
                       "group '" + out.name + "' has " + std::to_string(leads) +
                           " tasks with `lead: true`, expected exactly one");
-}
-
-void decode_group(const value_reader& in, value_at x, const field_path& path, const load_options& options, group& out,
-                  group_places& places) {
-  places.start = x.place;
-  places.name = x.place;
-  std::optional<value_at> members;
-  const auto decode = [&](std::string_view name, value_at value, const field_path& where) {
-    if (name == "name") {
-      places.name = value.place;
-      decode_name(in, value, where, out.name);
-    } else if (name == "barrier") {
-      (void)in.boolean(value, where, out.barrier);
-    } else if (name == "ignoreNonleadStatus") {
-      (void)in.boolean(value, where, out.ignore_nonlead_status);
-    } else {
-      members = value;
-    }
-  };
-  if (!each_field(in, x, path, names{"name", "barrier", "ignoreNonleadStatus", "tasks"}, {"name", "tasks"}, decode))
-    return;
-  if (members)
-    decode_members(in, *members, path.field("tasks"), options, out, places);
-  out.barrier = out.barrier && out.tasks.size() > 1;
 }
 
 void decode_groups(const value_reader& in, value_at x, const field_path& path, const load_options& options,
@@ -186,17 +163,54 @@ void decode_tasks(const value_reader& in, value_at x, const field_path& path, co
     at.start = items[i].place;
     at.from_task = true;
     at.index = i;
-    to.barrier = false;
     to.tasks.resize(1);
     at.tasks.resize(1);
     decode_task(in, items[i], path.item(i), options, to.tasks[0], at.tasks[0]);
-    to.tasks[0].lead = true;
-    to.name = to.tasks[0].name + "-group";
+    complete_plain_task(to);
     at.name = at.tasks[0].name;
   }
 }
 
 } // namespace
+
+void decode_group(const value_reader& in, value_at x, const field_path& path, const load_options& options, group& out,
+                  group_places& places, const extra_fields* extra, const extra_fields* member_extra) {
+  static const names own = {"name", "barrier", "ignoreNonleadStatus", "tasks"};
+  places.start = x.place;
+  places.name = x.place;
+  std::optional<value_at> members;
+  const auto decode = [&](std::string_view name, value_at value, const field_path& where) {
+    if (extra != nullptr && std::find(own.begin(), own.end(), name) == own.end()) {
+      extra->use(name, value, where);
+    } else if (name == "name") {
+      places.name = value.place;
+      decode_name(in, value, where, out.name);
+    } else if (name == "barrier") {
+      (void)in.boolean(value, where, out.barrier);
+    } else if (name == "ignoreNonleadStatus") {
+      (void)in.boolean(value, where, out.ignore_nonlead_status);
+    } else {
+      members = value;
+    }
+  };
+  auto known = own;
+  if (extra != nullptr)
+    known.insert(known.end(), extra->names.begin(), extra->names.end());
+  auto suggested = own;
+  if (options.profile == profile::muster)
+    suggested.insert(suggested.end(), step_keys().begin(), step_keys().end());
+  if (!each_field(in, x, path, known, {"name", "tasks"}, decode, &suggested))
+    return;
+  if (members)
+    decode_members(in, *members, path.field("tasks"), options, out, places, member_extra);
+  out.barrier = out.barrier && out.tasks.size() > 1;
+}
+
+void complete_plain_task(group& x) {
+  x.barrier = false;
+  x.tasks[0].lead = true;
+  x.name = x.tasks[0].name + "-group";
+}
 
 void report_unknown_key(const value_reader& in, const map_entry& x, const field_path& path,
                         const std::vector<std::string_view>& known) {
@@ -284,12 +298,18 @@ void decode_resource(const value_reader& in, value_at x, const field_path& path,
 void decode_workflow(const value_reader& in, value_at x, const load_options& options, workflow& out,
                      workflow_places& places) {
   const field_path root{nullptr, "workflow", -1};
-  static const names known = {"name", "labels", "pool", "groups", "tasks", "resources", "timeout", "backend"};
+  static const names own = {"name", "labels", "pool", "groups", "tasks", "resources", "timeout", "backend"};
+  const bool ours = options.profile == profile::muster;
+  const bool has_flow = ours && uses_flow(in, x);
+  flow_parts flow;
+  auto known = own;
+  if (ours)
+    known.insert(known.end(), {"steps", "parameters", "result"});
   places.start = x.place;
   places.name = x.place;
   bool has_resources = false;
-  std::optional<value_at> groups;
-  std::optional<value_at> tasks;
+  auto& groups = flow.groups;
+  auto& tasks = flow.tasks;
   const auto decode = [&](std::string_view name, value_at value, const field_path& where) {
     if (name == "name") {
       places.name = value.place;
@@ -302,6 +322,12 @@ void decode_workflow(const value_reader& in, value_at x, const load_options& opt
       groups = value;
     } else if (name == "tasks") {
       tasks = value;
+    } else if (name == "steps") {
+      flow.steps = value;
+    } else if (name == "parameters") {
+      flow.parameters = value;
+    } else if (name == "result") {
+      flow.result = value;
     } else if (name == "resources") {
       has_resources = true;
       decode_resources(in, value, where, out.resources, places);
@@ -314,6 +340,14 @@ void decode_workflow(const value_reader& in, value_at x, const load_options& opt
   };
   if (!each_field(in, x, root, known, {"name"}, decode))
     return;
+  if (!has_resources)
+    out.resources.emplace("default", resource{});
+  if (has_flow) {
+    decode_flow(in, x, flow, options, out, places);
+    return;
+  }
+  if (!options.parameters_file.empty() || options.parameters_text)
+    in.report().error("the spec has no `parameters` for the parameters file to set");
   const bool any_groups = groups && in.truthy(*groups);
   const bool any_tasks = tasks && in.truthy(*tasks);
   if (any_groups && any_tasks)
@@ -325,8 +359,6 @@ void decode_workflow(const value_reader& in, value_at x, const load_options& opt
     decode_groups(in, *groups, root.field("groups"), options, out, places);
   if (tasks && (any_groups || any_tasks))
     decode_tasks(in, *tasks, root.field("tasks"), options, out, places);
-  if (!has_resources)
-    out.resources.emplace("default", resource{});
 }
 
 } // namespace muster::spec

@@ -3,6 +3,7 @@
 #include "muster/base/utf8.hpp"
 #include "muster/spec/names.hpp"
 #include "spec/decode.hpp"
+#include "spec/flow_decode.hpp"
 #include "spec/line_map.hpp"
 #include "spec/local_files.hpp"
 #include "spec/render_spec.hpp"
@@ -63,15 +64,18 @@ void add_environment(const load_options& options, workflow& out, reporter& repor
     auto value = text.substr(equals + 1);
     if (options.profile == profile::osmo)
       value.resize(std::min(value.size(), value.find('='))); // OSMO's service cuts at the second `=`.
+    const auto put = [&](task& t) {
+      const auto same = std::find_if(t.environment.begin(), t.environment.end(),
+                                     [&](const auto& pair) { return pair.first == name; });
+      if (same != t.environment.end())
+        same->second = value;
+      else
+        t.environment.emplace_back(name, value);
+    };
     for (auto& g : out.groups)
-      for (auto& t : g.tasks) {
-        const auto same = std::find_if(t.environment.begin(), t.environment.end(),
-                                       [&](const auto& pair) { return pair.first == name; });
-        if (same != t.environment.end())
-          same->second = value;
-        else
-          t.environment.emplace_back(name, value);
-      }
+      std::for_each(g.tasks.begin(), g.tasks.end(), put);
+    if (out.flow)
+      for_each_task_to_change(*out.flow, put);
   }
 }
 
@@ -151,7 +155,12 @@ void decode_document(const value_reader& in, bool templated, const load_options&
 void read_yaml(std::string_view text, bool templated, const load_options& options, workflow& out, reporter& report) {
   yaml::tree document;
   yaml::problem why;
-  if (!yaml::parse(text, document, why, options.profile == profile::osmo)) {
+  const bool strict = options.profile == profile::osmo;
+  yaml::limits bounds;
+  // Each workflow within another takes five collections at most.
+  if (!strict)
+    bounds.depth = 5 * deepest_scope + 64;
+  if (!yaml::parse(text, document, why, strict, bounds)) {
     report.error(why.place, std::string{}, why.message);
     return;
   }

@@ -135,9 +135,40 @@ bool holds_only_tokens(std::string_view text, const std::vector<token_place>& to
          rest.find("{#") == std::string::npos;
 }
 
+/// Whether a statement of the template speaks of `name`, as `{% for item in list %}` does: it is the template's then.
+bool in_a_statement(std::string_view text, std::string_view name) {
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  for (auto at = text.find("{%"); at != std::string_view::npos;) {
+    const auto end = std::min(text.find("%}", at), text.size());
+    const auto tag = text.substr(at, end - at);
+    at = text.find("{%", end);
+    for (auto i = tag.find(name); i != std::string_view::npos; i = tag.find(name, i + 1)) {
+      const auto after = i + name.size();
+      if (!is_word(tag[i - 1]) && (after == tag.size() || !is_word(tag[after])))
+        return true;
+    }
+  }
+  return false;
+}
+
+/// Muster's own tokens are left alone under its profile, but for names that the template has itself.
+token_rules tokens_beside(std::string_view text, const template_dict& variables, profile rules) {
+  token_rules out;
+  if (rules != profile::muster)
+    return out;
+  const auto free = [&](const char* name) { return variables.find(name) == nullptr && !in_a_statement(text, name); };
+  out.results = true;
+  out.item = free("item");
+  out.index = free("index");
+  out.carry = free("carry");
+  return out;
+}
+
 /// Renders `text`; each token becomes a variable that prints as the token.
-template_outcome render_around_tokens(std::string_view text, template_dict variables) {
-  const auto tokens = find_tokens(text);
+template_outcome render_around_tokens(std::string_view text, template_dict variables, profile rules) {
+  const auto tokens = find_tokens(text, tokens_beside(text, variables, rules));
   if (holds_only_tokens(text, tokens)) {
     template_outcome as_is;
     as_is.ok = true;
@@ -205,7 +236,7 @@ rendered_spec render_spec(std::string_view text, const load_options& options, re
     report.error("the spec has no top-level key `workflow` at the start of a line");
   if (!report.clean())
     return out;
-  const auto rendered = render_around_tokens(body->text, std::move(variables));
+  const auto rendered = render_around_tokens(body->text, std::move(variables), options.profile);
   if (!rendered.ok) {
     const auto line = body->line + (rendered.problem.line > 0 ? rendered.problem.line - 1 : 0);
     const auto column = rendered.problem.column > 0 ? rendered.problem.column - 1 : 0;
@@ -224,7 +255,7 @@ std::string render_contents(std::string& text, const load_options& options) {
   template_dict variables;
   if (auto problem = add_settings(options, variables); !problem.empty())
     return problem;
-  auto rendered = render_around_tokens(text, std::move(variables));
+  auto rendered = render_around_tokens(text, std::move(variables), options.profile);
   if (!rendered.ok)
     return "line " + std::to_string(rendered.problem.line) +
            " of the file does not render as a template: " + rendered.problem.message;

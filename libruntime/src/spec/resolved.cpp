@@ -3,7 +3,11 @@
 #include "muster/spec/storage_url.hpp"
 #include "muster/spec/tokens.hpp"
 
+#include "spec/flow_decode.hpp"
+
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace muster::spec {
 
@@ -60,17 +64,20 @@ std::string to_resolved_json(const workflow& x, int indent) {
 
 std::vector<diagnostic> unsupported_urls(const workflow& x) {
   std::vector<diagnostic> out;
+  const auto check = [&](const task& t) {
+    const auto start = "task '" + t.name + "' ";
+    for (std::size_t i = 0; i < t.inputs.size(); ++i)
+      if (const auto* const url = std::get_if<url_input>(&t.inputs[i].from))
+        refuse_url(url->url, start + "inputs[" + std::to_string(i) + "].url", out);
+    for (std::size_t i = 0; i < t.outputs.size(); ++i)
+      refuse_url(t.outputs[i].url, start + "outputs[" + std::to_string(i) + "].url", out);
+    for (std::size_t i = 0; i < t.checkpoints.size(); ++i)
+      refuse_url(t.checkpoints[i].url, start + "checkpoint[" + std::to_string(i) + "].url", out);
+  };
   for (const auto& g : x.groups)
-    for (const auto& t : g.tasks) {
-      const auto start = "task '" + t.name + "' ";
-      for (std::size_t i = 0; i < t.inputs.size(); ++i)
-        if (const auto* const url = std::get_if<url_input>(&t.inputs[i].from))
-          refuse_url(url->url, start + "inputs[" + std::to_string(i) + "].url", out);
-      for (std::size_t i = 0; i < t.outputs.size(); ++i)
-        refuse_url(t.outputs[i].url, start + "outputs[" + std::to_string(i) + "].url", out);
-      for (std::size_t i = 0; i < t.checkpoints.size(); ++i)
-        refuse_url(t.checkpoints[i].url, start + "checkpoint[" + std::to_string(i) + "].url", out);
-    }
+    std::for_each(g.tasks.begin(), g.tasks.end(), check);
+  if (x.flow)
+    for_each_task(*x.flow, check);
   return out;
 }
 

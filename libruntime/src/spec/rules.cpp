@@ -22,13 +22,20 @@ constexpr std::size_t most_tasks = 1'000'000;
 class rule_check {
 public:
   rule_check(const workflow& x, const workflow_places& places, const load_options& options, reporter& report)
-      : x_(x), places_(places), options_(options), report_(report) {}
+      : x_(x), places_(places), options_(options), report_(report), groups_(places.flow_groups) {
+    if (!x.flow)
+      for (const auto& g : x.groups)
+        groups_.push_back(&g);
+  }
 
   void run() {
     check_count();
     check_name_lengths();
-    check_unique_names();
-    check_references();
+    // In a flow both go by scope.
+    if (!x_.flow) {
+      check_unique_names();
+      check_references();
+    }
     check_resources();
     check_topology();
     check_file_paths();
@@ -37,6 +44,8 @@ public:
 private:
   [[nodiscard]] std::string group_field(std::size_t g) const {
     const auto& at = places_.groups[g];
+    if (!at.field.empty())
+      return at.field;
     return std::string{at.from_task ? "workflow.tasks[" : "workflow.groups["} + std::to_string(at.index) + "]";
   }
   [[nodiscard]] std::string task_field(std::size_t g, std::size_t t) const {
@@ -45,8 +54,8 @@ private:
 
   void check_count() {
     std::size_t count = 0;
-    for (const auto& g : x_.groups)
-      count += g.tasks.size();
+    for (const auto* const g : groups_)
+      count += g->tasks.size();
     const auto most = options_.profile == profile::osmo ? osmo_most_tasks : most_tasks;
     if (count > most)
       report_.error(places_.start, "workflow",
@@ -62,18 +71,18 @@ private:
 
   void check_name_lengths() {
     check_length(x_.name, places_.name, "workflow.name");
-    for (std::size_t g = 0; g < x_.groups.size(); ++g) {
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
       const auto& at = places_.groups[g];
-      if (at.from_task && x_.groups[g].name.size() > longest_name) {
+      if (at.from_task && groups_[g]->name.size() > longest_name) {
         report_.error(at.name, group_field(g) + ".name",
-                      "the name has " + std::to_string(x_.groups[g].tasks[0].name.size()) +
+                      "the name has " + std::to_string(groups_[g]->tasks[0].name.size()) +
                           " characters, expected at most 58: its group is named '<task>-group'");
         continue;
       }
       if (!at.from_task)
-        check_length(x_.groups[g].name, at.name, group_field(g) + ".name");
-      for (std::size_t t = 0; t < x_.groups[g].tasks.size(); ++t)
-        check_length(x_.groups[g].tasks[t].name, at.tasks[t].name, task_field(g, t) + ".name");
+        check_length(groups_[g]->name, at.name, group_field(g) + ".name");
+      for (std::size_t t = 0; t < groups_[g]->tasks.size(); ++t)
+        check_length(groups_[g]->tasks[t].name, at.tasks[t].name, task_field(g, t) + ".name");
     }
   }
 
@@ -88,28 +97,28 @@ private:
   }
 
   void check_unique_names() {
-    names_.reserve(x_.groups.size() * 2);
-    for (std::size_t g = 0; g < x_.groups.size(); ++g) {
+    names_.reserve(groups_.size() * 2);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
       const auto& at = places_.groups[g];
       if (!at.from_task)
-        claim(x_.groups[g].name, at.name, group_field(g) + ".name", "group");
-      for (std::size_t t = 0; t < x_.groups[g].tasks.size(); ++t)
-        claim(x_.groups[g].tasks[t].name, at.tasks[t].name, task_field(g, t) + ".name", "task");
+        claim(groups_[g]->name, at.name, group_field(g) + ".name", "group");
+      for (std::size_t t = 0; t < groups_[g]->tasks.size(); ++t)
+        claim(groups_[g]->tasks[t].name, at.tasks[t].name, task_field(g, t) + ".name", "task");
     }
-    for (std::size_t g = 0; g < x_.groups.size(); ++g)
-      if (places_.groups[g].from_task && !x_.groups[g].tasks[0].name.empty())
-        claim(x_.groups[g].name, places_.groups[g].name, group_field(g) + ".name", "the group of the task,");
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      if (places_.groups[g].from_task && !groups_[g]->tasks[0].name.empty())
+        claim(groups_[g]->name, places_.groups[g].name, group_field(g) + ".name", "the group of the task,");
   }
 
   void check_references() {
     std::unordered_map<std::string_view, std::size_t> group_of;
     std::vector<std::string_view> known;
-    for (std::size_t g = 0; g < x_.groups.size(); ++g)
-      for (const auto& t : x_.groups[g].tasks)
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      for (const auto& t : groups_[g]->tasks)
         group_of[t.name] = g;
-    for (std::size_t g = 0; g < x_.groups.size(); ++g)
-      for (std::size_t t = 0; t < x_.groups[g].tasks.size(); ++t) {
-        const auto& inputs = x_.groups[g].tasks[t].inputs;
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      for (std::size_t t = 0; t < groups_[g]->tasks.size(); ++t) {
+        const auto& inputs = groups_[g]->tasks[t].inputs;
         for (std::size_t i = 0; i < inputs.size(); ++i)
           check_reference(inputs[i], g, group_of, places_.groups[g].tasks[t].inputs[i],
                           task_field(g, t) + ".inputs[" + std::to_string(i) + "].task");
@@ -154,9 +163,9 @@ private:
     std::vector<std::string_view> known;
     for (const auto& entry : x_.resources)
       known.push_back(entry.first);
-    for (std::size_t g = 0; g < x_.groups.size(); ++g)
-      for (std::size_t t = 0; t < x_.groups[g].tasks.size(); ++t) {
-        const auto& task = x_.groups[g].tasks[t];
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      for (std::size_t t = 0; t < groups_[g]->tasks.size(); ++t) {
+        const auto& task = groups_[g]->tasks[t];
         const auto& at = places_.groups[g].tasks[t];
         check_cache_size(task, at, task_field(g, t) + ".cacheSize");
         if (x_.resources.count(task.resource) > 0)
@@ -188,9 +197,9 @@ private:
     // All tasks with topology need the same keys: the tree of places has one shape for a workflow.
     std::multiset<std::string> first;
     bool any = false;
-    for (std::size_t g = 0; g < x_.groups.size(); ++g)
-      for (std::size_t t = 0; t < x_.groups[g].tasks.size(); ++t) {
-        const auto found = x_.resources.find(x_.groups[g].tasks[t].resource);
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      for (std::size_t t = 0; t < groups_[g]->tasks.size(); ++t) {
+        const auto found = x_.resources.find(groups_[g]->tasks[t].resource);
         if (found == x_.resources.end() || found->second.topologies.empty())
           continue;
         std::multiset<std::string> keys;
@@ -227,13 +236,13 @@ private:
 
   /// Paths once more, with OSMO's values in place of tokens.
   void check_file_paths() {
-    for (std::size_t g = 0; g < x_.groups.size(); ++g)
-      for (std::size_t t = 0; t < x_.groups[g].tasks.size(); ++t) {
-        const auto& files = x_.groups[g].tasks[t].files;
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      for (std::size_t t = 0; t < groups_[g]->tasks.size(); ++t) {
+        const auto& files = groups_[g]->tasks[t].files;
         const bool tokens = std::any_of(files.begin(), files.end(),
                                         [](const file& x) { return x.path.find("{{") != std::string::npos; });
         if (tokens)
-          check_paths_of(x_.groups[g].tasks[t], places_.groups[g].tasks[t], task_field(g, t));
+          check_paths_of(groups_[g]->tasks[t], places_.groups[g].tasks[t], task_field(g, t));
       }
   }
 
@@ -254,6 +263,7 @@ private:
   const workflow_places& places_;
   const load_options& options_;
   reporter& report_;
+  std::vector<const group*> groups_;
   std::unordered_map<std::string, yaml::mark> names_;
 };
 

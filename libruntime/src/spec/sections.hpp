@@ -28,7 +28,29 @@ struct token_place {
   std::size_t end = 0;
 };
 
+/// Which of Muster's own tokens count, beside OSMO's.
+struct token_rules {
+  bool results = false; ///< `{{result:...}}` and `{{parameter:...}}`; these may have spaces within the braces.
+  bool item = false;    ///< `{{item}}` and `{{item.key}}`, likewise.
+  bool index = false;
+  bool carry = false; ///< `{{carry.key}}`
+
+  [[nodiscard]] static token_rules all() { return {true, true, true, true}; }
+};
+
 /// The tokens of `text`, in order.
-[[nodiscard]] std::vector<token_place> find_tokens(std::string_view text);
+[[nodiscard]] std::vector<token_place> find_tokens(std::string_view text, const token_rules& rules = {});
+
+/// One of Muster's own tokens in `text`.
+struct flow_token {
+  std::string_view word; ///< `item`, `index`, `carry`, `result`, `parameter`.
+  std::string_view path; ///< What follows the `.` or `:`; may be empty for `item` only.
+};
+
+/// Reads what stands between the braces as such a token; nothing when it is none.
+[[nodiscard]] std::optional<flow_token> parse_flow_token(std::string_view inside, const token_rules& rules);
+
+/// All of them in `text`, in order.
+[[nodiscard]] std::vector<flow_token> find_flow_tokens(std::string_view text);
 
 } // namespace muster::spec

@@ -218,11 +218,11 @@ TEST_CASE("hostile text ends at once with an error") {
   refuses("workflow: *x\n", "has no anchor");
   refuses("workflow: &x [*x]\n", "inside the node");
   refuses("workflow: {name: [}\n", "");
-  refuses("workflow: " + std::string(100, '[') + std::string(100, ']') + "\n", "nested more than");
+  refuses("workflow: " + std::string(400, '[') + std::string(400, ']') + "\n", "nested more than");
   refuses("workflow: " + std::string(100'000, '['), "nested more than");
   refuses("workflow: " + std::string(100'000, '{'), "");
   std::string deep = "workflow:\n";
-  for (int i = 1; i < 200; ++i)
+  for (int i = 1; i < 500; ++i)
     deep += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
   refuses(deep, "nested more than");
   std::string bomb = "workflow:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";

@@ -47,7 +47,7 @@ enum class after_on : std::uint8_t {
   always = 4,             ///< It has ended in any way.
 };
 
-/// One entry of `after`: a step of the same scope or of one around it.
+/// One entry of `after`: a step of the same scope, or a task of one of its groups.
 struct after {
   std::string step;
   after_on on = after_on::success;
@@ -153,7 +153,8 @@ struct step {
   step_body body;
   std::vector<spec::after> after; ///< What `after` says.
   /// Further steps, of this scope or of one around it, whose completion this one needs: those that any input, token
-  /// or expression in it, at any depth, names. Found by the decoder, in the order of their first mention.
+  /// or expression in it, at any depth, names. Found by the decoder, each once. What `after` or `foreach: {each: ...}`
+  /// say of one of them goes first.
   std::vector<std::string> needs;
   std::string when; ///< An expression; empty for always.
   std::optional<spec::foreach> foreach;

@@ -38,6 +38,9 @@ struct load_options {
   std::vector<std::string> set_env;    ///< `K=V` into the environment of every task (`--set-env`).
   bool read_local_files = true;        ///< False: `localpath` is an error, as for text that came over a network.
   std::optional<pool_rules> pool;
+  /// Path of a YAML or JSON mapping of values for `parameters`, weaker than `set`; empty for none (`--parameters`).
+  std::string parameters_file;
+  std::optional<std::string> parameters_text; ///< Its text, if the caller has read it; the path is then for messages.
 };
 
 enum class severity : std::uint8_t { error, warning };
