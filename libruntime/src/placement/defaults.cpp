@@ -1,5 +1,7 @@
 #include "muster/placement/defaults.hpp"
 
+#include "muster/spec/gangs.hpp"
+
 #include <algorithm>
 #include <optional>
 
@@ -34,7 +36,8 @@ default_needs needs_of_defaults(const spec::workflow& workflow, const node_amoun
   const resource_request defaults;
   const spec::resource nothing;
   default_needs needs;
-  for (const auto& g : workflow.groups) {
+  for (const auto* each : spec::gangs_of(workflow)) {
+    const auto& g = *each;
     demand cpu;
     demand memory;
     demand storage;
