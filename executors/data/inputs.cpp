@@ -64,17 +64,46 @@ result<void> link_one(const located_input& input, const fs::path& place) {
   return failed ? result<void>{cannot("link the input", source, failed)} : result<void>{};
 }
 
+result<void> link_part(const located_input& input, const std::string& name, const fs::path& from, const fs::path& place,
+                       parts_as how) {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+    return {ec::data_error, "'" + name + "' cannot be the name of a folder"};
+  std::error_code failed;
+  const auto source = fs::canonical(from, failed);
+  if (failed == std::errc::no_such_file_or_directory)
+    return {};
+  if (failed)
+    return cannot("find the input", from, failed);
+  if (how == parts_as::hard_links)
+    return link_matching(source, input.regex, place / name);
+  return link_one({input.task, source, input.regex}, place / name);
+}
+
+result<void> link_parts(const located_input& input, const fs::path& place, parts_as how) {
+  std::error_code failed;
+  fs::create_directories(place, failed);
+  if (failed)
+    return cannot("make the folder", place, failed);
+  for (const auto& [name, from] : input.parts)
+    if (auto linked = link_part(input, name, from, place, how); !linked)
+      return linked;
+  return {};
+}
+
 } // namespace
 
-result<void> link_inputs(const std::vector<located_input>& inputs, const fs::path& folder) {
+result<void> link_inputs(const std::vector<located_input>& inputs, const fs::path& folder, parts_as how) {
   std::error_code failed;
   fs::remove_all(folder, failed); // Of a preparation that a crash cut short.
   fs::create_directories(folder, failed);
   if (failed)
     return cannot("make the folder", folder, failed);
-  for (std::size_t n = 0; n < inputs.size(); ++n)
-    if (auto linked = link_one(inputs[n], folder / std::to_string(n)); !linked)
+  for (std::size_t n = 0; n < inputs.size(); ++n) {
+    const auto place = folder / std::to_string(n);
+    const auto linked = inputs[n].parts.empty() ? link_one(inputs[n], place) : link_parts(inputs[n], place, how);
+    if (!linked)
       return error{ec::data_error, "input " + std::to_string(n) + ": " + linked.failure().message};
+  }
   return {};
 }
 

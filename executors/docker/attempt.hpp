@@ -34,6 +34,7 @@ struct attempt {
   std::filesystem::path folder;
   std::vector<spec::output> outputs;
   std::int64_t memory = 0; ///< Its limit.
+  std::size_t max_result = default_max_result_bytes;
   std::string program;
   std::string image;
   bool then_start = false;

@@ -2,6 +2,7 @@
 
 #include "executors/data/base64.hpp"
 #include "executors/data/folders.hpp"
+#include "executors/data/results.hpp"
 #include "executors/docker/engine/tar.hpp"
 
 #include <nlohmann/json.hpp>
@@ -102,6 +103,28 @@ result<void> write_output_files(std::vector<injected_file>& files, const fs::pat
   return {};
 }
 
+/// Parts of an input that are mounts of their own; of more, each file is linked into one folder. With a regex the files
+/// are chosen, and so linked, in any case.
+constexpr std::size_t most_mounted_parts = 16;
+
+bool are_linked(const located_input& x) {
+  return x.parts.size() > most_mounted_parts || (!x.parts.empty() && !x.regex.empty());
+}
+
+/// Mounts what the links in `place` lead to; false if there are none.
+bool mount_parts(attempt_files& to, const fs::path& place, std::size_t input) {
+  bool any = false;
+  std::error_code failed;
+  for (fs::directory_iterator at{place, failed}, end; !failed && at != end; at.increment(failed)) {
+    std::error_code ignored;
+    to.mounts.push_back({fs::canonical(at->path(), ignored).string(),
+                         std::string(input_path) + '/' + std::to_string(input) + '/' + at->path().filename().string(),
+                         true});
+    any = true;
+  }
+  return any;
+}
+
 result<void> add_inputs(attempt_files& to, const attempt_spec& spec, const spec::token_values& tokens) {
   if (spec.inputs.empty())
     return {};
@@ -109,10 +132,15 @@ result<void> add_inputs(attempt_files& to, const attempt_spec& spec, const spec:
   for (auto& x : inputs)
     x.regex = spec::substitute(x.regex, tokens);
   const auto folder = spec.folder / "input";
-  if (auto linked = data::link_inputs(inputs, folder); !linked)
+  const bool many = std::any_of(inputs.begin(), inputs.end(), are_linked);
+  if (auto linked =
+          data::link_inputs(inputs, folder, many ? data::parts_as::hard_links : data::parts_as::links_to_folders);
+      !linked)
     return linked;
   for (std::size_t n = 0; n < inputs.size(); ++n) {
     const auto place = folder / std::to_string(n);
+    if (!inputs[n].parts.empty() && !many && mount_parts(to, place, n))
+      continue;
     std::error_code failed;
     const auto real = fs::canonical(place, failed);
     if (failed)
@@ -155,20 +183,46 @@ result<void> add_volumes(attempt_files& to, const attempt_spec& spec, const spec
   return {};
 }
 
-/// The output must be writable for whoever the container runs as.
-result<void> add_output(attempt_files& to, const attempt_spec& spec) {
-  const auto output = spec.folder / "output";
-  if (auto made = make_folder(output); !made)
+/// A folder that is writable for whoever the container runs as.
+result<void> add_writable(attempt_files& to, const fs::path& folder, const char* target) {
+  if (auto made = make_folder(folder); !made)
     return made;
-  if (::chmod(output.c_str(), 0777) != 0)
-    return cannot("change the mode of", output, {errno, std::generic_category()});
-  to.mounts.push_back({output.string(), output_path, false});
+  if (::chmod(folder.c_str(), 0777) != 0)
+    return cannot("change the mode of", folder, {errno, std::generic_category()});
+  to.mounts.push_back({folder.string(), target, false});
   return {};
+}
+
+result<void> add_output(attempt_files& to, const attempt_spec& spec) {
+  return add_writable(to, spec.folder / "output", output_path);
+}
+
+/// A place for its own result, and those of others.
+result<void> add_results(attempt_files& to, const attempt_spec& spec) {
+  if (auto made = add_writable(to, result_file(spec.folder).parent_path(), result_path); !made)
+    return made;
+  to.takes_result = true;
+  const auto folder = spec.folder / "results";
+  if (auto written = data::write_results(spec, folder); !written)
+    return written;
+  if (!spec.results.empty())
+    to.mounts.push_back({folder.string(), results_path, true});
+  return {};
+}
+
+/// Whether a text names the variable of the task's own result; that of the others' begins likewise.
+bool names_result(const std::string& text) {
+  constexpr std::string_view name = "MUSTER_RESULT";
+  for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at + 1))
+    if (at + name.size() == text.size() || text[at + name.size()] != 'S')
+      return true;
+  return false;
 }
 
 bool uses_output(const attempt_spec& spec) {
   const auto mentions = [](const std::string& text) {
-    return text.find("{{output}}") != std::string::npos || text.find(output_path) != std::string::npos;
+    return text.find("{{output}}") != std::string::npos || text.find(output_path) != std::string::npos ||
+           names_result(text);
   };
   const auto& task = spec.task;
   return !task.outputs.empty() || std::any_of(task.command.begin(), task.command.end(), mentions) ||
@@ -228,7 +282,7 @@ result<attempt_files> make_attempt_files(const attempt_spec& spec, const docker_
     return files.failure();
   for (const auto& step :
        {add_output(out, spec), write_output_files(*files, spec.folder / "output"), add_inputs(out, spec, tokens),
-        add_peers(out, spec), add_volumes(out, spec, tokens, config.permissions.mounts)})
+        add_peers(out, spec), add_results(out, spec), add_volumes(out, spec, tokens, config.permissions.mounts)})
     if (!step)
       return step.failure();
   auto archive = archive_of(*files, user_of(config.user));
@@ -241,9 +295,10 @@ result<attempt_files> make_attempt_files(const attempt_spec& spec, const docker_
 result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_pool_config& config,
                                         const std::string& working_folder) {
   if (!spec.inputs.empty() || uses_output(spec))
-    return error{ec::unsupported, "task '" + spec.task.name +
-                                      "' has inputs or outputs, and the Docker daemon of this pool does not share this "
-                                      "host's disk; carrying data to such daemons is not supported yet"};
+    return error{ec::unsupported,
+                 "task '" + spec.task.name +
+                     "' has inputs, outputs or a result, and the Docker daemon of this pool does not share this "
+                     "host's disk; carrying data to such daemons is not supported yet"};
   const auto tokens = container_tokens(spec);
   attempt_files out;
   auto files = injected_files(spec, tokens, working_folder);
@@ -253,6 +308,8 @@ result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_p
     files->push_back({std::string(peers_path).substr(1), nlohmann::json(spec.peers).dump() + "\n"});
     out.has_peers_file = true;
   }
+  for (const auto& [name, text] : spec.results)
+    files->push_back({std::string(results_path).substr(1) + '/' + name + ".json", (text ? *text : "null") + "\n"});
   auto mounts = volume_mounts_of(spec.task, tokens);
   if (!mounts)
     return mounts.failure();
@@ -264,9 +321,14 @@ result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_p
   return out;
 }
 
+fs::path result_file(const fs::path& attempt_folder) {
+  return attempt_folder / "result" / result_name;
+}
+
 void tidy_attempt_folder(const fs::path& folder) {
   std::error_code ignored;
-  fs::remove_all(folder / "input", ignored);
+  for (const auto* name : {"input", "result", "results"})
+    fs::remove_all(folder / name, ignored);
   fs::remove(folder / "peers.json", ignored);
   if (data::is_empty_folder(folder / "output"))
     fs::remove(folder / "output", ignored);

@@ -29,6 +29,7 @@ injected_files(const attempt_spec& spec, const spec::token_values& tokens, const
 /// What `make_attempt_files` has made.
 struct attempt_files {
   std::vector<bind_mount> mounts; ///< Output, inputs, peers, `volumeMounts`.
+  bool takes_result = false;      ///< There is a folder for the result.
   bool has_peers_file = false;
   std::string archive; ///< For the container's root; empty: none.
 };
@@ -44,6 +45,9 @@ struct attempt_files {
                                                       const std::string& working_folder);
 
 /// Removes what only a running attempt needs: only the output, if there is any, stays.
+/// Where an attempt's result is on this host.
+[[nodiscard]] std::filesystem::path result_file(const std::filesystem::path& attempt_folder);
+
 void tidy_attempt_folder(const std::filesystem::path& folder);
 
 /// The URLs of the task's outputs with tokens replaced.

@@ -100,9 +100,14 @@ void driver_core::make_files(const attempt_ref& x) {
   files_([this, w = std::weak_ptr(x), spec = x->spec, working_folder = x->found_image->working_folder,
           failures = unpublished_] {
     auto made = [&]() -> result<attempt_files> {
-      for (const auto& input : spec->inputs)
-        if (const auto at = failures->find(input.source.string()); at != failures->end())
-          return error{ec::data_error, "the output of task '" + input.task + "' could not be published: " + at->second};
+      for (const auto& input : spec->inputs) {
+        auto sources = input.parts;
+        sources.emplace_back(std::string{}, input.source);
+        for (const auto& [name, source] : sources)
+          if (const auto at = failures->find(source.string()); at != failures->end())
+            return error{ec::data_error,
+                         "the output of task '" + input.task + "' could not be published: " + at->second};
+      }
       return daemon_.shares_disk ? make_attempt_files(*spec, config_, working_folder)
                                  : make_remote_files(*spec, config_, working_folder);
     }();
@@ -125,6 +130,7 @@ void driver_core::create(const attempt_ref& x) {
   plan.fixed_address = x->fixed_address;
   plan.mounts = x->files.mounts;
   plan.has_peers_file = x->files.has_peers_file;
+  plan.takes_result = x->files.takes_result;
   auto config = make_container_config(*x->spec, config_, plan, daemon_.facts);
   if (!config)
     return fail_prepare(x, config.failure());

@@ -1,5 +1,6 @@
 #include "executors/docker/driver_core.hpp"
 
+#include "executors/data/results.hpp"
 #include "executors/docker/exit_reading.hpp"
 #include "executors/docker/names.hpp"
 #include "executors/process/publication.hpp"
@@ -382,10 +383,14 @@ void driver_core::finish(const attempt_ref& x, const container_info& found) {
     const auto it = w.lock();
     if (!it)
       return;
-    if (it->outputs.empty() || it->stop_asked)
+    const bool publishes = !it->outputs.empty() && !it->stop_asked;
+    if (!publishes && !data::has_result(result_file(it->folder)))
       return say();
-    slow_([this, id = it->id, folder = it->folder, outputs = it->outputs, outcome, say] {
-      process::publish_outputs(id, folder, outputs, *outcome);
+    slow_([this, id = it->id, folder = it->folder, outputs = it->outputs, publishes, most = it->max_result, outcome,
+           say] {
+      if (publishes)
+        process::publish_outputs(id, folder, outputs, *outcome);
+      data::read_result(result_file(folder), most, *outcome);
       loop_.post(say);
     });
   });

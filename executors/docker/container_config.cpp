@@ -132,6 +132,7 @@ spec::token_values container_tokens(const attempt_spec& spec) {
   for (const auto& [task, address] : spec.peers)
     if (!address.empty())
       out["host:" + task] = address;
+  out.insert(spec.tokens.begin(), spec.tokens.end());
   return out;
 }
 
@@ -140,6 +141,8 @@ std::map<std::string, std::string> container_environment(const attempt_spec& spe
   std::map<std::string, std::string> out;
   if (spec.gpus.empty() && daemon.nvidia) // Images made for GPUs ask for all of them.
     out["NVIDIA_VISIBLE_DEVICES"] = "void";
+  for (const auto& [key, value] : spec.environment)
+    out[key] = value;
   for (const auto& [key, value] : spec.task.environment)
     out[spec::substitute(key, tokens)] = spec::substitute(value, tokens);
   out["MUSTER_WORKFLOW_ID"] = spec.workflow_id;
@@ -153,6 +156,9 @@ std::map<std::string, std::string> container_environment(const attempt_spec& spe
   out["MUSTER_LEAD"] = spec.task.lead || spec.peers.size() < 2 ? "1" : "0";
   out["MUSTER_INPUT"] = input_path;
   out["MUSTER_OUTPUT"] = output_path;
+  if (plan.takes_result)
+    out["MUSTER_RESULT"] = std::string(result_path) + '/' + result_name;
+  out["MUSTER_RESULTS"] = results_path;
   if (plan.has_peers_file)
     out["MUSTER_PEERS"] = peers_path;
   return out;

@@ -18,6 +18,9 @@ constexpr const char* data_path = "/osmo/data";
 constexpr const char* output_path = "/osmo/data/output";
 constexpr const char* input_path = "/osmo/data/input";
 constexpr const char* peers_path = "/osmo/data/peers.json";
+constexpr const char* result_path = "/osmo/data/result"; ///< Folder of the result: a file could not be replaced whole.
+constexpr const char* results_path = "/osmo/data/results";
+constexpr const char* result_name = "result.json";
 
 /// A file or folder of the daemon's host that a container sees.
 struct bind_mount {
@@ -39,12 +42,14 @@ struct container_plan {
   bool fixed_address = false; ///< It gets `attempt_spec::address` in that network.
   std::vector<bind_mount> mounts;
   bool has_peers_file = false;
+  bool takes_result = false; ///< There is a folder for its result.
 };
 
-/// The tokens of an attempt in a container: output, input:N, input:<task>, host:<task>, workflow_id.
+/// The tokens of an attempt in a container: output, input:N, input:<task>, host:<task>, workflow_id, and its own.
 [[nodiscard]] spec::token_values container_tokens(const attempt_spec& spec);
 
-/// The environment that Muster adds to the image's: the task's own with tokens replaced, then MUSTER_*.
+/// The environment that Muster adds to the image's: what its flow adds, the task's own with tokens
+/// replaced, then MUSTER_*.
 [[nodiscard]] std::map<std::string, std::string> container_environment(const attempt_spec& spec,
                                                                        const spec::token_values& tokens,
                                                                        const container_plan& plan,

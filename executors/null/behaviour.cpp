@@ -1,5 +1,8 @@
 #include "executors/null/behaviour.hpp"
 
+#include "executors/data/results.hpp"
+#include "muster/spec/tokens.hpp"
+
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -30,6 +33,14 @@ error bad_value(const std::string& key, const std::string& value, const char* ex
   return {ec::invalid_argument, key + " is '" + value + "'; expected " + expected};
 }
 
+bool is_ours(const std::string& key) {
+  return key.compare(0, 12, "MUSTER_NULL_") == 0;
+}
+
+std::string replaced(const std::string& value, const spec::token_values& tokens) {
+  return tokens.empty() ? value : spec::substitute(value, tokens);
+}
+
 result<void> apply(behaviour& to, const std::string& key, const std::string& value, std::uint32_t attempt) {
   constexpr auto a_span = "a number with us, ms, s, m or h, such as 250ms";
   if (key == "MUSTER_NULL_EXIT") {
@@ -56,6 +67,8 @@ result<void> apply(behaviour& to, const std::string& key, const std::string& val
     to.lost = value;
   } else if (key == "MUSTER_NULL_STUBBORN") {
     to.stubborn = !value.empty();
+  } else if (key == "MUSTER_NULL_RESULT") {
+    to.result = value;
   }
   return {};
 }
@@ -90,10 +103,20 @@ result<behaviour> read_behaviour(const null_config& config, const attempt_spec& 
   out.preparation = config.preparation;
   out.run = config.run;
   out.code = config.exit_code;
-  for (const auto& [key, value] : spec.task.environment)
-    if (key.compare(0, 12, "MUSTER_NULL_") == 0)
+  for (const auto& [key, value] : spec.environment)
+    if (is_ours(key))
       if (const auto read = apply(out, key, value, spec.id.number); !read)
         return read.failure();
+  for (const auto& [key, value] : spec.task.environment)
+    if (is_ours(key))
+      if (const auto read = apply(out, key, replaced(value, spec.tokens), spec.id.number); !read)
+        return read.failure();
+  if (!out.result.empty()) {
+    exit_result checked;
+    data::take_result(std::move(out.result), spec.max_result_bytes, checked);
+    out.result = std::move(checked.result);
+    out.result_problem = std::move(checked.result_problem);
+  }
   return out;
 }
 

@@ -18,6 +18,8 @@ struct behaviour {
   std::string fail_prepare; ///< Empty: does not fail; likewise below.
   std::string fail_start;
   std::string lost;
+  std::string result; ///< JSON; empty for none.
+  std::string result_problem;
 };
 
 /// `250ms`, `1.5s`: a number with a unit; nothing if the text is no such thing or is negative.

@@ -247,6 +247,10 @@ private:
     out.code = stopped_by != 0 ? 128 + stopped_by : x.does.code;
     out.started = x.started;
     out.ended = now();
+    if (stopped_by == 0) {
+      out.result = std::move(x.does.result);
+      out.result_problem = std::move(x.does.result_problem);
+    }
     listener_->on_exited(id, std::move(out));
   }
 

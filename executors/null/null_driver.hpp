@@ -29,8 +29,10 @@ struct null_config {
 /// | `MUSTER_NULL_FAIL_START`   | `start` fails with this text (`start_failed`)                                       |
 /// | `MUSTER_NULL_LOST`         | instead of ending it is lost, with this text                                       |
 /// | `MUSTER_NULL_STUBBORN`     | not empty: ignores the polite signal and ends only when its grace is over           |
+/// | `MUSTER_NULL_RESULT`       | what it gives as its result when it exits by itself, JSON                          |
 ///
-/// It keeps no records: `adopt` knows only what this very driver runs, anything else was `never_started`.
+/// Tokens of the attempt are replaced in all of these. It keeps no records: `adopt` knows only what this very driver
+/// runs, anything else was `never_started`.
 [[nodiscard]] std::unique_ptr<driver> make_null_driver(null_config config = {});
 
 } // namespace muster

@@ -32,6 +32,14 @@ std::string joined(const std::vector<std::uint32_t>& numbers) {
 
 } // namespace
 
+std::filesystem::path result_file(const std::filesystem::path& attempt_folder) {
+  return attempt_folder / "result.json";
+}
+
+std::filesystem::path results_folder(const std::filesystem::path& attempt_folder) {
+  return attempt_folder / "results";
+}
+
 environment_map inherited_environment() {
   environment_map out;
   for (char** at = environ; *at != nullptr; ++at) {
@@ -53,6 +61,7 @@ spec::token_values tokens_of(const attempt_spec& spec) {
   for (std::size_t n = 0; n < spec.task.inputs.size(); ++n)
     inputs.push_back(folder + "/input/" + std::to_string(n));
   spec::add_input_tokens(out, spec.task, inputs);
+  out.insert(spec.tokens.begin(), spec.tokens.end());
   return out;
 }
 
@@ -65,6 +74,8 @@ environment_map environment_of(const attempt_spec& spec, const environment_map& 
     out["CUDA_VISIBLE_DEVICES"] = "";
     out["NVIDIA_VISIBLE_DEVICES"] = "void";
   }
+  for (const auto& [key, value] : spec.environment)
+    out[key] = value;
   for (const auto& [key, value] : spec.task.environment)
     out[spec::substitute(key, tokens)] = spec::substitute(value, tokens);
   const auto folder = spec.folder.string();
@@ -78,6 +89,8 @@ environment_map environment_of(const attempt_spec& spec, const environment_map& 
   out["MUSTER_LEAD"] = spec.task.lead || spec.peers.size() < 2 ? "1" : "0";
   out["MUSTER_INPUT"] = folder + "/input";
   out["MUSTER_OUTPUT"] = folder + "/output";
+  out["MUSTER_RESULT"] = result_file(spec.folder).string();
+  out["MUSTER_RESULTS"] = results_folder(spec.folder).string();
   if (spec.peers.size() > 1)
     out["MUSTER_PEERS"] = folder + "/peers.json";
   return out;

@@ -4,6 +4,7 @@
 #include "executors/process/protocol.hpp"
 #include "muster/spec/tokens.hpp"
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,10 +20,15 @@ using environment_map = std::map<std::string, std::string>;
 /// shell that happened to start Muster.
 [[nodiscard]] environment_map inherited_environment();
 
-/// The values of the tokens of an attempt: output, input:N, input:<task>, host:<task>, workflow_id.
+/// Where an attempt writes its result, and where it finds those of others.
+[[nodiscard]] std::filesystem::path result_file(const std::filesystem::path& attempt_folder);
+[[nodiscard]] std::filesystem::path results_folder(const std::filesystem::path& attempt_folder);
+
+/// The values of the tokens of an attempt: output, input:N, input:<task>, host:<task>, workflow_id, and its own.
 [[nodiscard]] spec::token_values tokens_of(const attempt_spec& spec);
 
-/// The whole environment of an attempt: inherited, then the task's own with tokens replaced, then MUSTER_*.
+/// The whole environment of an attempt: inherited, then what its flow adds, then the task's own with tokens replaced,
+/// then MUSTER_*.
 [[nodiscard]] environment_map environment_of(const attempt_spec& spec, const environment_map& inherited,
                                              const spec::token_values& tokens, bool gpus_declared);
 

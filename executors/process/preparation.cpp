@@ -1,6 +1,7 @@
 #include "executors/process/preparation.hpp"
 
 #include "executors/data/folders.hpp"
+#include "executors/data/results.hpp"
 #include "executors/process/posix.hpp"
 
 #include <nlohmann/json.hpp>
@@ -102,8 +103,8 @@ std::vector<located_input> linked_inputs(const attempt_spec& spec, const spec::t
 } // namespace
 
 bool is_slow_to_prepare(const attempt_spec& spec) {
-  const auto is_one_link = [](const located_input& x) { return !x.task.empty() && x.regex.empty(); };
-  return !spec.task.files.empty() || spec.inputs.size() > most_quick_inputs ||
+  const auto is_one_link = [](const located_input& x) { return !x.task.empty() && x.regex.empty() && x.parts.empty(); };
+  return !spec.task.files.empty() || !spec.results.empty() || spec.inputs.size() > most_quick_inputs ||
          !std::all_of(spec.inputs.begin(), spec.inputs.end(), is_one_link);
 }
 
@@ -113,6 +114,8 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
   if (!made)
     return made.failure();
   if (const auto written = write_peers(spec); !written)
+    return written.failure();
+  if (const auto written = data::write_results(spec, results_folder(spec.folder)); !written)
     return written.failure();
   const auto tokens = tokens_of(spec);
   const auto environment = environment_of(spec, context.inherited, tokens, context.gpus_declared);

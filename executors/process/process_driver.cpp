@@ -1,6 +1,7 @@
 #include "executors/process/process_driver.hpp"
 
 #include "executors/data/folders.hpp"
+#include "executors/data/results.hpp"
 #include "executors/process/exit_message.hpp"
 #include "executors/process/host.hpp"
 #include "executors/process/preparation.hpp"
@@ -48,6 +49,7 @@ struct attempt {
   std::string program;
   std::int64_t memory = 0; ///< Its limit in bytes, if that is enforced.
   std::vector<spec::output> outputs;
+  std::size_t max_result = default_max_result_bytes;
 };
 
 enum class verb : std::uint8_t { prepare, start, stop, publish, remove, call };
@@ -301,6 +303,7 @@ private:
       x.folder = spec.folder;
       x.has_more = true;
       x.outputs = located_outputs(spec);
+      x.max_result = spec.max_result_bytes;
       x.memory = spec.resource.memory.value_or(0);
       x.at = attempt::phase::running;
       x.was_started = true;
@@ -350,6 +353,7 @@ private:
     x.then_start = spec->then_start;
     x.has_inputs = !spec->inputs.empty();
     x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
+    x.max_result = spec->max_result_bytes;
     x.memory = spec->resource.memory.value_or(0);
     x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
     if (const auto readable = check_inputs(*spec); !readable)
@@ -442,9 +446,15 @@ private:
 
   /// Why an input cannot be read although its task completed.
   [[nodiscard]] result<void> check_inputs(const attempt_spec& spec) const {
-    for (const auto& input : spec.inputs)
-      if (const auto at = unpublished_.find(input.source.string()); at != unpublished_.end())
-        return error{ec::data_error, "the output of task '" + input.task + "' could not be published: " + at->second};
+    if (unpublished_.empty())
+      return {};
+    for (const auto& input : spec.inputs) {
+      auto sources = input.parts;
+      sources.emplace_back(std::string{}, input.source);
+      for (const auto& [name, source] : sources)
+        if (const auto at = unpublished_.find(source.string()); at != unpublished_.end())
+          return error{ec::data_error, "the output of task '" + input.task + "' could not be published: " + at->second};
+    }
     return {};
   }
 
@@ -473,7 +483,7 @@ private:
     worker_.add([folder = x.folder, keep_work = config_.keep_work] {
       if (!keep_work || data::is_empty_folder(folder / "work"))
         remove_folder(folder / "work");
-      for (const auto* name : {"root", "sandbox", "input", "peers.json"})
+      for (const auto* name : {"root", "sandbox", "input", "peers.json", "result.json", "results"})
         remove_folder(folder / name);
       if (data::is_empty_folder(folder / "output"))
         remove_folder(folder / "output");
@@ -545,11 +555,17 @@ private:
     out.message = message_of(said, x.program, x.memory);
     out.started = to_timestamp(said.started_us);
     out.ended = to_timestamp(said.ended_us);
-    if (x.outputs.empty() || x.stop_asked)
+    const bool has_result = data::has_result(result_file(x.folder));
+    const bool publishes = !x.outputs.empty() && !x.stop_asked;
+    if (!has_result && !publishes)
       return finish(said.id, x, std::move(out));
+    x.has_more = x.has_more || has_result;
     x.at = attempt::phase::publishing;
-    worker_.add([this, id = said.id, folder = x.folder, outputs = x.outputs, out = std::move(out)]() mutable {
-      publish_outputs(id, folder, outputs, out);
+    worker_.add([this, id = said.id, folder = x.folder, most = x.max_result, publishes, outputs = x.outputs,
+                 out = std::move(out)]() mutable {
+      if (publishes)
+        publish_outputs(id, folder, outputs, out);
+      data::read_result(result_file(folder), most, out);
       push_call([this, id, out = std::move(out)] {
         if (const auto it = attempts_.find(id); it != attempts_.end())
           finish(id, it->second, out);

@@ -150,8 +150,12 @@ result<void> make(const sandbox_plan& plan, const std::vector<injected>& files, 
 /// What the task must find, wherever it lies: pairs (path without links, a path that leads there).
 std::vector<std::pair<fs::path, fs::path>> needed_places(const attempt_spec& spec, const host_files& host) {
   std::vector<fs::path> needed{spec.folder.parent_path()};
-  for (const auto& input : spec.inputs)
-    needed.push_back(input.source);
+  for (const auto& input : spec.inputs) {
+    if (input.parts.empty())
+      needed.push_back(input.source);
+    for (const auto& part : input.parts)
+      needed.push_back(part.second);
+  }
   std::vector<std::pair<fs::path, fs::path>> out;
   std::set<fs::path> seen;
   for (const auto& path : needed)

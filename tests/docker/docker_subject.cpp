@@ -62,8 +62,10 @@ subject docker_subject(const std::filesystem::path& socket) {
     const auto seconds =
         std::to_string(x.run.count() / 1000) + '.' + std::to_string(x.run.count() % 1000 + 1000).substr(1);
     const std::string sleep = x.run.count() > 0 ? "sleep " + seconds + "; " : "";
-    say_shell(spec, trap + "touch {{output}}/ready; " + sleep + "exit " + std::to_string(x.exit));
+    const auto result = x.result.empty() ? std::string{} : "printf %s '" + x.result + "' > $MUSTER_RESULT; ";
+    say_shell(spec, trap + "touch {{output}}/ready; " + sleep + result + "exit " + std::to_string(x.exit));
   };
+  out.run_script = say_shell;
   out.settled = [](const attempt_spec& spec) { return std::filesystem::exists(spec.folder / "output" / "ready"); };
   out.spoil_prepare = [](attempt_spec& spec) { spec.task.image = "Not An Image"; };
   out.spoil_start = [](attempt_spec& spec) { spec.gpus = {0}; };

@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+#include <fstream>
+
 // One case per sentence of executors/driver.hpp, run over every driver.
 
 using namespace muster;
@@ -320,6 +322,133 @@ TEST_CASE("many attempts at once each get exactly one outcome") {
       CHECK(seen.exited->code == static_cast<int>(i % 5));
       CHECK(seen.calls == names{"prepared", "started", "exited"});
     }
+  });
+}
+
+TEST_CASE("what a task gives as its result comes with its exit") {
+  for_each_driver([](const subject& x) {
+    bench b{x};
+    const auto end_of = [&](const wish& how, std::uint32_t task, std::size_t most = default_max_result_bytes) {
+      auto spec = b.spec(how, task);
+      spec.max_result_bytes = most;
+      spec.tokens = {{"item", "7"}, {"parameter:rate", "0.5"}};
+      const auto seen = b.heard.wait_end(b.running(spec));
+      REQUIRE(seen.exited.has_value());
+      b->remove(spec.id);
+      return *seen.exited;
+    };
+    const auto good = end_of({0ms, 0, false, R"( {"item":{{item}},"rate":{{parameter:rate}}} )"}, 0);
+    CHECK(good.code == 0);
+    CHECK(good.result == R"({"item":7,"rate":0.5})");
+    CHECK(good.result_problem.empty());
+    // Folders are used again: nothing of the one before may be left.
+    const auto none = end_of({0ms, 0, false}, 1);
+    CHECK(none.result.empty());
+    CHECK(none.result_problem.empty());
+    const auto blank = end_of({0ms, 0, false, "  "}, 2);
+    CHECK(blank.result.empty());
+    CHECK(blank.result_problem.empty());
+    const auto failed = end_of({0ms, 3, false, "[1,2]"}, 3);
+    CHECK(failed.code == 3);
+    CHECK(failed.result == "[1,2]");
+    const auto wrong = end_of({0ms, 0, false, "{not json}"}, 4);
+    CHECK(wrong.code == 0);
+    CHECK(wrong.result.empty());
+    CHECK_THAT(wrong.result_problem, ContainsSubstring("is no JSON"));
+    CHECK(end_of({0ms, 0, false, "12345678"}, 5, 8).result == "12345678");
+    CHECK_THAT(end_of({0ms, 0, false, "123456789"}, 6, 8).result_problem, ContainsSubstring("has 9 bytes; at most 8"));
+  });
+}
+
+TEST_CASE("an adopted attempt gives its result") {
+  for_each_driver([](const subject& x) {
+    if (!x.durable)
+      return;
+    bench b{x};
+    const auto ended = b.spec({0ms, 0, false, "1"}, 0);
+    const auto runs = b.spec({1500ms, 0, false, "2"}, 1);
+    b.heard.wait_end(b.running(ended));
+    b.settled(runs);
+    b.driver_.reset();
+    b.driver_ = x.make(b.dir.path());
+    recorder again;
+    REQUIRE(b->probe().ok());
+    b->listen(again);
+    const auto found = b->adopt({ended, runs});
+    REQUIRE(found.ok());
+    for (const auto& [spec, expected] : {std::pair{ended, "1"}, std::pair{runs, "2"}}) {
+      const auto seen = again.wait_end(spec.id);
+      REQUIRE(seen.exited.has_value());
+      CHECK(seen.exited->result == expected);
+      b->remove(spec.id);
+    }
+    b.driver_.reset();
+  });
+}
+
+TEST_CASE("a task sees the results of steps before it, and what its flow adds to its environment") {
+  for_each_driver([](const subject& x) {
+    if (!x.run_script)
+      return;
+    bench b{x};
+    auto spec = make_spec(b.dir.path());
+    x.run_script(spec, "test \"$OWN $ADDED {{item}}\" = 'own value added [1]' || exit 4\n"
+                       "test \"$(cat $MUSTER_RESULTS/split.json)\" = '{\"n\":1}' || exit 5\n"
+                       "test \"$(cat $MUSTER_RESULTS/outer.train.json)\" = '[2]' || exit 6\n"
+                       "cp $MUSTER_RESULTS/split.json $MUSTER_RESULT");
+    spec.tokens = {{"item", "[1]"}, {"word", "value"}};
+    spec.environment = {{"OWN", "weaker"}, {"ADDED", "added"}};
+    spec.task.environment = {{"OWN", "own {{word}}"}};
+    spec.results = {{"split", std::make_shared<const std::string>("{\"n\":1}")},
+                    {"outer.train", std::make_shared<const std::string>("[2]")}};
+    const auto seen = b.heard.wait_end(b.running(spec));
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.exited->code == 0);
+    CHECK(seen.exited->result == "{\"n\":1}");
+    b->remove(spec.id);
+    CHECK(eventually([&] { return !std::filesystem::exists(spec.folder); }));
+  });
+}
+
+TEST_CASE("an input may gather what several tasks wrote") {
+  for_each_driver([](const subject& x) {
+    if (!x.run_script)
+      return;
+    bench b{x};
+    std::vector<std::pair<std::string, std::filesystem::path>> parts;
+    const auto tasks = b.dir.path() / "workflows" / "w-1" / "tasks";
+    for (int i = 0; i < 20; ++i) {
+      const auto name = "each." + std::to_string(i);
+      parts.emplace_back(std::to_string(i), tasks / (name + ".output"));
+      if (i == 1) // It failed, or was skipped.
+        continue;
+      std::filesystem::create_directories(tasks / (name + ".0") / "output" / "deep");
+      std::ofstream{tasks / (name + ".0") / "output" / "deep" / "file"} << i;
+      std::ofstream{tasks / (name + ".0") / "output" / "other"} << "other";
+      std::filesystem::create_symlink(name + ".0/output", tasks / (name + ".output"));
+    }
+    const auto gathers = [&](std::size_t count, const std::string& regex, const std::string& script,
+                             std::uint32_t task) {
+      auto spec = make_spec(b.dir.path(), task);
+      x.run_script(spec, "cd {{input:each}} || exit 9\n" + script);
+      spec.task.inputs = {{spec::task_input{"each", {}}, regex}};
+      located_input input;
+      input.task = "each";
+      input.regex = regex;
+      input.parts.assign(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(count));
+      spec.inputs = {input};
+      const auto seen = b.heard.wait_end(b.running(spec));
+      REQUIRE(seen.exited.has_value());
+      return seen.exited->code;
+    };
+    const std::string read = "test \"$(cat 0/deep/file)\" = 0 || exit 4; test ! -e 1 || exit 5; "
+                             "test \"$(cat 2/deep/file)\" = 2 || exit 6; ";
+    CHECK(gathers(3, "", read + "test -e 2/other", 0) == 0);
+    CHECK(gathers(20, "", read + "test \"$(cat 19/deep/file)\" = 19 && test -e 2/other", 1) == 0);
+    CHECK(gathers(3, "deep/.*", read + "test ! -e 2/other", 2) == 0);
+    // None of them is there.
+    parts.assign({{"0", tasks / "nobody.output"}});
+    CHECK(gathers(1, "", "test -z \"$(ls)\"", 3) == 0);
   });
 }
 

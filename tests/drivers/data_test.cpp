@@ -1,5 +1,6 @@
 #include "executors/data/base64.hpp"
 #include "executors/data/folders.hpp"
+#include "executors/data/results.hpp"
 #include "process_bench.hpp"
 
 #include "support/catch.hpp"
@@ -200,4 +201,74 @@ TEST_CASE("a stopped attempt publishes nothing") {
   b->stop(x.id, 1'000ms);
   CHECK(b.heard.wait_end(x.id).exited.has_value());
   CHECK_FALSE(fs::exists(b.state / "target"));
+}
+
+TEST_CASE("a result is read from a plain file and from nothing else") {
+  scratch dir;
+  const auto file = dir.path() / "result.json";
+  exit_result got;
+  got.result = "old";
+  CHECK_FALSE(data::has_result(file));
+  data::read_result(file, 100, got);
+  CHECK(got.result.empty());
+  CHECK(got.result_problem.empty());
+  write_text(file, "\n{\"a\": 1}\n");
+  CHECK(data::has_result(file));
+  data::read_result(file, 100, got);
+  CHECK(got.result == "{\"a\": 1}");
+  SECTION("a link, which may lead anywhere") {
+    fs::remove(file);
+    fs::create_symlink("/etc/hostname", file);
+  }
+  SECTION("a pipe, which would never end") {
+    fs::remove(file);
+    REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+  }
+  SECTION("a folder") {
+    fs::remove(file);
+    fs::create_directories(file);
+  }
+  SECTION("one that is too large") {
+    write_text(file, '"' + std::string(99, 'x') + '"');
+  }
+  SECTION("what is no UTF-8") {
+    write_text(file, "\"\xff\"");
+  }
+  SECTION("two values") {
+    write_text(file, "1 2");
+  }
+  CHECK(data::has_result(file));
+  data::read_result(file, 100, got);
+  CHECK(got.result.empty());
+  CHECK_FALSE(got.result_problem.empty());
+}
+
+TEST_CASE("results of others are written under their steps' names") {
+  scratch dir;
+  attempt_spec spec;
+  CHECK(failure(data::write_results(spec, dir.path() / "r")) == "");
+  CHECK_FALSE(fs::exists(dir.path() / "r"));
+  spec.results = {{"a.b", std::make_shared<const std::string>("1")}, {"none", nullptr}};
+  CHECK(failure(data::write_results(spec, dir.path() / "r")) == "");
+  CHECK(read_text(dir.path() / "r/a.b.json") == "1\n");
+  CHECK(read_text(dir.path() / "r/none.json") == "null\n");
+  spec.results = {{"../x", std::make_shared<const std::string>("1")}};
+  CHECK_THAT(failure(data::write_results(spec, dir.path() / "r")), ContainsSubstring("no file name"));
+}
+
+TEST_CASE("parts of an input are links to folders, or links to their files") {
+  scratch dir;
+  write_text(dir.path() / "one/output/a/b", "b");
+  located_input input;
+  input.task = "each";
+  input.parts = {{"0", dir.path() / "one/output"}, {"1", dir.path() / "absent"}};
+  CHECK(failure(data::link_inputs({input}, dir.path() / "in")) == "");
+  CHECK(fs::is_symlink(dir.path() / "in/0/0"));
+  CHECK(read_text(dir.path() / "in/0/0/a/b") == "b");
+  CHECK_FALSE(fs::exists(dir.path() / "in/0/1"));
+  CHECK(failure(data::link_inputs({input}, dir.path() / "in", data::parts_as::hard_links)) == "");
+  CHECK_FALSE(fs::is_symlink(dir.path() / "in/0/0"));
+  CHECK(inode(dir.path() / "in/0/0/a/b") == inode(dir.path() / "one/output/a/b"));
+  input.parts = {{"../up", dir.path() / "one/output"}};
+  CHECK_THAT(failure(data::link_inputs({input}, dir.path() / "in")), ContainsSubstring("cannot be the name"));
 }

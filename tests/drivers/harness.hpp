@@ -77,6 +77,7 @@ struct wish {
   std::chrono::milliseconds run{0};
   int exit = 0;
   bool ignores_polite_signal = false;
+  std::string result{}; ///< Written as its result before it exits; without a single quote.
 };
 
 /// One driver under test.
@@ -87,6 +88,8 @@ struct subject {
   std::function<std::unique_ptr<driver>(const std::filesystem::path& state)> make;
   /// Makes the attempt do what is wished.
   std::function<void(attempt_spec&, const wish&)> shape;
+  /// Makes the attempt run this shell script; empty: the driver runs nothing.
+  std::function<void(attempt_spec&, const std::string& script)> run_script;
   /// A running attempt has come to where it does what was wished; empty: at once.
   std::function<bool(const attempt_spec&)> settled;
   /// Its attempts survive the driver and are found by the next one.

@@ -15,7 +15,8 @@ subject null_subject() {
   out.shape = [](attempt_spec& spec, const wish& x) {
     spec.task.environment = {{"MUSTER_NULL_EXIT", std::to_string(x.exit)},
                              {"MUSTER_NULL_DURATION", std::to_string(x.run.count()) + "ms"},
-                             {"MUSTER_NULL_STUBBORN", x.ignores_polite_signal ? "1" : ""}};
+                             {"MUSTER_NULL_STUBBORN", x.ignores_polite_signal ? "1" : ""},
+                             {"MUSTER_NULL_RESULT", x.result}};
   };
   out.spoil_prepare = [](attempt_spec& spec) {
     spec.task.environment = {{"MUSTER_NULL_FAIL_PREPARE", "no such input"}};
@@ -42,8 +43,10 @@ subject process_subject() {
     const auto seconds =
         std::to_string(x.run.count() / 1000) + '.' + std::to_string(x.run.count() % 1000 + 1000).substr(1);
     const std::string sleep = x.run.count() > 0 ? "sleep " + seconds + "; " : "";
-    spec.task.command = {"/bin/sh", "-c", trap + "touch ready; " + sleep + "exit " + std::to_string(x.exit)};
+    const auto result = x.result.empty() ? std::string{} : "printf %s '" + x.result + "' > $MUSTER_RESULT; ";
+    spec.task.command = {"/bin/sh", "-c", trap + "touch ready; " + sleep + result + "exit " + std::to_string(x.exit)};
   };
+  out.run_script = [](attempt_spec& spec, const std::string& script) { spec.task.command = {"/bin/sh", "-c", script}; };
   out.settled = [](const attempt_spec& spec) { return std::filesystem::exists(spec.folder / "work" / "ready"); };
   out.spoil_prepare = [](attempt_spec& spec) { spec.task.command.clear(); };
   return out;
