@@ -97,6 +97,8 @@ public:
     request.ticket = x.ticket;
     request.members = x.members;
     state_.asked = x.members;
+    if (state_.hands_on && !x.restore)
+      request.last = {state_.context->key, x.members.front(), state_.machine->attempt(0)};
     if (x.restore)
       for (const auto t : x.members)
         request.held.push_back(state_.places[position(t)]);
@@ -233,6 +235,17 @@ private:
   group_state& state_;
 };
 
+/// Whether a place is needed no more once an attempt has run and ended: no rule asks for another, and nothing is
+/// published from it.
+bool hands_on(const workflow_context& context, const group_setup& setup) {
+  const auto reschedules = [](const std::vector<spec::exit_rule>& rules) {
+    return std::any_of(rules.begin(), rules.end(),
+                       [](const auto& x) { return x.action == spec::exit_action::reschedule; });
+  };
+  return setup.members.size() == 1 && !reschedules(setup.members.front().exit_actions) &&
+         !reschedules(context.policy->exit_actions);
+}
+
 void keep_places(group_state& state, const lease& given) {
   for (std::size_t i = 0; i < state.asked.size() && i < given.places.size(); ++i)
     state.places[state.asked[i].value - state.range.first.value] = given.places[i];
@@ -298,7 +311,9 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
   state.index = index;
   state.workflow = std::move(workflow);
   state.range = state.context->layout->tasks(index);
-  state.machine.emplace(setup_of(*state.context, index));
+  auto setup = setup_of(*state.context, index);
+  state.hands_on = hands_on(*state.context, setup);
+  state.machine.emplace(std::move(setup));
   state.extras = std::move(extras);
   state.tasks.resize(state.range.count);
   state.results.resize(state.range.count);
@@ -307,7 +322,9 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
   return {
       [self, &state](placed_atom, std::uint32_t ticket, const lease& given) {
         keep_places(state, given);
-        performer{self}.run(state.machine->placed(ticket, given.number));
+        const bool is_free = given.places.front().is_free();
+        performer{self}.run(is_free ? state.machine->placed(ticket, given.number)
+                                    : state.machine->placed_ahead(ticket, given.number));
       },
       [self, &state](delayed_atom, std::uint32_t ticket, const std::string& reason) {
         performer{self}.run(state.machine->must_wait(ticket, reason));

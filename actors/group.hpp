@@ -39,6 +39,7 @@ struct group_state {
   std::vector<task_attempt> held_starts;
   std::uint32_t open_places = 0; ///< Those of `open_commits` that starts wait for.
   bool places_unsent = false;    ///< `unsent` says where members are.
+  bool hands_on = false;         ///< Its place may be another's as soon as its attempt has run and ended.
   bool finished = false;
   bool said_running = false;
 };

@@ -69,20 +69,53 @@ bool give_addresses(pool_state& state, pool_state::client& x) {
   return true;
 }
 
-/// Tells the group of `key` that these places are its own.
-void lease_to(pool_pointer self, gang_key key, const assignment& where) {
+/// Tells the group of `key` that these places are its own, or will be when the attempt `after` has ended.
+void say_placed(pool_pointer self, gang_key key, const assignment& where, attempt_id after) {
   auto& state = self->state;
   auto& client = state.clients[key];
   client.addresses.resize(where.size());
   lease given;
-  given.number = state.next_epoch;
-  ++state.next_epoch.value;
+  if (client.lease.value == 0)
+    client.lease = {state.next_epoch.value++};
+  given.number = client.lease;
   for (std::size_t i = 0; i < where.size(); ++i) {
     const auto& node = state.queue->nodes()[where[i].node].name;
-    given.places.push_back(
-        {node, caf::actor_cast<caf::strong_actor_ptr>(state.executors[node]), client.addresses[i], where[i].gpus});
+    given.places.push_back({node, caf::actor_cast<caf::strong_actor_ptr>(state.executors[node]), client.addresses[i],
+                            where[i].gpus, after});
   }
   self->send(client.group, placed_atom::value, client.ticket, std::move(given));
+}
+
+/// Tells groups that wait whose places they will have, so that their drivers start them at once: for the place that
+/// the gang of `key` has, while attempts are short.
+void promise_ahead(pool_pointer self, gang_key key) {
+  auto& state = self->state;
+  const auto depth = state.runs.depth();
+  if (!state.starts_after || depth == 0)
+    return;
+  auto [promised, last] = state.queue->heirs_of(key);
+  if (promised > depth / 2) // Rather several at once than one by one.
+    return;
+  for (; promised < depth && state.clients[last].last.workflow.value != 0; ++promised) {
+    const auto next = state.queue->promise(last);
+    if (!next || !give_addresses(state, state.clients[*next]))
+      return;
+    state.clients[*next].heir_of = last;
+    say_placed(self, *next, assignment{{}}, state.clients[last].last);
+    last = *next;
+  }
+}
+
+/// Tells the group of `key` that these places are its own.
+void lease_to(pool_pointer self, gang_key key, const assignment& where) {
+  auto& state = self->state;
+  auto& client = state.clients[key];
+  client.since = self->clock().now();
+  say_placed(self, key, where, {});
+  promise_ahead(self, key);
+  // Whoever promised it a place that it need not wait for has nobody behind it now.
+  if (const auto before = std::exchange(client.heir_of, std::nullopt); before && state.clients.count(*before) != 0)
+    promise_ahead(self, *before);
 }
 
 /// The gang of `key` has places: it gets its lease once it has addresses as well.
@@ -242,6 +275,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         state.queue.emplace(std::vector{make_node(node, total, offered.total.gpus, state.config.oversubscribe)},
                             state.config.queue);
         state.no_gpus_because = offered.no_gpus_because;
+        state.starts_after = offered.starts_after;
         if (offered.addresses)
           state.networks.emplace(*offered.addresses, state.config.first_address);
         state.alone_without_address = offered.alone_without_address;
@@ -255,7 +289,12 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
       },
       [self, &state](place_atom, const placement_request& request, const plan_ptr& layout, const group_actor& group) {
         const auto key = key_of(request.workflow, request.group);
-        state.clients[key] = {group, request.ticket, part_of(state, *layout, request), {}, {}};
+        auto& client = state.clients[key];
+        client = {};
+        client.group = group;
+        client.ticket = request.ticket;
+        client.who = part_of(state, *layout, request);
+        client.last = request.last;
         if (!state.queue) {
           refuse(self, key, ec::unavailable, "pool " + state.config.name + " has no nodes");
           return;
@@ -270,9 +309,13 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         const auto found = state.clients.find(key_of(workflow, group));
         if (found == state.clients.end())
           return;
-        give_back_addresses(state, found->first, found->second);
-        state.queue->withdraw(found->first);
+        const auto key = found->first;
+        if (found->second.since != caf::actor_clock::time_point{})
+          state.runs.add(self->clock().now() - found->second.since);
+        give_back_addresses(state, key, found->second);
         state.clients.erase(found);
+        if (const auto heir = state.queue->hand_over(key))
+          take_places(self, heir->key, heir->where);
         serve(self, state.waiting_alone);
         serve(self, state.waiting_gangs);
         grant_waiting(self);

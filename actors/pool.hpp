@@ -4,7 +4,9 @@
 #include "muster/placement/addresses.hpp"
 #include "muster/placement/gang_queue.hpp"
 #include "muster/placement/network_addresses.hpp"
+#include "muster/placement/short_runs.hpp"
 
+#include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -36,6 +38,10 @@ struct pool_state {
     group_part who;
     std::vector<std::string> addresses; ///< One per member once it has a lease, or held some before.
     assignment where;                   ///< While it has places and waits for a network.
+    epoch lease;                        ///< 0 until it is told of a place.
+    attempt_id last;                    ///< See `placement_request`.
+    std::optional<gang_key> heir_of;    ///< Whose place it was promised.
+    caf::actor_clock::time_point since; ///< When it had its places; zero before.
   };
   /// Gangs that have places and wait for a network, oldest first.
   using network_line = std::deque<gang_key>;
@@ -50,6 +56,8 @@ struct pool_state {
   network_line waiting_alone;                ///< For an address of the shared block.
   bool alone_without_address = false;        ///< See `capabilities`.
   std::string no_gpus_because;               ///< For people; empty if nobody said.
+  bool starts_after = false;                 ///< The executor can start an attempt when another has ended.
+  short_runs runs;                           ///< How long places are held, of late.
   epoch next_epoch;
 };
 

@@ -101,6 +101,8 @@ task_actor::behavior_type task(task_actor::stateful_pointer<task_state> self, co
         spec->address = place.address;
         spec->peers = *peers;
         spec->gpus = place.gpus;
+        if (!place.is_free())
+          spec->after = place.after;
         self->send(state.executor, prepare_atom::value,
                    attempt_spec_ptr{std::make_shared<attempt_spec>(std::move(*spec))}, task_actor{self});
       },

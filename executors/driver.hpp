@@ -51,6 +51,7 @@ struct capabilities {
   bool alone_without_address = false;
   /// What specs may ask of the host. Absent: whatever the user of Muster may do.
   std::optional<host_permissions> permits{};
+  bool starts_after = false;     ///< Heeds `attempt_spec::after`.
   std::string no_gpus_because{}; ///< Why `total` has no GPUs, for people: "this Docker daemon has no NVIDIA runtime".
 };
 
@@ -74,6 +75,10 @@ struct attempt_spec {
   attempt_id id;
   epoch lease;
   bool then_start = false; ///< It waits for nobody: to be started as soon as it is prepared.
+  /// With `then_start`: not before that attempt has run and has ended, so that nothing of it runs any more, or `start`
+  /// is called. An attempt that is not known, was not started, was stopped or is lost never counts as ended: who
+  /// cancels both should not see the second one start.
+  std::optional<attempt_id> after{};
   std::string workflow_id; ///< `<name>-<n>`
   std::string group;
   spec::task task;
@@ -168,8 +173,8 @@ public:
   /// `on_prepared` only to say why it failed.
   virtual void prepare(attempt_spec spec) = 0;
 
-  /// Starts what was prepared. -> `on_started`, later `on_exited` (or `on_lost`). `not_found` if it is not prepared;
-  /// ignored if it was started before.
+  /// Starts what was prepared, or waits for another attempt's end (`attempt_spec::after`). -> `on_started`, later
+  /// `on_exited` (or `on_lost`). `not_found` if it is not prepared; ignored if it was started before.
   virtual void start(attempt_id id) = 0;
 
   /// Ends it: a polite signal to all of it, `grace` later a kill. `on_exited` follows as for any other end. Again with

@@ -78,7 +78,8 @@ using executor_actor = caf::typed_actor<
 // -- GROUP -----------------------------------------------------------------------------------------------------------
 
 using group_actor = caf::typed_actor<
-    /// From the POOL, each with the ticket of the request: all members have a place.
+    /// From the POOL, each with the ticket of the request: all members have a place. For a member alone it may come
+    /// twice: with a place that is not free yet, and with the same lease when it is.
     caf::reacts_to<placed_atom, std::uint32_t, lease>,
     /// It must wait, and for what. Said again when the reason changes.
     caf::reacts_to<delayed_atom, std::uint32_t, std::string>,

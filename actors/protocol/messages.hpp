@@ -92,11 +92,15 @@ struct placed_member {
   caf::strong_actor_ptr executor; ///< The EXECUTOR that is to run it.
   std::string address;
   std::vector<std::uint32_t> gpus;
+  /// The place is that of another attempt still: free when that one has ended. Of workflow 0: it is free.
+  attempt_id after{};
+
+  [[nodiscard]] bool is_free() const noexcept { return after.workflow.value == 0; }
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, placed_member& x) {
-  return f(caf::meta::type_name("placed_member"), x.node, x.executor, x.address, x.gpus);
+  return f(caf::meta::type_name("placed_member"), x.node, x.executor, x.address, x.gpus, x.after);
 }
 
 /// The right of one gang to its places, in the order of the members that were asked for.
@@ -128,11 +132,14 @@ struct placement_request {
   std::uint32_t ticket = 0; ///< Comes back with every answer.
   std::vector<task_index> members;
   std::vector<placed_member> held; ///< After a restart: where the members are already, to be booked whatever is free.
+  /// Of a group of one: the attempt that asks; when it has run and ended the place is needed no more. Of workflow 0:
+  /// that is not said.
+  attempt_id last{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, placement_request& x) {
-  return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held);
+  return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held, x.last);
 }
 
 /// Task name -> address, of one group. Shared by its members.

@@ -135,9 +135,10 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
   if (context.most_processes)
     request.limits =
         attempt_limits{spec.resource.memory.value_or(0), spec.resource.cpu.value_or(0), *context.most_processes};
+  request.keeps_place = !spec.task.outputs.empty();
   prepared_attempt out;
   wire::write(out.start_frame, request);
-  if (out.start_frame.size() > wire::max_frame)
+  if (out.start_frame.size() > wire::max_frame - wire::following_start_extra)
     return error{ec::limit_exceeded, "command and environment of task '" + spec.task.name + "' are larger than " +
                                          std::to_string(wire::max_frame) + " bytes"};
   out.program = std::move(request.program);

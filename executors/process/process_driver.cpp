@@ -31,6 +31,8 @@ using namespace process;
 /// The warden takes no longer query in one piece.
 constexpr std::size_t query_chunk = 2'000;
 
+constexpr auto stopped_before = "stopped before its start";
+
 using adoptions = result<std::vector<adoption>>;
 
 struct attempt {
@@ -38,6 +40,7 @@ struct attempt {
 
   phase at = phase::preparing;
   bool then_start = false;
+  std::optional<attempt_id> after; ///< Its start waits for the end of that one.
   bool stop_asked = false;
   std::chrono::milliseconds grace{};
   bool was_started = false; ///< The warden knows it.
@@ -100,6 +103,7 @@ public:
     out.driver = "process";
     out.total = *std::move(total);
     out.total.gpus = config_.gpus;
+    out.starts_after = true;
     return out;
   }
 
@@ -254,11 +258,9 @@ private:
     if (at == attempts_.end())
       return;
     auto& x = at->second;
-    if (found == adoption::never_started) {
-      link_.unsent() += x.start_frame; // Its start was never taken in.
-      return;
-    }
-    if (x.at == attempt::phase::starting)
+    if (found == adoption::never_started)
+      send_start(x); // It was never taken in.
+    else if (x.at == attempt::phase::starting)
       confirm_start(id, x);
     if (found == adoption::lost) {
       x.at = attempt::phase::ended;
@@ -266,7 +268,7 @@ private:
       return listener_->on_lost(id,
                                 "its warden was killed and nothing of it runs any more; how it ended cannot be known");
     }
-    if (found == adoption::running && x.stop_asked)
+    if ((found == adoption::running || found == adoption::never_started) && x.stop_asked)
       wire::write(link_.unsent(), wire::stop_request{id, std::chrono::microseconds{x.grace}.count()});
   }
 
@@ -351,6 +353,7 @@ private:
     auto& x = at->second;
     x.folder = spec->folder;
     x.then_start = spec->then_start;
+    x.after = spec->then_start ? spec->after : std::nullopt;
     x.has_inputs = !spec->inputs.empty();
     x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
     x.max_result = spec->max_result_bytes;
@@ -374,7 +377,9 @@ private:
       x.start_frame = std::move(outcome->start_frame);
       x.program = std::move(outcome->program);
       x.folder_before = outcome->folder_before;
-      return x.then_start ? handle_start(id) : say_prepared(id, {});
+      if (!x.then_start)
+        return say_prepared(id, {});
+      return launch(x);
     }
     if (::access((x.folder.string() + ".log").c_str(), F_OK) != 0) // Else it is that of an attempt that ran.
       remove_folder(x.folder);
@@ -391,18 +396,32 @@ private:
 
   void handle_start(attempt_id id) {
     const auto at = attempts_.find(id);
-    if (at == attempts_.end() || at->second.at == attempt::phase::preparing) {
+    const bool waits = at != attempts_.end() && at->second.after;
+    if (at == attempts_.end() || (at->second.at == attempt::phase::preparing && !waits)) {
       said_something_ = true;
       return listener_->on_started(id, error{ec::not_found, "attempt " + to_string(id) + " is not prepared"});
     }
     auto& x = at->second;
-    if (x.at != attempt::phase::prepared)
-      return;
+    x.after.reset();
+    if (x.at == attempt::phase::prepared)
+      launch(x);
+    else if (x.at == attempt::phase::starting && waits && link_.is_open())
+      wire::write_go(link_.unsent(), id);
+  }
+
+  void launch(attempt& x) {
     x.at = attempt::phase::starting;
     x.was_started = true;
     if (!link_.is_open())
       return recover("it could not be reached");
-    link_.unsent() += x.start_frame;
+    send_start(x);
+  }
+
+  void send_start(const attempt& x) {
+    if (x.after)
+      wire::write_start_after(link_.unsent(), *x.after, x.start_frame);
+    else
+      link_.unsent() += x.start_frame;
   }
 
   void handle_stop(attempt_id id, std::chrono::milliseconds grace) {
@@ -416,7 +435,7 @@ private:
       exit_result out;
       out.signal = SIGTERM;
       out.code = 128 + SIGTERM;
-      out.message = "stopped before its start";
+      out.message = stopped_before;
       out.ended = to_timestamp(wall_clock_us());
       return listener_->on_exited(id, std::move(out));
     }
@@ -552,7 +571,8 @@ private:
     out.code = said.code;
     out.signal = said.signal;
     out.out_of_memory = said.what == wire::note::out_of_memory && said.code != 0;
-    out.message = message_of(said, x.program, x.memory);
+    const bool never_ran = x.at == attempt::phase::starting && said.started_us == 0;
+    out.message = never_ran ? stopped_before : message_of(said, x.program, x.memory);
     out.started = to_timestamp(said.started_us);
     out.ended = to_timestamp(said.ended_us);
     const bool has_result = data::has_result(result_file(x.folder));

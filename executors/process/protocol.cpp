@@ -32,6 +32,9 @@ public:
   writer& id(const attempt_id& x) { return number(x.workflow.value).number(x.task.value).number(x.number); }
   writer& text(std::string_view x) {
     number(static_cast<std::uint32_t>(x.size()));
+    return raw(x);
+  }
+  writer& raw(std::string_view x) {
     out_.append(x);
     return *this;
   }
@@ -122,10 +125,20 @@ void write(std::string& out, const start_request& x) {
   w.number(static_cast<std::uint8_t>(x.limits ? 1 : 0));
   if (x.limits)
     w.number(x.limits->memory).number(x.limits->cpu).number(x.limits->processes);
+  w.number(static_cast<std::uint8_t>(x.keeps_place ? 1 : 0));
 }
 
 void write(std::string& out, const stop_request& x) {
   writer{out, kind::stop}.id(x.id).number(x.grace_us);
+}
+
+void write_start_after(std::string& out, attempt_id after, std::string_view start) {
+  constexpr auto head = sizeof(std::uint32_t) + sizeof(kind);
+  writer{out, kind::start_after}.id(after).raw(start.substr(head));
+}
+
+void write_go(std::string& out, attempt_id id) {
+  writer{out, kind::go}.id(id);
 }
 
 void write_forget(std::string& out, attempt_id id) {
@@ -170,8 +183,9 @@ std::optional<hello_message> read_hello(std::string_view body) {
   return checked(r, x);
 }
 
-std::optional<start_request> read_start(std::string_view body) {
-  reader r{body};
+namespace {
+
+start_request start_of(reader& r) {
   start_request x;
   x.id = r.id();
   x.folder = r.plain_text();
@@ -189,6 +203,23 @@ std::optional<start_request> read_start(std::string_view body) {
     limits.processes = r.number<std::int64_t>();
     x.limits = limits;
   }
+  x.keeps_place = r.number<std::uint8_t>() != 0;
+  return x;
+}
+
+} // namespace
+
+std::optional<start_request> read_start(std::string_view body) {
+  reader r{body};
+  auto x = start_of(r);
+  return checked(r, std::move(x));
+}
+
+std::optional<following_start> read_start_after(std::string_view body) {
+  reader r{body};
+  following_start x;
+  x.after = r.id();
+  x.what = start_of(r);
   return checked(r, std::move(x));
 }
 
@@ -200,7 +231,7 @@ std::optional<stop_request> read_stop(std::string_view body) {
   return checked(r, x);
 }
 
-std::optional<attempt_id> read_forget(std::string_view body) {
+std::optional<attempt_id> read_id(std::string_view body) {
   reader r{body};
   const auto x = r.id();
   return checked(r, x);

@@ -14,17 +14,19 @@
 namespace muster::process::wire {
 
 /// Raised by any change that an older peer would misread.
-constexpr std::uint32_t version = 2;
+constexpr std::uint32_t version = 3;
 /// No frame is longer; the kernel bounds arguments and environment to less.
 constexpr std::uint32_t max_frame = 8U << 20U;
 
 enum class kind : std::uint8_t {
   // -- driver to warden
-  hello = 1,  ///< First of all: `version`, and whether limits will be wanted. -> `welcome`
-  start = 2,  ///< Start an attempt, unless its record exists. -> `started`, later `exited`
-  stop = 3,   ///< End an attempt. -> `exited` or `lost`
-  forget = 4, ///< The end of an attempt is known: drop its record.
-  query = 5,  ///< What became of these attempts? -> `answer`, in the same order
+  hello = 1,       ///< First of all: `version`, and whether limits will be wanted. -> `welcome`
+  start = 2,       ///< Start an attempt, unless its record exists. -> `started`, later `exited`
+  stop = 3,        ///< End an attempt. -> `exited` or `lost`
+  forget = 4,      ///< The end of an attempt is known: drop its record.
+  query = 5,       ///< What became of these attempts? -> `answer`, in the same order
+  start_after = 6, ///< As `start`, once another attempt has ended, or `go`. Forgotten when the driver hangs up.
+  go = 7,          ///< Start one that waits for the end of another. Ignored if none does.
   // -- warden to driver
   welcome = 20,
   started = 21,
@@ -66,7 +68,15 @@ struct start_request {
   std::int32_t refuse_code = 0;         ///< Not 0: run nothing, end with this code.
   std::string refuse_text;              ///< Goes to the log then.
   std::optional<attempt_limits> limits; ///< Run it in a control group of its own.
+  bool keeps_place = false;             ///< When it has ended here the driver has to do with it still.
 };
+
+struct following_start {
+  attempt_id after;
+  start_request what;
+};
+/// How much longer a `start_after` is than the `start` in it.
+constexpr std::uint32_t following_start_extra = 16;
 
 struct stop_request {
   attempt_id id;
@@ -115,6 +125,9 @@ struct lost_message {
 void write_hello(std::string& out, bool limits);
 void write(std::string& out, const start_request& x);
 void write(std::string& out, const stop_request& x);
+/// `start` is one whole frame of that kind.
+void write_start_after(std::string& out, attempt_id after, std::string_view start);
+void write_go(std::string& out, attempt_id id);
 void write_forget(std::string& out, attempt_id id);
 void write_query(std::string& out, const std::vector<query_item>& x);
 void write(std::string& out, const welcome_message& x);
@@ -127,7 +140,9 @@ void write_answer(std::string& out, const std::vector<std::uint8_t>& adoptions);
 std::optional<hello_message> read_hello(std::string_view body);
 std::optional<start_request> read_start(std::string_view body);
 std::optional<stop_request> read_stop(std::string_view body);
-std::optional<attempt_id> read_forget(std::string_view body);
+std::optional<following_start> read_start_after(std::string_view body);
+/// Of `forget` and `go`.
+std::optional<attempt_id> read_id(std::string_view body);
 std::optional<std::vector<query_item>> read_query(std::string_view body);
 std::optional<welcome_message> read_welcome(std::string_view body);
 std::optional<started_message> read_started(std::string_view body);

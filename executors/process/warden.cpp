@@ -20,8 +20,8 @@ constexpr std::int64_t wait_for_first_driver_us = 10'000'000;
 constexpr std::size_t most_unsent = 64U << 20U;
 constexpr std::size_t read_at_once = 64U << 10U;
 
-/// How long the news of a start may wait for company.
-constexpr std::int64_t hold_starts_us = 2'000;
+/// How long news that can wait may wait for company.
+constexpr std::int64_t hold_us = 2'000;
 
 /// The warden's sockets: takes requests in, hands them to `warden_state`, sends what it says.
 class warden_loop {
@@ -68,7 +68,7 @@ private:
     if (due == 0)
       due = alone_until_us_;
     const auto left = due - steady_clock_us();
-    return left <= 0 ? 0 : static_cast<int>(std::min<std::int64_t>(left / 1000 + 1, 60'000));
+    return left <= 0 ? 0 : static_cast<int>(std::min<std::int64_t>((left + 999) / 1000, 60'000));
   }
 
   void take_driver() {
@@ -90,6 +90,7 @@ private:
 
   void drop_client() {
     client_.reset();
+    state_.drop_waiting();
     hush();
     alone_until_us_ = 0;
   }
@@ -123,24 +124,38 @@ private:
         if (hello && hello->limits)
           if (const auto enabled = state_.enable_limits(); !enabled)
             no_limits = enabled.failure().message;
-        wire::write(said_, wire::welcome_message{wire::version, ::getpid(), std::move(no_limits)});
+        said_.can_wait = false;
+        wire::write(said_.frames, wire::welcome_message{wire::version, ::getpid(), std::move(no_limits)});
         greeted_ = true;
         return hello.has_value();
       }
       case wire::kind::start: {
         const auto request = wire::read_start(x.body);
-        if (request && state_.start(*request, said_, held_) && hold_until_us_ == 0)
-          hold_until_us_ = steady_clock_us() + hold_starts_us;
+        if (request)
+          state_.start(*request, said_);
         return request.has_value();
+      }
+      case wire::kind::start_after: {
+        auto request = wire::read_start_after(x.body);
+        const bool good = request.has_value();
+        if (good)
+          state_.start_after(*std::move(request), said_);
+        return good;
+      }
+      case wire::kind::go: {
+        const auto id = wire::read_id(x.body);
+        if (id)
+          state_.go(*id, said_);
+        return id.has_value();
       }
       case wire::kind::stop: {
         const auto request = wire::read_stop(x.body);
         if (request)
-          state_.stop(*request);
+          state_.stop(*request, said_);
         return request.has_value();
       }
       case wire::kind::forget: {
-        const auto id = wire::read_forget(x.body);
+        const auto id = wire::read_id(x.body);
         if (id)
           state_.forget(*id);
         return id.has_value();
@@ -155,23 +170,24 @@ private:
     }
   }
 
-  /// Moves what was said to what is sent. A start is told with what comes next, if that is soon: tasks that take a
-  /// millisecond wake the runtime once.
+  /// Moves what was said to what is sent. A start, for one, is told with what comes next, if that is soon: tasks that
+  /// take a millisecond wake the runtime once, or less.
   void gather() {
     if (!greeted_) // Who is new asks for what it must know; nothing may come before the welcome.
       return hush();
-    if (said_.empty() && (hold_until_us_ == 0 || steady_clock_us() < hold_until_us_))
+    if (said_.frames.empty())
       return;
-    unsent_ += held_;
-    unsent_ += said_;
-    held_.clear();
-    said_.clear();
+    if (said_.can_wait && hold_until_us_ == 0)
+      hold_until_us_ = steady_clock_us() + hold_us;
+    if (said_.can_wait && steady_clock_us() < hold_until_us_)
+      return;
+    unsent_ += said_.frames;
+    said_ = {};
     hold_until_us_ = 0;
   }
 
   void hush() {
-    said_.clear();
-    held_.clear();
+    said_ = {};
     unsent_.clear();
     hold_until_us_ = 0;
   }
@@ -202,9 +218,8 @@ private:
   warden_state state_;
   unique_fd client_;
   wire::frame_reader received_;
-  std::string said_;               ///< In this turn.
-  std::string held_;               ///< Starts that go with what is said next,
-  std::int64_t hold_until_us_ = 0; ///< or then; 0 if there are none.
+  warden_news said_;
+  std::int64_t hold_until_us_ = 0; ///< What was said is sent then, if not before; 0 if there is nothing.
   std::string unsent_;
   bool greeted_ = false;
   bool driver_waits_ = false;

@@ -62,19 +62,20 @@ void warden_state::close() {
 
 // -- requests
 
-bool warden_state::start(const wire::start_request& what, std::string& out, std::string& may_wait) {
+void warden_state::start(const wire::start_request& what, warden_news& out) {
   const auto [at, is_new] = attempts_.try_emplace(what.id);
   auto& x = at->second;
   if (!is_new) {
+    out.can_wait = false;
     say_started(x, out);
     if (!x.alive())
       say_ended(x, out);
-    return false;
+    return;
   }
   const auto refuse = [&](ec code, std::string text) {
-    wire::write(out, wire::started_message{what.id, 0, static_cast<std::uint8_t>(code), std::move(text)});
+    wire::write(out.frames, wire::started_message{what.id, 0, static_cast<std::uint8_t>(code), std::move(text)});
+    out.can_wait = false;
     attempts_.erase(what.id);
-    return false;
   };
   const auto log_path = what.folder + ".log";
   const unique_fd log{::open(log_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644)};
@@ -89,6 +90,7 @@ bool warden_state::start(const wire::start_request& what, std::string& out, std:
   record.first_tick = boot_ticks();
   record.started_us = wall_clock_us();
   x.folder = what.folder;
+  x.hands_on = !what.keeps_place;
   std::string complaint = what.refuse_text;
   if (what.refuse_code != 0) {
     record.code = what.refuse_code;
@@ -124,21 +126,44 @@ bool warden_state::start(const wire::start_request& what, std::string& out, std:
   if (record.code != 0) {
     say_started(x, out);
     static_cast<void>(write_all(log.get(), "muster: " + complaint + "\n"));
-    finish(x, out);
-    return false;
+    return finish(x, out);
   }
-  say_started(x, may_wait);
+  say_started(x, out);
   records_.put(record);
   mains_.emplace(record.pid, record.id);
   alive_.push_back(&x);
-  return true;
 }
 
-void warden_state::stop(const wire::stop_request& what) {
+void warden_state::start_after(wire::following_start x, warden_news& out) {
+  const auto before = attempts_.find(x.after);
+  const bool is_over =
+      before != attempts_.end() && before->second.at == tracked::phase::ended && before->second.hands_on;
+  if (is_over || attempts_.count(x.what.id) != 0)
+    return start(x.what, out);
+  waiting_.add(std::move(x));
+}
+
+void warden_state::go(attempt_id id, warden_news& out) {
+  if (const auto x = waiting_.take(id))
+    start(*x, out);
+}
+
+void warden_state::stop(const wire::stop_request& what, warden_news& out) {
+  if (waiting_.take(what.id)) {
+    wire::exited_message never;
+    never.id = what.id;
+    never.signal = SIGTERM;
+    never.code = 128 + SIGTERM;
+    never.ended_us = wall_clock_us();
+    wire::write(out.frames, never);
+    out.can_wait = false;
+    return;
+  }
   const auto at = attempts_.find(what.id);
   if (at == attempts_.end() || !at->second.alive())
     return;
   auto& x = at->second;
+  x.hands_on = false;
   const auto due = steady_clock_us() + std::max<std::int64_t>(0, what.grace_us);
   const bool first = x.kill_at_us == 0;
   x.kill_at_us = first ? due : std::min(x.kill_at_us, due);
@@ -160,12 +185,13 @@ void warden_state::forget(attempt_id id) {
   attempts_.erase(at);
 }
 
-void warden_state::query(const std::vector<wire::query_item>& items, std::string& out) {
+void warden_state::query(const std::vector<wire::query_item>& items, warden_news& out) {
   std::vector<std::uint8_t> answers;
   answers.reserve(items.size());
   for (const auto& item : items)
     answers.push_back(static_cast<std::uint8_t>(look_up(item)));
-  wire::write_answer(out, answers);
+  wire::write_answer(out.frames, answers);
+  out.can_wait = false;
   for (std::size_t i = 0; i < items.size(); ++i)
     if (answers[i] == static_cast<std::uint8_t>(adoption::exited))
       say_ended(attempts_.at(items[i].id), out);
@@ -202,23 +228,23 @@ adoption warden_state::look_up(const wire::query_item& item) {
   return adoption::running;
 }
 
-void warden_state::say_started(const tracked& x, std::string& out) const {
-  wire::write(out, wire::started_message{x.record.id, x.record.started_us, 0, {}});
+void warden_state::say_started(const tracked& x, warden_news& out) const {
+  wire::write(out.frames, wire::started_message{x.record.id, x.record.started_us, 0, {}});
 }
 
-void warden_state::say_ended(const tracked& x, std::string& out) const {
+void warden_state::say_ended(const tracked& x, warden_news& out) const {
   const auto& r = x.record;
   if (x.at == tracked::phase::lost)
-    return wire::write(out, wire::lost_message{r.id, "its warden was killed, so nobody saw how process " +
-                                                         std::to_string(r.pid) +
-                                                         " ended; nothing of the attempt runs any more"});
-  wire::write(out, wire::exited_message{r.id, r.code, r.signal, static_cast<wire::note>(r.what), r.detail, r.started_us,
-                                        r.ended_us});
+    return wire::write(out.frames, wire::lost_message{r.id, "its warden was killed, so nobody saw how process " +
+                                                                std::to_string(r.pid) +
+                                                                " ended; nothing of the attempt runs any more"});
+  wire::write(out.frames, wire::exited_message{r.id, r.code, r.signal, static_cast<wire::note>(r.what), r.detail,
+                                               r.started_us, r.ended_us});
 }
 
 // -- what happens by itself
 
-void warden_state::advance(std::string& out) {
+void warden_state::advance(warden_news& out) {
   reap();
   const auto now = steady_clock_us();
   if (now >= next_look_us_) {
@@ -233,6 +259,14 @@ void warden_state::advance(std::string& out) {
   kill_due(now);
   end_orphans(now);
   finish_swept(out);
+  start_ready(out);
+}
+
+/// Those whose places are free now. One that cannot run may make way for the next.
+void warden_state::start_ready(warden_news& out) {
+  while (!ready_.empty())
+    for (const auto& x : std::exchange(ready_, {}))
+      start(x, out);
 }
 
 void warden_state::reap() {
@@ -374,7 +408,7 @@ void warden_state::kill_due(std::int64_t now) {
     }
 }
 
-void warden_state::finish_swept(std::string& out) {
+void warden_state::finish_swept(warden_news& out) {
   std::unordered_set<attempt_id> held;
   for (const auto& [pid, left] : orphans_)
     if (left.owners.size() == 1)
@@ -392,7 +426,7 @@ void warden_state::finish_swept(std::string& out) {
   alive_.erase(std::remove_if(alive_.begin(), alive_.end(), over), alive_.end());
 }
 
-void warden_state::finish(tracked& x, std::string& out) {
+void warden_state::finish(tracked& x, warden_news& out) {
   auto& r = x.record;
   if (r.ended_us == 0)
     r.ended_us = wall_clock_us();
@@ -414,6 +448,11 @@ void warden_state::finish(tracked& x, std::string& out) {
     static_cast<void>(guard_log(x.folder + ".log", options_.logs));
   x.folder = {};
   say_ended(x, out);
+  auto next = lost || !x.hands_on ? std::nullopt : waiting_.take_follower(r.id);
+  // While another is in stock for the place, nothing is lost if the driver hears of this one later, with others.
+  out.can_wait = out.can_wait && next && waiting_.has_follower(next->id);
+  if (next)
+    ready_.push_back(*std::move(next));
 }
 
 void warden_state::guard_logs() {

@@ -5,6 +5,7 @@
 #include "executors/process/orphans.hpp"
 #include "executors/process/protocol.hpp"
 #include "executors/process/records.hpp"
+#include "executors/process/start_queue.hpp"
 #include "executors/process/warden.hpp"
 
 #include <map>
@@ -28,6 +29,7 @@ struct tracked {
   attempt_record record;
   std::string folder; ///< Empty if it was started under an earlier warden and nobody asked for it yet.
   phase at = phase::running;
+  bool hands_on = false;       ///< Who waits for its end may start then.
   bool survivor = false;       ///< No child of this warden.
   unique_fd pid_file;          ///< Of a survivor: readable when it has ended.
   std::int64_t kill_at_us = 0; ///< Its processes were asked to end; killed from then on. 0: not asked.
@@ -44,8 +46,16 @@ struct tracked {
   [[nodiscard]] bool is_looked_for() const noexcept { return survivor || cgroup.has_value(); }
 };
 
+/// What there is to say to the driver, in order.
+struct warden_news {
+  std::string frames;
+  /// Nothing in it lets the driver do something that cannot be done a moment later as well: starts, and ends of
+  /// attempts whose places have been taken already.
+  bool can_wait = true;
+};
+
 /// All that a warden does with processes: starts attempts, stops them, notices their ends, leaves nothing behind. Knows
-/// no sockets; what there is to say is appended to `out` as frames. Not thread-safe.
+/// no sockets; what there is to say is appended to `out`. Not thread-safe.
 class warden_state {
 public:
   /// `folder` is the warden's.
@@ -57,15 +67,18 @@ public:
   /// Removes what only a living warden needs.
   void close();
 
-  /// Starts it and says so in `out`, or in `may_wait` if it runs now: then true.
-  bool start(const wire::start_request& x, std::string& out, std::string& may_wait);
-  void stop(const wire::stop_request& x);
+  void start(const wire::start_request& x, warden_news& out);
+  void start_after(wire::following_start x, warden_news& out);
+  void go(attempt_id id, warden_news& out);
+  void stop(const wire::stop_request& x, warden_news& out);
   void forget(attempt_id id);
-  void query(const std::vector<wire::query_item>& items, std::string& out);
+  void query(const std::vector<wire::query_item>& items, warden_news& out);
+  /// Whoever asked for the starts that wait is gone: they will be asked for again, if they are wanted.
+  void drop_waiting() { waiting_.clear(); }
 
   /// Reaps children, looks for what they left behind, kills what is due, looks after logs. Call after anything that may
   /// have changed something, and when `next_due` has come.
-  void advance(std::string& out);
+  void advance(warden_news& out);
 
   /// Writes what was learnt; before `out` is sent.
   [[nodiscard]] result<void> flush() { return records_.flush(); }
@@ -89,8 +102,9 @@ private:
   void end_strays(std::int64_t now);
   void remove_cgroup(attempt_cgroup x);
   adoption look_up(const wire::query_item& item);
-  void say_started(const tracked& x, std::string& out) const;
-  void say_ended(const tracked& x, std::string& out) const;
+  void say_started(const tracked& x, warden_news& out) const;
+  void say_ended(const tracked& x, warden_news& out) const;
+  void start_ready(warden_news& out);
 
   void reap();
   void main_ended(tracked& x, int status);
@@ -99,8 +113,8 @@ private:
   void check_survivors(std::int64_t now);
   void sweep(tracked& x, std::int64_t now);
   void kill_due(std::int64_t now);
-  void finish_swept(std::string& out);
-  void finish(tracked& x, std::string& out);
+  void finish_swept(warden_news& out);
+  void finish(tracked& x, warden_news& out);
   void ask_to_end(tracked& x);
   void kill_main(tracked& x);
   void guard_logs();
@@ -115,6 +129,8 @@ private:
   const warden_options options_;
   const int null_fd_;
   std::unordered_map<attempt_id, tracked> attempts_;
+  start_queue waiting_;
+  std::vector<wire::start_request> ready_;      ///< What they waited for has ended.
   std::unordered_map<pid_t, attempt_id> mains_; ///< Unreaped main processes that are children.
   std::vector<tracked*> alive_;                 ///< Running or sweeping; into `attempts_`, which does not move them.
   std::map<pid_t, orphan> orphans_;             ///< Unreaped children that are no main process.

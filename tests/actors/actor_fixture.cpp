@@ -42,8 +42,11 @@ struct executor_double_state {
     std::string name;
     bool live = false;
     bool prepared = false; ///< And not started.
+    bool over = false;     ///< It ran and has ended, and was not stopped.
+    std::optional<attempt_id> after;
   };
   std::unordered_map<attempt_id, attempt> attempts;
+  shared_ptr_state shared;
 };
 
 using executor_double_pointer = executor_actor::stateful_pointer<executor_double_state>;
@@ -72,6 +75,8 @@ void start(executor_double_pointer self, attempt_id id) {
     return;
   }
   x.live = true;
+  auto& shared = *self->state.shared;
+  shared.most_live = std::max(shared.most_live, ++shared.live);
   tell(self, report_of(id, report_kind::started));
   if (x.what.runs_for.count() < 0)
     return;
@@ -81,21 +86,42 @@ void start(executor_double_pointer self, attempt_id id) {
   self->delayed_send(self, x.what.runs_for, report_atom::value, report_list{std::move(end)});
 }
 
+void note(executor_double_pointer self, const std::string& what, attempt_id id) {
+  self->state.shared->calls.push_back(what + " " + self->state.attempts[id].name + " " + std::to_string(id.number));
+}
+
+/// It lives no more: whoever waits for that starts, unless nobody knows how it ended.
+void end(executor_double_pointer self, const attempt_report& how) {
+  auto& x = self->state.attempts[how.id];
+  x.live = false;
+  x.over = how.kind == report_kind::exited && how.exit.code != 143;
+  --self->state.shared->live;
+  tell(self, how);
+  if (!x.over)
+    return;
+  for (auto& [id, other] : self->state.attempts)
+    if (other.prepared && other.after && *other.after == how.id) {
+      note(self, "start", id);
+      return start(self, id);
+    }
+}
+
 executor_actor::behavior_type executor_double(executor_double_pointer self, shared_ptr_state shared,
                                               std::function<script(const std::string&, std::uint32_t)> behaviour) {
   auto& state = self->state;
-  const auto note = [shared](const std::string& what, const std::string& name, std::uint32_t number) {
-    shared->calls.push_back(what + " " + name + " " + std::to_string(number));
-  };
+  state.shared = std::move(shared);
   return {
       [=, &state](prepare_atom, const attempt_spec_ptr& spec, const task_actor& watcher) {
-        note("prepare", spec->task.name, spec->id.number);
         auto what = behaviour ? behaviour(spec->task.name, spec->id.number) : script{};
-        state.attempts[spec->id] = {what, watcher, spec->task.name, false, what.prepare_problem == ec::none};
+        const bool good = what.prepare_problem == ec::none;
+        state.attempts[spec->id] = {what, watcher, spec->task.name, false, good, false, spec->after};
+        note(self, "prepare", spec->id);
         if (what.prepare_problem != ec::none) {
           tell(self, report_of(spec->id, report_kind::prepare_failed, what.prepare_problem));
+        } else if (spec->after && !state.attempts[*spec->after].over) {
+          ++state.shared->started_after;
         } else if (spec->then_start) {
-          note("start", spec->task.name, spec->id.number);
+          note(self, "start", spec->id);
           start(self, spec->id);
         } else {
           tell(self, report_of(spec->id, report_kind::prepared));
@@ -103,29 +129,31 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
       },
       [=, &state](watch_atom, attempt_id id, const task_actor& watcher) {
         state.attempts[id].watcher = watcher;
-        state.attempts[id].live = true;
-        note("watch", std::to_string(id.task.value), id.number);
+        state.attempts[id].name = std::to_string(id.task.value);
+        note(self, "watch", id);
         tell(self, report_of(id, report_kind::exited));
-        state.attempts[id].live = false;
       },
       [=, &state](start_atom, attempt_id id) {
-        note("start", state.attempts[id].name, id.number);
+        if (!state.attempts[id].prepared)
+          return;
+        note(self, "start", id);
         start(self, id);
       },
       [=, &state](stop_atom, attempt_id id, std::uint32_t grace) {
         auto& x = state.attempts[id];
-        note(grace == 0 ? "kill" : "stop", x.name, id.number);
-        const bool was_live = std::exchange(x.live, false);
-        const bool was_prepared = std::exchange(x.prepared, false);
-        if (was_live || was_prepared)
-          tell(self, report_of(id, report_kind::exited, ec::none, 143));
+        note(self, grace == 0 ? "kill" : "stop", id);
+        const auto how = report_of(id, report_kind::exited, ec::none, 143);
+        if (x.live)
+          end(self, how);
+        else if (std::exchange(x.prepared, false))
+          tell(self, how);
       },
-      [=, &state](publish_atom, attempt_id id) { note("publish", state.attempts[id].name, id.number); },
-      [=, &state](remove_atom, attempt_id id) { note("remove", state.attempts[id].name, id.number); },
+      [=, &state](publish_atom, attempt_id id) { note(self, "publish", id); },
+      [=, &state](remove_atom, attempt_id id) { note(self, "remove", id); },
       [=, &state](report_atom, const report_list& due) {
         for (const auto& x : due)
-          if (std::exchange(state.attempts[x.id].live, false))
-            tell(self, x);
+          if (state.attempts[x.id].live)
+            end(self, x);
       },
   };
 }

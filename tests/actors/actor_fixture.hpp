@@ -70,6 +70,10 @@ public:
   [[nodiscard]] std::string task_text(const std::string& name) const;
   /// Position of a call in `calls`, or -1.
   [[nodiscard]] int position(const std::string& call) const;
+  /// How many attempts lived at the same time, at most.
+  [[nodiscard]] std::size_t most_live() const { return shared_->most_live; }
+  /// How many attempts waited in the executor for the end of another.
+  [[nodiscard]] std::size_t started_after() const { return shared_->started_after; }
   [[nodiscard]] const plan& layout() const { return *layout_; }
   [[nodiscard]] caf::strong_actor_ptr executor() const { return caf::actor_cast<caf::strong_actor_ptr>(executor_); }
 
@@ -80,6 +84,9 @@ public:
     status ended = status::unspecified;
     std::optional<error> failure;
     std::uint64_t next_sequence = 1;
+    std::size_t live = 0;
+    std::size_t most_live = 0;
+    std::size_t started_after = 0;
   };
 
 private:

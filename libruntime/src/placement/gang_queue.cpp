@@ -115,6 +115,58 @@ bool gang_queue::withdraw(gang_key key) {
   return true;
 }
 
+std::optional<gang_key> gang_queue::promise(gang_key of) {
+  const auto at = entries_.find(of);
+  if (at == entries_.end() || nodes_.size() != 1 || has_heir(at->second))
+    return std::nullopt;
+  auto& line = lines_[at->second.line];
+  const bool promised_itself = at->second.arrival != 0 && at->second.arrival <= line.promised_until;
+  if ((at->second.arrival != 0 && !promised_itself) || line.who.size() != 1 || line.who.front().gpu != 0)
+    return std::nullopt;
+  // Their order in the line is that of their arrivals.
+  auto next = std::upper_bound(line.waiting.begin(), line.waiting.end(), line.promised_until,
+                               [](std::uint64_t until, const auto& x) { return until < x.first; });
+  while (next != line.waiting.end() && !waits(*next))
+    ++next;
+  if (next == line.waiting.end() || next->first - line.waiting.front().first >= policy_.max_passes)
+    return std::nullopt;
+  for (const auto& [arrival, number] : fronts_)
+    if (number != at->second.line) { // The oldest of all others.
+      if (arrival < next->first)
+        return std::nullopt;
+      break;
+    }
+  line.promised_until = next->first;
+  at->second.heir = *next;
+  return next->second;
+}
+
+std::optional<grant> gang_queue::hand_over(gang_key key) {
+  const auto at = entries_.find(key);
+  if (at == entries_.end())
+    return std::nullopt;
+  const auto e = at->second;
+  withdraw(key);
+  if (e.arrival != 0 || !has_heir(e))
+    return std::nullopt;
+  leave_line(entries_[e.heir->second], e.where);
+  return grant{e.heir->second, e.where};
+}
+
+std::pair<std::size_t, gang_key> gang_queue::heirs_of(gang_key key) const {
+  std::pair<std::size_t, gang_key> out{0, key};
+  for (auto at = entries_.find(key); at != entries_.end() && has_heir(at->second); at = entries_.find(out.second)) {
+    ++out.first;
+    out.second = at->second.heir->second;
+  }
+  return out;
+}
+
+/// Who was promised the places of `e` waits still.
+bool gang_queue::has_heir(const entry& e) const {
+  return e.heir && waits(*e.heir);
+}
+
 std::vector<grant> gang_queue::poll(std::size_t limit) {
   std::vector<grant> grants;
   while (grants.size() < limit) {
@@ -196,14 +248,18 @@ std::optional<grant> gang_queue::grant_one() {
       ++passes_;
     const auto key = line.waiting.front().second;
     auto& e = entries_[key];
-    hold(e, std::move(*where));
-    --waiting_;
-    ++line.gone;
-    grant given{key, e.where};
-    clean_line(number);
-    return given;
+    leave_line(e, std::move(*where));
+    return grant{key, e.where};
   }
   return std::nullopt;
+}
+
+/// A waiting gang gets its places.
+void gang_queue::leave_line(entry& e, assignment where) {
+  hold(e, std::move(where));
+  --waiting_;
+  ++lines_[e.line].gone;
+  clean_line(e.line);
 }
 
 void gang_queue::hold(entry& e, assignment where) {
@@ -241,7 +297,7 @@ void gang_queue::drop_from_line(std::uint32_t number) {
   free_lines_.push_back(number);
 }
 
-bool gang_queue::waits(const std::pair<std::uint64_t, gang_key>& x) const {
+bool gang_queue::waits(const arrived& x) const {
   const auto at = entries_.find(x.second);
   return at != entries_.end() && at->second.arrival == x.first;
 }

@@ -63,13 +63,35 @@ group_effects group_machine::intent_committed(std::uint32_t ticket) {
 }
 
 group_effects group_machine::placed(std::uint32_t ticket, epoch lease) {
+  if (phase_ == phase::leased && ticket == place_ticket_ && lease == lease_)
+    return {}; // It was placed ahead, and its start was heard of first.
   if (phase_ != phase::queued || ticket != place_ticket_)
     return ignore();
   group_effects out;
-  cancel_timer(group_timer::queue, out);
+  const bool was_ahead = is_ahead();
+  leave_queue(lease, out);
+  if (!was_ahead)
+    prepare_ready(out);
+  else if (end_members_ == status::unspecified) {
+    auto& m = members_.front();
+    record(m, status::initializing, no_exit_code, {}, out);
+    record_group(status::initializing, {}, out);
+    if (policy_->start_timeout)
+      set_timer(group_timer::start, *policy_->start_timeout, out);
+    out.emplace_back(effect::start{who(m)});
+  }
+  return out;
+}
+
+group_effects group_machine::placed_ahead(std::uint32_t ticket, epoch lease) {
+  auto& m = members_.front();
+  if (phase_ != phase::queued || ticket != place_ticket_ || !is_alone() || m.stage != stage::idle || m.asked)
+    return ignore();
+  group_effects out;
   lease_ = lease;
-  phase_ = phase::leased;
-  prepare_ready(out);
+  m.stage = stage::starting;
+  m.asked = true;
+  out.emplace_back(effect::prepare{who(m), true, true});
   return out;
 }
 
@@ -141,6 +163,11 @@ group_effects group_machine::started(task_attempt who, const result<void>& outco
   if (m == nullptr || m->stage != stage::starting)
     return ignore();
   group_effects out;
+  if (is_ahead() && outcome) {
+    leave_queue(lease_, out);
+    record(*m, status::initializing, no_exit_code, {}, out);
+    record_group(status::initializing, {}, out);
+  }
   if (!outcome) {
     if (m->fate == fate::none)
       member_failed(*m, outcome.failure(), out);
@@ -258,6 +285,11 @@ bool group_machine::is_alone() const noexcept {
   return members_.size() == 1;
 }
 
+/// It waits for a place, and its driver has been told whose it will be.
+bool group_machine::is_ahead() const noexcept {
+  return phase_ == phase::queued && is_alone() && members_.front().stage == stage::starting;
+}
+
 /// Something of the attempt may be running.
 bool group_machine::live(const member& m) noexcept {
   return m.stage == stage::starting || m.stage == stage::running;
@@ -348,6 +380,12 @@ void group_machine::ask_place(bool restore, group_effects& out) {
     if (open(m))
       ask.members.push_back(who(m).task);
   out.emplace_back(std::move(ask));
+}
+
+void group_machine::leave_queue(epoch lease, group_effects& out) {
+  cancel_timer(group_timer::queue, out);
+  lease_ = lease;
+  phase_ = phase::leased;
 }
 
 void group_machine::prepare_ready(group_effects& out) {

@@ -125,6 +125,92 @@ TEST_CASE("a gang that was booked with gaps in its record still has a place") {
   CHECK(q.nodes()[0].free_gpus.empty());
 }
 
+TEST_CASE("a place can be promised to the oldest that waits for one like it") {
+  auto q = queue_of(2);
+  for (gang_key k = 1; k <= 6; ++k)
+    static_cast<void>(submit(q, k, {ask(1)}));
+  CHECK_FALSE(q.promise(3)); // It has none itself.
+  CHECK(q.promise(1) == gang_key{3});
+  CHECK_FALSE(q.promise(1)); // Once.
+  CHECK(q.promise(3) == gang_key{4});
+  CHECK(q.promise(2) == gang_key{5});
+  CHECK(q.heirs_of(1) == std::make_pair(std::size_t{2}, gang_key{4}));
+  CHECK(q.heirs_of(2) == std::make_pair(std::size_t{1}, gang_key{5}));
+  CHECK(q.waiting() == 4);
+  CHECK(q.why_waiting(3) == "waiting for 1 CPU: 0 of 2 free on node local");
+
+  SECTION("and is handed over") {
+    const auto next = q.hand_over(2);
+    REQUIRE(next);
+    CHECK(next->key == 5);
+    CHECK(q.members_placed() == 2);
+    CHECK(granted(q).empty());
+    CHECK(q.promise(5) == gang_key{6});
+  }
+  SECTION("or another is there before") {
+    CHECK(q.hand_over(2)->key == 5);
+    CHECK_FALSE(q.hand_over(5));
+    CHECK(granted(q) == keys{3});
+    CHECK(q.heirs_of(3) == std::make_pair(std::size_t{1}, gang_key{4}));
+    CHECK_FALSE(q.hand_over(1)); // Who was promised that one has a place.
+    CHECK(granted(q) == keys{4});
+  }
+  SECTION("or who was promised it goes away, and those behind it wait as before") {
+    CHECK_FALSE(q.hand_over(3));
+    CHECK(q.heirs_of(1).first == 0);
+    CHECK(q.promise(1) == gang_key{6});
+    CHECK(q.hand_over(1)->key == 6);
+    CHECK_FALSE(q.hand_over(6));
+    CHECK(granted(q) == keys{4});
+  }
+  SECTION("or it asks again, as another") {
+    CHECK(q.withdraw(3));
+    CHECK(submit(q, 3, {ask(1)}) == answer::waits);
+    CHECK_FALSE(q.hand_over(1));
+    CHECK(granted(q) == keys{4});
+  }
+}
+
+TEST_CASE("no place is promised past whoever is older, nor far ahead") {
+  queue_policy policy;
+  policy.max_passes = 3;
+  auto q = queue_of(2, policy);
+  static_cast<void>(submit(q, 1, {ask(1)}));
+  static_cast<void>(submit(q, 2, {ask(1)}));
+  SECTION("an older one needs more") {
+    static_cast<void>(submit(q, 3, {ask(2)}));
+    static_cast<void>(submit(q, 4, {ask(1)}));
+    CHECK_FALSE(q.promise(1));
+  }
+  SECTION("a younger one needs more") {
+    static_cast<void>(submit(q, 3, {ask(1)}));
+    static_cast<void>(submit(q, 4, {ask(2)}));
+    static_cast<void>(submit(q, 5, {ask(1)}));
+    CHECK(q.promise(1) == gang_key{3});
+    CHECK_FALSE(q.promise(2));
+  }
+  SECTION("the oldest would be passed too often") {
+    for (gang_key k = 3; k < 10; ++k)
+      static_cast<void>(submit(q, k, {ask(1)}));
+    CHECK(q.promise(1) == gang_key{3});
+    CHECK(q.promise(2) == gang_key{4});
+    CHECK(q.promise(4) == gang_key{5});
+    CHECK_FALSE(q.promise(5));
+    CHECK(q.hand_over(1)->key == 3);
+    CHECK(q.promise(5) == gang_key{6});
+  }
+  SECTION("gangs and GPUs") {
+    auto gpu = ask(1);
+    gpu.gpu = 1;
+    gang_queue g{{make_node("local", {2, 1000, 1000}, {0})}, policy};
+    static_cast<void>(submit(g, 1, {gpu}));
+    static_cast<void>(submit(g, 2, {gpu}));
+    CHECK_FALSE(g.promise(1));
+    static_cast<void>(submit(q, 3, {ask(1), ask(1)}));
+    CHECK_FALSE(q.promise(1));
+  }
+}
+
 TEST_CASE("a hundred thousand gangs of one wait and are served") {
   auto q = queue_of(4);
   constexpr gang_key count = 100'000;
@@ -170,12 +256,19 @@ TEST_CASE("random gangs are all served, and nothing is given out twice") {
         ++next;
       } else if (!holding.empty()) {
         const auto at = std::next(holding.begin(), static_cast<std::ptrdiff_t>(below(holding.size())));
-        CHECK(q.withdraw(*at));
+        const auto heir = q.hand_over(*at);
         holding.erase(at);
+        if (heir) {
+          CHECK(waiting.erase(heir->key) == 1);
+          CHECK(holding.insert(heir->key).second);
+        }
       } else if (!waiting.empty() && below(4) == 0) {
         CHECK(q.withdraw(*waiting.begin()));
         waiting.erase(waiting.begin());
       }
+      if (!holding.empty() && below(2) == 0)
+        if (const auto heir = q.promise(q.heirs_of(*holding.begin()).second))
+          CHECK(waiting.count(*heir) == 1);
       for (const auto& g : q.poll()) {
         CHECK(waiting.erase(g.key) == 1);
         CHECK(holding.insert(g.key).second);

@@ -2,6 +2,7 @@
 
 #include "muster/state/group_machine.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -156,6 +157,42 @@ TEST_CASE("what a member waits for while it is prepared is recorded, and not aft
   CHECK(alone.run(alone.machine.progressed(driven::who(0), "now")) == did{"a0 INITIALIZING: now"});
   alone.run(alone.machine.started(driven::who(0), {}));
   CHECK(alone.run(alone.machine.progressed(driven::who(0), "late")).empty());
+}
+
+TEST_CASE("a group of one is got ready for a place that is another's still") {
+  driven d{{}};
+  d.run(d.machine.begin());
+  d.run(d.machine.intent_committed(d.ticket));
+  d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
+  CHECK(d.run(d.machine.placed_ahead(d.place, epoch{4})) == did{"run a0"});
+  CHECK(d.machine.member_status(0) == status::scheduling);
+  CHECK(d.run(d.machine.placed_ahead(d.place, epoch{4})).empty());
+  SECTION("and heard to have started before the place was free") {
+    CHECK(d.run(d.machine.started(driven::who(0), {})) ==
+          did{"no timer 2", "a0 INITIALIZING", "a0 RUNNING", "timer 1"});
+    CHECK(d.run(d.machine.placed(d.place, epoch{4})).empty());
+  }
+  SECTION("and started when the place is free") {
+    CHECK(d.run(d.machine.placed(d.place, epoch{4})) == did{"no timer 2", "a0 INITIALIZING", "timer 3", "start a0"});
+    CHECK(d.run(d.machine.started(driven::who(0), {})) == did{"a0 RUNNING", "timer 1", "no timer 3"});
+  }
+  SECTION("and canceled while it waits") {
+    CHECK(d.run(d.machine.cancel("enough", false)) == did{"no timer 2", "stop a0 3"});
+    CHECK(d.run(d.machine.placed(d.place, epoch{4})).empty());
+    CHECK(d.run(d.machine.exited(driven::who(0), {143, 15, false, {}})) ==
+          did{"a0 FAILED_CANCELED: enough", "release", "remove a0", "finished FAILED_CANCELED: enough"});
+  }
+  SECTION("and too late") {
+    CHECK(d.run(d.machine.timer_fired(group_timer::queue, d.generation[2], {})) == did{"stop a0 3"});
+    CHECK(d.run(d.machine.started(driven::who(0), {})) == did{"a0 INITIALIZING", "a0 RUNNING"});
+    CHECK(d.run(d.machine.exited(driven::who(0), {0, 0, false, {}})).front().find("a0 FAILED_QUEUE_TIMEOUT") == 0);
+  }
+  SECTION("and cannot be prepared for now") {
+    const auto said = d.run(d.machine.prepared(driven::who(0), error{ec::unavailable, "not now"}));
+    CHECK(std::count(said.begin(), said.end(), "release") == 1);
+    d.run(d.machine.timer_fired(group_timer::backoff, d.generation[4], {}));
+    CHECK(d.run(d.machine.placed(d.place, epoch{5})).back() == "run a0");
+  }
 }
 
 TEST_CASE("with a barrier nobody starts before all are prepared") {

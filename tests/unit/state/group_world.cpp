@@ -48,10 +48,14 @@ void group_world::deliver(const message& m) {
   } else if (const auto* answer = std::get_if<pool_answer>(&m)) {
     switch (answer->kind) {
       case 0: return carry_out(machine_.placed(answer->ticket, epoch{answer->ticket}));
+      case 4: return carry_out(machine_.placed_ahead(answer->ticket, epoch{answer->ticket}));
       case 1: return carry_out(machine_.must_wait(answer->ticket, "waiting for 1 CPU"));
       case 2: return carry_out(machine_.cannot_place(answer->ticket, {ec::unavailable, "no node answers"}));
       default: return carry_out(machine_.cannot_place(answer->ticket, {ec::never_fits, "too big"}));
     }
+  } else if (const auto* over = std::get_if<place_freed>(&m)) {
+    if (driver_[{over->who.task.value, over->who.attempt}] == life::prepared)
+      start(over->who);
   } else if (const auto* timer = std::get_if<effect::set_timer>(&m)) {
     carry_out(machine_.timer_fired(timer->timer, timer->generation, timer->task));
   } else {
@@ -118,6 +122,9 @@ void group_world::handle(const effect::ask_place& x) {
   }
   if (!x.restore && dice_.chance(40))
     messages_.push_back(pool_answer{x.ticket, 1});
+  // Before a place there may come word of whose place it will be.
+  if (!x.restore && setup_.members.size() == 1 && dice_.chance(50))
+    messages_.push_back(pool_answer{x.ticket, 4});
   messages_.push_back(pool_answer{x.ticket, 0});
   pool_holds_ = true;
 }
@@ -131,7 +138,7 @@ void group_world::handle(const effect::release& x) {
 
 void group_world::handle(const effect::prepare& x) {
   const attempt_key k{x.who.task.value, x.who.attempt};
-  REQUIRE(rows_[k].status == status::initializing);
+  REQUIRE((x.ahead ? rows_[k].status <= status::initializing : rows_[k].status == status::initializing));
   REQUIRE(committed_.count(k) == 1);
   REQUIRE(ever_started_.count(k) == 0);
   REQUIRE(pool_holds_);
@@ -146,13 +153,20 @@ void group_world::handle(const effect::prepare& x) {
   if (dice_.chance(trouble_.prepare))
     told.problem = random_error();
   driver_[k] = told.problem.code == ec::none ? life::prepared : life::gone;
+  if (told.problem.code == ec::none && x.ahead) {
+    messages_.push_back(place_freed{x.who});
+    return;
+  }
   if (told.problem.code == ec::none && x.then_start)
     return start(x.who);
   messages_.push_back(told);
 }
 
 void group_world::handle(const effect::start& x) {
-  start(x.who);
+  const attempt_key k{x.who.task.value, x.who.attempt};
+  const bool began_by_itself = setup_.members.size() == 1 && ever_started_.count(k) == 1;
+  if (!began_by_itself && driver_[k] != life::gone) // Its `prepare` failed, and that is on its way.
+    start(x.who);
 }
 
 void group_world::start(task_attempt who) {
@@ -192,7 +206,17 @@ void group_world::check_barrier(task_attempt who) {
 }
 
 void group_world::handle(const effect::stop& x) {
-  REQUIRE(driver_.count({x.who.task.value, x.who.attempt}) == 1);
+  const attempt_key k{x.who.task.value, x.who.attempt};
+  REQUIRE(driver_.count(k) == 1);
+  if (setup_.members.size() > 1 || driver_[k] != life::prepared)
+    return;
+  // It waited for a place: it will never start, and ends as if it had.
+  REQUIRE(ever_started_.insert(k).second);
+  driver_[k] = life::started;
+  attempt_exit how;
+  how.code = 143;
+  how.signal = 15;
+  messages_.push_back(driver_answer{driver_answer::exited, x.who, {}, how});
 }
 
 void group_world::handle(const effect::remove& x) {

@@ -64,7 +64,11 @@ private:
   };
   struct pool_answer {
     std::uint32_t ticket;
-    int kind; ///< 0 placed, 1 must wait, 2 transient failure, 3 never fits.
+    int kind; ///< 0 placed, 1 must wait, 2 transient failure, 3 never fits, 4 placed ahead.
+  };
+  /// To the driver: the attempt whose place it will have is over.
+  struct place_freed {
+    task_attempt who;
   };
   struct driver_answer {
     enum { prepared, started, exited, lost } what;
@@ -72,7 +76,7 @@ private:
     error problem;
     attempt_exit how;
   };
-  using message = std::variant<committed, pool_answer, driver_answer, effect::set_timer>;
+  using message = std::variant<committed, pool_answer, place_freed, driver_answer, effect::set_timer>;
 
   void deliver(const message& m);
   void carry_out(group_effects effects);

@@ -57,6 +57,19 @@ public:
   /// Gives up a gang's places, or its place in the queue. False for an unknown key. `poll` afterwards.
   bool withdraw(gang_key key);
 
+  /// Promises the places of the gang `of`, when it gives them up, to the oldest gang that waits and was promised none
+  /// yet: which one, if it may be. It may when both are of one task, have equal requests without GPUs, and `of` holds a
+  /// place or was promised one; when the only node there is leaves no choice of places; and when nobody else was
+  /// promised the same. The gang still waits, and `poll` may grant it another place before. At most `max_passes` gangs
+  /// are promised places before the oldest of them has one.
+  [[nodiscard]] std::optional<gang_key> promise(gang_key of);
+
+  /// Gives up a gang's places as `withdraw` does; if they were promised, to the gang that is told. `poll` afterwards.
+  std::optional<grant> hand_over(gang_key key);
+
+  /// How many gangs wait that were promised the place of this one, or of one of them; and the last of them, else `key`.
+  [[nodiscard]] std::pair<std::size_t, gang_key> heirs_of(gang_key key) const;
+
   /// Takes up to `limit` waiting gangs that fit now and grants them. Call again while it returns `limit`.
   [[nodiscard]] std::vector<grant> poll(std::size_t limit = 64);
 
@@ -76,18 +89,21 @@ public:
   [[nodiscard]] std::size_t members_placed() const noexcept { return members_placed_; }
 
 private:
+  using arrived = std::pair<std::uint64_t, gang_key>; ///< Number in the order of arrival.
   /// Gangs with equal requests, oldest first.
   struct queue_line {
     gang who;
-    std::deque<std::pair<std::uint64_t, gang_key>> waiting; ///< Number in the order of arrival, key.
-    std::size_t gone = 0;                                   ///< How many in `waiting` wait no more.
-    std::size_t entries = 0;                                ///< Gangs that refer to this line, waiting or placed.
-    std::string text;                                       ///< Its key in `lines_by_text_`.
+    std::deque<arrived> waiting;
+    std::size_t gone = 0;             ///< How many in `waiting` wait no more.
+    std::size_t entries = 0;          ///< Gangs that refer to this line, waiting or placed.
+    std::uint64_t promised_until = 0; ///< The newest arrival that was promised a place.
+    std::string text;                 ///< Its key in `lines_by_text_`.
   };
   struct entry {
     std::uint32_t line = 0;
     std::uint64_t arrival = 0; ///< 0 when it holds places.
     assignment where;
+    std::optional<arrived> heir; ///< Was promised the places.
   };
 
   [[nodiscard]] std::uint32_t line_for(const gang& who);
@@ -96,8 +112,10 @@ private:
   [[nodiscard]] std::variant<assignment, no_place> try_place(const gang& who) const;
   void clean_line(std::uint32_t number);
   [[nodiscard]] bool may_pass(std::uint32_t number);
-  [[nodiscard]] bool waits(const std::pair<std::uint64_t, gang_key>& x) const;
+  [[nodiscard]] bool waits(const arrived& x) const;
   [[nodiscard]] std::optional<grant> grant_one();
+  void leave_line(entry& e, assignment where);
+  [[nodiscard]] bool has_heir(const entry& e) const;
 
   std::vector<node_state> nodes_;
   queue_policy policy_;

@@ -70,13 +70,16 @@ struct ask_place {
 struct release {};
 
 /// Call the driver's `prepare`; answer with `prepared`. With `then_start` the attempt waits for nobody and is started
-/// as soon as it is prepared: answer with `started`, or with `prepared` and why it failed.
+/// as soon as it is prepared: answer with `started`, or with `prepared` and why it failed. With `ahead` as well it
+/// waits for the end of the attempt whose place it will have, or for `start`, whichever comes first.
 struct prepare {
   task_attempt who;
   bool then_start = false;
+  bool ahead = false;
 };
 
-/// Call the driver's `start`; answer with `started`, later `exited` or `lost`.
+/// Call the driver's `start`; answer with `started`, later `exited` or `lost`. One that was prepared `ahead` may have
+/// been started already.
 struct start {
   task_attempt who;
 };

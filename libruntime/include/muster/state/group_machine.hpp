@@ -93,6 +93,9 @@ public:
   [[nodiscard]] group_effects intent_committed(std::uint32_t ticket);
   /// All members asked for have a node, an address and GPU indices under this lease. The owner keeps those.
   [[nodiscard]] group_effects placed(std::uint32_t ticket, epoch lease);
+  /// The only member will have the place of another attempt when that has ended, under this lease. It is prepared now
+  /// and may be started by its driver from then on; `placed` with the same lease follows, before or after `started`.
+  [[nodiscard]] group_effects placed_ahead(std::uint32_t ticket, epoch lease);
   /// The pool keeps the request; `reason` is for people.
   [[nodiscard]] group_effects must_wait(std::uint32_t ticket, std::string_view reason);
   /// The pool has dropped the request. Tried again if the error is transient; never if it is `ec::never_fits`.
@@ -125,7 +128,7 @@ private:
   enum class phase : std::uint8_t {
     fresh,  ///< Before `begin` or `resume`.
     intent, ///< The first intents are being committed.
-    queued, ///< The pool has been asked for a place.
+    queued, ///< The pool has been asked for a place. Whoever is alone may be starting already: see `placed_ahead`.
     leased,
     rollback, ///< A prepare failed: waits for the other prepares before it lets go of the lease.
     backoff,  ///< Waits before it asks again.
@@ -153,6 +156,7 @@ private:
   [[nodiscard]] bool is_lead(const member& m) const noexcept;
   [[nodiscard]] bool is_alone() const noexcept;
   [[nodiscard]] static std::uint32_t retries(const member& m) noexcept { return m.attempt - m.first_attempt; }
+  [[nodiscard]] bool is_ahead() const noexcept;
   [[nodiscard]] static bool live(const member& m) noexcept;
   [[nodiscard]] static bool open(const member& m) noexcept;
   [[nodiscard]] bool any_live() const noexcept;
@@ -172,6 +176,7 @@ private:
   void commit(const std::vector<member*>& those, group_effects& out);
   void ask_place(bool restore, group_effects& out);
   void prepare_ready(group_effects& out);
+  void leave_queue(epoch lease, group_effects& out);
   void start_ready(group_effects& out);
   // failures before the start
   void prepare_failed(member& m, const error& why, group_effects& out);
