@@ -2,20 +2,18 @@
 
 #include "muster/base/utf8.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <stdexcept>
+#include "spec/codec_json.hpp"
 
 namespace muster::spec {
 
-namespace {
+namespace codec {
 
-using json = nlohmann::ordered_json;
+namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
-/// JSON holds no bytes outside UTF-8. The loader lets none in, but a store must never lose what it is given, so such a
-/// string becomes `{"hex": "..."}`.
+} // namespace
+
 json text_to_json(const std::string& x) {
   if (is_utf8(x))
     return x;
@@ -45,70 +43,7 @@ std::string text_from_json(const json& x) {
   return bytes;
 }
 
-/// Writes the fields of an object that are not at their default.
-class writer {
-public:
-  void text(const char* key, const std::string& value, std::string_view fallback = "") {
-    if (value != fallback)
-      out_[key] = text_to_json(value);
-  }
-  void flag(const char* key, bool value, bool fallback) {
-    if (value != fallback)
-      out_[key] = value;
-  }
-  void number(const char* key, const std::optional<std::int64_t>& value) {
-    if (value)
-      out_[key] = *value;
-  }
-  template <class List, class Convert>
-  void list(const char* key, const List& values, Convert convert) {
-    if (values.empty())
-      return;
-    auto& array = out_[key] = json::array();
-    for (const auto& value : values)
-      array.push_back(convert(value));
-  }
-  void put(const char* key, json value) { out_[key] = std::move(value); }
-  [[nodiscard]] json take() { return std::move(out_); }
-
-private:
-  json out_ = json::object();
-};
-
-/// Reads the fields of an object; what is absent stays at its default.
-class reader {
-public:
-  explicit reader(const json& in) : in_(in) {
-    if (!in.is_object())
-      throw std::invalid_argument("not an object");
-  }
-  void text(const char* key, std::string& value) const {
-    if (const auto at = in_.find(key); at != in_.end())
-      value = text_from_json(*at);
-  }
-  template <class T>
-  void get(const char* key, T& value) const {
-    if (const auto at = in_.find(key); at != in_.end())
-      value = at->get<T>();
-  }
-  void number(const char* key, std::optional<std::int64_t>& value) const {
-    if (const auto at = in_.find(key); at != in_.end())
-      value = at->get<std::int64_t>();
-  }
-  template <class List, class Convert>
-  void list(const char* key, List& values, Convert convert) const {
-    if (const auto at = in_.find(key); at != in_.end())
-      for (const auto& value : at->get_ref<const json::array_t&>())
-        values.push_back(convert(value));
-  }
-  [[nodiscard]] const json* find(const char* key) const {
-    const auto at = in_.find(key);
-    return at == in_.end() ? nullptr : &*at;
-  }
-
-private:
-  const json& in_;
-};
+namespace {
 
 // -- inputs and outputs
 
@@ -240,7 +175,7 @@ void credential_from_json(const json& x, std::map<std::string, credential>& out)
 json exit_rule_to_json(const exit_rule& x) {
   writer out;
   out.put("action", static_cast<int>(x.action));
-  out.list("codes", x.codes, [](const code_range& range) { return json::array({range.first, range.last}); });
+  out.list("codes", x.codes, code_range_to_json);
   out.text("text", x.text);
   return out.take();
 }
@@ -253,9 +188,7 @@ exit_rule exit_rule_from_json(const json& x) {
   if (action < static_cast<int>(exit_action::complete) || action > static_cast<int>(exit_action::reschedule))
     throw std::invalid_argument("unknown exit action");
   result.action = static_cast<exit_action>(action);
-  in.list("codes", result.codes, [](const json& range) {
-    return code_range{range.at(0).get<std::int64_t>(), range.at(1).get<std::int64_t>()};
-  });
+  in.list("codes", result.codes, code_range_from_json);
   in.text("text", result.text);
   return result;
 }
@@ -275,6 +208,16 @@ topology topology_from_json(const json& x) {
   in.text("group", result.group);
   in.get("required", result.required);
   return result;
+}
+
+} // namespace
+
+json code_range_to_json(const code_range& x) {
+  return json::array({x.first, x.last});
+}
+
+code_range code_range_from_json(const json& x) {
+  return {x.at(0).get<std::int64_t>(), x.at(1).get<std::int64_t>()};
 }
 
 // -- the whole
@@ -355,6 +298,12 @@ resource resource_from_json(const json& x) {
   return result;
 }
 
+} // namespace codec
+
+namespace {
+
+using codec::json;
+
 template <class T>
 result<T> decode(std::string_view text, const char* what, T (*convert)(const json&)) {
   try {
@@ -367,19 +316,19 @@ result<T> decode(std::string_view text, const char* what, T (*convert)(const jso
 } // namespace
 
 std::string encode(const task& x) {
-  return task_to_json(x).dump();
+  return codec::task_to_json(x).dump();
 }
 
 result<task> decode_task(std::string_view text) {
-  return decode<task>(text, "task", task_from_json);
+  return decode<task>(text, "task", codec::task_from_json);
 }
 
 std::string encode(const resource& x) {
-  return resource_to_json(x).dump();
+  return codec::resource_to_json(x).dump();
 }
 
 result<resource> decode_resource(std::string_view text) {
-  return decode<resource>(text, "resource", resource_from_json);
+  return decode<resource>(text, "resource", codec::resource_from_json);
 }
 
 } // namespace muster::spec

@@ -1,318 +1,426 @@
 #include "muster/spec/flow_codec.hpp"
 
-#include "muster/spec/codec.hpp"
-#include "muster/spec/expression.hpp"
-
-#include <nlohmann/json.hpp>
-
-#include <stdexcept>
-#include <utility>
+#include "spec/codec_json.hpp"
+#include "spec/flow_decode.hpp"
+#include "spec/flow_json.hpp"
 
 namespace muster::spec {
 
+namespace codec {
+
 namespace {
 
-using json = nlohmann::ordered_json;
-
-/// Deeper scopes are none that the decoder of specs lets in.
-constexpr int deepest = 100;
-
-// -- writing
-
-json value_out(const template_value& x) {
-  const auto text = value_to_json(x);
-  return text ? json::parse(*text) : json{};
-}
-
-json list_out(const template_value::list_type& xs) {
-  auto out = json::array();
-  for (const auto& x : xs)
-    out.push_back(value_out(x));
-  return out;
-}
-
-json scope_out(const scope& x);
-
-/// Pairs as a list: their order counts.
-json named_scopes_out(const std::vector<std::pair<std::string, scope_ptr>>& xs) {
-  auto out = json::array();
-  for (const auto& [name, inner] : xs)
-    out.push_back(json::array({name, scope_out(*inner)}));
-  return out;
-}
-
-struct body_writer {
-  json operator()(const group& x) const {
-    json out{{"group", x.name}, {"barrier", x.barrier}, {"ignoreNonleadStatus", x.ignore_nonlead_status}};
-    auto& tasks = out["tasks"] = json::array();
-    for (const auto& t : x.tasks)
-      tasks.push_back(json{{"name", t.name}, {"lead", t.lead}, {"body", encode(t)}});
-    return out;
-  }
-  json operator()(const scope_ptr& x) const { return json{{"workflow", scope_out(*x)}}; }
-  json operator()(const branches_body& x) const { return json{{"branches", named_scopes_out(x.branches)}}; }
-  json operator()(const switch_body& x) const {
-    json out{{"switch", x.value}, {"cases", named_scopes_out(x.cases)}};
-    if (x.otherwise)
-      out["default"] = scope_out(*x.otherwise);
-    return out;
-  }
-};
-
-struct items_writer {
-  json operator()(const each_of_list& x) const { return json{{"list", list_out(x.items)}}; }
-  json operator()(const each_of_axes& x) const {
-    auto axes = json::array();
-    for (const auto& [name, values] : x.axes)
-      axes.push_back(json::array({name, list_out(values)}));
-    return json{{"axes", axes}, {"exclude", list_out(x.exclude)}, {"include", list_out(x.include)}};
-  }
-  json operator()(const each_of_range& x) const { return json{{"range", json::array({x.from, x.to, x.step})}}; }
-  json operator()(const each_of_result& x) const { return json{{"result", x.path}}; }
-  json operator()(const each_of_expression& x) const { return json{{"expression", x.text}}; }
-  json operator()(const each_of_step& x) const { return json{{"each", x.step}}; }
-};
-
-json foreach_out(const foreach& x) {
-  json out{{"items", std::visit(items_writer{}, x.items)}};
-  if (x.max_parallel != 0)
-    out["maxParallel"] = x.max_parallel;
-  if (x.fail_fast)
-    out["failFast"] = true;
-  if (x.max_failures)
-    out["maxFailures"] = *x.max_failures;
-  if (x.allow_partial)
-    out["allowPartial"] = true;
-  if (x.reduce.with != reduction::collect || !x.reduce.path.empty())
-    out["reduce"] =
-        json{{"with", static_cast<int>(x.reduce.with)}, {"path", x.reduce.path}, {"smallest", x.reduce.smallest}};
-  return out;
-}
-
-json repeat_out(const repeat& x) {
-  auto carry = json::array();
-  for (const auto& [name, value] : x.carry)
-    carry.push_back(json::array({name, value_out(value)}));
-  return json{{"until", x.until}, {"max", x.max}, {"carry", carry}};
-}
-
-json retry_out(const retry& x) {
-  json out{{"max", x.max}, {"statuses", x.statuses}};
-  if (x.backoff)
-    out["backoff"] = x.backoff->count();
-  auto& codes = out["codes"] = json::array();
-  for (const auto& range : x.codes)
-    codes.push_back(json::array({range.first, range.last}));
-  return out;
-}
-
-json step_out(const step& x) {
-  json out{{"name", x.name}, {"body", std::visit(body_writer{}, x.body)}};
-  for (const auto& a : x.after)
-    out["after"].push_back(json::array({a.step, static_cast<int>(a.on)}));
-  if (!x.needs.empty())
-    out["needs"] = x.needs;
-  if (!x.when.empty())
-    out["when"] = x.when;
-  if (x.foreach)
-    out["foreach"] = foreach_out(*x.foreach);
-  if (x.repeat)
-    out["repeat"] = repeat_out(*x.repeat);
-  if (x.on_failure)
-    out["onFailure"] = scope_out(*x.on_failure);
-  if (x.retry)
-    out["retry"] = retry_out(*x.retry);
-  if (x.timeout)
-    out["timeout"] = x.timeout->count();
-  if (x.cache)
-    out["cache"] = *x.cache;
-  return out;
-}
-
-json scope_out(const scope& x) {
-  json out{{"steps", json::array()}};
-  for (const auto& p : x.parameters)
-    out["parameters"].push_back(json{{"name", p.name},
-                                     {"type", static_cast<int>(p.type)},
-                                     {"value", value_out(p.value)},
-                                     {"description", p.description}});
-  for (const auto& s : x.steps)
-    out["steps"].push_back(step_out(s));
-  if (!x.result.empty())
-    out["result"] = x.result;
-  return out;
-}
-
-// -- reading; what does not fit throws, and is caught at the border
-
-template_value value_in(const json& x) {
-  auto value = value_from_json(x.dump());
-  if (!value)
-    throw std::invalid_argument(value.failure().message);
-  return std::move(*value);
-}
-
-template_value::list_type list_in(const json& xs) {
-  template_value::list_type out;
-  for (const auto& x : xs)
-    out.push_back(value_in(x));
-  return out;
-}
+constexpr std::size_t deepest_value = 200;
 
 template <class Enum>
-Enum number_in(const json& x, Enum last) {
-  const auto n = x.get<int>();
-  if (n < 0 || n > static_cast<int>(last))
-    throw std::invalid_argument("number out of range");
-  return static_cast<Enum>(n);
+Enum enum_from_json(const json& x, Enum last) {
+  const auto number = x.get<std::int64_t>();
+  if (number < 0 || number > static_cast<std::int64_t>(last))
+    throw std::invalid_argument("a number that stands for nothing");
+  return static_cast<Enum>(number);
 }
 
-scope_ptr scope_in(const json& x, int depth);
+// -- values
 
-std::vector<std::pair<std::string, scope_ptr>> named_scopes_in(const json& xs, int depth) {
-  std::vector<std::pair<std::string, scope_ptr>> out;
-  for (const auto& x : xs)
-    out.emplace_back(x.at(0).get<std::string>(), scope_in(x.at(1), depth));
-  return out;
-}
-
-group group_in(const json& x) {
-  group out;
-  out.name = x.at("group").get<std::string>();
-  out.barrier = x.at("barrier").get<bool>();
-  out.ignore_nonlead_status = x.at("ignoreNonleadStatus").get<bool>();
-  for (const auto& t : x.at("tasks")) {
-    auto decoded = decode_task(t.at("body").get<std::string>());
-    if (!decoded)
-      throw std::invalid_argument(decoded.failure().message);
-    decoded->name = t.at("name").get<std::string>();
-    decoded->lead = t.at("lead").get<bool>();
-    out.tasks.push_back(std::move(*decoded));
-  }
-  return out;
-}
-
-step_body body_in(const json& x, int depth) {
-  if (x.contains("group"))
-    return group_in(x);
-  if (x.contains("workflow"))
-    return scope_in(x.at("workflow"), depth);
-  if (x.contains("branches"))
-    return branches_body{named_scopes_in(x.at("branches"), depth)};
-  switch_body out{x.at("switch").get<std::string>(), named_scopes_in(x.at("cases"), depth), nullptr};
-  if (x.contains("default"))
-    out.otherwise = scope_in(x.at("default"), depth);
-  return out;
-}
-
-item_source items_in(const json& x) {
-  if (x.contains("list"))
-    return each_of_list{list_in(x.at("list"))};
-  if (x.contains("axes")) {
-    each_of_axes out;
-    for (const auto& axis : x.at("axes"))
-      out.axes.emplace_back(axis.at(0).get<std::string>(), list_in(axis.at(1)));
-    out.exclude = list_in(x.at("exclude"));
-    out.include = list_in(x.at("include"));
-    return out;
-  }
-  if (x.contains("range")) {
-    const auto& r = x.at("range");
-    return each_of_range{r.at(0).get<std::int64_t>(), r.at(1).get<std::int64_t>(), r.at(2).get<std::int64_t>()};
-  }
-  if (x.contains("result"))
-    return each_of_result{x.at("result").get<std::string>()};
-  if (x.contains("expression"))
-    return each_of_expression{x.at("expression").get<std::string>()};
-  return each_of_step{x.at("each").get<std::string>()};
-}
-
-foreach
-  foreach_in(const json& x) {
-    foreach
-      out;
-    out.items = items_in(x.at("items"));
-    out.max_parallel = x.value("maxParallel", 0U);
-    out.fail_fast = x.value("failFast", false);
-    if (x.contains("maxFailures"))
-      out.max_failures = x.at("maxFailures").get<std::uint32_t>();
-    out.allow_partial = x.value("allowPartial", false);
-    if (x.contains("reduce")) {
-      const auto& r = x.at("reduce");
-      out.reduce = {number_in(r.at("with"), reduction::best), r.at("path").get<std::string>(),
-                    r.at("smallest").get<bool>()};
+json value_to_json(const template_value& x, std::size_t depth = 0) {
+  using type = template_value::type;
+  if (depth > deepest_value)
+    return nullptr;
+  switch (x.kind()) {
+    case type::boolean: return x.as_bool();
+    case type::integer: return x.as_integer();
+    case type::real: return x.as_real();
+    case type::string: return text_to_json(x.as_string());
+    case type::list:
+    case type::tuple: {
+      auto out = json::array();
+      for (const auto& item : x.items())
+        out.push_back(value_to_json(item, depth + 1));
+      return out;
     }
+    case type::dict: {
+      // A list of pairs: keys of a JSON object could not be bytes, nor be looked up in less than linear time.
+      auto out = json::array();
+      for (const auto& [key, item] : x.dict().entries())
+        out.push_back(json::array({text_to_json(key.str()), value_to_json(item, depth + 1)}));
+      return json{{"map", std::move(out)}};
+    }
+    default: return nullptr;
+  }
+}
+
+template_value value_from_json(const json& x, std::size_t depth = 0) {
+  if (depth > deepest_value)
+    throw std::invalid_argument("a value is nested too deeply");
+  if (x.is_boolean())
+    return x.get<bool>();
+  if (x.is_number_integer())
+    return x.get<std::int64_t>();
+  if (x.is_number())
+    return x.get<double>();
+  if (x.is_string())
+    return x.get<std::string>();
+  if (x.is_array()) {
+    template_value::list_type items;
+    for (const auto& item : x)
+      items.push_back(value_from_json(item, depth + 1));
+    return template_value::make_list(std::move(items));
+  }
+  if (!x.is_object())
+    return {};
+  if (x.find("hex") != x.end())
+    return text_from_json(x);
+  template_dict entries;
+  for (const auto& entry : x.at("map"))
+    entries.set(text_from_json(entry.at(0)), value_from_json(entry.at(1), depth + 1));
+  return template_value::make_dict(std::move(entries));
+}
+
+json values_to_json(const template_value::list_type& x) {
+  auto out = json::array();
+  for (const auto& item : x)
+    out.push_back(value_to_json(item));
+  return out;
+}
+
+template_value::list_type values_from_json(const json& x) {
+  template_value::list_type out;
+  for (const auto& item : x.get_ref<const json::array_t&>())
+    out.push_back(value_from_json(item));
+  return out;
+}
+
+json parameter_to_json(const parameter& x) {
+  writer out;
+  out.put("name", text_to_json(x.name));
+  if (x.type != parameter_type::any)
+    out.put("type", static_cast<int>(x.type));
+  out.put("value", value_to_json(x.value));
+  out.text("description", x.description);
+  return out.take();
+}
+
+parameter parameter_from_json(const json& x) {
+  const reader in{x};
+  parameter out;
+  in.text("name", out.name);
+  if (const auto* const type = in.find("type"))
+    out.type = enum_from_json(*type, parameter_type::map);
+  if (const auto* const value = in.find("value"))
+    out.value = value_from_json(*value);
+  in.text("description", out.description);
+  return out;
+}
+
+// -- foreach, repeat, retry
+
+json items_to_json(const item_source& x) {
+  writer out;
+  if (const auto* const list = std::get_if<each_of_list>(&x)) {
+    out.put("list", values_to_json(list->items));
+  } else if (const auto* const axes = std::get_if<each_of_axes>(&x)) {
+    auto all = json::array();
+    for (const auto& [name, values] : axes->axes)
+      all.push_back(json::array({text_to_json(name), values_to_json(values)}));
+    out.put("axes", std::move(all));
+    out.list("exclude", axes->exclude, [](const template_value& value) { return value_to_json(value); });
+    out.list("include", axes->include, [](const template_value& value) { return value_to_json(value); });
+  } else if (const auto* const range = std::get_if<each_of_range>(&x)) {
+    out.put("range", json::array({range->from, range->to, range->step}));
+  } else if (const auto* const result = std::get_if<each_of_result>(&x)) {
+    out.put("result", text_to_json(result->path));
+  } else if (const auto* const expression = std::get_if<each_of_expression>(&x)) {
+    out.put("expression", text_to_json(expression->text));
+  } else {
+    out.put("each", text_to_json(std::get<each_of_step>(x).step));
+  }
+  return out.take();
+}
+
+item_source items_from_json(const json& x) {
+  const reader in{x};
+  if (const auto* const list = in.find("list"))
+    return each_of_list{values_from_json(*list)};
+  if (const auto* const range = in.find("range")) {
+    each_of_range out{range->at(0).get<std::int64_t>(), range->at(1).get<std::int64_t>(),
+                      range->at(2).get<std::int64_t>()};
+    if (out.step == 0)
+      throw std::invalid_argument("a range with step 0");
     return out;
   }
-
-repeat repeat_in(const json& x) {
-  repeat out{x.at("until").get<std::string>(), x.at("max").get<std::uint32_t>(), {}};
-  for (const auto& c : x.at("carry"))
-    out.carry.emplace_back(c.at(0).get<std::string>(), value_in(c.at(1)));
+  if (const auto* const result = in.find("result"))
+    return each_of_result{text_from_json(*result)};
+  if (const auto* const expression = in.find("expression"))
+    return each_of_expression{text_from_json(*expression)};
+  if (const auto* const each = in.find("each"))
+    return each_of_step{text_from_json(*each)};
+  const auto* const axes = in.find("axes");
+  if (axes == nullptr)
+    throw std::invalid_argument("a foreach over something unknown");
+  each_of_axes out;
+  for (const auto& axis : *axes)
+    out.axes.emplace_back(text_from_json(axis.at(0)), values_from_json(axis.at(1)));
+  in.list("exclude", out.exclude, [](const json& value) { return value_from_json(value); });
+  in.list("include", out.include, [](const json& value) { return value_from_json(value); });
   return out;
 }
 
-retry retry_in(const json& x) {
+json foreach_to_json(const foreach& x) {
+  writer out;
+  out.put("items", items_to_json(x.items));
+  if (x.max_parallel != 0)
+    out.put("max_parallel", x.max_parallel);
+  out.flag("fail_fast", x.fail_fast, false);
+  if (x.max_failures)
+    out.put("max_failures", *x.max_failures);
+  out.flag("allow_partial", x.allow_partial, false);
+  if (x.reduce.with != reduction::collect)
+    out.put("reduce", static_cast<int>(x.reduce.with));
+  out.text("reduce_path", x.reduce.path);
+  out.flag("smallest", x.reduce.smallest, false);
+  return out.take();
+}
+
+spec::foreach foreach_from_json(const json& x) {
+  const reader in{x};
+  spec::foreach out;
+  const auto* const items = in.find("items");
+  if (items == nullptr)
+    throw std::invalid_argument("a foreach without items");
+  out.items = items_from_json(*items);
+  in.get("max_parallel", out.max_parallel);
+  in.get("fail_fast", out.fail_fast);
+  if (const auto* const most = in.find("max_failures"))
+    out.max_failures = most->get<std::uint32_t>();
+  in.get("allow_partial", out.allow_partial);
+  if (const auto* const with = in.find("reduce"))
+    out.reduce.with = enum_from_json(*with, reduction::best);
+  in.text("reduce_path", out.reduce.path);
+  in.get("smallest", out.reduce.smallest);
+  return out;
+}
+
+json repeat_to_json(const repeat& x) {
+  writer out;
+  out.text("until", x.until);
+  out.put("max", x.max);
+  out.list("carry", x.carry, [](const std::pair<std::string, template_value>& entry) {
+    return json::array({text_to_json(entry.first), value_to_json(entry.second)});
+  });
+  return out.take();
+}
+
+repeat repeat_from_json(const json& x) {
+  const reader in{x};
+  repeat out;
+  in.text("until", out.until);
+  in.get("max", out.max);
+  in.list("carry", out.carry, [](const json& entry) {
+    return std::pair{text_from_json(entry.at(0)), value_from_json(entry.at(1))};
+  });
+  return out;
+}
+
+json retry_to_json(const retry& x) {
+  writer out;
+  out.put("max", x.max);
+  if (x.backoff)
+    out.put("backoff_us", x.backoff->count());
+  out.list("codes", x.codes, code_range_to_json);
+  out.list("statuses", x.statuses, text_to_json);
+  return out.take();
+}
+
+retry retry_from_json(const json& x) {
+  const reader in{x};
   retry out;
-  out.max = x.at("max").get<std::uint32_t>();
-  if (x.contains("backoff"))
-    out.backoff = duration{x.at("backoff").get<duration::rep>()};
-  for (const auto& range : x.at("codes"))
-    out.codes.push_back({range.at(0).get<std::int64_t>(), range.at(1).get<std::int64_t>()});
-  out.statuses = x.at("statuses").get<std::vector<std::string>>();
+  in.get("max", out.max);
+  if (const auto* const backoff = in.find("backoff_us"))
+    out.backoff = duration{backoff->get<std::int64_t>()};
+  in.list("codes", out.codes, code_range_from_json);
+  in.list("statuses", out.statuses, text_from_json);
   return out;
 }
 
-step step_in(const json& x, int depth) {
+// -- steps
+
+json group_to_json(const group& x, const write_task& write) {
+  writer out;
+  out.put("name", text_to_json(x.name));
+  out.flag("barrier", x.barrier, true);
+  out.flag("ignoreNonleadStatus", x.ignore_nonlead_status, true);
+  out.list("tasks", x.tasks, write);
+  return out.take();
+}
+
+group group_from_json(const json& x) {
+  const reader in{x};
+  group out;
+  in.text("name", out.name);
+  in.get("barrier", out.barrier);
+  in.get("ignoreNonleadStatus", out.ignore_nonlead_status);
+  in.list("tasks", out.tasks, task_from_json);
+  return out;
+}
+
+using named_scopes = std::vector<std::pair<std::string, scope_ptr>>;
+
+json scopes_to_json(const named_scopes& x, const write_task& write) {
+  auto out = json::array();
+  for (const auto& [name, inner] : x)
+    out.push_back(json::array({text_to_json(name), scope_to_json(*inner, write)}));
+  return out;
+}
+
+void body_to_json(const step_body& x, const write_task& write, writer& out) {
+  if (const auto* const gang = std::get_if<group>(&x)) {
+    out.put("group", group_to_json(*gang, write));
+  } else if (const auto* const inner = std::get_if<scope_ptr>(&x)) {
+    out.put("workflow", scope_to_json(**inner, write));
+  } else if (const auto* const branches = std::get_if<branches_body>(&x)) {
+    out.put("branches", scopes_to_json(branches->branches, write));
+  } else {
+    const auto& choice = std::get<switch_body>(x);
+    writer all;
+    all.text("value", choice.value);
+    all.put("cases", scopes_to_json(choice.cases, write));
+    if (choice.otherwise)
+      all.put("default", scope_to_json(*choice.otherwise, write));
+    out.put("switch", all.take());
+  }
+}
+
+json step_to_json(const step& x, const write_task& write) {
+  writer out;
+  out.put("name", text_to_json(x.name));
+  body_to_json(x.body, write, out);
+  out.list("after", x.after, [](const after& a) {
+    return json::array({text_to_json(a.step), static_cast<int>(a.on)});
+  });
+  out.list("needs", x.needs, text_to_json);
+  out.text("when", x.when);
+  if (x.foreach)
+    out.put("foreach", foreach_to_json(*x.foreach));
+  if (x.repeat)
+    out.put("repeat", repeat_to_json(*x.repeat));
+  if (x.on_failure)
+    out.put("on_failure", scope_to_json(*x.on_failure, write));
+  if (x.retry)
+    out.put("retry", retry_to_json(*x.retry));
+  if (x.timeout)
+    out.put("timeout_us", x.timeout->count());
+  if (x.cache)
+    out.put("cache", text_to_json(*x.cache));
+  return out.take();
+}
+
+scope_ptr scope_from_json(const json& x, std::size_t depth);
+
+named_scopes scopes_from_json(const json& x, std::size_t depth) {
+  named_scopes out;
+  for (const auto& entry : x.get_ref<const json::array_t&>())
+    out.emplace_back(text_from_json(entry.at(0)), scope_from_json(entry.at(1), depth));
+  return out;
+}
+
+step_body body_from_json(const reader& in, std::size_t depth) {
+  if (const auto* const gang = in.find("group"))
+    return group_from_json(*gang);
+  if (const auto* const inner = in.find("workflow"))
+    return scope_from_json(*inner, depth);
+  if (const auto* const branches = in.find("branches"))
+    return branches_body{scopes_from_json(*branches, depth)};
+  const auto* const choice = in.find("switch");
+  if (choice == nullptr)
+    throw std::invalid_argument("a step without a body");
+  const reader all{*choice};
+  switch_body out;
+  all.text("value", out.value);
+  out.cases = scopes_from_json(choice->at("cases"), depth);
+  if (const auto* const otherwise = all.find("default"))
+    out.otherwise = scope_from_json(*otherwise, depth);
+  return out;
+}
+
+step step_from_json(const json& x, std::size_t depth) {
+  const reader in{x};
   step out;
-  out.name = x.at("name").get<std::string>();
-  out.body = body_in(x.at("body"), depth);
-  if (x.contains("after"))
-    for (const auto& a : x.at("after"))
-      out.after.push_back({a.at(0).get<std::string>(), number_in(a.at(1), after_on::always)});
-  if (x.contains("needs"))
-    out.needs = x.at("needs").get<std::vector<std::string>>();
-  out.when = x.value("when", "");
-  if (x.contains("foreach"))
-    out.foreach = foreach_in(x.at("foreach"));
-  if (x.contains("repeat"))
-    out.repeat = repeat_in(x.at("repeat"));
-  if (x.contains("onFailure"))
-    out.on_failure = scope_in(x.at("onFailure"), depth);
-  if (x.contains("retry"))
-    out.retry = retry_in(x.at("retry"));
-  if (x.contains("timeout"))
-    out.timeout = duration{x.at("timeout").get<duration::rep>()};
-  if (x.contains("cache"))
-    out.cache = x.at("cache").get<std::string>();
+  in.text("name", out.name);
+  out.body = body_from_json(in, depth);
+  in.list("after", out.after, [](const json& entry) {
+    after a{text_from_json(entry.at(0)), enum_from_json(entry.at(1), after_on::always)};
+    if (static_cast<int>(a.on) == 0)
+      throw std::invalid_argument("an `after` on nothing");
+    return a;
+  });
+  in.list("needs", out.needs, text_from_json);
+  in.text("when", out.when);
+  if (const auto* const fan = in.find("foreach"))
+    out.foreach = foreach_from_json(*fan);
+  if (const auto* const loop = in.find("repeat"))
+    out.repeat = repeat_from_json(*loop);
+  if (const auto* const handler = in.find("on_failure"))
+    out.on_failure = scope_from_json(*handler, depth);
+  if (const auto* const again = in.find("retry"))
+    out.retry = retry_from_json(*again);
+  if (const auto* const time = in.find("timeout_us"))
+    out.timeout = duration{time->get<std::int64_t>()};
+  if (const auto* const cache = in.find("cache"))
+    out.cache = text_from_json(*cache);
   return out;
 }
 
-scope_ptr scope_in(const json& x, int depth) {
-  if (depth > deepest)
-    throw std::invalid_argument("nested too deep");
+scope_ptr scope_from_json(const json& x, std::size_t depth) {
+  if (depth >= deepest_scope)
+    throw std::invalid_argument("workflows are nested too deeply");
+  const reader in{x};
   auto out = std::make_shared<scope>();
-  if (x.contains("parameters"))
-    for (const auto& p : x.at("parameters"))
-      out->parameters.push_back({p.at("name").get<std::string>(), number_in(p.at("type"), parameter_type::map),
-                                 value_in(p.at("value")), p.at("description").get<std::string>()});
-  for (const auto& s : x.at("steps"))
-    out->steps.push_back(step_in(s, depth + 1));
-  out->result = x.value("result", "");
+  in.list("parameters", out->parameters, parameter_from_json);
+  in.list("steps", out->steps, [depth](const json& entry) { return step_from_json(entry, depth + 1); });
+  in.text("result", out->result);
   return out;
 }
 
 } // namespace
 
+json scope_to_json(const scope& x, const write_task& write) {
+  writer out;
+  out.list("parameters", x.parameters, parameter_to_json);
+  out.list("steps", x.steps, [&](const step& s) { return step_to_json(s, write); });
+  out.text("result", x.result);
+  return out.take();
+}
+
+} // namespace codec
+
 std::string encode(const scope& x) {
-  return scope_out(x).dump(-1, ' ', false, json::error_handler_t::replace);
+  return codec::scope_to_json(x, codec::task_to_json).dump();
 }
 
 result<scope_ptr> decode_scope(std::string_view text) {
   try {
-    return scope_in(json::parse(text), 0);
-  } catch (const std::exception& why) { // nlohmann's are of several types
-    return {ec::store_corrupt, std::string{"a stored flow cannot be read: "} + why.what()};
+    return codec::scope_from_json(codec::json::parse(text), 0);
+  } catch (const std::exception& problem) {
+    return {ec::store_corrupt, std::string{"the stored workflow cannot be read: "} + problem.what()};
+  }
+}
+
+std::string encode(const std::map<std::string, resource>& x) {
+  auto out = codec::json::array();
+  for (const auto& [name, needs] : x)
+    out.push_back(codec::json::array({codec::text_to_json(name), codec::resource_to_json(needs)}));
+  return out.dump();
+}
+
+result<std::map<std::string, resource>> decode_resources(std::string_view text) {
+  try {
+    std::map<std::string, resource> out;
+    const auto whole = codec::json::parse(text);
+    for (const auto& entry : whole.get_ref<const codec::json::array_t&>())
+      out.emplace(codec::text_from_json(entry.at(0)), codec::resource_from_json(entry.at(1)));
+    return out;
+  } catch (const std::exception& problem) {
+    return {ec::store_corrupt, std::string{"the stored resources cannot be read: "} + problem.what()};
   }
 }
 

@@ -74,8 +74,9 @@ void decode_repeat(const flow_reader& from, value_at x, const field_path& path, 
                    std::vector<mention>& mentions);
 void decode_retry(const flow_reader& from, value_at x, const field_path& path, retry& out);
 
-/// A YAML value as JSON would have it: keys are strings, numbers finite and of 64 bits.
-[[nodiscard]] template_value decode_value(const flow_reader& from, value_at x, const field_path& path);
+/// A YAML value as JSON would have it: keys are strings, numbers finite and of 64 bits, nested 100 levels at most.
+[[nodiscard]] template_value decode_value(const flow_reader& from, value_at x, const field_path& path,
+                                          std::size_t depth = 0);
 
 /// The text of a key: keys that YAML reads as booleans or numbers are their text; `on` stays `on`.
 [[nodiscard]] std::string text_of_key(const yaml::scalar& key);

@@ -84,13 +84,18 @@ std::string text_of_key(const yaml::scalar& key) {
   }
 }
 
-template_value decode_value(const flow_reader& from, value_at x, const field_path& path) {
+template_value decode_value(const flow_reader& from, value_at x, const field_path& path, std::size_t depth) {
+  constexpr std::size_t deepest_value = 100;
+  if (depth > deepest_value) {
+    from.report().error(x.place, path, "the value is nested deeper than " + std::to_string(deepest_value) + " levels");
+    return {};
+  }
   if (from.in.is_list(x)) {
     std::vector<value_at> items;
     template_value::list_type values;
     if (from.in.list(x, path, items))
       for (std::size_t i = 0; i < items.size(); ++i)
-        values.push_back(decode_value(from, items[i], path.item(i)));
+        values.push_back(decode_value(from, items[i], path.item(i), depth + 1));
     return template_value::make_list(std::move(values));
   }
   if (!from.in.is_map(x))
@@ -100,7 +105,7 @@ template_value decode_value(const flow_reader& from, value_at x, const field_pat
   if (from.in.map(x, path, entries))
     for (const auto& entry : entries) {
       const auto key = text_of_key(entry.key);
-      values.set(key, decode_value(from, entry.value, path.field(key)));
+      values.set(key, decode_value(from, entry.value, path.field(key), depth + 1));
     }
   return template_value::make_dict(std::move(values));
 }

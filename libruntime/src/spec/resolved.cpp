@@ -4,6 +4,7 @@
 #include "muster/spec/tokens.hpp"
 
 #include "spec/flow_decode.hpp"
+#include "spec/flow_json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -39,6 +40,11 @@ json task_to_json(const task& x) {
   return out;
 }
 
+/// Of a flow: what stands where is known only when its step begins, so tokens stay.
+json task_as_it_is(const task& x) {
+  return task_to_json(x);
+}
+
 void refuse_url(const std::string& url, const std::string& field, std::vector<diagnostic>& out) {
   if (is_file_url(url))
     return;
@@ -52,6 +58,8 @@ void refuse_url(const std::string& url, const std::string& field, std::vector<di
 } // namespace
 
 std::string to_resolved_json(const workflow& x, int indent) {
+  if (x.flow)
+    return codec::scope_to_json(*x.flow, task_as_it_is).dump(indent, ' ', false, json::error_handler_t::replace);
   auto groups = json::array();
   for (const auto& g : x.groups) {
     auto tasks = json::array();

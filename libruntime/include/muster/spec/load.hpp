@@ -84,7 +84,9 @@ load_outcome load_file(const std::string& path, load_options options = {});
 /// these.
 [[nodiscard]] std::vector<diagnostic> unsupported_urls(const workflow& x);
 
-/// The groups in the shape of `resolved` in the conformance cases, as a JSON array. Pretty-printed when `indent` >= 0.
+/// The groups in the shape of `resolved` in the conformance cases, as a JSON array. A flow is an object instead:
+/// `parameters`, `steps` and `result`, each step with its name, its body (`group`, `workflow`, `branches` or `switch`)
+/// and what else is not at its default; its tasks keep their tokens. Pretty-printed when `indent` >= 0.
 [[nodiscard]] std::string to_resolved_json(const workflow& x, int indent = -1);
 
 } // namespace muster::spec
