@@ -2,6 +2,8 @@
 
 #include "muster/spec/expression.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <array>
 #include <cerrno>
 #include <fstream>
@@ -130,6 +132,37 @@ result<void> write_results(const attempt_spec& spec, const fs::path& folder) {
                                   std::generic_category().message(errno)};
   }
   return {};
+}
+
+result<void> keep_outputs(const attempt_spec& spec, const std::vector<spec::output>& located) {
+  if (spec.tokens.empty() || located.empty())
+    return {};
+  auto all = nlohmann::json::array();
+  for (const auto& x : located)
+    all.push_back({x.url, x.regex});
+  const auto path = spec.folder / kept_outputs_name;
+  std::ofstream out{path, std::ios::binary | std::ios::trunc};
+  out << all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  out.close();
+  if (!out)
+    return {ec::data_error, "cannot write " + path.string() + ": " + std::generic_category().message(errno)};
+  return {};
+}
+
+std::vector<spec::output> kept_outputs(const fs::path& attempt_folder, std::vector<spec::output> otherwise) {
+  if (otherwise.empty())
+    return otherwise;
+  std::ifstream in{attempt_folder / kept_outputs_name, std::ios::binary};
+  const auto kept = in ? nlohmann::json::parse(in, nullptr, false) : nlohmann::json{};
+  if (!kept.is_array() || kept.size() != otherwise.size())
+    return otherwise;
+  std::vector<spec::output> out;
+  for (const auto& x : kept) {
+    if (!x.is_array() || x.size() != 2 || !x[0].is_string() || !x[1].is_string())
+      return otherwise;
+    out.push_back({x[0].get<std::string>(), x[1].get<std::string>()});
+  }
+  return out;
 }
 
 } // namespace muster::data

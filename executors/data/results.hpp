@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 /// What tasks give as their results, and see of others'. All of it blocks.
 namespace muster::data {
@@ -23,5 +24,17 @@ void read_result(const std::filesystem::path& file, std::size_t most, exit_resul
 /// Writes the results that an attempt is to see: `folder`/<name>.json each. Nothing at all happens if there are none.
 /// Fails with `data_error`: a name that is no plain file name, or a file that cannot be written.
 [[nodiscard]] result<void> write_results(const attempt_spec& spec, const std::filesystem::path& folder);
+
+/// Keeps in the attempt's folder where its outputs go, for a runtime that adopts the attempt: it does not know the
+/// tokens that the attempt's flow gave it, so `adopt` comes without them. Does nothing where there are no such tokens,
+/// or no outputs. Fails with `data_error`.
+[[nodiscard]] result<void> keep_outputs(const attempt_spec& spec, const std::vector<spec::output>& located);
+
+/// What was kept; `otherwise` if nothing was.
+[[nodiscard]] std::vector<spec::output> kept_outputs(const std::filesystem::path& attempt_folder,
+                                                     std::vector<spec::output> otherwise);
+
+/// The name of the file in which it is kept.
+constexpr const char* kept_outputs_name = "outputs.json";
 
 } // namespace muster::data

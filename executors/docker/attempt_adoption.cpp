@@ -1,5 +1,6 @@
 #include "executors/docker/driver_core.hpp"
 
+#include "executors/data/results.hpp"
 #include "executors/docker/names.hpp"
 
 #include <algorithm>
@@ -103,6 +104,7 @@ void driver_core::adopted(const std::shared_ptr<adoption_run>& run, std::size_t 
   const auto x = make_attempt(spec);
   x->container = how->id;
   x->was_started = true;
+  x->outputs = data::kept_outputs(x->folder, std::move(x->outputs));
   x->at = phase::running;
   attempts_[x->id] = x;
   by_container_[x->container] = x;

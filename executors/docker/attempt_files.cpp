@@ -285,6 +285,8 @@ result<attempt_files> make_attempt_files(const attempt_spec& spec, const docker_
         add_peers(out, spec), add_results(out, spec), add_volumes(out, spec, tokens, config.permissions.mounts)})
     if (!step)
       return step.failure();
+  if (auto kept = data::keep_outputs(spec, located_outputs(spec)); !kept)
+    return kept.failure();
   auto archive = archive_of(*files, user_of(config.user));
   if (!archive)
     return archive.failure();
@@ -329,7 +331,8 @@ void tidy_attempt_folder(const fs::path& folder) {
   std::error_code ignored;
   for (const auto* name : {"input", "result", "results"})
     fs::remove_all(folder / name, ignored);
-  fs::remove(folder / "peers.json", ignored);
+  for (const auto* name : {"peers.json", data::kept_outputs_name})
+    fs::remove(folder / name, ignored);
   if (data::is_empty_folder(folder / "output"))
     fs::remove(folder / "output", ignored);
   fs::remove(folder, ignored); // If nothing is left.

@@ -117,6 +117,9 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
     return written.failure();
   if (const auto written = data::write_results(spec, results_folder(spec.folder)); !written)
     return written.failure();
+  if (!spec.task.outputs.empty())
+    if (const auto kept = data::keep_outputs(spec, located_outputs(spec)); !kept)
+      return kept.failure();
   const auto tokens = tokens_of(spec);
   const auto environment = environment_of(spec, context.inherited, tokens, context.gpus_declared);
   wire::start_request request;

@@ -304,7 +304,7 @@ private:
       auto& x = attempts_[spec.id];
       x.folder = spec.folder;
       x.has_more = true;
-      x.outputs = located_outputs(spec);
+      x.outputs = data::kept_outputs(spec.folder, located_outputs(spec));
       x.max_result = spec.max_result_bytes;
       x.memory = spec.resource.memory.value_or(0);
       x.at = attempt::phase::running;
@@ -355,7 +355,7 @@ private:
     x.then_start = spec->then_start;
     x.after = spec->then_start ? spec->after : std::nullopt;
     x.has_inputs = !spec->inputs.empty();
-    x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1;
+    x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1 || !spec->task.outputs.empty();
     x.max_result = spec->max_result_bytes;
     x.memory = spec->resource.memory.value_or(0);
     x.outputs = spec->task.outputs.empty() ? std::vector<spec::output>{} : located_outputs(*spec);
@@ -502,7 +502,8 @@ private:
     worker_.add([folder = x.folder, keep_work = config_.keep_work] {
       if (!keep_work || data::is_empty_folder(folder / "work"))
         remove_folder(folder / "work");
-      for (const auto* name : {"root", "sandbox", "input", "peers.json", "result.json", "results"})
+      for (const auto* name :
+           {"root", "sandbox", "input", "peers.json", "result.json", "results", data::kept_outputs_name})
         remove_folder(folder / name);
       if (data::is_empty_folder(folder / "output"))
         remove_folder(folder / "output");

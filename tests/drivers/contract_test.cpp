@@ -386,6 +386,34 @@ TEST_CASE("an adopted attempt gives its result") {
   });
 }
 
+TEST_CASE("outputs of an adopted attempt go where its flow said") {
+  for_each_driver([](const subject& x) {
+    if (!x.durable || !x.run_script)
+      return;
+    bench b{x};
+    auto spec = make_spec(b.dir.path());
+    x.run_script(spec, "sleep 1; echo 1 > {{output}}/file");
+    spec.task.outputs = {{"file://" + (b.dir.path() / "published-{{item}}").string(), ""}};
+    spec.tokens = {{"item", "7"}};
+    b.running(spec);
+    b.driver_.reset();
+    b.driver_ = x.make(b.dir.path());
+    recorder again;
+    REQUIRE(b->probe().ok());
+    b->listen(again);
+    auto known = spec;
+    known.tokens.clear();
+    REQUIRE(b->adopt({known}).ok());
+    const auto seen = again.wait_end(spec.id);
+    REQUIRE(seen.exited.has_value());
+    CHECK(seen.exited->code == 0);
+    CHECK(std::filesystem::exists(b.dir.path() / "published-7" / "file"));
+    b->remove(spec.id);
+    CHECK(eventually([&] { return !std::filesystem::exists(spec.folder / "outputs.json"); }));
+    b.driver_.reset();
+  });
+}
+
 TEST_CASE("a task sees the results of steps before it, and what its flow adds to its environment") {
   for_each_driver([](const subject& x) {
     if (!x.run_script)

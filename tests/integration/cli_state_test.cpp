@@ -1,3 +1,4 @@
+#include "muster/store/writer.hpp"
 #include "support/catch.hpp"
 #include "support/muster_program.hpp"
 
@@ -48,6 +49,42 @@ TEST_CASE("without any workflow") {
     CHECK_THAT(said.err, ContainsSubstring(muster.state().string()));
   }
   CHECK_FALSE(std::filesystem::exists(muster.state()));
+}
+
+TEST_CASE("a workflow that has not grown yet, and one with tasks that were skipped, are listed and shown") {
+  using namespace muster;
+  const muster_program program;
+  {
+    auto writer = store::writer::open(store::state_directory{program.state()});
+    REQUIRE(writer);
+    store::submission empty;
+    empty.name = "grows";
+    empty.flow = "{}";
+    REQUIRE(writer->submit(empty));
+    empty.name = "grew";
+    const auto grew = writer->submit(empty);
+    REQUIRE(grew);
+    store::growth more;
+    more.workflow = grew->key;
+    more.groups.push_back({"train.0", true, true, {}, status::waiting});
+    more.tasks.push_back({"train.0", {0}, true, "{}", "{}", status::waiting});
+    REQUIRE(writer->grow(more));
+    event skip;
+    skip.type = event_type::task_status;
+    skip.workflow = grew->key;
+    skip.status = status::skipped;
+    skip.text = "when: false";
+    REQUIRE(writer->append(skip));
+    REQUIRE(writer->commit());
+  }
+  CHECK(program({"ls", "-o", "name"}).out == "grew-1\ngrows-1\n");
+  CHECK_THAT(program({"ls"}).out, ContainsSubstring("grows-1"));
+  for (const auto* format : {"table", "json", "jsonl", "name"})
+    CHECK(program({"show", "grows-1", "-o", format}).exit_code == 0);
+  CHECK(json::parse(program({"show", "grows-1", "-o", "json"}).out)["task_list"].empty());
+  const auto shown = program({"show", "grew-1"}).out;
+  CHECK_THAT(shown, ContainsSubstring("train.0") && ContainsSubstring("SKIPPED") && ContainsSubstring("when: false"));
+  CHECK_THAT(program({"events", "grew-1"}).out, ContainsSubstring("SKIPPED"));
 }
 
 TEST_CASE_METHOD(history, "ls lists workflows, newest first, filtered, in every format") {
