@@ -1,5 +1,6 @@
 #include "actors/admission.hpp"
 
+#include "muster/spec/gangs.hpp"
 #include "muster/spec/load.hpp"
 
 #include <algorithm>
@@ -98,8 +99,8 @@ result<void> check_admission(const spec::workflow& workflow, const capabilities&
   reasons out;
   for (const auto& x : spec::unsupported_urls(workflow))
     out.add(ec::unsupported, x.field + ": " + x.message + (x.hint.empty() ? "" : "; " + x.hint));
-  for (const auto& g : workflow.groups)
-    for (const auto& t : g.tasks) {
+  for (const auto* g : spec::gangs_of(workflow))
+    for (const auto& t : g->tasks) {
       check_task(t, offered, out);
       for (const auto& input : t.inputs)
         if (const auto* from = std::get_if<spec::task_input>(&input.from); from != nullptr && !from->workflow.empty())

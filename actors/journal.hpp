@@ -22,6 +22,9 @@ struct submission {
   plan_ptr layout;
   std::string spec_text;
   node_amounts at_least; ///< What the pool's nodes must be taken for.
+  /// Of a flow: what it is run by, and each of its gangs once, for the POOL to look at. Null for others.
+  std::shared_ptr<const spec::workflow> definition{};
+  plan_ptr gangs{};
 };
 
 /// More of a workflow on its way into the store; owns what the rows' views point to.

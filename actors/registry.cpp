@@ -1,6 +1,7 @@
 #include "actors/registry.hpp"
 
 #include "actors/errors.hpp"
+#include "actors/flow_workflow.hpp"
 #include "actors/journal.hpp"
 #include "muster/placement/defaults.hpp"
 
@@ -26,10 +27,14 @@ context_ptr make_context(const registry_services& services, const accepted& who,
                        services.pool, services.clock, services.on_failure, std::move(attempts_from)});
 }
 
-void begin(registry_pointer self, const accepted& who, plan_ptr layout, std::shared_ptr<workflow_restore> restore) {
+/// `definition` is that of a flow; null for a workflow whose plan is all that there is.
+void begin(registry_pointer self, const accepted& who, plan_ptr layout,
+           const std::shared_ptr<const spec::workflow>& definition, std::shared_ptr<workflow_restore> restore) {
   auto& state = self->state;
   auto context = make_context(*state.services, who, std::move(layout), restore ? restore->attempts_from : nullptr);
-  state.live[who.key] = self->spawn(workflow, std::move(context), registry_actor{self}, std::move(restore));
+  const registry_actor me{self};
+  state.live[who.key] = definition ? self->spawn(flow_workflow, std::move(context), me, definition, std::move(restore))
+                                   : self->spawn(workflow, std::move(context), me, std::move(restore));
 }
 
 std::string joined(const std::vector<std::string>& reasons) {
@@ -46,12 +51,13 @@ caf::result<accepted> submit(registry_pointer self, const submission_ptr& what) 
     self->request(self->state.services->journal, caf::infinite, submit_atom::value, what)
         .then(
             [self, promise, what](const accepted& who) mutable {
-              begin(self, who, what->layout, nullptr);
+              begin(self, who, what->layout, what->definition, nullptr);
               promise.deliver(who);
             },
             refuse);
   };
-  self->request(self->state.services->pool, caf::infinite, check_atom::value, what->layout, what->at_least)
+  self->request(self->state.services->pool, caf::infinite, check_atom::value, what->gangs ? what->gangs : what->layout,
+                what->at_least)
       .then(
           [promise, store](const std::vector<std::string>& reasons) mutable {
             if (reasons.empty())
@@ -86,7 +92,7 @@ registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry
           return to_caf({ec::conflict, "workflow " + who.id + " is live already"});
         // What was accepted once is accepted again, on a smaller machine too.
         caf::anon_send(state.services->pool, check_atom::value, layout, largest_gang(*layout));
-        begin(self, who, layout, restore);
+        begin(self, who, layout, restore->definition, restore);
         return who;
       },
       [self, &state](cancel_atom, workflow_key key, const std::string& message, bool force) -> caf::result<sequence> {

@@ -1,6 +1,7 @@
 #include "actors/restore.hpp"
 
 #include "executors/data/folders.hpp"
+#include "muster/flow/definition.hpp"
 #include "muster/plan/plan_builder.hpp"
 #include "muster/state/aggregate.hpp"
 
@@ -176,6 +177,30 @@ result<void> show_outputs(const store::state_directory& directory, const std::st
   return {};
 }
 
+/// What a flow is run by, and what its tasks resulted in.
+result<void> take_flow(store::reader& from, workflow_key key, const plan& layout, workflow_restore& into) {
+  const auto text = from.flow(key);
+  if (!text)
+    return text.failure();
+  if (text->empty())
+    return {};
+  auto definition = flow::decode_definition(*text, layout.header());
+  if (!definition)
+    return definition.failure();
+  into.definition = std::make_shared<const spec::workflow>(std::move(*definition));
+  for (task_index next; next.value < layout.task_count();) {
+    auto some = from.task_results(key, next, page);
+    if (!some)
+      return some.failure();
+    for (auto& x : some->results)
+      into.results.emplace(x.index.value, std::move(x.text));
+    if (some->at_end)
+      return {};
+    next = some->next;
+  }
+  return {};
+}
+
 } // namespace
 
 result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
@@ -218,6 +243,8 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
       return members.failure();
     restore->members[g.index.value] = std::move(*members);
   }
+  if (auto taken = take_flow(from, who.key, **layout, *restore); !taken)
+    return taken.failure();
   return stored_workflow{who, *layout, std::move(restore)};
 }
 

@@ -38,7 +38,6 @@ struct submission_info {
   std::string spec_text; ///< As the user wrote it.
   std::string profile;   ///< `muster` or `osmo`.
   std::string options;   ///< JSON of how it was submitted: values set, flags.
-  std::string flow{};    ///< JSON of what decides how it grows while it runs; empty if it does not.
 };
 
 /// A workflow that was accepted.

@@ -1,7 +1,10 @@
 #include "actors/submission.hpp"
 
 #include "actors/journal.hpp"
+#include "muster/flow/definition.hpp"
+#include "muster/plan/chunk_builder.hpp"
 #include "muster/plan/plan.hpp"
+#include "muster/spec/gangs.hpp"
 
 #include <utility>
 
@@ -27,14 +30,37 @@ void add_rows(const plan& layout, std::vector<store::new_group>& groups, std::ve
   }
 }
 
+/// Lays out every gang that a flow may run, once.
+result<void> take_flow(const spec::workflow& workflow, submission& into) {
+  if (!workflow.flow)
+    return {};
+  into.definition = std::make_shared<const spec::workflow>(workflow);
+  std::vector<chunk_row> rows;
+  for (const auto* gang : spec::gangs_of(*into.definition)) {
+    // Names need only be unique here: tasks of different scopes may share theirs.
+    const auto number = std::to_string(rows.size()) + ".";
+    chunk_row row{number + gang->name, {}, gang};
+    for (const auto& task : gang->tasks)
+      row.tasks.push_back(number + task.name);
+    rows.push_back(std::move(row));
+  }
+  auto built = chunk_builder{into.definition}.build(rows, {}, {});
+  if (!built)
+    return built.failure();
+  into.gangs = std::make_shared<const plan>(std::move(*built));
+  return {};
+}
+
 } // namespace
 
 result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info,
                                        const node_amounts& at_least) {
-  auto built = make_plan(workflow);
+  auto whole = std::make_shared<submission>();
+  if (auto taken = take_flow(workflow, *whole); !taken)
+    return taken.failure();
+  auto built = whole->definition ? chunk_builder{whole->definition}.base() : make_plan(workflow);
   if (!built)
     return built.failure();
-  auto whole = std::make_shared<submission>();
   whole->layout = std::make_shared<const plan>(std::move(*built));
   whole->spec_text = std::move(info.spec_text);
   whole->at_least = at_least;
@@ -49,7 +75,8 @@ result<submission_ptr> make_submission(const spec::workflow& workflow, submissio
   rows.spec_text = whole->spec_text;
   rows.exec_timeout = layout.header().timeout.exec;
   rows.queue_timeout = layout.header().timeout.queue;
-  rows.flow = std::move(info.flow);
+  if (whole->definition)
+    rows.flow = flow::encode_definition(workflow);
   add_rows(layout, rows.groups, rows.tasks);
   return submission_ptr{std::move(whole)};
 }

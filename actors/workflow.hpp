@@ -25,6 +25,9 @@ struct workflow_restore {
   std::string cancel_message;
   muster::status recorded = muster::status::pending; ///< Of the workflow.
   std::shared_ptr<first_attempts> attempts_from;     ///< Null if no task is run once more.
+  /// Of a flow: what it is run by, null for others, and the results of its tasks, by their numbers.
+  std::shared_ptr<const spec::workflow> definition;
+  std::unordered_map<std::uint32_t, std::string> results;
 };
 
 /// State of a WORKFLOW: how far it has come, and its admitted groups.
