@@ -1,5 +1,7 @@
 #include "actor_fixture.hpp"
 
+#include "actors/flow_workflow.hpp"
+#include "actors/journal.hpp"
 #include "actors/system_config.hpp"
 #include "support/catch.hpp"
 
@@ -11,6 +13,16 @@ namespace {
 
 using shared_ptr_state = std::shared_ptr<actor_fixture::shared_state>;
 
+/// Takes the names of a chunk that follows on what is there.
+void add_names(actor_fixture::shared_state& shared, const plan& chunk) {
+  if (chunk.first_group().value != shared.groups.size() || chunk.first_task().value != shared.tasks.size())
+    shared.failure = error{ec::conflict, "a chunk does not follow on what is there"};
+  for (auto g = chunk.first_group(); g != chunk.end_group(); ++g.value)
+    shared.groups.emplace_back(chunk.group_name(g));
+  for (auto t = chunk.first_task(); t != chunk.end_task(); ++t.value)
+    shared.tasks.emplace_back(chunk.task_name(t));
+}
+
 struct journal_double_state {
   static inline const char* name = "journal_double";
 };
@@ -19,6 +31,8 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
                                             shared_ptr_state shared) {
   const auto take = [shared](event_list& list) {
     for (auto& x : list.events) {
+      if (x.type == event_type::task_status && x.task.value >= shared->tasks.size())
+        shared->failure = error{ec::not_found, "a fact is ahead of its row"};
       x.seq = {shared->next_sequence++};
       shared->events.push_back(std::move(x));
     }
@@ -28,7 +42,7 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
       [take](commit_atom, event_list& list) { return take(list); },
       [take](settle_atom, event_list& list) { return take(list); },
       [take](record_atom, event_list& list) { take(list); },
-      [](grow_atom, const growth_ptr&) {},
+      [shared](grow_atom, const growth_ptr& more) { add_names(*shared, *more->chunk); },
       [](submit_atom, const submission_ptr&) { return accepted{}; },
       [](internal_atom, flush_atom, std::uint64_t) {},
   };
@@ -131,7 +145,10 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
         state.attempts[id].watcher = watcher;
         state.attempts[id].name = std::to_string(id.task.value);
         note(self, "watch", id);
-        tell(self, report_of(id, report_kind::exited));
+        auto end = report_of(id, report_kind::exited);
+        if (behaviour)
+          end.exit.result = behaviour(shared->tasks[id.task.value], id.number).result;
+        tell(self, end);
       },
       [=, &state](start_atom, attempt_id id) {
         if (!state.attempts[id].prepared)
@@ -210,10 +227,29 @@ void actor_fixture::begin(const spec::workflow& what) {
 }
 
 void actor_fixture::take_up(const spec::workflow& what, restore_ptr restore) {
+  if (what.flow) {
+    auto base = chunk_builder{std::make_shared<const spec::workflow>(what)}.base();
+    if (!base)
+      FAIL(base.failure().message);
+    take_up_flow(what, std::make_shared<const plan>(std::move(*base)), std::move(restore));
+    return;
+  }
   auto built = make_plan(what);
   if (!built)
     FAIL(built.failure().message);
-  layout_ = std::make_shared<const plan>(std::move(*built));
+  auto context = prepare(what, std::make_shared<const plan>(std::move(*built)), restore);
+  workflow_ = system_->spawn(workflow, std::move(context), registry_, std::move(restore));
+}
+
+void actor_fixture::take_up_flow(const spec::workflow& what, plan_ptr recorded, restore_ptr restore) {
+  auto context = prepare(what, std::move(recorded), restore);
+  workflow_ = system_->spawn(flow_workflow, std::move(context), registry_, std::make_shared<const spec::workflow>(what),
+                             std::move(restore));
+}
+
+context_ptr actor_fixture::prepare(const spec::workflow& what, plan_ptr recorded, const restore_ptr& restore) {
+  layout_ = std::move(recorded);
+  add_names(*shared_, *layout_);
   spawn_all();
   if (restore)
     for (auto& [index, members] : restore->members)
@@ -223,18 +259,16 @@ void actor_fixture::take_up(const spec::workflow& what, restore_ptr restore) {
     policy.exec_timeout = what.timeout.exec;
   if (what.timeout.queue)
     policy.queue_timeout = what.timeout.queue;
-  auto context =
-      std::make_shared<const workflow_context>(workflow_context{{1},
-                                                                what.name + "-1",
-                                                                layout_,
-                                                                std::make_shared<const group_policy>(policy),
-                                                                store::state_directory{"/nonexistent"},
-                                                                journal_,
-                                                                pool_,
-                                                                clock_,
-                                                                [this](const error& x) { shared_->failure = x; },
-                                                                restore ? restore->attempts_from : nullptr});
-  workflow_ = system_->spawn(workflow, std::move(context), registry_, std::move(restore));
+  return std::make_shared<const workflow_context>(workflow_context{{1},
+                                                                   what.name + "-1",
+                                                                   layout_,
+                                                                   std::make_shared<const group_policy>(policy),
+                                                                   store::state_directory{"/nonexistent"},
+                                                                   journal_,
+                                                                   pool_,
+                                                                   clock_,
+                                                                   [this](const error& x) { shared_->failure = x; },
+                                                                   restore ? restore->attempts_from : nullptr});
 }
 
 void actor_fixture::cancel(bool force) {
@@ -271,8 +305,15 @@ bool actor_fixture::run_until_finished(std::chrono::seconds limit) {
   return ended() != status::unspecified;
 }
 
+std::optional<task_index> actor_fixture::find(const std::string& task) const {
+  const auto found = std::find(tasks().begin(), tasks().end(), task);
+  if (found == tasks().end())
+    return std::nullopt;
+  return task_index{static_cast<std::uint32_t>(found - tasks().begin())};
+}
+
 status actor_fixture::task_status(const std::string& name) const {
-  const auto t = layout_->find_task(name);
+  const auto t = find(name);
   for (auto x = events().rbegin(); x != events().rend(); ++x)
     if (x->type == event_type::task_status && t && x->task == *t)
       return x->status;
@@ -280,7 +321,7 @@ status actor_fixture::task_status(const std::string& name) const {
 }
 
 std::string actor_fixture::task_text(const std::string& name) const {
-  const auto t = layout_->find_task(name);
+  const auto t = find(name);
   for (auto x = events().rbegin(); x != events().rend(); ++x)
     if (x->type == event_type::task_status && t && x->task == *t)
       return x->text;

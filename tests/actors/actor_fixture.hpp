@@ -46,10 +46,12 @@ public:
   capabilities offered{"scripted", "", false, {4, std::int64_t{64} << 30, std::int64_t{64} << 30, {}}};
   group_policy policy;
 
-  /// Starts a workflow.
+  /// Starts a workflow; a flow if it has one.
   void begin(const spec::workflow& what);
   /// Starts one where an earlier runtime left it.
   void take_up(const spec::workflow& what, restore_ptr restore);
+  /// The same for a flow, of which `recorded` was laid out by then.
+  void take_up_flow(const spec::workflow& what, plan_ptr recorded, restore_ptr restore);
   /// Cancels it.
   void cancel(bool force);
   /// Lets everything happen that happens without time passing.
@@ -75,12 +77,17 @@ public:
   /// How many attempts waited in the executor for the end of another.
   [[nodiscard]] std::size_t started_after() const { return shared_->started_after; }
   [[nodiscard]] const plan& layout() const { return *layout_; }
+  /// Names of all tasks and groups by now, by their numbers.
+  [[nodiscard]] const std::vector<std::string>& tasks() const { return shared_->tasks; }
+  [[nodiscard]] const std::vector<std::string>& groups() const { return shared_->groups; }
   [[nodiscard]] caf::strong_actor_ptr executor() const { return caf::actor_cast<caf::strong_actor_ptr>(executor_); }
 
   /// State that the scripted actors write to.
   struct shared_state {
     std::vector<event> events;
     std::vector<std::string> calls;
+    std::vector<std::string> tasks;  ///< Names, by their numbers: of the plan and what it grew by.
+    std::vector<std::string> groups; ///< Likewise.
     status ended = status::unspecified;
     std::optional<error> failure;
     std::uint64_t next_sequence = 1;
@@ -92,6 +99,8 @@ public:
 private:
   struct testing_config;
   void spawn_all();
+  [[nodiscard]] context_ptr prepare(const spec::workflow& what, plan_ptr recorded, const restore_ptr& restore);
+  [[nodiscard]] std::optional<task_index> find(const std::string& task) const;
 
   std::shared_ptr<shared_state> shared_ = std::make_shared<shared_state>();
   std::unique_ptr<testing_config> config_;

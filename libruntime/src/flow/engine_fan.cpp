@@ -9,6 +9,21 @@
 /// The elements of a `foreach`.
 namespace muster::flow {
 
+namespace {
+
+/// Whether the failure of element `i` says more of the step than the one that is known: the first counts, but what was
+/// cancelled because of another one does not.
+bool says_more(const fan_part& fan, std::uint32_t i, muster::status s) {
+  if (!fan.failure)
+    return true;
+  const bool known_is_canceled = fan.states[*fan.failure] == status::failed_canceled;
+  if (known_is_canceled != (s == status::failed_canceled))
+    return known_is_canceled;
+  return i < *fan.failure;
+}
+
+} // namespace
+
 result<item_list> engine::items_of(node_id id) const {
   const auto& source = at(id).step->foreach->items;
   template_value known;
@@ -140,14 +155,10 @@ void engine::element_ended(node_id id, std::uint32_t i, muster::status s, const 
     fan.results.resize(fan.count);
     fan.results[i] = std::move(result);
   }
-  if (is_failed(s) && (!fan.failure || i < *fan.failure || s != status::failed_canceled)) {
-    // A failure says more than what was cancelled because of it.
-    const bool better = !fan.failure || fan.states[*fan.failure] == status::failed_canceled || i < *fan.failure;
-    if (better) {
-      fan.failure = i;
-      fan.failure_reason =
-          reason.empty() ? path_of(id) + "." + std::to_string(i) + " is " + std::string{to_string(s)} : reason;
-    }
+  if (is_failed(s) && says_more(fan, i, s)) {
+    fan.failure = i;
+    fan.failure_reason =
+        reason.empty() ? path_of(id) + "." + std::to_string(i) + " is " + std::string{to_string(s)} : reason;
   }
   fan.failures += is_failed(s) ? 1 : 0;
   const bool too_many = policy.max_failures && fan.failures > *policy.max_failures;
