@@ -147,7 +147,7 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
         note(self, "watch", id);
         auto end = report_of(id, report_kind::exited);
         if (behaviour)
-          end.exit.result = behaviour(shared->tasks[id.task.value], id.number).result;
+          end.exit.result = behaviour(state.shared->tasks[id.task.value], id.number).result;
         tell(self, end);
       },
       [=, &state](start_atom, attempt_id id) {
