@@ -188,9 +188,9 @@ void measure_live(int containers) {
   std::printf("%d live containers: %ld KiB resident, %.1f KiB for each after the first\n", containers, all,
               static_cast<double>(all - first) / std::max(1, containers - 1));
   // Twice: at once, without the grace of each.
-  ::kill(muster, SIGINT);
+  ::kill(muster, SIGTERM);
   std::this_thread::sleep_for(std::chrono::seconds{1});
-  ::kill(muster, SIGINT);
+  ::kill(muster, SIGTERM);
   ::waitpid(muster, nullptr, 0);
 }
 

@@ -301,6 +301,8 @@ result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_p
                  "task '" + spec.task.name +
                      "' has inputs, outputs or a result, and the Docker daemon of this pool does not share this "
                      "host's disk; carrying data to such daemons is not supported yet"};
+  if (auto made = make_folder(spec.folder.parent_path()); !made) // For the log.
+    return made.failure();
   const auto tokens = container_tokens(spec);
   attempt_files out;
   auto files = injected_files(spec, tokens, working_folder);

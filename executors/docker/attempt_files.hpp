@@ -39,8 +39,8 @@ struct attempt_files {
 [[nodiscard]] result<attempt_files> make_attempt_files(const attempt_spec& spec, const docker_pool_config& config,
                                                        const std::string& working_folder);
 
-/// The same for a daemon that does not see this host's disk: nothing is made, only files can be had. Fails with
-/// `unsupported` if the task has inputs or outputs.
+/// The same for a daemon that does not see this host's disk: no folder but that of the log is made, only files can be
+/// had. Fails with `unsupported` if the task has inputs or outputs.
 [[nodiscard]] result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_pool_config& config,
                                                       const std::string& working_folder);
 

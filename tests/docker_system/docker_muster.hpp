@@ -41,6 +41,21 @@ private:
   std::filesystem::path socket_;
 };
 
+/// A run on the shared daemon, with a state directory of its own, and what it said.
+struct one_run {
+  one_run(const std::filesystem::path& socket, const std::string& spec, const std::vector<std::string>& more = {})
+      : muster(socket), process(muster.run(spec, more)) {}
+
+  const outcome& end(std::chrono::milliseconds deadline = std::chrono::seconds(120)) {
+    said = process.finish(deadline);
+    return said;
+  }
+
+  docker_muster muster;
+  subprocess process;
+  outcome said;
+};
+
 /// A spec of tasks that stand alone: name and script each, run by `sh` in `image`; `more` are further lines of every
 /// task, with their newlines, without indentation.
 struct shell_task {

@@ -2,7 +2,6 @@
 
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
-#include "support/shared_folder.hpp"
 #include "support/unix_http.hpp"
 
 #include <csignal>
@@ -21,73 +20,7 @@ std::string text_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-/// A run on the shared daemon, and what it said.
-struct one_run {
-  one_run(const std::filesystem::path& socket, const std::string& spec, const std::vector<std::string>& more = {})
-      : muster(socket), process(muster.run(spec, more)) {}
-
-  const outcome& end(std::chrono::milliseconds deadline = 120s) {
-    said = process.finish(deadline);
-    return said;
-  }
-
-  docker_muster muster;
-  subprocess process;
-  outcome said;
-};
-
 } // namespace
-
-TEST_CASE("the tutorials about parallel work run on Docker as they are written") {
-  const auto docker = shared_docker();
-  if (!docker)
-    return;
-  const auto shared = shared_folder();
-  if (!shared) {
-    skip_test("the tutorials are no part of the project, and ../shared is not here");
-    return;
-  }
-  const auto folder = *shared / "corpus/osmo-tutorials";
-  one_run tasks{*docker, text_of(folder / "parallel_tasks.yaml")};
-  one_run group{*docker, text_of(folder / "group_tasks.yaml")};
-  auto in_a_row = text_of(folder / "serial_workflow.yaml");
-  // The images of the tests stand for the named ones.
-  for (auto at = in_a_row.find("22.04"); at != std::string::npos; at = in_a_row.find("22.04"))
-    in_a_row.replace(at, 5, "24.04");
-  one_run serial{*docker, in_a_row};
-  for (auto* x : {&tasks, &serial, &group}) {
-    INFO(x->end().out << x->said.err);
-    CHECK(x->said.exit_code == 0);
-    CHECK(x->muster.containers().empty());
-    CHECK(x->muster.networks().empty());
-  }
-  for (const std::string name : {"task-a", "task-b", "task-c"})
-    CHECK(tasks.muster.log("parallel-tasks-1", name) == "Hello from " + name + "\n");
-  CHECK_THAT(group.muster.log("grouped-workflow-1", "processor-1"), ContainsSubstring("Processor 1: Complete"));
-  CHECK_THAT(serial.muster.log("serial-tasks-1", "task3"), ContainsSubstring("a line: Data from task 2"));
-}
-
-TEST_CASE("the tutorial of a server and a client: they meet by {{host:server}}") {
-  const auto docker = shared_docker();
-  if (!docker)
-    return;
-  const auto shared = shared_folder();
-  if (!shared) {
-    skip_test("the tutorials are no part of the project, and ../shared is not here");
-    return;
-  }
-  auto text = text_of(*shared / "corpus/osmo-tutorials/group_tasks_communication.yaml");
-  // Members are started together, so that the client may come before the server listens: here it tries again.
-  const std::string once = "nc -w 30 {{host:server}} 24831 > /tmp/hello.txt";
-  const auto at = text.find(once);
-  REQUIRE(at != std::string::npos);
-  text.replace(at, once.size(), "until nc -w 30 {{host:server}} 24831 > /tmp/hello.txt; do sleep 0.1; done");
-  one_run x{*docker, text};
-  INFO(x.end().out << x.said.err);
-  CHECK(x.said.exit_code == 0);
-  CHECK_THAT(x.muster.log("grouped-workflow-communication-1", "client"),
-             ContainsSubstring("Received from server: hello"));
-}
 
 TEST_CASE("a gang of 32: every member knows every other by address and by name") {
   const auto docker = shared_docker();

@@ -97,7 +97,8 @@ public:
   void set_archive(const std::string& container, const std::string& path, const std::string& tar);
   /// Somebody else removes a container, running or not.
   void remove_outside(const std::string& container);
-  /// The version that it speaks, `1.41` unless told otherwise.
+  /// The version that it speaks, `1.41` unless told otherwise. Up to 1.47 answers differ where the published history of
+  /// the API says so and Muster reads them.
   void set_api_version(const std::string& version);
 
   // -- what goes wrong

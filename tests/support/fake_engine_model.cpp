@@ -139,6 +139,10 @@ reply model::handle(const engine_call& call) {
   return refusal(404, "page not found");
 }
 
+bool model::speaks(int minor) const {
+  return std::strtol(api_version.substr(api_version.find('.') + 1).c_str(), nullptr, 10) >= minor;
+}
+
 // -- containers
 
 reply model::containers_call(const engine_call& call, const std::vector<std::string>& parts) {
@@ -169,7 +173,8 @@ reply model::containers_call(const engine_call& call, const std::vector<std::str
     return wait(call, parts[1]);
   if (action == "GET logs") {
     stream it{stream::kind::logs, which->facts.id, call, 0, 0};
-    return {200, {}, "application/vnd.docker.raw-stream", it};
+    return {
+        200, {}, speaks(42) ? "application/vnd.docker.multiplexed-stream" : "application/vnd.docker.raw-stream", it};
   }
   if (action == "HEAD archive") // Every program is there.
     return nothing(200);
@@ -293,6 +298,13 @@ json model::inspect(const container& which) const {
                        {"NetworkID", networks.count(name) != 0 ? networks.at(name).id : ""}};
     if (settings.is_object())
       endpoints[name].update(settings);
+    if (speaks(45)) { // Before that a part of `Aliases` as well.
+      endpoints[name]["DNSNames"] = {which.facts.name, which.facts.id.substr(0, 12)};
+      endpoints[name]["MacAddress"] = "";
+      endpoints[name]["DriverOpts"] = nullptr;
+    } else if (endpoints[name].contains("Aliases")) {
+      endpoints[name]["Aliases"].push_back(which.facts.id.substr(0, 12));
+    }
   }
   return {{"Id", which.facts.id},
           {"Name", "/" + which.facts.name},

@@ -91,6 +91,8 @@ public:
   int repeat_events = 1;
 
 private:
+  /// Whether this version of the API or a newer one is spoken.
+  [[nodiscard]] bool speaks(int minor) const;
   reply containers_call(const engine_call& call, const std::vector<std::string>& parts);
   reply create(const engine_call& call);
   reply start(container& which);

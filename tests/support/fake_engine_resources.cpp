@@ -20,7 +20,12 @@ reply model::images_call(const engine_call& call) {
   const auto name = with_tag(call.path.substr(front.size(), call.path.size() - front.size() - back.size()));
   if (const auto found = images.find(name); found == images.end() || !found->second)
     return refusal(404, "no such image: " + name + ": No such image: " + name);
-  return answer(200, {{"Id", "sha256:" + std::to_string(std::hash<std::string>{}(name))}, {"RepoTags", {name}}});
+  json out{{"Id", "sha256:" + std::to_string(std::hash<std::string>{}(name))}, {"RepoTags", {name}}, {"Size", 1}};
+  if (!speaks(44))
+    out["VirtualSize"] = 1;
+  if (!speaks(45))
+    out.update({{"Container", "c"}, {"ContainerConfig", {{"Env", {"OF=build"}}}}});
+  return answer(200, out);
 }
 
 reply model::pull(const engine_call& call) {
@@ -101,7 +106,8 @@ reply model::create_network(const engine_call& call) {
   const auto subnet = subnet_of(body);
   for (const auto& [other, it] : networks)
     if (!subnet.empty() && subnet_of(it.create) == subnet)
-      return refusal(403, "Pool overlaps with other one on this address space");
+      return refusal(403, std::string{speaks(47) ? "invalid pool request: " : ""} +
+                              "Pool overlaps with other one on this address space");
   network it{new_id(), body};
   event("network", "create", it.id, {{"name", name}});
   const auto id = it.id;

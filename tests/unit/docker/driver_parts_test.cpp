@@ -211,12 +211,15 @@ TEST_CASE("a volume mount must not leave what is permitted by a link") {
 }
 
 TEST_CASE("a daemon elsewhere gets files, and no inputs or outputs") {
+  const test::temporary_folder state;
   attempt_spec spec;
+  spec.folder = state.path() / "tasks" / "a.0";
   spec.task.name = "t";
   spec.task.files = {{"/x", "1", false}};
   spec.peers = {{"a", "10.0.0.2"}, {"t", "10.0.0.3"}};
   const auto made = make_remote_files(spec, {}, "/");
   REQUIRE(made.ok());
+  CHECK(std::filesystem::is_directory(spec.folder.parent_path())); // For the log.
   CHECK(made->has_peers_file);
   CHECK(made->mounts.empty());
   spec.results = {{"split", std::make_shared<const std::string>("[1]")}};
