@@ -26,6 +26,8 @@ std::string options_as_json(const run_options& x) {
   all["set"] = x.input.set;
   all["set_string"] = x.input.set_string;
   all["set_env"] = x.input.set_env;
+  if (!x.input.parameters.empty())
+    all["parameters"] = x.input.parameters;
   return dump(all);
 }
 

@@ -6,6 +6,7 @@
 #include "cli/suggest.hpp"
 #include "cli/terminal/text.hpp"
 #include "muster/plan/plan.hpp"
+#include "muster/spec/flow.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -44,6 +45,12 @@ nlohmann::ordered_json to_json(const spec::load_outcome& outcome) {
 }
 
 void print_summary(const spec::workflow& workflow, const std::string& file) {
+  if (workflow.flow) {
+    // How many tasks there will be is known when it runs.
+    std::cout << printable(file) << ": valid: workflow " << printable(workflow.name) << ", "
+              << count_of(workflow.flow->steps.size(), "step") << '\n';
+    return;
+  }
   std::size_t tasks = 0;
   for (const auto& group : workflow.groups)
     tasks += group.tasks.size();

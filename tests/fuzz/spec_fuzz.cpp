@@ -1,4 +1,5 @@
 #include "muster/spec/codec.hpp"
+#include "muster/spec/flow_codec.hpp"
 #include "muster/spec/load.hpp"
 
 #include <cstddef>
@@ -24,6 +25,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       continue;
     if (to_resolved_json(*loaded.workflow).empty())
       std::abort();
+    if (loaded.workflow->flow) {
+      const auto stored = encode(*loaded.workflow->flow);
+      const auto back = decode_scope(stored);
+      if (!back || encode(**back) != stored)
+        std::abort();
+    }
     for (const auto& group : loaded.workflow->groups)
       for (const auto& task : group.tasks) {
         const auto stored = encode(task);

@@ -4,6 +4,7 @@
 #include "muster/spec/flow.hpp"
 #include "muster/spec/load.hpp"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -301,4 +302,16 @@ TEST_CASE("environment from the command line reaches tasks at any depth") {
   const std::vector<std::pair<std::string, std::string>> expected{{"A", "1"}};
   CHECK(task_of(body_of(flow.steps.at(0)).steps.at(0)).environment == expected);
   CHECK(task_of(flow.steps[0].on_failure->steps.at(0)).environment == expected);
+}
+
+TEST_CASE("the examples of flows are good") {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/examples/flow")) {
+    const auto loaded = load_file(entry.path().string());
+    INFO(errors_of(loaded));
+    REQUIRE(loaded.ok());
+    CHECK(loaded.workflow->flow != nullptr);
+    ++count;
+  }
+  CHECK(count == 8);
 }
