@@ -142,6 +142,8 @@ private:
       complain("there are " + std::to_string(by_name.size()) + " tasks");
     for (const auto& wanted : workflow_.expected())
       check_outcome(wanted, by_name.at(wanted.name));
+    for (const auto& wanted : workflow_.expected())
+      check_result(reader, wanted, by_name.at(wanted.name));
     for (const auto& end : workflow_.chain_ends()) {
       std::ifstream file(end);
       std::string text;
@@ -162,6 +164,17 @@ private:
       if (wanted.exit_code >= 0 && !fs::exists(workflow_.starts() / id))
         complain(wanted.name + ": attempt " + id + " is recorded, but never ran");
     }
+  }
+
+  /// Each attempt gives its own id: what is there with the end is of the attempt that ended.
+  void check_result(store::reader& reader, const expected_task& wanted, const store::task_record& found) {
+    const auto result = reader.task_result(workflow_key{1}, found.index);
+    REQUIRE(result);
+    if (wanted.exit_code < 0 || !found.attempt)
+      return;
+    const auto due = '"' + to_string(attempt_id{workflow_key{1}, found.index, found.attempt->number}) + '"';
+    if (*result != due)
+      complain(wanted.name + ": its result is " + result->value_or("missing") + " where " + due + " was due");
   }
 
   fs::path state_;

@@ -48,7 +48,9 @@ void crash_workflow::begin_group(const std::string& name) {
 void crash_workflow::add(const expected_task& what, const std::string& script, const std::string& more, bool lead) {
   text_ += "    - name: " + what.name + "\n      lead: " + (lead ? "true" : "false") +
            "\n      image: debian:12\n      command: [sh, -c]\n      args:\n      - |\n        echo $$ >> " +
-           starts().string() + "/$MUSTER_ATTEMPT_ID\n        " + script + "\n";
+           starts().string() +
+           "/$MUSTER_ATTEMPT_ID\n        echo \"\\\"$MUSTER_ATTEMPT_ID\\\"\" > $MUSTER_RESULT\n        " + script +
+           "\n";
   if (!more.empty())
     text_ += "  " + more;
   expected_.push_back(what);
