@@ -32,6 +32,10 @@ std::vector<std::string> places_of(const std::string& program, const std::vector
     out.push_back(std::string{path.substr(0, end)} + '/' + program);
     path.remove_prefix(std::min(end + 1, path.size()));
   }
+  // Which of them it is does not matter.
+  std::stable_partition(out.begin(), out.end(), [](const auto& place) {
+    return place.rfind("/bin/", 0) == 0 || place.rfind("/usr/bin/", 0) == 0;
+  });
   return out;
 }
 
@@ -39,21 +43,28 @@ void programs::look(const std::string& container, const image_info& image, const
   auto places = places_of(program, image.environment);
   if (places.empty() || image.id.empty())
     return done(true);
-  const std::pair<std::string, std::string> what{image.id, program};
+  const question what{image.id, program};
   if (const auto at = known_.find(what); at != known_.end())
     return done(at->second);
   std::reverse(places.begin(), places.end());
-  look_on(std::make_shared<search>(search{container, what, std::move(places), std::move(done)}));
+  waiter who{container, std::move(places), std::move(done)};
+  const auto [line, is_first] = waiting_.try_emplace(what);
+  if (!is_first) {
+    line->second.push_back(std::move(who));
+    return;
+  }
+  look_on(std::make_shared<search>(search{what, std::move(who)}));
 }
 
 void programs::look_on(const std::shared_ptr<search>& x) {
-  if (x->places.empty())
+  auto& places = x->who.places;
+  if (places.empty())
     return not_there(x);
-  const auto place = std::move(x->places.back());
-  x->places.pop_back();
-  engine_.has_path(x->container, place, [this, x](const outcome<bool>& found) {
+  const auto place = std::move(places.back());
+  places.pop_back();
+  engine_.has_path(x->who.container, place, [this, x](const outcome<bool>& found) {
     if (!found)
-      return x->done(true); // Nothing was learnt.
+      return give_up(*x);
     if (*found)
       return settle(*x, true);
     look_on(x);
@@ -62,9 +73,9 @@ void programs::look_on(const std::shared_ptr<search>& x) {
 
 /// Nor is anything in a container that is gone.
 void programs::not_there(const std::shared_ptr<search>& x) {
-  engine_.inspect_container(x->container, [this, x](const outcome<container_info>& container) {
+  engine_.inspect_container(x->who.container, [this, x](const outcome<container_info>& container) {
     if (!container)
-      return x->done(true);
+      return give_up(*x);
     settle(*x, false);
   });
 }
@@ -73,7 +84,23 @@ void programs::settle(const search& x, bool found) {
   if (known_.size() >= most_known)
     known_.clear();
   known_[x.what] = found;
-  x.done(found);
+  const auto line = waiting_.extract(x.what);
+  x.who.done(found);
+  for (const auto& who : line.mapped())
+    who.done(found);
+}
+
+/// Nothing was learnt: the next one looks by its own container.
+void programs::give_up(const search& x) {
+  auto& line = waiting_[x.what];
+  if (line.empty()) {
+    waiting_.erase(x.what);
+  } else {
+    auto next = std::move(line.front());
+    line.erase(line.begin());
+    look_on(std::make_shared<search>(search{x.what, std::move(next)}));
+  }
+  x.who.done(true);
 }
 
 } // namespace muster::docker

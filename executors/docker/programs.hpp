@@ -13,7 +13,7 @@ namespace muster::docker {
 
 /// Finds out whether an image holds the program that a task names. With a small init as process 1 a container whose
 /// program is missing starts well, and ends with 127 as if the program had said so. Asked once for each image and
-/// program, by a container that was made of it. On the loop's thread.
+/// program, by a container that was made of it: each look costs the daemon a mount. On the loop's thread.
 class programs {
 public:
   /// `done(false)` only if the program is certainly not there.
@@ -26,21 +26,27 @@ public:
   void look(const std::string& container, const image_info& image, const std::string& program, taker done);
 
 private:
-  struct search {
+  using question = std::pair<std::string, std::string>; ///< Image and program.
+  struct waiter {
     std::string container;
-    std::pair<std::string, std::string> what; ///< Image and program.
-    std::vector<std::string> places;          ///< Left to be looked at, the next one last.
+    std::vector<std::string> places; ///< The next one last.
     taker done;
+  };
+  struct search {
+    question what;
+    waiter who;
   };
   void look_on(const std::shared_ptr<search>& x);
   void not_there(const std::shared_ptr<search>& x);
   void settle(const search& x, bool found);
+  void give_up(const search& x);
 
   client& engine_;
-  std::map<std::pair<std::string, std::string>, bool> known_; ///< By image and program.
+  std::map<question, bool> known_;
+  std::map<question, std::vector<waiter>> waiting_; ///< For a search that is under way.
 };
 
-/// Where `program` may lie in an image with these variables, in order; empty if that cannot be told.
+/// Where `program` may lie in an image with these variables, the likeliest first; empty if that cannot be told.
 [[nodiscard]] std::vector<std::string> places_of(const std::string& program,
                                                  const std::vector<std::string>& environment);
 

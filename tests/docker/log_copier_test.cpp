@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
+#include "support/log_text.hpp"
 #include "support/processes.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/unix_http.hpp"
@@ -12,7 +13,6 @@
 #include <cstdio>
 #include <fstream>
 #include <future>
-#include <iterator>
 #include <random>
 
 #include <sys/wait.h>
@@ -26,19 +26,6 @@ using namespace muster::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string content(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string told(const fs::path& log, store::log_origin who) {
-  store::log_streams streams(log);
-  streams.refresh();
-  std::string out;
-  streams.pass(0, content(log), who, [&](std::string_view piece) { out += piece; });
-  return out;
-}
 
 /// Whether they are; else says where they begin to differ, and not all of both.
 bool same(const std::string& is, const std::string& wanted) {

@@ -4,12 +4,11 @@
 
 #include "executors/docker/docker_driver.hpp"
 #include "support/catch.hpp"
+#include "support/log_text.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,10 +64,7 @@ public:
     CHECK(seen.exited->code == 0);
     return seen.exited->code;
   }
-  static std::string log_of(const attempt_spec& x) {
-    std::ifstream file(x.folder.string() + ".log");
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
+  static std::string log_of(const attempt_spec& x) { return content(x.folder.string() + ".log"); }
   void restart() {
     driver_.reset();
     heard = std::make_unique<recorder>();

@@ -4,11 +4,11 @@
 #include "executors/docker/docker_driver.hpp"
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
+#include "support/log_text.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 
 #include <arpa/inet.h>
@@ -131,8 +131,7 @@ TEST_CASE("a daemon over TCP with TLS lets in who has a certificate of its autho
     INFO((seen.prepared && !*seen.prepared ? seen.prepared->failure().message : std::string{}));
     REQUIRE(seen.exited.has_value());
     CHECK(seen.exited->code == 5);
-    std::ifstream log{spec.folder.string() + ".log"};
-    CHECK(std::string{std::istreambuf_iterator<char>{log}, {}} == "hello");
+    CHECK(content(spec.folder.string() + ".log") == "hello");
     driver->remove(spec.id);
   }
   CHECK(count_everything(docker->socket(), state.path()) == 0);

@@ -2,25 +2,15 @@
 
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
+#include "support/log_text.hpp"
 #include "support/unix_http.hpp"
 
 #include <csignal>
-#include <fstream>
-#include <iterator>
 
 // What users run on Docker, and what they are told when it goes wrong.
 
 using namespace muster::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file{path};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
-
-} // namespace
 
 TEST_CASE("a gang of 32: every member knows every other by address and by name") {
   const auto docker = shared_docker();
@@ -146,7 +136,7 @@ TEST_CASE("the examples print on Docker what they say they print") {
   for (const auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/examples")) {
     if (entry.path().extension() != ".yaml")
       continue;
-    const auto text = text_of(entry.path());
+    const auto text = content(entry.path());
     one_run x{*docker, text};
     INFO(entry.path() << '\n' << x.end().out << x.said.err);
     CHECK(x.said.exit_code == 0);

@@ -2,12 +2,12 @@
 
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
+#include "support/log_text.hpp"
 #include "support/shared_folder.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <deque>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,8 +32,7 @@ struct tutorial {
 };
 
 std::string text_of(const fs::path& path, const std::vector<std::pair<std::string, std::string>>& changes) {
-  std::ifstream file{path};
-  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  auto text = content(path);
   for (const auto& [from, to] : changes) {
     REQUIRE(text.find(from) != std::string::npos);
     for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))

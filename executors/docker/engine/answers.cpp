@@ -100,6 +100,46 @@ network_info read_network_of(const json& from) {
   return out;
 }
 
+container_summary read_summary(const json& from) {
+  container_summary out;
+  out.id = fields::text(from, "Id");
+  const auto names = fields::texts(from, "Names");
+  // A container that others link to has a second name with two slashes.
+  const auto name = std::find_if(names.begin(), names.end(),
+                                 [](const std::string& text) { return text.find('/', 1) == std::string::npos; });
+  out.name = name == names.end() ? std::string{} : without_slash(*name);
+  out.image = fields::text(from, "Image");
+  out.status = status_of(fields::text(from, "State"));
+  out.text = fields::text(from, "Status");
+  out.created = fields::number(from, "Created");
+  out.labels = fields::labels(from, "Labels");
+  return out;
+}
+
+/// What has no id is no answer.
+template <class T>
+outcome<T> with_id(T read, object about, const std::string& otherwise) {
+  if (read.id.empty())
+    return bad_answer(about, otherwise);
+  return read;
+}
+
+template <class T>
+outcome<std::vector<T>> read_list(std::string_view body, object about, const std::string& of, T (*read)(const json&)) {
+  const auto from = fields::parse(body);
+  if (!from.is_array())
+    return bad_answer(about, "it is no list of " + of + "s");
+  std::vector<T> out;
+  out.reserve(from.size());
+  for (const auto& one : from) {
+    auto item = with_id(read(one), about, "a " + of + " without an id in a list");
+    if (!item)
+      return item.failure();
+    out.push_back(*std::move(item));
+  }
+  return out;
+}
+
 bool has_option(const std::vector<std::string>& options, std::string_view name) {
   return std::any_of(options.begin(), options.end(), [&](const std::string& option) {
     return option == name ||
@@ -177,17 +217,13 @@ outcome<image_info> read_image(std::string_view body) {
   out.user = fields::text(config, "User");
   out.working_folder = fields::text(config, "WorkingDir");
   out.labels = fields::labels(config, "Labels");
-  if (out.id.empty())
-    return bad_answer(object::image, "an image without an id");
-  return out;
+  return with_id(std::move(out), object::image, "an image without an id");
 }
 
 outcome<created_container> read_created(std::string_view body) {
   const auto from = fields::parse(body);
-  created_container out{fields::text(from, "Id"), fields::texts(from, "Warnings")};
-  if (out.id.empty())
-    return bad_answer(object::container, "a container was made, but its id is missing");
-  return out;
+  return with_id(created_container{fields::text(from, "Id"), fields::texts(from, "Warnings")}, object::container,
+                 "a container was made, but its id is missing");
 }
 
 outcome<exit_status> read_exit(std::string_view body) {
@@ -226,50 +262,15 @@ outcome<container_info> read_container(std::string body) {
 }
 
 outcome<std::vector<container_summary>> read_containers(std::string_view body) {
-  const auto from = fields::parse(body);
-  if (!from.is_array())
-    return bad_answer(object::container, "it is no list of containers");
-  std::vector<container_summary> out;
-  out.reserve(from.size());
-  for (const auto& one : from) {
-    container_summary summary;
-    summary.id = fields::text(one, "Id");
-    if (summary.id.empty())
-      return bad_answer(object::container, "a container without an id in a list");
-    const auto names = fields::texts(one, "Names");
-    // A container that others link to has a second name with two slashes.
-    const auto name = std::find_if(names.begin(), names.end(),
-                                   [](const std::string& text) { return text.find('/', 1) == std::string::npos; });
-    summary.name = name == names.end() ? std::string{} : without_slash(*name);
-    summary.image = fields::text(one, "Image");
-    summary.status = status_of(fields::text(one, "State"));
-    summary.text = fields::text(one, "Status");
-    summary.created = fields::number(one, "Created");
-    summary.labels = fields::labels(one, "Labels");
-    out.push_back(std::move(summary));
-  }
-  return out;
+  return read_list<container_summary>(body, object::container, "container", read_summary);
 }
 
 outcome<network_info> read_network(std::string_view body) {
-  auto out = read_network_of(fields::parse(body));
-  if (out.id.empty())
-    return bad_answer(object::network, "a network without an id");
-  return out;
+  return with_id(read_network_of(fields::parse(body)), object::network, "a network without an id");
 }
 
 outcome<std::vector<network_info>> read_networks(std::string_view body) {
-  const auto from = fields::parse(body);
-  if (!from.is_array())
-    return bad_answer(object::network, "it is no list of networks");
-  std::vector<network_info> out;
-  out.reserve(from.size());
-  for (const auto& one : from) {
-    out.push_back(read_network_of(one));
-    if (out.back().id.empty())
-      return bad_answer(object::network, "a network without an id in a list");
-  }
-  return out;
+  return read_list<network_info>(body, object::network, "network", read_network_of);
 }
 
 outcome<std::string> read_network_id(std::string_view body) {

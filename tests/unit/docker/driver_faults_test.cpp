@@ -192,6 +192,24 @@ TEST_CASE("without a daemon nothing can be prepared, for now") {
   b.running(b.spec(1));
 }
 
+TEST_CASE("whether a program is there is asked once, and again by another if the one who asked has gone") {
+  const std::string look = "HEAD /containers/*/archive";
+  driver_bench b;
+  b.engine.inject(wrong(look, fault::hold_answer));
+  for (std::uint32_t task = 0; task < 3; ++task)
+    b->prepare(b.spec(task));
+  REQUIRE(b.engine.wait_for_calls(create, 3));
+  REQUIRE(b.engine.wait_for_calls(look, 1));
+  b.engine.release();
+  for (std::uint32_t task = 0; task < 3; ++task)
+    CHECK(fault_of(b.heard->wait_prepared(b.spec(task).id).prepared).empty());
+  CHECK(b.engine.count(look) == 1);
+  driver_bench other;
+  other.engine.inject(wrong(look, fault::do_and_close, 2)); // Sent once more by the connection.
+  for (std::uint32_t task = 0; task < 3; ++task)
+    CHECK(other.prepared(other.spec(task)).task.value == task);
+}
+
 TEST_CASE("whoever wants the same image shares one pull") {
   driver_bench b;
   b.engine.add_image("busybox:latest", false);

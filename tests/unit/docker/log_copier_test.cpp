@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/fake_engine.hpp"
+#include "support/log_text.hpp"
 #include "support/processes.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/unix_http.hpp"
@@ -9,30 +10,17 @@
 #include <condition_variable>
 #include <fstream>
 #include <future>
-#include <iterator>
 #include <mutex>
 
 using namespace muster;
 using namespace muster::docker;
+using test::content;
 using test::engine_fault;
 using test::engine_fault_kind;
 using test::eventually;
+using test::told;
 
 namespace {
-
-std::string content(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// What stdout and stderr of a log are, by the file beside it.
-std::string told(const std::filesystem::path& log, store::log_origin who) {
-  store::log_streams streams(log);
-  streams.refresh();
-  std::string out;
-  streams.pass(0, content(log), who, [&](std::string_view piece) { out += piece; });
-  return out;
-}
 
 /// A fake Engine with one container that runs, and copiers of its log.
 struct world {

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/log_text.hpp"
 #include "support/temporary_folder.hpp"
 
 #include "executors/docker/log_copier.hpp"
@@ -6,7 +7,6 @@
 
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 
@@ -17,22 +17,11 @@
 
 using namespace muster;
 using namespace muster::docker;
+using muster::test::content;
+using muster::test::told;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string content(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string told(const fs::path& log, store::log_origin who) {
-  store::log_streams streams(log);
-  streams.refresh();
-  std::string out;
-  streams.pass(0, content(log), who, [&](std::string_view piece) { out += piece; });
-  return out;
-}
 
 /// The line with this number; every third is stderr's, every seventh is long.
 std::string line(std::uint64_t number) {

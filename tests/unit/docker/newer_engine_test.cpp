@@ -1,23 +1,13 @@
 #include "driver_bench.hpp"
 
 #include "support/catch.hpp"
+#include "support/log_text.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <string>
 
 /// The Docker driver over Engines that are newer than the one it was made with.
 using namespace muster;
 using namespace muster::test;
-
-namespace {
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file{path};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
-
-} // namespace
 
 TEST_CASE("a gang lives and is adopted whatever version the daemon speaks, up to ours") {
   for (const std::string version : {"1.41", "1.44", "1.45", "1.47", "1.52"}) {
@@ -41,7 +31,7 @@ TEST_CASE("a gang lives and is adopted whatever version the daemon speaks, up to
       const auto seen = b.heard->wait_end(id);
       REQUIRE(seen.exited.has_value());
       CHECK(seen.exited->code == 7);
-      CHECK(text_of(b.spec(task, 2).folder.string() + ".log") == "hello\n");
+      CHECK(content(b.spec(task, 2).folder.string() + ".log") == "hello\n");
       b->remove(id);
     }
     CHECK(eventually([&] { return b.engine.containers().empty() && b.engine.networks().empty(); }));

@@ -8,7 +8,9 @@ using places = std::vector<std::string>;
 
 TEST_CASE("a program is looked for where the image looks for it") {
   CHECK(places_of("/bin/true", {}) == places{"/bin/true"});
-  CHECK(places_of("true", {"HOME=/root", "PATH=/opt/bin:/bin"}) == places{"/opt/bin/true", "/bin/true"});
+  CHECK(places_of("true", {"HOME=/root", "PATH=/opt/bin:/bin"}) == places{"/bin/true", "/opt/bin/true"});
+  CHECK(places_of("true", {"PATH=/opt/bin:/usr/bin:/sbin:/bin"}) ==
+        places{"/usr/bin/true", "/bin/true", "/opt/bin/true", "/sbin/true"});
   CHECK(places_of("true", {}).size() == 6);
 }
 
