@@ -10,6 +10,10 @@ namespace muster::spec {
 
 namespace {
 
+/// Names that a wrong one is compared with: the distance to each of a million, for each of a million wrong ones, would
+/// take for ever.
+constexpr std::size_t most_compared = 1000;
+
 /// What a text may name besides steps and parameters.
 struct surroundings {
   bool item = false;
@@ -166,14 +170,14 @@ private:
     for (const auto& at : levels_) {
       if (at.parameters.count(name) > 0)
         return;
-      known.insert(known.end(), at.parameters.begin(), at.parameters.end());
+      if (known.size() + at.parameters.size() <= most_compared)
+        known.insert(known.end(), at.parameters.begin(), at.parameters.end());
     }
     report_.error(m.place, m.field, "there is no parameter '" + name.substr(0, 80) + "'", suggestion(name, known));
   }
 
   static std::string suggestion(const std::string& name, std::vector<std::string_view> known) {
-    // The distance to each of a million names would take for ever.
-    if (known.size() > 1000)
+    if (known.size() > most_compared)
       return {};
     std::sort(known.begin(), known.end());
     const auto near = nearest(name, known);
@@ -198,8 +202,9 @@ private:
   void report_unknown_step(const mention& m, const std::string& name, const char* what) {
     std::vector<std::string_view> known;
     for (const auto& at : levels_)
-      for (const auto& entry : at.steps)
-        known.push_back(entry.first);
+      if (known.size() + at.steps.size() <= most_compared)
+        for (const auto& entry : at.steps)
+          known.push_back(entry.first);
     report_.error(m.place, m.field, std::string{"there is no "} + what + " '" + name.substr(0, 80) + "' here",
                   suggestion(name, std::move(known)));
   }

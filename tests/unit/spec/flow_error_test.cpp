@@ -5,6 +5,7 @@
 #include "muster/spec/load.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -282,4 +283,14 @@ TEST_CASE("all errors of a flow come together") {
       load("workflow:\n  name: wf\n  steps:\n  - {name: a, image: i, command: [c], when: '>', max_parallel: "
            "2}\n  - {name: b, command: [c], after: x}\n");
   CHECK(loaded.errors.size() == 4);
+}
+
+TEST_CASE("as many wrong names as steps take no time in proportion to their product") {
+  std::string steps = "  steps:\n";
+  for (int i = 0; i < 50'000; ++i)
+    steps +=
+        "  - {name: s" + std::to_string(i) + ", image: i, command: ['{{result:q.x}} {{parameter:q}}'], after: q}\n";
+  const auto start = std::chrono::steady_clock::now();
+  check({steps, "workflow.steps[0].after", "no step 'q' here"});
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{15});
 }
