@@ -1,10 +1,13 @@
 #include "muster/plan/plan.hpp"
+#include "muster/picture/graph.hpp"
 
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
 #include "cli/commands/listing.hpp"
+#include "cli/commands/plan_flow.hpp"
 #include "cli/commands/spec_input.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/terminal/resource_text.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
 
@@ -34,26 +37,6 @@ std::vector<group_index> in_order(const plan& x, const std::vector<std::uint32_t
   std::stable_sort(order.begin(), order.end(),
                    [&](group_index a, group_index b) { return levels[a.value] < levels[b.value]; });
   return order;
-}
-
-std::string describe(const spec::resource& x) {
-  auto text = std::to_string(x.cpu.value_or(1)) + " CPU, " + show_bytes(x.memory.value_or(0)) + " memory, " +
-              show_bytes(x.storage.value_or(0)) + " storage";
-  if (x.gpu.value_or(0) > 0)
-    text += ", " + std::to_string(*x.gpu) + " GPU";
-  if (!x.platform.empty())
-    text += ", platform " + printable(x.platform);
-  return text;
-}
-
-nlohmann::ordered_json to_json(const spec::resource& x) {
-  nlohmann::ordered_json out{{"cpu", x.cpu.value_or(1)},
-                             {"gpu", x.gpu.value_or(0)},
-                             {"memory", x.memory.value_or(0)},
-                             {"storage", x.storage.value_or(0)}};
-  if (!x.platform.empty())
-    out["platform"] = x.platform;
-  return out;
 }
 
 /// `a, b and 98 more`
@@ -104,18 +87,9 @@ void print_text(const plan& x) {
   }
 }
 
-/// `text` between double quotes, as DOT reads it; Mermaid takes entities.
+/// `text` between double quotes.
 std::string quoted(std::string_view text, bool mermaid) {
-  std::string out = "\"";
-  for (const char c : printable(text)) {
-    if (c == '"')
-      out += mermaid ? "#quot;" : "\\\"";
-    else if (c == '\\' && !mermaid)
-      out += "\\\\";
-    else
-      out += c;
-  }
-  return out + '"';
+  return '"' + (mermaid ? picture::mermaid_text(text) : picture::dot_text(text)) + '"';
 }
 
 std::string label(const plan& x, group_index g, const char* line_break, bool mermaid) {
@@ -164,7 +138,7 @@ void print_json(const plan& x, const spec::workflow& workflow) {
       edges.push_back({{"from", x.group_name(from)}, {"to", x.group_name(group_index{i})}});
   nlohmann::ordered_json resources = nlohmann::ordered_json::object();
   for (std::uint32_t i = 0; i < x.task_count(); ++i)
-    resources[std::string(x.task_name(task_index{i}))] = to_json(x.resource(task_index{i}));
+    resources[std::string(x.task_name(task_index{i}))] = resource_json(x.resource(task_index{i}));
   const nlohmann::ordered_json out{{"workflow", x.name()},
                                    {"pool", x.header().pool},
                                    {"groups", nlohmann::ordered_json::parse(spec::to_resolved_json(workflow))},
@@ -179,6 +153,10 @@ int show_plan(const plan_options& options) {
   print_diagnostics(spec.outcome);
   if (!spec.outcome.ok())
     return exit_error;
+  if (spec.outcome.workflow->flow) {
+    print_flow_plan(*spec.outcome.workflow, options.format);
+    return exit_completed;
+  }
   const auto laid_out = make_plan(*spec.outcome.workflow);
   if (!laid_out)
     return report(laid_out.failure());
@@ -196,7 +174,7 @@ int show_plan(const plan_options& options) {
 } // namespace
 
 void add_plan(CLI::App& app, context& ctx) {
-  auto* command = app.add_subcommand("plan", "Show what a spec would run: groups, order, edges, resources");
+  auto* command = app.add_subcommand("plan", "Show what a spec would run: steps, order, edges, resources");
   auto options = std::make_shared<plan_options>();
   add_spec_input(*command, options->input);
   add_choice(*command, "--format", options->format, "How to print it (default: text)",
