@@ -1,6 +1,7 @@
 #include "actors/group.hpp"
 
 #include "actors/task.hpp"
+#include "muster/spec/names.hpp"
 
 #include <caf/all.hpp>
 
@@ -250,9 +251,10 @@ void keep_places(group_state& state, const lease& given) {
   for (std::size_t i = 0; i < state.asked.size() && i < given.places.size(); ++i)
     state.places[state.asked[i].value - state.range.first.value] = given.places[i];
   auto peers = std::make_shared<std::map<std::string, std::string>>();
-  for (std::uint32_t i = 0; i < state.range.count; ++i)
-    (*peers)[std::string{state.context->layout->task_name(task_index{state.range.first.value + i})}] =
-        state.places[i].address;
+  for (std::uint32_t i = 0; i < state.range.count; ++i) {
+    const auto name = state.context->layout->task_name(task_index{state.range.first.value + i});
+    (*peers)[std::string{spec::local_name(name)}] = state.places[i].address;
+  }
   state.peers = std::move(peers);
 }
 

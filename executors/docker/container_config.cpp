@@ -3,6 +3,8 @@
 #include "executors/docker/log_copier.hpp"
 #include "executors/docker/names.hpp"
 
+#include "muster/spec/names.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -105,7 +107,7 @@ void add_network(json& to, const attempt_spec& spec, const container_plan& plan)
   host["NetworkMode"] = plan.network;
   json endpoint = json::object();
   if (is_gang) // In the network that strangers share, names would mean nothing.
-    endpoint["Aliases"] = {spec.task.name};
+    endpoint["Aliases"] = {std::string{spec::local_name(spec.task.name)}};
   if (plan.fixed_address)
     endpoint["IPAMConfig"] = {{"IPv4Address", spec.address}};
   if (!endpoint.empty())

@@ -68,4 +68,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t bo
   return std::min(last[b.size()], bound + 1);
 }
 
+std::string_view local_name(std::string_view full_name) noexcept {
+  for (;;) {
+    const auto dot = full_name.rfind('.');
+    if (dot == std::string_view::npos)
+      return full_name;
+    const auto last = full_name.substr(dot + 1);
+    // Elements and rounds are numbers, and no name begins with a digit.
+    if (last.find_first_not_of("0123456789") != std::string_view::npos)
+      return last;
+    full_name = full_name.substr(0, dot);
+  }
+}
+
 } // namespace muster::spec
