@@ -24,6 +24,8 @@ using namespace std::chrono_literals;
 
 /// How often a start is sent while the daemon fails at it.
 constexpr int most_starts = 4;
+/// The same while it goes away: several kills of it are not the container's fault, but that may be what ends it.
+constexpr int most_starts_cut = 10;
 /// The daemon says that the container is not there: how often it is asked, and when.
 constexpr int absences_that_count = 3;
 constexpr auto pause_after_absence = 300ms;
@@ -92,6 +94,10 @@ void driver_core::start_answered(const attempt_ref& x, const outcome<bool>& how)
     return started(x);
   const auto& why = how.failure();
   x->start_problem = why.message;
+  if (why.kind == failure::daemon_away && x->starts_cut < most_starts_cut) {
+    ++x->starts_cut;
+    --x->starts;
+  }
   x->address_was_taken = why.kind == failure::address_taken; // By one that is being removed.
   if (why.transient() || (why.kind == failure::not_found && why.about == object::container))
     return check(x);

@@ -87,6 +87,15 @@ TEST_CASE("a start that the daemon refuses is told in one line, and nothing is l
   CHECK(is_gone(b));
 }
 
+TEST_CASE("a start is sent again as often as the daemon goes away at it") {
+  driver_bench b;
+  const auto id = b.prepared(b.spec());
+  b.engine.inject(wrong(start, fault::close, 4)); // As often as would end it if the daemon refused.
+  b->start(id);
+  CHECK(fault_of(b.heard->wait_started(id).started).empty());
+  CHECK(b.engine.times_started(b.name()) == 1);
+}
+
 TEST_CASE("a start that fails again and again is given up") {
   driver_bench b;
   b.engine.inject(wrong(start, fault::refuse, -1));
