@@ -86,6 +86,31 @@ TEST_CASE("example: a diamond") {
   check("diamond.yaml");
 }
 
+TEST_CASE("example: fan-out and fan-in") {
+  check("fan_out_fan_in.yaml");
+}
+TEST_CASE("example: a pipeline of elements") {
+  check("pipeline.yaml");
+}
+TEST_CASE("example: a sweep") {
+  check("sweep.yaml");
+}
+TEST_CASE("example: branches in parallel") {
+  check("parallel.yaml");
+}
+TEST_CASE("example: workflows within workflows") {
+  check("nesting.yaml");
+}
+TEST_CASE("example: map and reduce") {
+  check("map_reduce.yaml");
+}
+TEST_CASE("example: ways that are taken or not") {
+  check("conditional.yaml");
+}
+TEST_CASE("example: a loop") {
+  check("loop.yaml");
+}
+
 TEST_CASE("every example is valid, and tested above") {
   const muster_program muster;
   std::size_t count = 0;
@@ -95,5 +120,5 @@ TEST_CASE("every example is valid, and tested above") {
       CHECK(muster({"validate", entry.path().string()}).exit_code == 0);
       ++count;
     }
-  CHECK(count == 7);
+  CHECK(count == 15);
 }

@@ -89,6 +89,13 @@ flow_case cond_loop_map() {
               {{"end", "[1,2,true,14]"}});
 }
 
+std::vector<flow_case> with_image(std::vector<flow_case> all, const std::string& image) {
+  for (auto& x : all)
+    for (auto at = x.spec.find("IMAGE"); at != std::string::npos; at = x.spec.find("IMAGE", at))
+      x.spec.replace(at, 5, image);
+  return all;
+}
+
 } // namespace
 
 std::vector<flow_case> runnable_cases(const std::string& image) {
@@ -159,10 +166,50 @@ std::vector<flow_case> runnable_cases(const std::string& image) {
             {"main.on_failure.fail", failed}}),
       cond_loop_map(),
   };
-  for (auto& x : all)
-    for (auto at = x.spec.find("IMAGE"); at != std::string::npos; at = x.spec.find("IMAGE", at))
-      x.spec.replace(at, 5, image);
-  return all;
+  return with_image(std::move(all), image);
+}
+
+std::vector<flow_case> slurm_sdk_cases(const std::string& image) {
+  // map_reduce with three and five chunks: what examples/map_reduce.yaml prints is one of them.
+  const auto reduce_of = [](const std::string& name, int chunks, const std::string& expected) {
+    std::map<std::string, status> tasks{{"figures", done}, {"reduced.s", done}};
+    for (int i = 0; i < chunks; ++i)
+      tasks.emplace("count." + std::to_string(i), done);
+    return make(name,
+                "- {name: count, foreach: {from: 0, to: " + std::to_string(chunks - 1) +
+                    "}, image: IMAGE, command: [sh, -c], args: ['a=$(({{item}} * 100)); "
+                    "echo \"{\\\"sum\\\": $(((a + a + 99) * 50)), \\\"min\\\": $a, \\\"max\\\": $((a + 99))}\" > "
+                    "$MUSTER_RESULT']}\n" nested("reduced", stub("s"), "after: count\n") +
+                    "    result: \"{'sum': results.count | map(attribute='sum') | sum, 'min': results.count | "
+                    "map(attribute='min') | min, 'max': results.count | map(attribute='max') | max}\"\n" +
+                    task("figures", "cp $MUSTER_RESULTS/reduced.json $MUSTER_RESULT", "after: reduced"),
+                done, tasks, {{"figures", expected}});
+  };
+  std::vector<flow_case> all{
+      reduce_of("map-reduce-3", 3, R"({"sum":44850,"min":0,"max":299})"),
+      reduce_of("map-reduce-5", 5, R"({"sum":124750,"min":0,"max":499})"),
+  };
+  flow_case deps;
+  {
+    const std::string files = "[preprocessed_data_a.csv, preprocessed_data_b.csv, preprocessed_data_c.csv]";
+    deps = make("dynamic-deps",
+                task("prepare", "echo \"\\\"{{item}}\\\"\" > $MUSTER_RESULT", "foreach: " + files) +
+                    task("transform", "echo \"\\\"transform_{{index}}({{item}})\\\"\" > $MUSTER_RESULT",
+                         "foreach: {each: prepare}") +
+                    task("all", "cp $MUSTER_RESULTS/transform.json $MUSTER_RESULT", "after: transform"),
+                done,
+                {{"prepare.0", done},
+                 {"prepare.1", done},
+                 {"prepare.2", done},
+                 {"transform.0", done},
+                 {"transform.1", done},
+                 {"transform.2", done},
+                 {"all", done}},
+                {{"all", R"x(["transform_0(preprocessed_data_a.csv)","transform_1(preprocessed_data_b.csv)",)x"
+                         R"x("transform_2(preprocessed_data_c.csv)"])x"}});
+  }
+  all.push_back(std::move(deps));
+  return with_image(std::move(all), image);
 }
 
 void check_flow_case(const flow_case& expected, const std::filesystem::path& state) {

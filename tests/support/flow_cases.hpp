@@ -22,6 +22,9 @@ struct flow_case {
 /// All cases; tasks run in `image`.
 [[nodiscard]] std::vector<flow_case> runnable_cases(const std::string& image);
 
+/// The figures of slurm-sdk's examples, by the tasks of Muster's that give them (numbers are compared as such).
+[[nodiscard]] std::vector<flow_case> slurm_sdk_cases(const std::string& image);
+
 /// Holds what is in a state directory to a case; the workflow's id is `<name>-1`.
 void check_flow_case(const flow_case& expected, const std::filesystem::path& state);
 

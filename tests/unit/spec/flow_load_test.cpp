@@ -306,12 +306,13 @@ TEST_CASE("environment from the command line reaches tasks at any depth") {
 
 TEST_CASE("the examples of flows are good") {
   std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/examples/flow")) {
+  for (const auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/examples")) {
+    if (entry.path().extension() != ".yaml")
+      continue;
     const auto loaded = load_file(entry.path().string());
     INFO(errors_of(loaded));
     REQUIRE(loaded.ok());
-    CHECK(loaded.workflow->flow != nullptr);
-    ++count;
+    count += loaded.workflow->flow != nullptr ? 1 : 0;
   }
   CHECK(count == 8);
 }
