@@ -179,7 +179,8 @@ std::vector<flow_case> slurm_sdk_cases(const std::string& image) {
                 "- {name: count, foreach: {from: 0, to: " + std::to_string(chunks - 1) +
                     "}, image: IMAGE, command: [sh, -c], args: ['a=$(({{item}} * 100)); "
                     "echo \"{\\\"sum\\\": $(((a + a + 99) * 50)), \\\"min\\\": $a, \\\"max\\\": $((a + 99))}\" > "
-                    "$MUSTER_RESULT']}\n" nested("reduced", stub("s"), "after: count\n") +
+                    "$MUSTER_RESULT']}\n" +
+                    nested("reduced", stub("s"), "after: count\n") +
                     "    result: \"{'sum': results.count | map(attribute='sum') | sum, 'min': results.count | "
                     "map(attribute='min') | min, 'max': results.count | map(attribute='max') | max}\"\n" +
                     task("figures", "cp $MUSTER_RESULTS/reduced.json $MUSTER_RESULT", "after: reduced"),
