@@ -16,9 +16,34 @@ std::string numbered(const std::string& prefix, int n) {
 
 } // namespace
 
-crash_workflow::crash_workflow(fs::path marks) : marks_(std::move(marks)) {
+crash_workflow::crash_workflow(fs::path marks, kind what) : marks_(std::move(marks)), of_(what) {
   fs::create_directories(starts());
   text_ = "workflow:\n  name: crash\n  groups:\n";
+  if (what == kind::mixed)
+    add_all_kinds();
+  else
+    add_short_tasks();
+}
+
+void crash_workflow::add_short_tasks() {
+  fs::create_directories(marks_ / "live");
+  const auto live = (marks_ / "live/").string();
+  const auto count = ": > " + live + "$MUSTER_ATTEMPT_ID; set -- " + live + "*; [ $# -le " +
+                     std::to_string(max_parallel()) + " ] || : > " + too_many().string() + "; rm " + live +
+                     "$MUSTER_ATTEMPT_ID";
+  for (int i = 0; i < 200; ++i) {
+    const auto name = numbered("short-", i);
+    begin_group(name);
+    if (i % 40 == 39)
+      add({name}, "sleep 0.1");
+    else if (i % 10 == 9)
+      add({name, status::completed, 5}, count + "; exit 5", "    exitActions: {COMPLETE: 5}\n");
+    else
+      add({name}, count);
+  }
+}
+
+void crash_workflow::add_all_kinds() {
   for (int i = 0; i < 70; ++i) {
     begin_group(numbered("alone-", i));
     add({numbered("alone-", i)}, "sleep 0." + std::to_string(i % 5));
@@ -80,7 +105,7 @@ void crash_workflow::add_gang(int number, bool retries) {
 
 std::vector<fs::path> crash_workflow::chain_ends() const {
   std::vector<fs::path> out;
-  for (int i = 0; i < chains; ++i)
+  for (int i = 0; of_ == kind::mixed && i < chains; ++i)
     out.push_back(marks_ / numbered("chain-", i));
   return out;
 }
