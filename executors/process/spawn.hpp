@@ -19,6 +19,11 @@ struct spawn_outcome {
 /// Sets every disposition to its default, and the ones that a warden must not die of to "ignore".
 void settle_signals();
 
+/// Lets this process in as soon as it wakes, in place of one that has a core for longer: what a warden does takes
+/// microseconds, and its tasks wait for it. Most of all, a parent that a vfork held up goes on beside its child and not
+/// behind it. What `spawn` starts is scheduled as this process was before. Older kernels (before 6.12) ignore it.
+void take_short_slice();
+
 /// Starts a program in a session and process group of its own, in `folder`/work, with default signals and nothing open
 /// but `null_fd` as input, `log_fd` as output and errors, and the argument file as descriptor 3. Shares the caller's
 /// memory until the program is loaded, so it costs the same however large the caller is. The caller has one thread.

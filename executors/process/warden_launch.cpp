@@ -98,6 +98,7 @@ int warden_main(int argc, char** argv) {
     return 2;
   drop_inherited_files();
   settle_signals();
+  take_short_slice();
   const std::string folder = argv[1];
   warden_options options;
   options.logs.most = number_argument(argv[2]);

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // Real processes: what a task finds, and how it ends.
@@ -255,4 +256,30 @@ TEST_CASE("a state directory that cannot be used is a clear error") {
   const auto found = make_process_driver(std::move(config))->probe();
   REQUIRE_FALSE(found.ok());
   CHECK_THAT(found.failure().message, ContainsSubstring("file/state"));
+}
+
+namespace {
+
+/// The slice of a process in nanoseconds; 0 where the kernel knows none.
+std::uint64_t slice_of(pid_t pid) {
+  std::uint64_t attributes[6] = {48};
+  REQUIRE(::syscall(SYS_sched_getattr, pid, attributes, sizeof attributes, 0) == 0);
+  return attributes[3];
+}
+
+} // namespace
+
+TEST_CASE("the warden has a short slice where the kernel gives one, and its tasks have that of others") {
+  process_bench b;
+  const auto seconds = unique_seconds();
+  const auto x = b.shell("exec sleep " + seconds);
+  b.start(x);
+  REQUIRE(eventually([&] { return sleeps(seconds); }));
+  const auto found = processes_with(x.folder.string());
+  REQUIRE(found.size() == 1);
+  CHECK(slice_of(found.front()) == slice_of(0));
+  if (slice_of(0) != 0)
+    CHECK(slice_of(b.warden()) < slice_of(0));
+  b->stop(x.id, 0ms);
+  b.heard.wait_end(x.id);
 }
