@@ -61,6 +61,7 @@ struct fan_part {
   std::uint32_t ended = 0;
   std::vector<status> states;
   std::vector<json_text> results;       ///< Empty until the first comes.
+  std::vector<std::uint32_t> rounds;    ///< Of elements that repeat: the last one of each.
   std::optional<std::uint32_t> failure; ///< The first element that failed, by number.
   std::string failure_reason;
   std::uint32_t failures = 0, completed = 0, skipped = 0;

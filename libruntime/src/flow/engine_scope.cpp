@@ -213,6 +213,11 @@ void engine::run_ended(node_id run) {
   const auto id = at(run).parent;
   const auto& x = at(run);
   if (run_of(run).is_element) {
+    if (const auto round = run_of(run).round; round != no_node) {
+      auto& rounds = step_of(id).fan->rounds;
+      rounds.resize(step_of(id).fan->count);
+      rounds[run_of(run).element] = static_cast<std::uint32_t>(run_of(round).index);
+    }
     element_ended(id, run_of(run).element, x.status, x.reason, x.result ? x.result->text() : nullptr);
     discard(run);
     return;

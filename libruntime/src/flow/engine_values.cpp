@@ -279,6 +279,8 @@ result<std::string> engine::replace_in_text(node_id from, const std::string& tex
     auto token = text.substr(at + 2, close - at - 2);
     token.erase(0, std::min(token.find_first_not_of(' '), token.size()));
     token.erase(token.find_last_not_of(' ') + 1);
+    if (!is_flow_token(token))
+      continue;
     const auto value = token_value(from, token);
     if (!value)
       return value.failure();
@@ -300,7 +302,7 @@ result<template_value> engine::replace_tokens(node_id from, const template_value
       auto token = text.substr(2, text.size() - 4);
       token.erase(0, std::min(token.find_first_not_of(' '), token.size()));
       token.erase(token.find_last_not_of(' ') + 1);
-      return token_value(from, token);
+      return is_flow_token(token) ? token_value(from, token) : x;
     }
     auto made = replace_in_text(from, text);
     return made ? result<template_value>{template_value{std::move(*made)}} : made.failure();
@@ -404,15 +406,20 @@ input_source engine::locate(node_id id, const std::string& name) const {
     const bool has = run != no_node && run_of(run).round != no_node;
     return has ? joined(own_path, at(run_of(run).round).label) : own_path;
   };
+  const auto element_path = [&](std::uint32_t i) {
+    const auto& last = step_of(step).fan->rounds;
+    const auto own = joined(path, std::to_string(i));
+    return i < last.size() ? joined(own, std::to_string(last[i])) : own;
+  };
   if (!step_of(step).fan) {
     add(rounds(path, step_of(step).run), "", definition.repeat.has_value());
   } else if (const auto element = followed_element(id, step)) {
-    add(joined(path, std::to_string(*element)), "", true);
+    add(element_path(*element), "", true);
   } else {
     const auto& states = step_of(step).fan->states;
     for (std::uint32_t i = 0; i < states.size(); ++i)
       if (states[i] == status::completed)
-        add(joined(path, std::to_string(i)), std::to_string(i), true);
+        add(element_path(i), std::to_string(i), true);
     return out;
   }
   if (out.parts.size() == 1 && out.parts.front().first.empty()) {

@@ -20,19 +20,13 @@ bool begins_with(std::string_view x, std::string_view with) {
   return x.substr(0, with.size()) == with;
 }
 
-/// Whether this machine gives that token; the others are the drivers'.
-bool is_ours(std::string_view token) {
-  return token == "item" || token == "index" || begins_with(token, "item.") || begins_with(token, "carry.") ||
-         begins_with(token, "parameter:") || begins_with(token, "result:");
-}
-
 /// Every `{{token}}` of ours in a text.
 void find_tokens(std::string_view text, std::set<std::string>& out) {
   for (auto at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at + 2)) {
     const auto end = text.find("}}", at);
     if (end == std::string_view::npos)
       return;
-    if (const auto token = trimmed(text.substr(at + 2, end - at - 2)); is_ours(token))
+    if (const auto token = trimmed(text.substr(at + 2, end - at - 2)); is_flow_token(token))
       out.emplace(token);
   }
 }
@@ -84,6 +78,11 @@ std::vector<dependency> dependencies_of(const spec::step& x, const scope_layout&
 }
 
 } // namespace
+
+bool is_flow_token(std::string_view token) {
+  return token == "item" || token == "index" || begins_with(token, "item.") || begins_with(token, "carry.") ||
+         begins_with(token, "parameter:") || begins_with(token, "result:");
+}
 
 layouts::layouts(const spec::scope& root) {
   add(root, true);

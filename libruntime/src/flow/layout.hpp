@@ -14,6 +14,9 @@
 /// What the machine needs to know of a definition beyond its text, worked out once. Private to flow.
 namespace muster::flow {
 
+/// Whether the machine gives that token a value; the others are the drivers'.
+[[nodiscard]] bool is_flow_token(std::string_view token);
+
 /// One step waits for another of its scope.
 struct dependency {
   /// Position of the other one.
@@ -23,7 +26,7 @@ struct dependency {
   bool by_element = false;
 };
 
-/// An input of a task that reads a step, or a member of one, of a scope at or around its own.
+/// A step.
 struct step_layout {
   std::vector<dependency> waits_for; ///< In the order of the scope's steps.
   std::vector<std::uint32_t> waited_by;

@@ -397,6 +397,40 @@ TEST_CASE("repeat carries values from round to round until its condition holds")
   }
 }
 
+TEST_CASE("each element of a foreach may repeat, and its last round is what others read") {
+  auto loop = task_step("loop");
+  loop.foreach = range(1, 3);
+  loop.repeat = spec::repeat{"result >= 2", 5, {}};
+  task_of(loop).args = {"{{item}} {{index}}"};
+  flow_world world{scope_of({loop, task_step("end", {"loop"})}), [](const auto& gang, const auto& values) {
+                     const auto found = values.tokens.find("item");
+                     if (found == values.tokens.end())
+                       return outcome{};
+                     const auto round = gang.tasks.front().substr(gang.tasks.front().rfind('.') + 1);
+                     return outcome{status::completed, std::to_string(std::stoi(found->second) * std::stoi(round))};
+                   }};
+  world.run();
+  CHECK(result_of_step(world, "end", "loop") == "[2,2,3]");
+  const auto& parts = world.values["end"].inputs.at(0).at(0).parts;
+  REQUIRE(parts.size() == 3);
+  CHECK(parts[0].second == "loop.0.2");
+  CHECK(parts[2].second == "loop.2.1");
+}
+
+TEST_CASE("tokens of the drivers stay as they are in items and parameters") {
+  auto each = task_step("t");
+  each.foreach = spec::foreach{};
+  each.foreach->items = spec::each_of_list{{"{{output}}/{{parameter:p}}", "{{workflow_id}}"}};
+  task_of(each).args = {"{{item}}"};
+  auto source = std::make_shared<spec::scope>();
+  source->parameters = {{"p", spec::parameter_type::any, 3, ""}};
+  source->steps = {each};
+  flow_world world{source};
+  world.run();
+  CHECK(world.values["t.0"].tokens.at("item") == "{{output}}/3");
+  CHECK(world.values["t.1"].tokens.at("item") == "{{workflow_id}}");
+}
+
 TEST_CASE("on_failure makes good, or fails as the step did") {
   auto risky = task_step("risky");
   risky.on_failure = scope_of({task_step("on_failure")});
