@@ -210,6 +210,8 @@ private:
     if (state_.restore)
       if (const auto found = state_.restore->members.find(gang.index->value); found != state_.restore->members.end())
         members = std::move(found->second);
+    if (const auto row = state_.recorded_rows.find(gang.name); row != state_.recorded_rows.end())
+      row->second.taken = true;
     spawn_group(state_.context, *gang.index, gang, std::move(extras), std::move(members));
   }
 
@@ -247,6 +249,16 @@ private:
       self_->send(state_.context->journal, record_atom::value, std::move(facts));
   }
 
+  /// What an earlier run left to be run once more, and this one did not come to: a `foreach` has fewer elements now, a
+  /// `switch` took another way, or all was canceled.
+  void close_unused_rows(status now, event_list& out) {
+    const bool canceled = now == status::failed_canceled;
+    for (const auto& [name, row] : state_.recorded_rows)
+      if (!row.taken && !is_group_finished(row.last))
+        add_unbegun(state_, *state_.context->layout, row.group, canceled ? status::failed_canceled : status::skipped,
+                    canceled ? "canceled" : "the workflow has no use for it any more", out);
+  }
+
   void send_cancels(bool force) {
     for (const auto& [gang, reason] : state_.machine->take_cancels())
       if (const auto g = state_.group_of.find(gang); g != state_.group_of.end())
@@ -270,6 +282,9 @@ private:
     if (!state_.admitted.empty())
       return;
     state_.ended = true;
+    auto last = std::exchange(facts, {});
+    close_unused_rows(now, facts);
+    facts.events.push_back(std::move(last.events.front()));
     auto* self = self_;
     self_->request(state_.context->journal, caf::infinite, commit_atom::value, std::move(facts))
         .then(

@@ -31,6 +31,7 @@ struct flow_workflow_state {
   struct recorded_row {
     group_index group;
     status last = status::waiting;
+    bool taken = false; ///< By a GROUP of this runtime.
   };
 
   context_ptr context; ///< Its layout is what was recorded before a restart.

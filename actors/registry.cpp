@@ -101,7 +101,20 @@ registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry
           return unknown(key);
         return self->delegate(found->second, cancel_atom::value, message, force);
       },
-      [&state](finished_atom, workflow_key key, status) { state.live.erase(key); },
+      [self, &state](settle_atom, workflow_key key) -> caf::result<sequence> {
+        if (state.live.count(key) == 0)
+          return sequence{};
+        auto promise = self->make_response_promise<sequence>();
+        state.waiting.emplace(key, promise);
+        return promise;
+      },
+      [&state](finished_atom, workflow_key key, status) {
+        state.live.erase(key);
+        const auto [first, last] = state.waiting.equal_range(key);
+        for (auto at = first; at != last; ++at)
+          at->second.deliver(sequence{});
+        state.waiting.erase(first, last);
+      },
   };
 }
 

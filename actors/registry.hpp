@@ -5,6 +5,7 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include <unordered_map>
 
@@ -26,6 +27,8 @@ struct registry_state {
 
   std::shared_ptr<registry_services> services;
   std::unordered_map<workflow_key, workflow_actor> live;
+  /// Who waits for the end of one.
+  std::unordered_multimap<workflow_key, caf::typed_response_promise<sequence>> waiting;
 };
 
 /// Accepts submissions and owns workflow actors.

@@ -1,8 +1,7 @@
 #include "actors/restore.hpp"
 
+#include "actors/stored_rows.hpp"
 #include "executors/data/folders.hpp"
-#include "muster/flow/definition.hpp"
-#include "muster/plan/plan_builder.hpp"
 #include "muster/state/aggregate.hpp"
 
 #include <caf/all.hpp>
@@ -14,58 +13,6 @@
 namespace muster {
 
 namespace {
-
-constexpr std::size_t page = 4096;
-
-/// Everything of one workflow, in the order of the plan.
-struct workflow_rows {
-  std::vector<store::group_record> groups;
-  std::vector<store::task_record> tasks;
-  std::vector<store::task_body> bodies;
-};
-
-/// Reads all pages of a list.
-template <class T, class ReadPage>
-result<void> read_all(std::vector<T>& into, ReadPage read_page) {
-  for (;;) {
-    auto rows = read_page(static_cast<std::uint32_t>(into.size()));
-    if (!rows)
-      return rows.failure();
-    const auto count = rows->size();
-    std::move(rows->begin(), rows->end(), std::back_inserter(into));
-    if (count < page)
-      return {};
-  }
-}
-
-result<workflow_rows> read_rows(store::reader& from, workflow_key key) {
-  workflow_rows rows;
-  if (auto x = read_all(rows.groups, [&](std::uint32_t n) { return from.groups(key, group_index{n}, page); }); !x)
-    return x.failure();
-  if (auto x = read_all(rows.tasks, [&](std::uint32_t n) { return from.tasks(key, task_index{n}, page); }); !x)
-    return x.failure();
-  if (auto x = read_all(rows.bodies, [&](std::uint32_t n) { return from.bodies(key, task_index{n}, page); }); !x)
-    return x.failure();
-  return rows;
-}
-
-result<plan_ptr> rebuild_plan(store::reader& from, const store::workflow_record& record, const workflow_rows& rows) {
-  plan_builder builder{{record.name, record.labels, record.pool, {record.exec_timeout, record.queue_timeout}}};
-  for (const auto& g : rows.groups) {
-    const auto upstream = from.upstream(record.key, g.index);
-    if (!upstream)
-      return upstream.failure();
-    builder.add_group({g.name, g.barrier, g.ignore_nonlead_status, *upstream});
-    for (std::uint32_t i = 0; i < g.tasks; ++i) {
-      const auto n = g.first_task.value + i;
-      builder.add_task({rows.tasks[n].name, g.index, rows.tasks[n].lead, rows.bodies[n].request, rows.bodies[n].body});
-    }
-  }
-  auto built = std::move(builder).finish();
-  if (!built)
-    return error{ec::store_corrupt, "workflow " + record.id + " cannot be rebuilt: " + built.failure().message};
-  return plan_ptr{std::make_shared<const plan>(std::move(*built))};
-}
 
 /// Attempts that were recorded and have not ended.
 bool may_live(const store::task_record& t) {
@@ -162,10 +109,17 @@ result<group_restore> restore_group(store::reader& from, workflow_key key, const
   return x;
 }
 
-/// A task that is COMPLETED may not have come to show its output before the crash; what is downstream needs it.
+/// A task that is COMPLETED may not have come to show its output before the crash; what is downstream needs it. What a
+/// task that is run once more wrote before is not its output any more.
 result<void> show_outputs(const store::state_directory& directory, const std::string& id,
                           const std::vector<store::task_record>& tasks) {
   for (const auto& t : tasks) {
+    if (t.status != status::completed && t.first_attempt > 0) {
+      std::error_code failed;
+      std::filesystem::remove(directory.output_link(id, t.name), failed);
+      if (failed)
+        return {ec::io_error, "cannot remove " + directory.output_link(id, t.name).string() + ": " + failed.message()};
+    }
     if (t.status != status::completed || !t.attempt)
       continue;
     std::error_code ignored;
@@ -179,25 +133,16 @@ result<void> show_outputs(const store::state_directory& directory, const std::st
 
 /// What a flow is run by, and what its tasks resulted in.
 result<void> take_flow(store::reader& from, workflow_key key, const plan& layout, workflow_restore& into) {
-  const auto text = from.flow(key);
-  if (!text)
-    return text.failure();
-  if (text->empty())
-    return {};
-  auto definition = flow::decode_definition(*text, layout.header());
+  auto definition = read_definition(from, key, layout.header());
   if (!definition)
     return definition.failure();
-  into.definition = std::make_shared<const spec::workflow>(std::move(*definition));
-  for (task_index next; next.value < layout.task_count();) {
-    auto some = from.task_results(key, next, page);
-    if (!some)
-      return some.failure();
-    for (auto& x : some->results)
-      into.results.emplace(x.index.value, std::move(x.text));
-    if (some->at_end)
-      return {};
-    next = some->next;
-  }
+  into.definition = std::move(*definition);
+  if (!into.definition)
+    return {};
+  auto results = read_results(from, key);
+  if (!results)
+    return results.failure();
+  into.results = std::move(*results);
   return {};
 }
 

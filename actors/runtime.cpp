@@ -11,6 +11,7 @@
 #include "actors/pool.hpp"
 #include "actors/registry.hpp"
 #include "actors/restore.hpp"
+#include "actors/retry.hpp"
 #include "actors/submission.hpp"
 #include "actors/system_config.hpp"
 #include "muster/placement/defaults.hpp"
@@ -25,6 +26,7 @@
 #include <deque>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace muster {
@@ -155,6 +157,31 @@ public:
         ask<accepted>(system_, registry_, resume_atom::value, stored->who, stored->layout, stored->restore));
   }
 
+  result<accepted_workflow> retry(const std::string& id, const retry_request& request) {
+    auto reader = store::reader::open(directory_);
+    if (!reader)
+      return reader.failure();
+    auto planned = plan_retry(*reader, id, request);
+    if (!planned)
+      return planned.failure();
+    // Its end is durable, but its actor may not be gone.
+    if (auto gone = ask<sequence>(system_, registry_, settle_atom::value, planned->key); !gone)
+      return gone.failure();
+    const auto began = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
+    auto stored = ask<sequence>(system_, journal_, commit_atom::value, event_list{std::move(planned->facts)});
+    if (!stored)
+      return stored.failure();
+    auto resumed = resume(planned->id);
+    if (!resumed)
+      return resumed;
+    // Its end before this is not to be taken for the one to come.
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [&] { return failure_ || retried_.count(planned->key) > 0; });
+    retried_.erase(planned->key);
+    resumed->since = began;
+    return resumed;
+  }
+
   result<void> cancel(workflow_key workflow, const std::string& message, bool force) {
     const auto answer = ask<sequence>(system_, registry_, cancel_atom::value, workflow, message, force);
     return answer ? result<void>{} : result<void>{answer.failure()};
@@ -192,7 +219,7 @@ private:
   static result<accepted_workflow> public_form(const result<accepted>& x) {
     if (!x)
       return x.failure();
-    return accepted_workflow{x->key, x->id, {}};
+    return accepted_workflow{x->key, x->id, {}, {}};
   }
 
   void fail(const error& why) {
@@ -205,9 +232,16 @@ private:
 
   void note_ends(const std::vector<event>& batch) {
     for (const auto& x : batch) {
-      if (x.type != event_type::workflow_status || !is_finished(x.status))
+      const bool ends = x.type == event_type::workflow_status && is_finished(x.status);
+      if (!ends && x.type != event_type::workflow_retried)
         continue;
       const std::lock_guard lock{mutex_};
+      if (!ends) {
+        ended_.erase(x.workflow);
+        retried_.insert(x.workflow);
+        changed_.notify_all();
+        continue;
+      }
       ended_[x.workflow] = x.status;
       ended_order_.push_back(x.workflow);
       if (ended_order_.size() > remembered_ends) {
@@ -231,7 +265,8 @@ private:
   std::optional<error> failure_;
   std::unordered_map<workflow_key, status> ended_;
   std::deque<workflow_key> ended_order_;
-  workflow_key asked_; ///< For which `wait` has looked into the store.
+  std::unordered_set<workflow_key> retried_; ///< Since `retry` last looked.
+  workflow_key asked_;                       ///< For which `wait` has looked into the store.
 
   store::state_directory directory_;
   capabilities offered_;
@@ -281,6 +316,10 @@ result<accepted_workflow> runtime::submit(const spec::workflow& workflow, submis
 
 result<accepted_workflow> runtime::resume(const std::string& id) {
   return impl_->resume(id);
+}
+
+result<accepted_workflow> runtime::retry(const std::string& id, const retry_request& request) {
+  return impl_->retry(id, request);
 }
 
 result<void> runtime::cancel(workflow_key workflow, const std::string& message, bool force) {

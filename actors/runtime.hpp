@@ -2,6 +2,7 @@
 
 #include "executors/driver.hpp"
 #include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
 #include "muster/spec/model.hpp"
 
@@ -16,6 +17,10 @@
 
 /// The facade of the actors: what cli and gateway know of them. Plain C++ types; every member is thread-safe.
 namespace muster {
+
+namespace store {
+class reader;
+}
 
 /// How a runtime on this machine is set up.
 struct runtime_config {
@@ -43,9 +48,22 @@ struct submission_info {
 /// A workflow that was accepted.
 struct accepted_workflow {
   workflow_key key;
-  std::string id;                 ///< `<name>-<n>`
-  std::vector<std::string> notes; ///< For the user: what was done about the spec that its author may not expect.
+  std::string id;                   ///< `<name>-<n>`
+  std::vector<std::string> notes;   ///< For the user: what was done about the spec that its author may not expect.
+  std::optional<timestamp> since{}; ///< Of a retry: when it began. Unset: the submission is the beginning.
 };
+
+/// What of a finished workflow is run once more.
+struct retry_request {
+  std::string from; ///< A step, as `train` or `mid.1.leaf.2`: it and all that depends on it, too. Empty: none.
+};
+
+/// How many tasks `runtime::retry` would run once more, at first; nothing is changed. Its errors.
+[[nodiscard]] result<std::size_t> count_tasks_to_retry(store::reader& from, const std::string& id,
+                                                       const retry_request& request);
+
+/// What a stored workflow was submitted as, for `flow::differences`.
+[[nodiscard]] result<std::string> submitted_outline(store::reader& from, const std::string& id);
 
 /// Receives committed events in order, a batch at a time, on a thread of the runtime; must not block.
 using event_handler = std::function<void(const std::vector<event>&)>;
@@ -74,6 +92,11 @@ public:
   /// Takes up a workflow that an earlier runtime left unfinished. `not_found` if there is none, `conflict` if it is
   /// finished or already live here.
   [[nodiscard]] result<accepted_workflow> resume(const std::string& id);
+
+  /// Runs what did not complete of a finished workflow once more, under its id: attempts are numbered on. `not_found`
+  /// if there is no such workflow or step, `conflict` if it has not finished, or is COMPLETED and `request` names no
+  /// step.
+  [[nodiscard]] result<accepted_workflow> retry(const std::string& id, const retry_request& request);
 
   /// Ends a workflow: FAILED_CANCELED. Returns once the request is durable; the end is seen in the events. With `force`
   /// tasks are killed without grace; a second call may add it.

@@ -102,6 +102,7 @@ int run_program(int argc, char* argv[]) {
     app.require_subcommand(1);
     add_run(app, ctx);
     add_resume(app, ctx);
+    add_retry(app, ctx);
     add_validate(app, ctx);
     add_plan(app, ctx);
     add_ls(app, ctx);

@@ -141,6 +141,8 @@ using registry_actor = caf::typed_actor<
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
     /// From the facade: take up a workflow that an earlier runtime left unfinished.
     caf::replies_to<resume_atom, accepted, plan_ptr, restore_ptr>::with<accepted>,
+    /// From the facade: answered when this workflow is not live, or not any more.
+    caf::replies_to<settle_atom, workflow_key>::with<sequence>,
     /// From the facade: as `cancel` of WORKFLOW.
     caf::replies_to<cancel_atom, workflow_key, std::string, bool>::with<sequence>,
     /// From a WORKFLOW: it is finished, and that is durable.

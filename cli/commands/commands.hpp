@@ -20,6 +20,7 @@ struct context {
 
 void add_run(CLI::App& app, context& ctx);
 void add_resume(CLI::App& app, context& ctx);
+void add_retry(CLI::App& app, context& ctx);
 void add_validate(CLI::App& app, context& ctx);
 void add_plan(CLI::App& app, context& ctx);
 void add_ls(CLI::App& app, context& ctx);

@@ -65,6 +65,7 @@ public:
     if (!found)
       return report(found.failure());
     workflow_ = std::move(*found);
+    since_ = accepted->since ? accepted->since : workflow_.submitted;
     for (const auto& x : accepted->notes)
       std::cerr << "muster: note: " << x << '\n';
     announce();
@@ -220,8 +221,7 @@ private:
       workflow_ = std::move(*found);
     if (ended == status::completed) {
       if (options_.output == "text")
-        std::cout << workflow_.id << ' ' << to_string(ended) << " in " << elapsed(workflow_.submitted, workflow_.ended)
-                  << std::endl;
+        std::cout << workflow_.id << ' ' << to_string(ended) << " in " << elapsed(since_, workflow_.ended) << std::endl;
       return exit_completed;
     }
     std::cout.flush();
@@ -237,6 +237,7 @@ private:
   runtime& engine_;
   store::reader& reader_;
   store::workflow_record workflow_;
+  std::optional<timestamp> since_; ///< What it took is counted from here.
   std::unique_ptr<run_view> view_;
   std::optional<clock::time_point> deadline_;
   unsigned requests_ = 0;
@@ -357,6 +358,11 @@ std::optional<config::configuration> read_configuration(const local_options& opt
   for (const auto& x : read.errors)
     std::cerr << spec::render(x);
   return std::move(read.value);
+}
+
+int refuse_pool(const error& problem) {
+  return problem.code == ec::not_found || problem.code == ec::invalid_argument ? report_usage(problem.message)
+                                                                               : report(problem);
 }
 
 int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin) {

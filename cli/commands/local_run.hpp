@@ -20,7 +20,7 @@ class App;
 
 namespace muster::cli {
 
-/// How `run` and `resume` run workflows on this machine.
+/// How `run`, `resume` and `retry` run workflows on this machine.
 struct local_options {
   std::string pool;        ///< A name, see `choose_pool`; empty: nobody named one.
   std::string config_file; ///< `--config`; empty: the user's own.
@@ -52,6 +52,9 @@ using take_up = std::function<result<accepted_workflow>(runtime&)>;
 /// Starts a runtime over `pool`, gives it a workflow, shows the workflow until it ends, and says how it went. The
 /// first SIGINT, SIGTERM or SIGHUP cancels it, the second kills it. Returns the exit code.
 int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin);
+
+/// Says on stderr why there is no pool; returns the exit code: a wrong name or option is wrong usage.
+int refuse_pool(const error& problem);
 
 /// Reads the user's configuration; says on stderr what is wrong with it.
 [[nodiscard]] std::optional<config::configuration> read_configuration(const local_options& options);

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <memory>
 
 namespace muster::cli {
@@ -27,14 +28,8 @@ std::string options_as_json(const run_options& x) {
   all["set_string"] = x.input.set_string;
   all["set_env"] = x.input.set_env;
   if (!x.input.parameters.empty())
-    all["parameters"] = x.input.parameters;
+    all["parameters"] = std::filesystem::absolute(x.input.parameters).string();
   return dump(all);
-}
-
-/// What a pool that cannot be had means for the exit code: a wrong name or option is wrong usage.
-int refuse_pool(const error& problem) {
-  return problem.code == ec::not_found || problem.code == ec::invalid_argument ? report_usage(problem.message)
-                                                                               : report(problem);
 }
 
 int run(const context& ctx, run_options options) {

@@ -184,6 +184,7 @@ registry_actor::behavior_type registry_double(registry_actor::stateful_pointer<r
   return {
       [](submit_atom, const submission_ptr&) { return accepted{}; },
       [](resume_atom, const accepted& who, const plan_ptr&, const restore_ptr&) { return who; },
+      [](settle_atom, workflow_key) { return sequence{}; },
       [](cancel_atom, workflow_key, const std::string&, bool) { return sequence{}; },
       [shared](finished_atom, workflow_key, status s) { shared->ended = s; },
   };
