@@ -75,6 +75,7 @@ TEST_CASE("what changed in a flow is told by step and field") {
   CHECK(differences(outline_of(fanned), outline_of(fanned, {"n=5"}), 20) ==
         std::vector<std::string>{"n: value: 2 -> 5"});
   CHECK(changes(fanned, plain) == std::vector<std::string>{"one-group: is new", "two-group: is new",
+                                                           R"(resources: {"default":"{}"} is not there any more)",
                                                            "n: is not there any more", "deep: is not there any more",
                                                            "train: is not there any more"});
 }
