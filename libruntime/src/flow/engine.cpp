@@ -209,6 +209,13 @@ muster::status engine::status() const {
   return any_begun_ ? status::running : status::pending;
 }
 
+result<template_value> engine::result_of(std::string_view path) const {
+  const auto& steps = scope_of(root_).steps;
+  if (steps.empty())
+    return error{ec::not_found, "there is no step"};
+  return result_at(steps.front(), path);
+}
+
 json_text engine::result_of_all() const {
   return at(root_).result ? at(root_).result->text() : nullptr;
 }

@@ -123,6 +123,7 @@ public:
   [[nodiscard]] bool done() const { return nodes_[root_].stage == stage::ended; }
   [[nodiscard]] muster::status status() const;
   [[nodiscard]] json_text result_of_all() const;
+  [[nodiscard]] result<template_value> result_of(std::string_view path) const;
   [[nodiscard]] std::vector<step_view> view() const;
   [[nodiscard]] const std::vector<std::string>& borne() const noexcept { return borne_; }
   void track_borne() noexcept { tracks_borne_ = true; }

@@ -59,6 +59,10 @@ json_text machine::result_of_all() const {
   return engine_->result_of_all();
 }
 
+result<spec::template_value> machine::result_of(std::string_view path) const {
+  return engine_->result_of(path);
+}
+
 const std::vector<std::string>& machine::borne() const {
   return engine_->borne();
 }

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// From the bottom up: a layer may include itself and what comes before it.
-const std::vector<std::string> layers{"libruntime", "executors", "actors", "gateway", "cli"};
+const std::vector<std::string> layers{"libruntime", "executors", "actors", "gateway", "cli", "libmuster"};
 
 struct source_include {
   fs::path file;
@@ -49,6 +49,8 @@ std::vector<source_include> includes_of(const std::string& layer) {
 /// The layer that an include reaches into; empty for what is not ours.
 std::string layer_of(const std::string& include) {
   const auto folder = include.substr(0, include.find('/'));
+  if (include == "muster/muster.hpp" || include.rfind("muster/api/", 0) == 0)
+    return "libmuster";
   if (folder == "muster")
     return "libruntime";
   return std::find(layers.begin(), layers.end(), folder) == layers.end() ? std::string{} : folder;
@@ -74,11 +76,25 @@ TEST_CASE("CAF is included in actors alone") {
 }
 
 TEST_CASE("above the actors only their facade is known") {
-  for (const auto* layer : {"gateway", "cli"})
+  for (const auto* layer : {"gateway", "cli", "libmuster"})
     for (const auto& include : includes_of(layer)) {
       INFO(include.file << " includes " << include.name);
       CHECK((layer_of(include.name) != "actors" || include.name == "actors/runtime.hpp"));
     }
+}
+
+TEST_CASE("cli and libmuster do not know each other") {
+  for (const auto& include : includes_of("libmuster")) {
+    INFO(include.file << " includes " << include.name);
+    CHECK((layer_of(include.name) != "cli" && layer_of(include.name) != "gateway"));
+  }
+}
+
+TEST_CASE("the headers of the API include each other and the standard library only") {
+  for (const auto& include : includes_of("libmuster/include")) {
+    INFO(include.file << " includes " << include.name);
+    CHECK((layer_of(include.name) == "libmuster" || include.name.find_first_of("./") == std::string::npos));
+  }
 }
 
 TEST_CASE("SQLite is included by the store alone") {
@@ -123,6 +139,7 @@ TEST_CASE("a source includes its own header first, so that the header compiles a
 TEST_CASE("the reading itself finds what is there") {
   CHECK(includes_of("libruntime").size() > 100);
   CHECK(layer_of("muster/base/result.hpp") == "libruntime");
+  CHECK(includes_of("libmuster/include").size() > 10);
   CHECK(layer_of("actors/group.hpp") == "actors");
   CHECK(layer_of("vector").empty());
   CHECK(layer_of("sys/stat.h").empty());

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -117,6 +118,9 @@ public:
   [[nodiscard]] muster::status status() const;
   /// The result of the whole; null for none.
   [[nodiscard]] json_text result_of_all() const;
+  /// What `{{result:path}}` would give in the outermost scope. Results that nothing in the definition asks for are not
+  /// kept, unless it has a `result`. Fails with `ec::invalid_argument` if there is none.
+  [[nodiscard]] result<spec::template_value> result_of(std::string_view path) const;
   /// Steps, by their paths, that are COMPLETED although something in them failed: it was borne, or made good. Kept only
   /// if `track_borne` was called before the first `next`.
   [[nodiscard]] const std::vector<std::string>& borne() const;

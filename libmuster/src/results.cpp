@@ -1,0 +1,255 @@
+#include "results.hpp"
+
+#include "convert.hpp"
+
+#include "muster/flow/definition.hpp"
+#include "muster/flow/machine.hpp"
+#include "muster/spec/flow.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace muster::api {
+
+namespace {
+
+constexpr std::size_t page_size = 4096;
+
+/// Calls `use` with each row of the pages of `read`.
+template <class Read, class Use>
+result<void> each_row(Read read, Use use) {
+  for (std::uint32_t first = 0;;) {
+    auto page = read(first);
+    if (!page)
+      return to_api(page.failure());
+    for (auto& row : *page)
+      use(std::move(row));
+    if (page->size() < page_size)
+      return {};
+    first += static_cast<std::uint32_t>(page->size());
+  }
+}
+
+result<std::map<std::uint32_t, std::string>> read_results(store::reader& reader, workflow_key key) {
+  std::map<std::uint32_t, std::string> out;
+  for (task_index first{0};;) {
+    auto page = reader.task_results(key, first, page_size);
+    if (!page)
+      return to_api(page.failure());
+    for (auto& x : page->results)
+      out.emplace(x.index.value, std::move(x.text));
+    if (page->at_end)
+      return out;
+    first = page->next;
+  }
+}
+
+std::string described(const store::task_record& x) {
+  return "task " + x.name + " is " + std::string(to_string(x.status)) + (x.reason.empty() ? "" : ", " + x.reason);
+}
+
+result<value> result_of_task(store::reader& reader, workflow_key key, const store::task_record& task) {
+  if (!is_group_finished(task.status))
+    return {ec::conflict, described(task) + ": it has a result when it has ended"};
+  const auto text = reader.task_result(key, task.index);
+  if (!text)
+    return to_api(text.failure());
+  if (*text)
+    return value::from_json(**text);
+  return {ec::not_found, described(task) + " and gave no result; a task gives one by writing JSON to $MUSTER_RESULT"};
+}
+
+/// The step at a path of the definition, in which the numbers of elements and rounds may stand; null if there is none.
+const spec::step* find_step(const spec::scope& in, std::string_view path) {
+  const auto take = [&path] {
+    const auto name = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(name.size() + 1, path.size()));
+    return name;
+  };
+  const auto name = take();
+  const auto found = std::find_if(in.steps.begin(), in.steps.end(), [&](const auto& x) { return x.name == name; });
+  if (found == in.steps.end())
+    return nullptr;
+  while (!path.empty() && path.front() >= '0' && path.front() <= '9')
+    static_cast<void>(take());
+  if (path.empty())
+    return &*found;
+  if (const auto* nested = std::get_if<spec::scope_ptr>(&found->body))
+    return find_step(**nested, path);
+  const auto label = take();
+  const auto in_named = [&](const auto& scopes) -> const spec::step* {
+    const auto scope = std::find_if(scopes.begin(), scopes.end(), [&](const auto& x) { return x.first == label; });
+    return scope == scopes.end() ? nullptr : find_step(*scope->second, path);
+  };
+  if (const auto* branches = std::get_if<spec::branches_body>(&found->body))
+    return in_named(branches->branches);
+  if (const auto* choice = std::get_if<spec::switch_body>(&found->body))
+    return choice->otherwise && label == "default" ? find_step(*choice->otherwise, path) : in_named(choice->cases);
+  return nullptr;
+}
+
+/// Null if the workflow was not one that grows.
+result<spec::scope_ptr> read_definition(store::reader& reader, workflow_key key) {
+  const auto text = reader.flow(key);
+  if (!text)
+    return to_api(text.failure());
+  if (text->empty())
+    return spec::scope_ptr{};
+  const auto definition = flow::decode_definition(*text, {});
+  if (!definition)
+    return to_api(definition.failure());
+  return definition->flow;
+}
+
+/// What a workflow without a `result` of its own results in.
+value merged(const flow::machine& after, const spec::scope& definition) {
+  dict out;
+  const auto put = [&out](const std::string& name, value x) {
+    const auto known = std::find_if(out.begin(), out.end(), [&](const auto& entry) { return entry.first == name; });
+    if (known == out.end())
+      out.emplace_back(name, std::move(x));
+    else
+      known->second = std::move(x);
+  };
+  for (const auto& step : definition.steps) {
+    const auto found = after.result_of(step.name);
+    if (!found)
+      continue;
+    auto x = to_api(*found);
+    if (x.is_dict())
+      for (const auto& [name, entry] : x.entries())
+        put(name, entry);
+    else
+      put(step.name, std::move(x));
+  }
+  return out;
+}
+
+/// What a step, or the whole, resulted in: the definition is run once more, over what was recorded.
+result<std::optional<value>> replay(store::reader& reader, const store::workflow_record& workflow,
+                                    const spec::scope& definition, const std::string& path) {
+  auto whole = std::make_shared<spec::scope>(definition);
+  const bool has_result = !whole->result.empty();
+  if (!path.empty() || !has_result)
+    whole->result = "true"; // So that the results of all of its steps are kept.
+  auto results = read_results(reader, workflow.key);
+  if (!results)
+    return results.failure();
+  std::vector<std::string> tasks;
+  auto read = each_row([&](std::uint32_t n) { return reader.tasks(workflow.key, task_index{n}, page_size); },
+                       [&](store::task_record x) { tasks.push_back(std::move(x.name)); });
+  if (!read)
+    return read.failure();
+  std::vector<std::pair<std::string, flow::recorded_gang>> recorded;
+  read = each_row([&](std::uint32_t n) { return reader.groups(workflow.key, group_index{n}, page_size); },
+                  [&](store::group_record x) {
+                    flow::recorded_gang past{x.index, x.status, {}, false};
+                    for (std::uint32_t i = 0; i < x.tasks; ++i) {
+                      const auto found = results->find(x.first_task.value + i);
+                      past.results.push_back(found == results->end()
+                                                 ? nullptr
+                                                 : std::make_shared<const std::string>(std::move(found->second)));
+                    }
+                    // Only a step that is no gang has a task of its own name: see `flow::note`.
+                    past.is_step =
+                        x.tasks == 1 && x.first_task.value < tasks.size() && tasks[x.first_task.value] == x.name;
+                    recorded.emplace_back(std::move(x.name), std::move(past));
+                  });
+  if (!read)
+    return read.failure();
+  flow::machine again{whole};
+  again.recall(std::move(recorded));
+  while (again.next()) {
+  }
+  if (!path.empty()) {
+    const auto found = again.result_of(path);
+    return found ? std::optional<value>{to_api(*found)} : std::nullopt;
+  }
+  if (workflow.status != muster::status::completed)
+    return std::optional<value>{};
+  if (!has_result)
+    return std::optional<value>{merged(again, definition)};
+  const auto found = again.result_of_all();
+  if (!found)
+    return std::optional<value>{};
+  auto parsed = value::from_json(*found);
+  if (!parsed)
+    return parsed.failure();
+  return std::optional<value>{*std::move(parsed)};
+}
+
+/// The results of the elements `path.0`, `path.1`, ...; nothing if there are none.
+result<std::optional<value>> gather(store::reader& reader, workflow_key key, const std::string& path) {
+  std::map<std::uint32_t, std::uint32_t> elements; // By their numbers.
+  const auto prefix = path + ".";
+  auto read = each_row([&](std::uint32_t n) { return reader.tasks(key, task_index{n}, page_size); },
+                       [&](const store::task_record& x) {
+                         std::uint32_t number = 0;
+                         const auto* const end = x.name.data() + x.name.size();
+                         if (x.name.compare(0, prefix.size(), prefix) != 0)
+                           return;
+                         const auto [stop, problem] = std::from_chars(x.name.data() + prefix.size(), end, number);
+                         if (problem == std::errc{} && stop == end)
+                           elements.emplace(number, x.index.value);
+                       });
+  if (!read)
+    return read.failure();
+  if (elements.empty())
+    return std::optional<value>{};
+  const auto results = read_results(reader, key);
+  if (!results)
+    return results.failure();
+  list out(std::size_t{elements.rbegin()->first} + 1);
+  for (const auto& [number, task] : elements) {
+    const auto found = results->find(task);
+    if (found == results->end())
+      continue;
+    auto parsed = value::from_json(found->second);
+    if (!parsed)
+      return parsed.failure();
+    out[number] = *std::move(parsed);
+  }
+  return std::optional<value>{std::move(out)};
+}
+
+} // namespace
+
+result<value> read_result(store::reader& reader, const store::workflow_record& workflow, const std::string& path) {
+  if (!path.empty()) {
+    const auto task = reader.task(workflow.key, path);
+    if (task)
+      return result_of_task(reader, workflow.key, *task);
+    if (task.failure().code != muster::ec::not_found)
+      return to_api(task.failure());
+  }
+  const auto what = path.empty() ? "the workflow" : "step " + path;
+  if (!is_group_finished(workflow.status))
+    return {ec::conflict,
+            what + " has a result when the workflow has ended; it is " + std::string(to_string(workflow.status))};
+  const auto definition = read_definition(reader, workflow.key);
+  if (!definition)
+    return definition.failure();
+  result<std::optional<value>> found = std::optional<value>{};
+  if (*definition)
+    found = replay(reader, workflow, **definition, path);
+  if (found && !*found && *definition) {
+    // Of a map that failed there are the results of the elements that did not.
+    const auto* step = find_step(**definition, path);
+    if (step != nullptr && step->foreach && step->foreach->reduce.with == spec::reduction::collect)
+      found = gather(reader, workflow.key, path);
+  }
+  if (!found)
+    return found.failure();
+  if (!*found)
+    return {ec::not_found, what + " has no result; the workflow is " + std::string(to_string(workflow.status))};
+  return **std::move(found);
+}
+
+} // namespace muster::api
