@@ -40,7 +40,7 @@ event_feed::~event_feed() {
 
 void event_feed::subscribe(workflow_key workflow, std::function<void(const event&)> use) {
   const std::lock_guard lock{state_->mutex};
-  state_->fresh.push_back({workflow, std::move(use), {}, false});
+  state_->fresh.push_back({workflow, std::move(use), {}, false, false});
   state_->woken = true;
   if (!thread_.joinable())
     thread_ = std::thread([state = state_, directory = directory_] { run(state, directory); });
@@ -77,7 +77,10 @@ void event_feed::run(const std::shared_ptr<shared_state>& state, const store::st
       for (const auto& one : page->events) {
         if (stopping())
           return;
-        x.over = one.fact.type == event_type::workflow_status && is_finished(one.fact.status);
+        if (one.fact.type == event_type::workflow_status)
+          x.finished = is_finished(one.fact.status);
+        else if (one.fact.type == event_type::workflow_retried)
+          x.finished = false;
         try {
           x.use(to_api(one));
         } catch (...) {
@@ -86,6 +89,7 @@ void event_feed::run(const std::shared_ptr<shared_state>& state, const store::st
         if (x.over)
           return;
       }
+      x.over = x.finished && page->at_end;
       x.after = page->next_after;
       more = !page->at_end;
     }

@@ -22,7 +22,8 @@ public:
   /// Ends after the call that is under way. On the feed's own thread it does not wait for that.
   ~event_feed();
 
-  /// All events of a workflow, from the first on, until it has ended. What `use` throws ends its subscription.
+  /// All events of a workflow, from the first on, until there are no more and it has ended. What `use` throws ends its
+  /// subscription.
   void subscribe(workflow_key workflow, std::function<void(const event&)> use);
 
   /// Something was committed.
@@ -33,6 +34,7 @@ private:
     workflow_key workflow;
     std::function<void(const event&)> use;
     sequence after{};
+    bool finished = false; ///< The workflow is, as far as it was read.
     bool over = false;
   };
 

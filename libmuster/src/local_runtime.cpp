@@ -158,6 +158,13 @@ result<run> local_runtime::resume(const std::string& id) {
   return run(make_local_run(impl_, *std::move(accepted)));
 }
 
+result<run> local_runtime::retry(const std::string& id, const std::string& from) {
+  auto accepted = impl_->engine().retry(id, {from});
+  if (!accepted)
+    return to_api(accepted.failure());
+  return run(make_local_run(impl_, *std::move(accepted)));
+}
+
 result<run> local_runtime::find(const std::string& id) {
   auto found = impl_->read([&](store::reader& reader) { return reader.workflow(id); });
   if (!found)
@@ -165,7 +172,7 @@ result<run> local_runtime::find(const std::string& id) {
   if (!is_group_finished(found->status) && !impl_->is_live(found->key))
     return {ec::conflict, "workflow " + id + " is " + std::string(muster::to_string(found->status)) +
                               " and nobody runs it; resume it"};
-  return run(make_local_run(impl_, {found->key, found->id, {}}));
+  return run(make_local_run(impl_, {found->key, found->id, {}, {}}));
 }
 
 } // namespace muster::api

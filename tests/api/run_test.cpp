@@ -4,7 +4,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <condition_variable>
-#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -139,8 +139,7 @@ TEST_CASE("logs are read and followed, events come in order with names") {
   CHECK(text == "one\n");
   CHECK_FALSE(run.wait(1ms).or_throw());
   CHECK(run.result(slow).failure().code == muster::ec::conflict);
-  muster::test::temporary_folder keep;
-  REQUIRE(std::system(("touch '" + gate.string() + "'").c_str()) == 0);
+  std::ofstream{gate}.flush();
   text.clear();
   REQUIRE(run.follow_logs("slow", [&](std::string_view piece) {
     text += piece;
@@ -163,6 +162,37 @@ TEST_CASE("logs are read and followed, events come in order with names") {
     named = named || (x.task == "say.1" && x.status == muster::status::completed && x.exit_code == 0);
   }
   CHECK(named);
+}
+
+TEST_CASE("what failed can be run once more, and its events are those of both runs") {
+  const muster::test::temporary_folder folder;
+  auto runtime = start(folder);
+  const auto gate = (folder.path() / "gate").string();
+  muster::workflow w{"again"};
+  const auto first = w.task("first", result_of("1"));
+  const auto second =
+      w.task("second", muster::shell("[ -e \"$1\" ] && echo $(($2 + 1)) > $MUSTER_RESULT", {gate, first}));
+  const auto failed = runtime.submit(w).or_throw();
+  CHECK(failed.wait().or_throw().status == muster::status::failed);
+  CHECK(runtime.retry("nobody-1").failure().code == muster::ec::not_found);
+  std::ofstream{gate}.flush();
+  const auto run = runtime.retry(failed.id()).or_throw();
+  CHECK(run.wait().or_throw().completed());
+  CHECK(run.result(second).or_throw() == value(2));
+  CHECK(run.task("first").or_throw().attempts == 1);
+  CHECK(run.task("second").or_throw().attempts == 2);
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<muster::event> ends;
+  run.on_event([&](const muster::event& x) {
+    const std::lock_guard lock{mutex};
+    if (x.type == "workflow.status" && muster::is_finished(x.status))
+      ends.push_back(x);
+    changed.notify_all();
+  });
+  std::unique_lock lock{mutex};
+  CHECK(changed.wait_for(lock, 30s, [&] { return ends.size() == 2; }));
+  CHECK(runtime.retry(failed.id()).failure().code == muster::ec::conflict);
 }
 
 TEST_CASE("a run can be cancelled, found again, and outlives its runtime's handle") {

@@ -161,6 +161,10 @@ MUSTER_API_INLINE namespace api {
     [[nodiscard]] result<run> submit_yaml(std::string_view spec, const dict& parameters = {});
     /// Takes up a workflow that an earlier runtime left unfinished.
     [[nodiscard]] result<run> resume(const std::string& id);
+    /// Runs what did not complete of a finished workflow once more, under the same id; with `from` also that step and
+    /// all
+    /// that depends on it. `conflict` if it has not finished, or if there is nothing to be run.
+    [[nodiscard]] result<run> retry(const std::string& id, const std::string& from = {});
     /// A workflow of this state directory that has ended or runs here, to look at.
     [[nodiscard]] result<run> find(const std::string& id);
 
