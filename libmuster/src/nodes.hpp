@@ -48,6 +48,7 @@ struct step_node {
   std::shared_ptr<step_node> failure_task;
   std::shared_ptr<scope_node> failure_scope;
   bool is_map = false;
+  std::vector<std::string> problems; ///< Of what was said of it.
 
   /// Sets a key, over an earlier value.
   void put(const std::string& key, value x);

@@ -171,7 +171,7 @@ items::items(const expression& x) : spec_(x.text()) {}
 
 // -- handles
 
-element::element(const step& of, std::size_t at) : node_(of.node_), at_(at) {}
+element::element(const step& of, std::size_t at) : node_(of.node_), whole_(of.whole_), at_(at) {}
 
 reference element::result(const std::string& path) const {
   const auto whole = node_->name + "." + std::to_string(at_) + (path.empty() ? "" : "." + path);

@@ -90,6 +90,8 @@ private:
     if (x.failure_scope)
       out.emplace_back("on_failure", scope_entries(*x.failure_scope));
     refuse_task_keys(x);
+    for (const auto& what : x.problems)
+      problem(x, what);
     return out;
   }
 

@@ -128,6 +128,8 @@ value with_regex(dict entry, const std::string& regex) {
 } // namespace
 
 step& step::input(const step& from, const std::string& regex) {
+  if (from.whole_ != whole_)
+    node_->problems.push_back("its input '" + from.path() + "' is of another workflow");
   node_->inputs.push_back(with_regex({{"task", from.name()}}, regex));
   return *this;
 }
@@ -160,7 +162,7 @@ step step::member(const std::string& name, const command& what) {
   auto node = make_step(name, step_kind::member, node_->around.lock());
   node->words = what.words();
   node_->members.push_back(node);
-  return step(node);
+  return {node, whole_};
 }
 
 step& step::barrier(bool is) {
@@ -168,6 +170,8 @@ step& step::barrier(bool is) {
 }
 
 step& step::after(const step& other, on when) {
+  if (other.node_->around.lock() != node_->around.lock())
+    node_->problems.push_back("`after` names a neighbour, and '" + other.path() + "' is of another workflow");
   node_->after.emplace_back(dict{{"task", other.name()}, {"on", word_of(when)}});
   return *this;
 }
@@ -192,7 +196,7 @@ step& step::on_failure(const command& what) {
 step& step::on_failure(const fill& steps) {
   node_->failure_scope = make_scope(node_, "on_failure");
   node_->failure_task.reset();
-  scope inner(node_->failure_scope);
+  scope inner(node_->failure_scope, whole_);
   steps(inner);
   return *this;
 }
@@ -270,7 +274,7 @@ reference scope::parameter(const std::string& name, value preset) {
 step scope::task(const std::string& name, const command& what) {
   auto node = add_step(node_, name, step_kind::task);
   node->words = what.words();
-  return step(node);
+  return {node, whole_};
 }
 
 step scope::map(const std::string& name, const items& over, const command& what) {
@@ -282,7 +286,7 @@ step scope::map(const std::string& name, const items& over, const fill& steps) {
 }
 
 step scope::group(const std::string& name) {
-  return step(add_step(node_, name, step_kind::group));
+  return {add_step(node_, name, step_kind::group), whole_};
 }
 
 namespace {
@@ -300,34 +304,34 @@ void fill_all(const std::shared_ptr<step_node>& node, const named_scopes& all, M
 
 step scope::nested(const std::string& name, const fill& steps) {
   auto node = add_step(node_, name, step_kind::nested);
-  scope inner(node->scopes.emplace_back(make_scope(node, "")));
+  scope inner(node->scopes.emplace_back(make_scope(node, "")), whole_);
   steps(inner);
-  return step(node);
+  return {node, whole_};
 }
 
 step scope::branches(const std::string& name, const named_scopes& all) {
   auto node = add_step(node_, name, step_kind::branches);
-  fill_all(node, all, [](const std::shared_ptr<scope_node>& x, const fill& steps) {
-    scope inner(x);
+  fill_all(node, all, [&](const std::shared_ptr<scope_node>& x, const fill& steps) {
+    scope inner(x, whole_);
     steps(inner);
   });
-  return step(node);
+  return {node, whole_};
 }
 
 step scope::switch_on(const std::string& name, const expression& value, const named_scopes& cases,
                       const fill& otherwise) {
   auto node = add_step(node_, name, step_kind::choice);
   node->switch_value = value.text();
-  fill_all(node, cases, [](const std::shared_ptr<scope_node>& x, const fill& steps) {
-    scope inner(x);
+  fill_all(node, cases, [&](const std::shared_ptr<scope_node>& x, const fill& steps) {
+    scope inner(x, whole_);
     steps(inner);
   });
   if (otherwise) {
     node->otherwise = make_scope(node, "default");
-    scope inner(node->otherwise);
+    scope inner(node->otherwise, whole_);
     otherwise(inner);
   }
-  return step(node);
+  return {node, whole_};
 }
 
 scope& scope::result(const expression& x) {
@@ -337,7 +341,8 @@ scope& scope::result(const expression& x) {
 
 // -- workflow
 
-workflow::workflow(const std::string& name) : scope(std::make_shared<scope_node>()) {
+workflow::workflow(const std::string& name) : scope(std::make_shared<scope_node>(), nullptr) {
+  whole_ = node_;
   node_->header.emplace();
   node_->header->name = name;
 }

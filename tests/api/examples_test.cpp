@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 /// The programs of examples/cpp: what they print, and one of them built against an installed Muster.
@@ -47,6 +48,17 @@ void must(const std::vector<std::string>& argv) {
 TEST_CASE("C++ example: fan-out and fan-in") {
   if (have_python())
     check(example("fan_out_fan_in"), fan_out_says);
+}
+
+TEST_CASE("the program that docs/cpp.md begins with prints what is said there") {
+  const auto text = [](const fs::path& file) {
+    std::ifstream from(fs::path(MUSTER_SOURCE_DIR) / file);
+    return std::string(std::istreambuf_iterator<char>(from), {});
+  };
+  const std::string prints = "[9,16,25]\nall of them: [9,16,25]\n";
+  CHECK(text("docs/cpp.md").find("```cpp\n" + text("examples/cpp/squares.cpp") + "```") != std::string::npos);
+  CHECK(text("docs/cpp.md").find("prints\n\n```\n" + prints + "```") != std::string::npos);
+  check(example("squares"), prints);
 }
 
 TEST_CASE("C++ example: a pipeline") {

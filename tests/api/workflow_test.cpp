@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -145,6 +146,24 @@ TEST_CASE("all that is wrong is said, by the names of steps") {
   CHECK_THAT(problems, Contains("not-a-path-of-letters-digits-and-dots"));
   CHECK(w.check().failure().code == muster::ec::invalid_spec);
   CHECK_THROWS_AS(w.check().or_throw(), muster::failure);
+}
+
+TEST_CASE("a handle of another workflow is refused where that can be seen") {
+  muster::workflow a{"a"};
+  muster::workflow b{"b"};
+  const auto same_name = a.task("same", {"true"});
+  b.task("same", {"true"});
+  b.task("next", {"true"}).after(same_name);
+  CHECK_THAT(problems_of(b), Contains("step 'next': `after` names a neighbour, and 'same' is of another workflow"));
+}
+
+TEST_CASE("a handle keeps its workflow alive") {
+  std::optional<muster::step> leaf;
+  {
+    muster::workflow w{"w"};
+    w.nested("outer", [&](muster::scope& x) { leaf = x.task("leaf", {"true"}); });
+  }
+  CHECK(leaf->path() == "outer.leaf");
 }
 
 TEST_CASE("steps that wait for each other in a circle are refused") {
