@@ -65,8 +65,8 @@ spec::load_options options_of(const dict& parameters) {
 
 } // namespace
 
-result<loaded_workflow> load(const scope_node& root, const dict& parameters) {
-  const auto rendered = render(root);
+result<loaded_workflow> load(const scope_node& root, const dict& parameters, bool for_containers) {
+  const auto rendered = render(root, for_containers);
   auto text = yaml_text(rendered.spec);
   auto loaded = spec::load(text, options_of(parameters));
   std::string problems;

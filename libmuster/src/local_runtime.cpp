@@ -83,9 +83,9 @@ std::string stored_options(const local_options& x) {
 } // namespace
 
 local_runtime::impl::impl(store::state_directory directory, std::unique_ptr<muster::runtime> engine,
-                          store::reader reader, std::string options)
-    : directory_(std::move(directory)), options_(std::move(options)), reader_(std::move(reader)),
-      feed_(std::make_shared<event_feed>(directory_)), engine_(std::move(engine)) {
+                          store::reader reader, const local_options& options)
+    : directory_(std::move(directory)), options_(stored_options(options)), runs_containers_(options.pool == "docker"),
+      reader_(std::move(reader)), feed_(std::make_shared<event_feed>(directory_)), engine_(std::move(engine)) {
   engine_->subscribe([feed = std::weak_ptr(feed_)](const std::vector<muster::event>&) {
     if (const auto alive = feed.lock())
       alive->wake();
@@ -123,8 +123,7 @@ result<local_runtime> local_runtime::start(const local_options& options) {
   auto reader = store::reader::open(*directory);
   if (!reader)
     return to_api(reader.failure());
-  return local_runtime(
-      std::make_shared<impl>(*directory, *std::move(engine), *std::move(reader), stored_options(options)));
+  return local_runtime(std::make_shared<impl>(*directory, *std::move(engine), *std::move(reader), options));
 }
 
 namespace {
@@ -142,7 +141,7 @@ result<std::shared_ptr<run_backend>> accept(const std::shared_ptr<local_runtime:
 } // namespace
 
 result<run> local_runtime::submit(const workflow& x, const dict& parameters) {
-  auto made = accept(impl_, load(*x.node_, parameters));
+  auto made = accept(impl_, load(*x.node_, parameters, impl_->runs_containers()));
   return made ? result<run>{run(*std::move(made))} : made.failure();
 }
 

@@ -19,11 +19,12 @@ namespace muster::api {
 class local_runtime::impl {
 public:
   impl(store::state_directory directory, std::unique_ptr<muster::runtime> engine, store::reader reader,
-       std::string options);
+       const local_options& options);
 
   [[nodiscard]] const store::state_directory& directory() const noexcept { return directory_; }
   [[nodiscard]] muster::runtime& engine() noexcept { return *engine_; }
   [[nodiscard]] event_feed& feed() noexcept { return *feed_; }
+  [[nodiscard]] bool runs_containers() const noexcept { return runs_containers_; }
   /// How it was started, as JSON: kept with each workflow, for a later `muster resume`.
   [[nodiscard]] const std::string& options() const noexcept { return options_; }
 
@@ -40,6 +41,7 @@ public:
 private:
   store::state_directory directory_;
   std::string options_;
+  bool runs_containers_;
   std::mutex mutex_;
   store::reader reader_;
   std::set<std::int64_t> live_; ///< Workflows that this runtime was given.

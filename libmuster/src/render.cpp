@@ -7,11 +7,16 @@ namespace muster::api {
 
 namespace {
 
+/// What a spec says for an image that processes do not need.
+constexpr const char* no_image = "none";
+
 class renderer {
 public:
+  explicit renderer(bool for_containers) : for_containers_(for_containers) {}
+
   rendered_workflow run(const scope_node& root) {
     const auto& header = *root.header;
-    default_image_ = header.image.empty() ? "none" : header.image;
+    default_image_ = header.image.empty() ? no_image : header.image;
     auto body = scope_entries(root);
     dict workflow{{"name", header.name}};
     if (!header.labels.empty())
@@ -103,6 +108,8 @@ private:
   }
 
   void add_task(const step_node& x, dict& out) {
+    if (for_containers_ && x.image.empty() && default_image_ == no_image)
+      problem(x, "it names no image, and the pool runs containers; name one here or for the whole workflow");
     out.emplace_back("image", x.image.empty() ? default_image_ : x.image);
     list words;
     for (const auto& word : x.words) {
@@ -217,6 +224,7 @@ private:
     return resources_.emplace_back("resources-" + std::to_string(resources_.size() + 1), wanted).first;
   }
 
+  bool for_containers_;
   std::string default_image_;
   dict resources_;
   rendered_workflow out_;
@@ -224,8 +232,8 @@ private:
 
 } // namespace
 
-rendered_workflow render(const scope_node& root) {
-  return renderer{}.run(root);
+rendered_workflow render(const scope_node& root, bool for_containers) {
+  return renderer(for_containers).run(root);
 }
 
 } // namespace muster::api

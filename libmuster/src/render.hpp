@@ -18,7 +18,8 @@ struct rendered_workflow {
   std::vector<std::string> problems; ///< Of what no spec could say.
 };
 
-[[nodiscard]] rendered_workflow render(const scope_node& root);
+/// With `for_containers` a task without an image is a problem.
+[[nodiscard]] rendered_workflow render(const scope_node& root, bool for_containers = false);
 
 /// As YAML that is no template: braces that are no tokens of Muster's are escaped.
 [[nodiscard]] std::string yaml_text(const value& x);
@@ -30,7 +31,7 @@ struct loaded_workflow {
 };
 
 /// Renders and loads. Fails with `invalid_spec`, all that is wrong being in the message.
-[[nodiscard]] result<loaded_workflow> load(const scope_node& root, const dict& parameters);
+[[nodiscard]] result<loaded_workflow> load(const scope_node& root, const dict& parameters, bool for_containers = false);
 /// The same of a text.
 [[nodiscard]] result<loaded_workflow> load(std::string_view text, const dict& parameters);
 

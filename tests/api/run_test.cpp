@@ -76,6 +76,43 @@ TEST_CASE("results come back: of tasks, of maps, of elements, of nested workflow
   CHECK(run.result("nobody").failure().code == muster::ec::not_found);
 }
 
+TEST_CASE("jobs within items: each element waits for what its own item names") {
+  const muster::test::temporary_folder folder;
+  auto runtime = start(folder);
+  muster::workflow w{"dynamic"};
+  const auto preprocess =
+      w.map("preprocess", {"a.csv", "b.csv", "c.csv"},
+            muster::shell(R"(printf '"preprocessed_data_%s"' "$1" > "$MUSTER_RESULT")", {muster::item()}));
+  std::vector<dict> jobs;
+  for (std::size_t i = 0; i < 3; ++i)
+    jobs.push_back({{"data", preprocess[i]}, {"how", "transform_" + std::to_string(i)}});
+  const auto transform = w.map("transform", jobs,
+                               muster::shell(R"sh(printf '"%s(%s)"' "$1" "$2" > "$MUSTER_RESULT")sh",
+                                             {muster::item("how"), muster::item("data")}));
+  const auto nothing = w.map("nothing", std::vector<int>{}, {"true"});
+  const auto run = runtime.submit(w).or_throw();
+  const auto end = run.wait().or_throw();
+  INFO(end.reason);
+  CHECK(end.completed());
+  CHECK(run.result(transform).or_throw() ==
+        value(list{"transform_0(preprocessed_data_a.csv)", "transform_1(preprocessed_data_b.csv)",
+                   "transform_2(preprocessed_data_c.csv)"}));
+  CHECK(run.result(nothing).or_throw() == value(list{}));
+}
+
+TEST_CASE("outputs are read where their handle says") {
+  const muster::test::temporary_folder folder;
+  auto runtime = start(folder);
+  muster::workflow w{"data"};
+  const auto split = w.map("split", {"x", "y"}, muster::shell("echo $1 > {{output}}/part", {muster::item()}));
+  const auto join = w.task("join", {"cat", split[1].output() + "/part", split.output() + "/0/part"});
+  const auto run = runtime.submit(w).or_throw();
+  const auto end = run.wait().or_throw();
+  INFO(end.reason);
+  CHECK(end.completed());
+  CHECK(run.logs(join).or_throw() == "y\nx\n");
+}
+
 TEST_CASE("a failed element leaves the results of the others, and its dependants end at once") {
   const muster::test::temporary_folder folder;
   auto runtime = start(folder);
