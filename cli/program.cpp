@@ -107,6 +107,7 @@ int run_program(int argc, char* argv[]) {
     add_plan(app, ctx);
     add_ls(app, ctx);
     add_show(app, ctx);
+    add_timeline(app, ctx);
     add_logs(app, ctx);
     add_events(app, ctx);
     add_completion(app, ctx);

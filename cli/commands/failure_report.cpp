@@ -4,8 +4,10 @@
 #include "cli/terminal/log_tail.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
+#include "muster/picture/timeline.hpp"
 
 #include <cstdlib>
+#include <map>
 #include <unistd.h>
 #include <vector>
 
@@ -14,12 +16,13 @@ namespace muster::cli {
 namespace {
 
 constexpr std::size_t tasks_shown = 5;
+constexpr std::size_t elements_shown = 3; ///< Of the same `foreach`.
 constexpr std::uint64_t lines_shown = 10;
 
-/// Tasks that failed by themselves: as many as are shown, and how many there are.
+/// Tasks that failed by themselves: as many as are shown, and how many there are beside them.
 struct failed_tasks {
   std::vector<store::task_record> first;
-  std::uint64_t count = 0;
+  std::map<std::string, std::uint64_t> others; ///< By what they are elements of; empty for none.
 };
 
 bool failed_by_itself(status s) {
@@ -29,6 +32,7 @@ bool failed_by_itself(status s) {
 result<failed_tasks> find_failed(store::reader& reader, workflow_key key) {
   constexpr std::size_t page_size = 1000;
   failed_tasks found;
+  std::map<std::string, std::size_t> shown;
   for (task_index first{0};; first.value += page_size) {
     const auto page = reader.tasks(key, first, page_size);
     if (!page)
@@ -36,9 +40,14 @@ result<failed_tasks> find_failed(store::reader& reader, workflow_key key) {
     for (const auto& task : *page) {
       if (!failed_by_itself(task.status))
         continue;
-      ++found.count;
-      if (found.first.size() < tasks_shown)
+      const auto family = picture::family_of(task.name);
+      const bool few = family.empty() || shown[family] < elements_shown;
+      if (few && found.first.size() < tasks_shown) {
         found.first.push_back(task);
+        ++shown[family];
+      } else {
+        ++found.others[family];
+      }
     }
     if (page->size() < page_size)
       return found;
@@ -58,6 +67,24 @@ void print_last_lines(const std::filesystem::path& file, std::ostream& out) {
   lines.finish(pass);
   if (!any)
     out << "    | (it wrote nothing)\n";
+}
+
+void print_others(const std::map<std::string, std::uint64_t>& others, std::ostream& out) {
+  constexpr std::size_t lines = 5;
+  std::size_t told = 0;
+  std::uint64_t rest = 0;
+  for (const auto& [family, count] : others) {
+    if (family.empty() || told++ >= lines) {
+      rest += count;
+      continue;
+    }
+    auto name = family;
+    while (name.size() > 2 && name.compare(name.size() - 2, 2, ".*") == 0)
+      name.resize(name.size() - 2);
+    out << "\n  and " << count << " more of " << printable(name) << " failed\n";
+  }
+  if (rest > 0)
+    out << "\n  and " << rest << " more failed\n";
 }
 
 } // namespace
@@ -98,8 +125,7 @@ void report_failure(store::reader& reader, const store::state_directory& directo
     print_last_lines(directory.log(workflow.id, task.name, task.attempt->number), out);
     out << "    more: " << command_line("logs " + workflow.id + " -t " + task.name, directory) << '\n';
   }
-  if (failed->count > failed->first.size())
-    out << "\n  and " << failed->count - failed->first.size() << " more failed\n";
+  print_others(failed->others, out);
   out << "\nsee " << command_line("show " + workflow.id, directory) << std::endl;
 }
 

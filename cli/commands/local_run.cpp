@@ -2,12 +2,14 @@
 
 #include "cli/commands/errors.hpp"
 #include "cli/commands/failure_report.hpp"
+#include "cli/commands/flow_state.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/commands/signals.hpp"
 #include "cli/commands/watch.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/terminal/run_view.hpp"
 #include "cli/terminal/text.hpp"
+#include "muster/picture/outline.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -80,18 +82,26 @@ private:
   [[nodiscard]] bool silent() const { return options_.quiet && options_.output == "text" && !live(); }
   [[nodiscard]] bool live() const { return options_.output == "text" && is_terminal(STDOUT_FILENO); }
 
-  void announce() const {
+  void announce() {
+    total_ = workflow_.tasks;
+    const auto definition = read_definition(reader_, workflow_);
+    const bool is_flow = definition && *definition;
+    if (is_flow)
+      total_ = tasks_of(picture::outline_of(*(*definition)->flow)).value_or(0);
     if (options_.output == "json" || silent())
       return;
-    std::cout << workflow_.id << ": " << count_of(workflow_.groups, "group") << ", "
-              << count_of(workflow_.tasks, "task") << std::endl;
+    std::cout << workflow_.id << ": ";
+    if (is_flow)
+      std::cout << count_of((*definition)->flow->steps.size(), "step") << std::endl;
+    else
+      std::cout << count_of(workflow_.groups, "group") << ", " << count_of(workflow_.tasks, "task") << std::endl;
   }
 
   void make_view() {
     if (options_.output == "json")
       view_ = make_json_view();
     else if (live())
-      view_ = make_live_view(workflow_);
+      view_ = make_live_view(workflow_, total_);
     else
       view_ = make_plain_view();
   }
@@ -240,6 +250,7 @@ private:
   std::optional<timestamp> since_; ///< What it took is counted from here.
   std::unique_ptr<run_view> view_;
   std::optional<clock::time_point> deadline_;
+  std::uint64_t total_ = 0; ///< How many tasks there will be; 0 if that is decided at run time.
   unsigned requests_ = 0;
   bool timed_out_ = false;
 };

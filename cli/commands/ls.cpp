@@ -48,13 +48,14 @@ public:
                                style::for_descriptor(STDOUT_FILENO), std::cout),
         objects_(format) {}
 
-  void add(const store::workflow_record& x) {
+  /// `grows`: its tasks are those so far.
+  void add(const store::workflow_record& x, bool grows) {
     if (format_ == list_format::name)
       std::cout << x.id << '\n';
     else if (format_ == list_format::table)
       rows_.add({{x.id},
                  {std::string(to_string(x.status)), tone_of(x.status)},
-                 {std::to_string(x.tasks)},
+                 {std::to_string(x.tasks) + (grows ? " so far" : "")},
                  {show_time(x.submitted)},
                  {elapsed(x.started, x.ended)},
                  {x.reason}});
@@ -101,8 +102,10 @@ int list(const context& ctx, const ls_options& options) {
     const auto page = reader->workflows(query);
     if (!page)
       return report(page.failure());
-    for (const auto& x : *page)
-      printer.add(x);
+    for (const auto& x : *page) {
+      const auto flow = is_finished(x.status) ? result<std::string>{std::string{}} : reader->flow(x.key);
+      printer.add(x, flow && !flow->empty());
+    }
     if (page->size() < query.limit)
       break;
     query.before = page->back().key;

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
+#include "cli/commands/flow_state.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/terminal/table.hpp"
@@ -10,7 +11,9 @@
 
 #include <algorithm>
 #include <iostream>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <unistd.h>
 
 namespace muster::cli {
@@ -24,6 +27,7 @@ struct show_options {
   std::string task;
   std::vector<std::string> statuses;
   bool failed = false;
+  bool all = false;
   list_format format = list_format::table;
 };
 
@@ -84,14 +88,15 @@ nlohmann::ordered_json to_json(const store::workflow_record& x,
           {"ended", json_time(x.ended)}};
 }
 
-void print_head(const store::workflow_record& x, const std::vector<std::pair<status, std::uint64_t>>& counts,
-                const style& look) {
+void print_head(const store::workflow_record& x, const std::optional<spec::workflow>& definition,
+                const std::vector<std::pair<status, std::uint64_t>>& counts, const style& look) {
   std::cout << look.paint(tone::strong, x.id) << "  " << look.paint(tone_of(x.status), to_string(x.status));
   if (!x.reason.empty())
     std::cout << "  " << printable(x.reason);
   std::cout << "\nsubmitted " << show_time(x.submitted) << "   started " << show_time(x.started) << "   ended "
             << show_time(x.ended) << "   took " << (x.started ? elapsed(x.started, x.ended) : "-") << '\n'
-            << count_of(x.groups, "group") << ", " << count_of(x.tasks, "task");
+            << (definition ? count_of(definition->flow->steps.size(), "step") : count_of(x.groups, "group")) << ", "
+            << count_of(x.tasks, "task") << (definition && !is_finished(x.status) ? " so far" : "");
   for (const auto& [state, number] : counts)
     std::cout << "  " << look.paint(tone_of(state), to_string(state)) << ' ' << number;
   std::cout << "\n\n";
@@ -101,8 +106,9 @@ void print_head(const store::workflow_record& x, const std::vector<std::pair<sta
 class workflow_viewer {
 public:
   workflow_viewer(store::reader& reader, store::workflow_record workflow, const show_options& options,
-                  std::vector<status> statuses)
-      : reader_(reader), workflow_(std::move(workflow)), options_(options), statuses_(std::move(statuses)) {}
+                  std::vector<status> statuses, std::optional<spec::workflow> definition)
+      : reader_(reader), workflow_(std::move(workflow)), options_(options), statuses_(std::move(statuses)),
+        definition_(std::move(definition)) {}
 
   result<void> show() {
     const auto counts = reader_.task_counts(workflow_.key);
@@ -110,8 +116,13 @@ public:
       return counts.failure();
     const auto look = style::for_descriptor(STDOUT_FILENO);
     if (options_.format == list_format::table) {
-      print_head(workflow_, *counts, look);
-      return print_table(look);
+      print_head(workflow_, definition_, *counts, look);
+      const bool as_tree = definition_ && options_.task.empty() && statuses_.empty() && !options_.failed;
+      if (as_tree)
+        return print_tree();
+      if (auto printed = print_table(look); !printed)
+        return printed;
+      return options_.task.empty() ? result<void>{} : print_result(look);
     }
     if (options_.format == list_format::name)
       return each_task([](const task_view& x) { std::cout << x.task.name << '\n'; });
@@ -223,9 +234,88 @@ private:
     return done;
   }
 
+  [[nodiscard]] result<flow_state> state_of_flow() {
+    constexpr std::size_t failures_kept = 10;
+    const auto most = options_.all ? std::numeric_limits<std::size_t>::max() : failures_kept;
+    return read_flow_state(reader_, workflow_, *definition_, most);
+  }
+
+  result<void> print_tree() {
+    constexpr std::size_t most = 10;
+    const auto state = state_of_flow();
+    if (!state)
+      return state.failure();
+    if (state->results_left_out)
+      std::cerr
+          << "muster: the results of this workflow are too large to be read for this; steps behind conditions may "
+             "be shown wrongly\n";
+    print_flow(state->steps, options_.all ? std::numeric_limits<std::size_t>::max() : most);
+    return {};
+  }
+
+  /// What is known of the one task that is shown, beyond its attempts.
+  result<nlohmann::ordered_json> facts_of_task() {
+    nlohmann::ordered_json out = nlohmann::ordered_json::object();
+    if (definition_) {
+      const auto element = find_element(reader_, workflow_, *definition_, options_.task);
+      if (!element)
+        return element.failure();
+      if (*element) {
+        out["index"] = (*element)->index;
+        if ((*element)->item)
+          out["item"] = nlohmann::ordered_json::parse(*(*element)->item, nullptr, false);
+      }
+    }
+    const auto task = reader_.task(workflow_.key, options_.task);
+    if (!task)
+      return task.failure();
+    const auto text = reader_.task_result(workflow_.key, task->index);
+    if (!text)
+      return text.failure();
+    if (*text)
+      out["result"] = nlohmann::ordered_json::parse(**text, nullptr, false);
+    return out;
+  }
+
+  result<void> print_result(const style& look) {
+    constexpr std::size_t most = 4000;
+    const auto facts = facts_of_task();
+    if (!facts)
+      return facts.failure();
+    for (const auto& [name, value] : facts->items()) {
+      auto text = dump(value, 2);
+      const auto whole = text.size();
+      if (!options_.all && whole > most) {
+        auto end = most;
+        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+          --end;
+        text.resize(end);
+      }
+      std::cout << '\n' << look.paint(tone::strong, name) << '\n' << text << '\n';
+      if (text.size() < whole)
+        std::cout << "... and " << whole - text.size() << " more bytes; --all shows them\n";
+    }
+    return {};
+  }
+
   result<void> print_json(const std::vector<std::pair<status, std::uint64_t>>& counts) {
     // The tasks are streamed: there may be many.
-    auto head = dump(to_json(workflow_, counts));
+    auto object = to_json(workflow_, counts);
+    if (!options_.task.empty()) {
+      const auto facts = facts_of_task();
+      if (!facts)
+        return facts.failure();
+      object.update(*facts);
+    } else if (definition_) {
+      const auto state = state_of_flow();
+      if (!state)
+        return state.failure();
+      auto steps = nlohmann::ordered_json::array();
+      for (const auto& x : state->steps)
+        steps.push_back(state_json(x));
+      object["steps"] = std::move(steps);
+    }
+    auto head = dump(object);
     head.pop_back();
     std::cout << head << ",\"task_list\":[";
     bool first = true;
@@ -241,6 +331,7 @@ private:
   store::workflow_record workflow_;
   const show_options& options_;
   std::vector<status> statuses_;
+  std::optional<spec::workflow> definition_; ///< Of a flow.
 };
 
 int show(const context& ctx, const show_options& options) {
@@ -259,14 +350,20 @@ int show(const context& ctx, const show_options& options) {
   if (!options.task.empty())
     if (const auto task = reader->task(workflow->key, options.task); !task)
       return report(task.failure());
-  const auto shown = workflow_viewer(*reader, std::move(*workflow), options, std::move(*statuses)).show();
+  auto definition = read_definition(*reader, *workflow);
+  if (!definition) { // Its tasks can be shown all the same.
+    report(definition.failure());
+    definition = std::optional<spec::workflow>{};
+  }
+  const auto shown =
+      workflow_viewer(*reader, std::move(*workflow), options, std::move(*statuses), std::move(*definition)).show();
   return shown ? exit_completed : report(shown.failure());
 }
 
 } // namespace
 
 void add_show(CLI::App& app, context& ctx) {
-  auto* command = app.add_subcommand("show", "Show a workflow: its groups, tasks, attempts, and why they wait");
+  auto* command = app.add_subcommand("show", "Show a workflow: its steps, tasks, attempts, and why they wait");
   auto options = std::make_shared<show_options>();
   command->add_option("id", options->id, "A workflow's id, or 'last'")->type_name("ID")->required();
   command->add_option("-t,--task", options->task, "Only this task")->type_name("TASK");
@@ -274,6 +371,7 @@ void add_show(CLI::App& app, context& ctx) {
       ->type_name("STATUS,...")
       ->allow_extra_args(false);
   command->add_flag("--failed", options->failed, "Only tasks that failed themselves");
+  command->add_flag("--all", options->all, "All elements that run or failed, and the whole of a result");
   add_list_format(*command, options->format);
   add_state_dir(*command, ctx);
   command->footer("Example:\n  muster show last --failed");

@@ -1,9 +1,11 @@
 #include "cli/terminal/run_view.hpp"
 #include "cli/terminal/text.hpp"
+#include "muster/picture/timeline.hpp"
 
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <unistd.h>
@@ -24,6 +26,20 @@ struct active_task {
   timestamp since{};
   std::string node;
   std::string reason;
+  std::string family; ///< Of elements of a `foreach`; empty for none.
+};
+
+/// Of the elements of one `foreach`, those that have ended.
+struct ended_counts {
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;
+};
+
+/// Many elements in one row.
+struct family_row {
+  std::size_t running = 0;
+  std::size_t queued = 0;
+  timestamp since = timestamp::max(); ///< Of the one that has run longest.
 };
 
 /// What is most worth a row of the screen comes first.
@@ -38,8 +54,8 @@ int rank(status s) {
 
 class live_view final : public run_view {
 public:
-  explicit live_view(const store::workflow_record& workflow)
-      : id_(workflow.id), total_(workflow.tasks), begun_(clock::now()), look_(style::for_descriptor(STDOUT_FILENO)) {}
+  live_view(const store::workflow_record& workflow, std::uint64_t total)
+      : id_(workflow.id), total_(total), begun_(clock::now()), look_(style::for_descriptor(STDOUT_FILENO)) {}
   ~live_view() override { live_view::close(); }
 
   void on_event(const store::named_event& x) override {
@@ -84,10 +100,11 @@ private:
     if (is_group_finished(x.fact.status)) {
       active_.erase(x.fact.task);
       ++finished_;
+      const bool quiet = count_in_family(x);
       // A failure stays visible above the table; one by upstream tells nothing new.
       if (is_failed(x.fact.status)) {
         ++failed_;
-        if (x.fact.status != status::failed_upstream && x.fact.status != status::failed_canceled)
+        if (!quiet && x.fact.status != status::failed_upstream && x.fact.status != status::failed_canceled)
           above_ += look_.paint(tone::bad, failure_text(x)) + '\n';
       }
       return;
@@ -100,6 +117,24 @@ private:
     row.status = x.fact.status == status::rescheduled ? status::processing : x.fact.status;
     row.node = x.fact.node;
     row.reason = x.fact.text;
+    if (row.family.empty())
+      row.family = picture::family_of(x.task);
+  }
+
+  /// Returns whether enough was said of the failures of its like.
+  bool count_in_family(const store::named_event& x) {
+    constexpr std::uint64_t failures_told = 5;
+    const auto family = picture::family_of(x.task);
+    if (family.empty())
+      return false;
+    auto& ended = ended_[family];
+    if (x.fact.status == status::completed)
+      ++ended.done;
+    if (!is_failed(x.fact.status))
+      return false;
+    if (++ended.failed == failures_told + 1)
+      above_ += look_.paint(tone::bad, "further failures of " + printable(family) + " are counted below") + '\n';
+    return ended.failed > failures_told;
   }
 
   static std::string failure_text(const store::named_event& x) {
@@ -134,11 +169,22 @@ private:
 
   [[nodiscard]] std::vector<std::string> block(terminal_size size) const {
     const std::size_t most_rows = std::min<std::size_t>(size.rows > 8 ? size.rows / 2 : 0, 20);
+    auto families = many();
+    std::vector<active_task> shared;
+    for (const auto& [family, x] : families)
+      shared.push_back(row_of(family, x));
     std::vector<const active_task*> rows;
+    std::vector<const active_task*> elements; // Of those: shown if there is room.
     for (const auto& [task, row] : active_)
+      (families.count(row.family) > 0 ? elements : rows).push_back(&row);
+    for (const auto& row : shared)
       rows.push_back(&row);
-    std::stable_sort(rows.begin(), rows.end(),
-                     [](const auto* a, const auto* b) { return rank(a->status) < rank(b->status); });
+    const auto by_rank = [](const auto* a, const auto* b) { return rank(a->status) < rank(b->status); };
+    std::stable_sort(rows.begin(), rows.end(), by_rank);
+    std::stable_sort(elements.begin(), elements.end(), by_rank);
+    for (const auto* row : elements)
+      if (rows.size() < most_rows && row->status == status::running)
+        rows.push_back(row);
     std::vector<std::string> lines;
     if (most_rows > 0 && !rows.empty())
       print_rows({rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(rows.size(), most_rows))}, size,
@@ -147,6 +193,36 @@ private:
       lines.push_back(look_.paint(tone::faint, "  and " + std::to_string(rows.size() - most_rows) + " more"));
     lines.push_back(progress(size));
     return lines;
+  }
+
+  /// Those of which more are active than are worth rows of their own.
+  [[nodiscard]] std::map<std::string, family_row> many() const {
+    constexpr std::size_t enough = 3;
+    std::map<std::string, family_row> out;
+    for (const auto& [task, row] : active_) {
+      if (row.family.empty())
+        continue;
+      auto& x = out[row.family];
+      ++(row.status == status::running ? x.running : x.queued);
+      x.since = std::min(x.since, row.since);
+    }
+    for (auto at = out.begin(); at != out.end();)
+      at = at->second.running + at->second.queued > enough ? std::next(at) : out.erase(at);
+    return out;
+  }
+
+  [[nodiscard]] active_task row_of(const std::string& family, const family_row& x) const {
+    active_task row;
+    row.group = family;
+    row.status = x.running > 0 ? status::running : status::scheduling;
+    row.since = x.since;
+    row.reason = std::to_string(x.running) + " running, " + std::to_string(x.queued) + " queued";
+    if (const auto ended = ended_.find(family); ended != ended_.end()) {
+      row.reason += ", " + std::to_string(ended->second.done) + " done";
+      if (ended->second.failed > 0)
+        row.reason += ", " + std::to_string(ended->second.failed) + " failed";
+    }
+    return row;
   }
 
   void print_rows(const std::vector<const active_task*>& rows, terminal_size size,
@@ -178,13 +254,17 @@ private:
     std::size_t waiting = 0;
     for (const auto& [task, row] : active_)
       (row.status == status::running ? running : waiting) += 1;
-    const std::size_t full = total_ == 0 ? bar_width : bar_width * finished_ / total_;
-    std::string bar;
-    for (std::size_t i = 0; i < bar_width; ++i)
-      bar += i < full ? "█" : "░";
+    std::string text;
+    if (total_ > 0) {
+      const std::size_t full = bar_width * std::min(finished_, total_) / total_;
+      for (std::size_t i = 0; i < bar_width; ++i)
+        text += i < full ? "█" : "░";
+      text += "  " + std::to_string(finished_) + '/' + std::to_string(total_) + " tasks";
+    } else {
+      text = count_of(finished_, "task") + " done";
+    }
     const auto passed = std::chrono::duration_cast<duration>(clock::now() - begun_);
-    auto text = bar + "  " + std::to_string(finished_) + '/' + std::to_string(total_) + " tasks  " +
-                std::to_string(running) + " running";
+    text += "  " + std::to_string(running) + " running";
     if (waiting > 0)
       text += "  " + std::to_string(waiting) + " queued";
     if (failed_ > 0)
@@ -196,7 +276,8 @@ private:
   std::uint64_t total_;
   clock::time_point begun_;
   style look_;
-  std::map<task_index, active_task> active_; ///< As many as the workflow has admitted at once.
+  std::map<task_index, active_task> active_;  ///< As many as the workflow has admitted at once.
+  std::map<std::string, ended_counts> ended_; ///< By family: as many as the spec has.
   std::uint64_t finished_ = 0;
   std::uint64_t failed_ = 0;
   std::string above_; ///< To be printed above the block at the next drawing.
@@ -208,8 +289,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<run_view> make_live_view(const store::workflow_record& workflow) {
-  return std::make_unique<live_view>(workflow);
+std::unique_ptr<run_view> make_live_view(const store::workflow_record& workflow, std::uint64_t total) {
+  return std::make_unique<live_view>(workflow, total);
 }
 
 } // namespace muster::cli

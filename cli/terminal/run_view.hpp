@@ -5,6 +5,7 @@
 #include "muster/store/records.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -31,7 +32,8 @@ public:
 [[nodiscard]] std::unique_ptr<run_view> make_json_view();
 
 /// Output of tasks as it comes, and below it a table of what runs and a line of progress, bounded by the screen.
-/// Redraws at most ten times a second. For terminals only.
-[[nodiscard]] std::unique_ptr<run_view> make_live_view(const store::workflow_record& workflow);
+/// Elements of one `foreach` share a row where there are many. `total` is how many tasks there will be, 0 if that is
+/// not known. Redraws at most ten times a second. For terminals only.
+[[nodiscard]] std::unique_ptr<run_view> make_live_view(const store::workflow_record& workflow, std::uint64_t total);
 
 } // namespace muster::cli

@@ -14,6 +14,11 @@ bool has_begun(const recorded_gang& x) {
   return !x.is_step && x.status > status::waiting && !is_group_finished(x.status);
 }
 
+/// Whether `next` comes across it: what was not run because of others is decided without looking.
+bool can_be_met(const recorded_gang& x) {
+  return !x.is_step && x.status != status::skipped && x.status != status::failed_upstream;
+}
+
 } // namespace
 
 result<template_value> held_result::value() const {
@@ -36,7 +41,9 @@ void engine::recall(std::vector<std::pair<std::string, recorded_gang>> recorded)
   for (auto& [name, gang] : recorded) {
     to_recall_ += has_begun(gang) ? 1 : 0;
     ++recorded_paths_[name];
-    recorded_.emplace(std::move(name), std::move(gang));
+    const bool counts = can_be_met(gang);
+    if (recorded_.emplace(std::move(name), std::move(gang)).second && counts)
+      ++to_meet_;
   }
 }
 
@@ -144,6 +151,7 @@ std::optional<gang> engine::next() {
         return out;
       auto past = std::move(known->second);
       recorded_.erase(known);
+      to_meet_ -= can_be_met(past) ? 1 : 0;
       if (!is_group_finished(past.status)) {
         to_recall_ -= has_begun(past) ? 1 : 0;
         out.index = past.index;

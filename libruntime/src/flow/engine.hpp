@@ -113,6 +113,7 @@ public:
   // -- what `machine` offers
   void recall(std::vector<std::pair<std::string, recorded_gang>> recorded);
   [[nodiscard]] std::size_t to_recall() const noexcept { return to_recall_; }
+  [[nodiscard]] std::size_t to_meet() const noexcept { return to_meet_; }
   [[nodiscard]] std::optional<gang> next();
   [[nodiscard]] result<gang_values> values_of(node_id id) const;
   void started(node_id id);
@@ -237,6 +238,7 @@ private:
   std::unordered_map<std::string, recorded_gang> recorded_; ///< Not yet met again.
   std::map<std::string, std::uint32_t> recorded_paths_; ///< Tasks' names, to find whether there is any below a path.
   std::size_t to_recall_ = 0;
+  std::size_t to_meet_ = 0;
   std::vector<note> notes_;
   std::vector<std::pair<std::uint32_t, std::string>> cancels_;
   std::vector<std::string> borne_;

@@ -19,6 +19,10 @@ std::size_t machine::to_recall() const noexcept {
   return engine_->to_recall();
 }
 
+std::size_t machine::to_meet() const noexcept {
+  return engine_->to_meet();
+}
+
 std::optional<gang> machine::next() {
   return engine_->next();
 }

@@ -97,6 +97,9 @@ public:
   /// How many recorded gangs that had begun and not ended were not given yet: ask until it is 0.
   [[nodiscard]] std::size_t to_recall() const noexcept;
 
+  /// How many recorded gangs `next` has not met yet. Such as were canceled before they began may never be met.
+  [[nodiscard]] std::size_t to_meet() const noexcept;
+
   /// The next gang that may begin, or none for now.
   [[nodiscard]] std::optional<gang> next();
   /// What its tasks see. Fails if a token cannot be given a value: the gang is to be ended FAILED with that reason.
