@@ -61,8 +61,9 @@ struct located_input {
   std::filesystem::path source; ///< For a task: its output link, absent if it wrote nothing (then the input is an empty
                                 ///< folder). For a URL: it must exist.
   std::string regex;
-  /// Not empty: the input gathers the outputs of several tasks, and `source` does not count. Sub-folder -> output link;
-  /// the input is a folder with a sub-folder for each link that exists, on which `regex` works likewise.
+  /// Not empty: the input gathers the outputs of several tasks, and `source` does not count. Sub-folder, `3` or
+  /// `3/train`, -> output link; the input is a folder with a sub-folder for each link that exists, on which `regex`
+  /// works likewise.
   std::vector<std::pair<std::string, std::filesystem::path>> parts{};
 };
 

@@ -1,6 +1,8 @@
 #include "executors/data/folders.hpp"
 #include "executors/data/walk.hpp"
 
+#include <algorithm>
+#include <set>
 #include <system_error>
 
 namespace muster::data {
@@ -64,22 +66,46 @@ result<void> link_one(const located_input& input, const fs::path& place) {
   return failed ? result<void>{cannot("link the input", source, failed)} : result<void>{};
 }
 
+/// Whether `name` is a folder in a folder, `3` or `3/train`, that leads nowhere else.
+bool is_good_part(const fs::path& name) {
+  return name.is_relative() && !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](const fs::path& x) { return !x.empty() && x != "." && x != ".."; });
+}
+
+/// No part may lie in another: what is made for it would be made in the other's output.
+result<void> check_parts(const located_input& input) {
+  std::set<std::string> names;
+  for (const auto& [name, from] : input.parts) {
+    if (!is_good_part(name))
+      return {ec::data_error, "'" + name + "' cannot be the name of a folder"};
+    names.insert(name);
+  }
+  for (const auto& name : names)
+    for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
+      if (names.count(name.substr(0, slash)) > 0)
+        return {ec::data_error, "'" + name + "' would lie in the output of another task"};
+  return {};
+}
+
 result<void> link_part(const located_input& input, const std::string& name, const fs::path& from, const fs::path& place,
                        parts_as how) {
-  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
-    return {ec::data_error, "'" + name + "' cannot be the name of a folder"};
   std::error_code failed;
   const auto source = fs::canonical(from, failed);
   if (failed == std::errc::no_such_file_or_directory)
     return {};
   if (failed)
     return cannot("find the input", from, failed);
+  fs::create_directories((place / name).parent_path(), failed);
+  if (failed)
+    return cannot("make the folder", (place / name).parent_path(), failed);
   if (how == parts_as::hard_links)
     return link_matching(source, input.regex, place / name);
   return link_one({input.task, source, input.regex}, place / name);
 }
 
 result<void> link_parts(const located_input& input, const fs::path& place, parts_as how) {
+  if (auto good = check_parts(input); !good)
+    return good;
   std::error_code failed;
   fs::create_directories(place, failed);
   if (failed)

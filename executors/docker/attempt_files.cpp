@@ -108,7 +108,9 @@ result<void> write_output_files(std::vector<injected_file>& files, const fs::pat
 constexpr std::size_t most_mounted_parts = 16;
 
 bool are_linked(const located_input& x) {
-  return x.parts.size() > most_mounted_parts || (!x.parts.empty() && !x.regex.empty());
+  const auto is_deep = [](const auto& part) { return part.first.find('/') != std::string::npos; };
+  return x.parts.size() > most_mounted_parts || (!x.parts.empty() && !x.regex.empty()) ||
+         std::any_of(x.parts.begin(), x.parts.end(), is_deep);
 }
 
 /// Mounts what the links in `place` lead to; false if there are none.

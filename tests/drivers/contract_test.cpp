@@ -474,6 +474,10 @@ TEST_CASE("an input may gather what several tasks wrote") {
     CHECK(gathers(3, "", read + "test -e 2/other", 0) == 0);
     CHECK(gathers(20, "", read + "test \"$(cat 19/deep/file)\" = 19 && test -e 2/other", 1) == 0);
     CHECK(gathers(3, "deep/.*", read + "test ! -e 2/other", 2) == 0);
+    // Of nested workflows.
+    parts.assign({{"0/one", parts[0].second}, {"0/two", parts[2].second}, {"1/one", parts[1].second}});
+    CHECK(gathers(3, "", "test $(cat 0/one/deep/file) = 0 && test $(cat 0/two/deep/file) = 2 && test ! -e 1/one", 4) ==
+          0);
     // None of them is there.
     parts.assign({{"0", tasks / "nobody.output"}});
     CHECK(gathers(1, "", "test -z \"$(ls)\"", 3) == 0);

@@ -269,6 +269,16 @@ TEST_CASE("parts of an input are links to folders, or links to their files") {
   CHECK(failure(data::link_inputs({input}, dir.path() / "in", data::parts_as::hard_links)) == "");
   CHECK_FALSE(fs::is_symlink(dir.path() / "in/0/0"));
   CHECK(inode(dir.path() / "in/0/0/a/b") == inode(dir.path() / "one/output/a/b"));
+  input.parts = {{"0/a", dir.path() / "one/output"}, {"1/b", dir.path() / "absent"}};
+  CHECK(failure(data::link_inputs({input}, dir.path() / "in")) == "");
+  CHECK(read_text(dir.path() / "in/0/0/a/a/b") == "b");
+  CHECK_FALSE(fs::exists(dir.path() / "in/0/1"));
+  input.parts = {{"0", dir.path() / "one/output"}, {"0/a", dir.path() / "one/output"}};
+  CHECK_THAT(failure(data::link_inputs({input}, dir.path() / "in")), ContainsSubstring("output of another task"));
+  for (const auto* bad : {"/etc", "a/../b", "./a", ""}) {
+    input.parts = {{bad, dir.path() / "one/output"}};
+    CHECK_THAT(failure(data::link_inputs({input}, dir.path() / "in")), ContainsSubstring("cannot be the name"));
+  }
   input.parts = {{"../up", dir.path() / "one/output"}};
   CHECK_THAT(failure(data::link_inputs({input}, dir.path() / "in")), ContainsSubstring("cannot be the name"));
 }
