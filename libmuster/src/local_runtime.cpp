@@ -10,6 +10,8 @@
 #include "muster/store/head_id.hpp"
 
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace muster::api {
@@ -19,8 +21,14 @@ namespace {
 using driver_ptr = std::unique_ptr<muster::driver>;
 
 result<store::state_directory> directory_of(const local_options& options) {
-  if (!options.state_directory.empty())
-    return store::state_directory(options.state_directory);
+  if (!options.state_directory.empty()) {
+    // Processes are started by a warden that works elsewhere.
+    std::error_code problem;
+    auto path = std::filesystem::absolute(options.state_directory, problem);
+    if (problem)
+      return {ec::io_error, "the working directory cannot be told: " + problem.message()};
+    return store::state_directory(std::move(path));
+  }
   auto found = store::state_directory::resolve([](const char* name) -> const char* { return std::getenv(name); });
   if (!found)
     return to_api(found.failure());

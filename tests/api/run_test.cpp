@@ -4,6 +4,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <condition_variable>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -244,6 +245,50 @@ TEST_CASE("a run can be cancelled, found again, and outlives its runtime's handl
   const auto end = again.wait().or_throw();
   CHECK(end.status == muster::status::failed_canceled);
   CHECK_THAT(end.reason, Contains("enough"));
+}
+
+TEST_CASE("a runtime whose last handle is within its own callback ends in order") {
+  const muster::test::temporary_folder folder;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool gone = false;
+  {
+    auto runtime = start(folder);
+    muster::workflow w{"left-alone"};
+    w.task("quick", {"true"});
+    const auto run = runtime.submit(w).or_throw();
+    const std::shared_ptr<void> witness(nullptr, [&](void*) {
+      const std::lock_guard lock{mutex};
+      gone = true;
+      changed.notify_all();
+    });
+    run.on_event([run, witness](const muster::event&) {});
+  }
+  {
+    std::unique_lock lock{mutex};
+    CHECK(changed.wait_for(lock, 30s, [&] { return gone; }));
+  }
+  // Its store is free once its threads have let go of it.
+  muster::local_options options;
+  options.state_directory = folder.path() / "state";
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  auto again = muster::local_runtime::start(options);
+  while (!again && std::chrono::steady_clock::now() < deadline)
+    again = muster::local_runtime::start(options);
+  REQUIRE(again);
+  CHECK(again->find("left-alone-1").or_throw().status().or_throw() == muster::status::completed);
+}
+
+TEST_CASE("a state directory may be relative") {
+  const muster::test::temporary_folder folder;
+  muster::local_options options;
+  options.state_directory = std::filesystem::relative(folder.path()) / "state";
+  auto runtime = muster::local_runtime::start(options).or_throw();
+  muster::workflow w{"relative"};
+  const auto say = w.task("say", {"echo", "here"});
+  const auto run = runtime.submit(w).or_throw();
+  CHECK(run.wait().or_throw().completed());
+  CHECK(run.logs(say).or_throw() == "here\n");
 }
 
 TEST_CASE("what cannot be started says why") {
