@@ -173,11 +173,13 @@ std::optional<gang> engine::next() {
   }
 }
 
-/// Whether `id`, or a foreach around it, is being cancelled.
+/// Whether `id`, or a foreach that it is an element of, is being cancelled. What makes a failed step good goes on.
 bool engine::is_stopping(node_id id) const {
-  for (auto i = id; i != no_node; i = at(i).parent) {
+  auto from = no_node;
+  for (auto i = id; i != no_node; from = std::exchange(i, at(i).parent)) {
     const auto* step = std::get_if<step_part>(&at(i).part);
-    if (at(i).stopping || (step != nullptr && step->fan && step->fan->stopping))
+    const bool in_fan = step != nullptr && step->fan && from != step->handler;
+    if (at(i).stopping || (in_fan && step->fan->stopping))
       return true;
   }
   return false;

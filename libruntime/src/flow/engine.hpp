@@ -168,6 +168,7 @@ private:
 
   // -- elements (engine_fan.cpp)
   void begin_fan(node_id step);
+  void end_without_source(node_id step, const std::string& name, node_id source);
   [[nodiscard]] result<item_list> items_of(node_id step) const;
   [[nodiscard]] bool can_begin_element(node_id step) const;
   void queue_fan(node_id step);

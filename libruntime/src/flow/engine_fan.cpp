@@ -45,6 +45,8 @@ void engine::begin_fan(node_id id) {
   auto fan = std::make_unique<fan_part>();
   if (const auto* each = std::get_if<spec::each_of_step>(&at(id).step->foreach->items)) {
     fan->source = find_step(id, each->step);
+    if (fan->source == no_node || !step_of(fan->source).fan)
+      return end_without_source(id, each->step, fan->source);
     fan->count = step_of(fan->source).fan->count;
   } else {
     auto items = items_of(id);
@@ -66,6 +68,15 @@ void engine::begin_fan(node_id id) {
     consider(scope_of(at(id).parent).steps[i]);
   queue_fan(id);
   finish_fan_if_ended(id);
+}
+
+/// Of a step that follows the elements of one that never had any: it was not run, or its list could not be made.
+void engine::end_without_source(node_id id, const std::string& name, node_id source) {
+  const bool skipped = source != no_node && at(source).status == status::skipped;
+  const auto s = skipped ? status::skipped : status::failed_upstream;
+  const auto reason = "upstream " + name + (skipped ? " is SKIPPED" : " has no elements to follow");
+  note_unrun(id, s, reason);
+  end(id, s, reason);
 }
 
 bool engine::can_begin_element(node_id id) const {
@@ -207,6 +218,8 @@ void engine::stop_fan(node_id id, const std::string& reason) {
 void engine::finish_fan_if_ended(node_id id) {
   if (at(id).stage != stage::open || step_of(id).fan->ended < step_of(id).fan->count)
     return;
+  if (step_of(id).handler != no_node)
+    return; // It has failed, and is being made good.
   const auto s = fan_status(at(id));
   if (s != status::completed)
     return step_failed(id, s, step_of(id).fan->failure_reason);
