@@ -41,15 +41,18 @@ struct level {
   std::uint32_t current = 0;                           ///< The step that the check is inside of.
 };
 
+/// Names of the steps in a handler begin with the name of its step and this.
+constexpr std::string_view handler_name = "on_failure";
+
 class flow_check {
 public:
   explicit flow_check(reporter& report) : report_(report) {}
 
-  void run(scope_notes& x, const surroundings& around) {
+  void run(scope_notes& x, const surroundings& around, bool is_handler = false) {
     if (!x.self)
       return;
     check_all(x.arguments, around);
-    enter(x);
+    enter(x, is_handler);
     const auto depth = levels_.size() - 1;
     for (std::uint32_t i = 0; i < x.steps.size(); ++i) {
       levels_[depth].current = i;
@@ -64,7 +67,7 @@ public:
 private:
   // -- names of a scope
 
-  void enter(const scope_notes& x) {
+  void enter(const scope_notes& x, bool is_handler) {
     auto& at = levels_.emplace_back();
     at.notes = &x;
     const auto& scope = *x.self;
@@ -74,8 +77,12 @@ private:
       if (!at.parameters.insert(parameter.name).second)
         report_.error(x.start, x.field + ".parameters", "parameter '" + parameter.name + "' is there twice");
     std::unordered_map<std::string, yaml::mark> claimed;
+    // The one step of a handler is the handler, and has its name.
+    const bool may_be_handler = is_handler && scope.steps.size() == 1;
     for (std::uint32_t i = 0; i < scope.steps.size(); ++i) {
       at.steps.emplace(scope.steps[i].name, i);
+      if (!may_be_handler)
+        refuse_handler_name(scope.steps[i].name, x.steps[i].name, x.steps[i].field + ".name");
       claim(claimed, scope.steps[i].name, x.steps[i].name, x.steps[i].field + ".name", "step");
     }
     for (std::uint32_t i = 0; i < scope.steps.size(); ++i)
@@ -95,8 +102,17 @@ private:
     for (std::size_t t = 0; t < gang->tasks.size(); ++t) {
       at.steps.emplace(gang->tasks[t].name, position);
       const auto place = t < notes.gang.tasks.size() ? notes.gang.tasks[t].name : notes.name;
-      claim(claimed, gang->tasks[t].name, place, notes.field + ".tasks[" + std::to_string(t) + "].name", "task");
+      const auto field = notes.field + ".tasks[" + std::to_string(t) + "].name";
+      claim(claimed, gang->tasks[t].name, place, field, "task");
+      refuse_handler_name(gang->tasks[t].name, place, field);
     }
+  }
+
+  void refuse_handler_name(const std::string& name, yaml::mark place, const std::string& field) {
+    if (name == handler_name)
+      report_.error(
+          place, field,
+          "the name on_failure is of handlers: what is run when step `s` has failed is known as s.on_failure");
   }
 
   void claim(std::unordered_map<std::string, yaml::mark>& claimed, const std::string& name, yaml::mark place,
@@ -120,7 +136,7 @@ private:
     for (auto& inner : notes.inner)
       run(inner, within);
     for (auto& handler : notes.handler)
-      run(handler, around);
+      run(handler, around, true);
   }
 
   void check_all(const std::vector<mention>& mentions, const surroundings& around) {

@@ -187,15 +187,35 @@ private:
     for (const auto& entry : entries) {
       auto name = text_of_key(entry.key);
       const auto where = path.field(name);
-      if (what == "branch" && !is_name(name))
-        report().error(entry.key_place, where,
-                       "expected the name of a branch: a letter, then letters, digits, '-' or '_', found '" +
-                           name.substr(0, 80) + "'");
+      check_scope_name(name, what, entry.key_place, where);
       if (std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.first == name; }))
         report().error(entry.key_place, where, "the " + what + " '" + name.substr(0, 80) + "' is there twice");
       out.emplace_back(std::move(name),
                        scope_ptr{decode_scope_map(from_, entry.value, where, depth_ + 1, notes_.inner.emplace_back())});
     }
+  }
+
+  /// It becomes a part of the names of the tasks inside, and those of folders.
+  void check_scope_name(const std::string& name, const std::string& what, yaml::mark place, const field_path& where) {
+    if (name == "on_failure" || (what == "case" && name == "default")) {
+      report().error(place, where, "a " + what + " cannot be named " + name + ", which means something else",
+                     name == "default" ? "write `default:` beside `cases`" : "");
+      return;
+    }
+    const auto may_stand = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+    };
+    const bool good = what == "branch" ? is_name(name) : std::all_of(name.begin(), name.end(), may_stand);
+    if (good && !name.empty() && name.size() <= longest_name)
+      return;
+    const auto rule = what == "branch" ? "the name of a branch: a letter, then letters, digits, '-' or '_'"
+                                       : "a case of letters, digits, '-' and '_'";
+    report().error(place, where,
+                   std::string{"expected "} + rule + ", at most " + std::to_string(longest_name) + ", found '" +
+                       name.substr(0, 80) + "'",
+                   what == "case" ? "the names of its tasks begin with it; let `value` choose a word: \"'half' if x == "
+                                    "0.5 else 'other'\""
+                                  : "");
   }
 
   void read_switch(value_at x, const field_path& path) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 #include <utility>
 
@@ -20,7 +21,19 @@ std::string reason_of(int error_number) {
   return std::generic_category().message(error_number);
 }
 
-/// A name as one component of a path, whatever is in it.
+/// A folder or file has a name of at most 255 bytes, and we append to it: `.12.log`, `.output`.
+constexpr std::size_t longest_component = 200;
+
+/// FNV-1a, the same for ever.
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+/// A name as one component of a path, whatever is in it. Those of tasks deep in nested workflows may be too long: they
+/// end in a number that tells them apart.
 std::string component(std::string_view name) {
   static constexpr std::string_view hex = "0123456789ABCDEF";
   std::string out;
@@ -34,6 +47,12 @@ std::string component(std::string_view name) {
     } else {
       out += name[i];
     }
+  }
+  if (out.size() > longest_component) {
+    out.resize(longest_component - 18);
+    out += "%x"; // No escape looks like this.
+    for (auto shift = 64U; shift > 0;)
+      out += hex[hash_of(name) >> (shift -= 4U) & 15U];
   }
   return out.empty() ? "%" : out;
 }

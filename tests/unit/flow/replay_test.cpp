@@ -46,7 +46,12 @@ spec::scope_ptr everything() {
   fast.foreach->fail_fast = true;
   fast.foreach->allow_partial = true;
   fast.on_failure = scope_of({task_step("on_failure")});
-  return scope_of({split, map, route, loop, skipped, fast, task_step("end", {"route", "loop", "fast"})});
+  auto strict = fast;
+  strict.name = "strict";
+  strict.body = task_step("strict").body;
+  strict.foreach->allow_partial = false;
+  return scope_of(
+      {split, map, route, loop, skipped, fast, strict, task_step("end", {"route", "loop", "fast", "strict"})});
 }
 
 outcome decide(const flow::gang& gang, const flow::gang_values& values) {
@@ -55,7 +60,7 @@ outcome decide(const flow::gang& gang, const flow::gang_values& values) {
     return {status::completed, "[1,2,3,4,5]"};
   if (name.rfind("loop", 0) == 0)
     return {status::completed, "{\"n\":" + std::to_string(std::stoi(values.tokens.at("carry.n")) + 1) + "}"};
-  if (name == "map.2.leaf.1" || name == "fast.7")
+  if (name == "map.2.leaf.1" || name == "fast.7" || name == "strict.7")
     return {status::failed, ""};
   return {status::completed, "\"" + name + "\""};
 }
@@ -68,6 +73,7 @@ TEST_CASE("a machine that is told what was recorded goes on where the other one 
   REQUIRE(whole.machine.done());
   const auto total = whole.begun.size();
   REQUIRE(whole.machine.status() == status::completed);
+  REQUIRE(whole.ends.count("strict.on_failure") == 1);
   for (std::size_t stop = 0; stop <= total; ++stop)
     for (const std::uint32_t seed : {1U, 2U, 3U}) {
       INFO("stopped after " << stop << ", seed " << seed);

@@ -80,3 +80,14 @@ TEST_CASE("no name leaves the state directory") {
   CHECK(x.task("f-1", "") == "/s/workflows/f-1/tasks/%");
   CHECK(x.task("f-1", std::string_view{"a\0b", 3}) == "/s/workflows/f-1/tasks/a%00b");
 }
+
+TEST_CASE("the name of a task that is too long for a file is cut, and told apart from others") {
+  const state_directory where{"/state"};
+  const std::string long_name(400, 'n');
+  const auto file = where.log("wf-1", long_name, 4'000'000'000).filename().string();
+  CHECK(file.size() <= 255);
+  CHECK(file != where.log("wf-1", long_name + ".x", 4'000'000'000).filename().string());
+  CHECK(file == where.log("wf-1", long_name, 4'000'000'000).filename().string());
+  const std::string fits(200, 'n');
+  CHECK(where.output_link("wf-1", fits).filename() == fits + ".output");
+}
