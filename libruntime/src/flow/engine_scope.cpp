@@ -247,9 +247,14 @@ void engine::note_unrun(node_id id, muster::status s, const std::string& reason)
 }
 
 void engine::fail_itself(node_id id, const std::string& reason) {
-  const auto path = path_of(id);
-  notes_.push_back({path, {path}, nullptr, status::failed, reason});
-  if (std::holds_alternative<step_part>(at(id).part))
+  const bool is_step = std::holds_alternative<step_part>(at(id).part);
+  const auto* gang = std::get_if<spec::group>(&at(id).step->body);
+  // A gang is recorded as it would be run: when it is run once more, it has its row.
+  if (is_step || gang == nullptr)
+    note_unrun(id, status::failed, reason);
+  else
+    notes_.push_back({gang_name(id), task_names(id), gang, status::failed, reason});
+  if (is_step)
     step_failed(id, status::failed, reason);
   else
     end(id, status::failed, reason);

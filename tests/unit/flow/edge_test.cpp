@@ -128,3 +128,42 @@ TEST_CASE("a cancel ends a foreach of a hundred thousand, and what follows it, a
     CHECK(failing_world.reasons.size() <= 10);
   }
 }
+
+TEST_CASE("a gang that could not be begun is recorded as it would be run, and has that row when it is run once more") {
+  spec::step group;
+  group.name = "g";
+  spec::group members;
+  members.name = "g";
+  for (const auto* name : {"x", "y"})
+    members.tasks.push_back(std::get<spec::group>(task_step(name).body).tasks.front());
+  group.body = members;
+  group.when = "results.a.n > 1";
+  group.needs = {"a"};
+  auto each = fan_step("e", 2);
+  each.when = "results.a.n > item";
+  each.needs = {"a"};
+  const auto definition = scope_of({task_step("a"), group, each});
+  flow::machine machine{definition};
+  const auto first = machine.next();
+  REQUIRE(first);
+  machine.finished(first->id, {status::completed, {text_of("{}")}});
+  CHECK_FALSE(machine.next());
+  std::map<std::string, names> noted;
+  for (const auto& x : machine.take_notes()) {
+    CHECK(x.status == status::failed);
+    CHECK(x.members != nullptr);
+    noted[x.name] = x.tasks;
+  }
+  CHECK(noted == std::map<std::string, names>{{"g", {"x", "y"}}, {"e.0-group", {"e.0"}}, {"e.1-group", {"e.1"}}});
+
+  flow::machine again{definition};
+  again.recall({{"a-group", {group_index{0}, status::completed, {text_of("{\"n\":5}")}, false}},
+                {"g", {group_index{1}, status::waiting, {}, false}},
+                {"e.0-group", {group_index{2}, status::waiting, {}, false}}});
+  std::map<std::string, std::optional<group_index>> begun;
+  while (const auto next = again.next())
+    begun[next->name] = next->index;
+  CHECK(begun["g"] == group_index{1});
+  CHECK(begun["e.0-group"] == group_index{2});
+  CHECK(begun["e.1-group"] == std::nullopt);
+}
