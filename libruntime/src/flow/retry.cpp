@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <unordered_set>
 
 namespace muster::flow {
 
@@ -24,12 +25,24 @@ bool is_number(const std::string& x) {
   return !x.empty() && std::all_of(x.begin(), x.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// Whether the gang `name` is the step at `path`, or in it.
-bool is_below(std::string_view name, std::string_view path) {
-  if (name.substr(0, path.size()) != path)
-    return false;
-  const auto rest = name.substr(path.size());
-  return rest.empty() || rest.front() == '.' || rest == "-group";
+/// Whether the gang `name` is the step at one of `paths`, or in it.
+bool is_below_any(const std::string& name, const std::unordered_set<std::string>& paths) {
+  constexpr std::string_view suffix = "-group";
+  const bool plain =
+      name.size() > suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+  if (paths.count(name) > 0 || (plain && paths.count(name.substr(0, name.size() - suffix.size())) > 0))
+    return true;
+  for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+    if (paths.count(name.substr(0, dot)) > 0)
+      return true;
+  return false;
+}
+
+/// Gangs that the replay may begin besides those that were recorded: of a `foreach` of millions that was cancelled at
+/// its start, the rest says nothing.
+std::size_t most_fresh(std::size_t recorded) {
+  constexpr std::size_t some = 200'000;
+  return some + 4 * recorded;
 }
 
 /// The scope inside `x` that the next name of a path leads to; null if there is none. May take a name off `at`.
@@ -134,15 +147,14 @@ result<std::vector<std::size_t>> gangs_to_retry(const spec::scope_ptr& definitio
   machine replay{definition};
   replay.track_borne();
   replay.recall(recorded);
-  while (replay.next()) {
-  }
-  const auto in_any = [](const std::vector<std::string>& paths, const std::string& name) {
-    return std::any_of(paths.begin(), paths.end(), [&](const auto& path) { return is_below(name, path); });
-  };
+  for (std::size_t fresh = 0; fresh < most_fresh(recorded.size()) && replay.next();)
+    ++fresh;
+  const std::unordered_set<std::string> chosen(again.begin(), again.end());
+  const std::unordered_set<std::string> borne(replay.borne().begin(), replay.borne().end());
   std::vector<std::size_t> out;
   for (std::size_t i = 0; i < recorded.size(); ++i) {
     const auto& [name, gang] = recorded[i];
-    if (in_any(again, name) || (gang.status != status::completed && !in_any(replay.borne(), name)))
+    if (is_below_any(name, chosen) || (gang.status != status::completed && !is_below_any(name, borne)))
       out.push_back(i);
   }
   return out;
