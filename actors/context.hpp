@@ -54,6 +54,7 @@ struct workflow_context {
   clock_actor clock;
   failure_handler on_failure;
   std::shared_ptr<const first_attempts> attempts_from{}; ///< Null if there are none.
+  cache_actor cache{};                                   ///< Null if nothing is taken from earlier runs.
 };
 
 using context_ptr = std::shared_ptr<const workflow_context>;

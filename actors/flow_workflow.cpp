@@ -1,5 +1,6 @@
 #include "actors/flow_workflow.hpp"
 
+#include "actors/cached_group.hpp"
 #include "actors/journal.hpp"
 #include "actors/submission.hpp"
 
@@ -198,7 +199,12 @@ private:
       changed->policy = std::move(policy);
       own = std::move(changed);
     }
-    auto actor = self_->spawn(group, std::move(own), g, workflow_actor{self_}, std::move(restore), std::move(extras));
+    const bool may_be_cached = gang.step->cache && own->cache && gang.tasks.size() == 1;
+    auto actor =
+        may_be_cached
+            ? self_->spawn(cached_group, std::move(own), g, workflow_actor{self_}, std::move(restore),
+                           std::move(extras), cache_wish{gang.step->name, *gang.step->cache})
+            : self_->spawn(group, std::move(own), g, workflow_actor{self_}, std::move(restore), std::move(extras));
     state_.admitted[g.value] = {std::move(actor), gang.id, false};
     state_.group_of[gang.id] = g.value;
     ++state_.not_running;

@@ -150,7 +150,7 @@ public:
   void operator()(const effect::finished& x) {
     send_records();
     self_->send(state_.workflow, finished_atom::value, state_.index,
-                group_outcome{x.status, std::exchange(state_.results, {})});
+                group_outcome{x.status, std::exchange(state_.results, {}), state_.machine->attempt(0)});
     state_.finished = true;
   }
 

@@ -110,6 +110,13 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
         state.waiting.emplace_back();
         flush_later(self);
       },
+      [self, &state](settle_atom, const cache_change_ptr& x) -> caf::result<sequence> {
+        auto promise = self->make_response_promise<sequence>();
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back(promise);
+        flush_later(self);
+        return promise;
+      },
       [self, &state](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
         auto promise = self->make_response_promise<accepted>();
         state.gathered.emplace_back(x);

@@ -34,7 +34,7 @@ struct growth {
 };
 
 /// What one message brought to the JOURNAL.
-using journal_entry = std::variant<event_list, submission_ptr, growth_ptr>;
+using journal_entry = std::variant<event_list, submission_ptr, growth_ptr, cache_change_ptr>;
 
 /// What becomes one transaction of the store, in this order.
 struct journal_batch {

@@ -49,6 +49,12 @@ struct write {
     return state.writer->latest();
   }
 
+  journal_answer operator()(const cache_change_ptr& x) const {
+    if (const auto changed = state.writer->change_cache(*x); !changed)
+      return fail(changed.failure());
+    return state.writer->latest();
+  }
+
   journal_answer fail(const error& why) const {
     state.failed = true;
     state.writer->rollback();

@@ -24,7 +24,7 @@ context_ptr make_context(const registry_services& services, const accepted& who,
   policy->seed = static_cast<std::uint64_t>(who.key.value);
   return std::make_shared<const workflow_context>(
       workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
-                       services.pool, services.clock, services.on_failure, std::move(attempts_from)});
+                       services.pool, services.clock, services.on_failure, std::move(attempts_from), services.cache});
 }
 
 /// `definition` is that of a flow; null for a workflow whose plan is all that there is.

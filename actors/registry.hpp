@@ -19,6 +19,7 @@ struct registry_services {
   clock_actor clock;
   group_policy policy; ///< Timeouts of a spec replace its own.
   failure_handler on_failure;
+  cache_actor cache{};
 };
 
 /// State of the REGISTRY: live workflows.

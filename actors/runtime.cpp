@@ -1,6 +1,7 @@
 #include "actors/runtime.hpp"
 
 #include "actors/admission.hpp"
+#include "actors/cache.hpp"
 #include "actors/clock.hpp"
 #include "actors/errors.hpp"
 #include "actors/event_hub.hpp"
@@ -22,6 +23,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -96,8 +98,10 @@ public:
     runs_->listen(*listener_);
     node_ = system_.spawn(node, std::string{"local"}, offered_, executor_);
     static_cast<void>(ask<std::string>(system_, node_, join_atom::value, pool_));
-    registry_ = system_.spawn(registry, std::make_shared<registry_services>(registry_services{
-                                            directory_, journal_, pool_, clock_, policy_of(config), on_failure}));
+    cache_ = system_.spawn<caf::detached>(cache, directory_, journal_, config.take_cached, stopping_, on_failure);
+    registry_ =
+        system_.spawn(registry, std::make_shared<registry_services>(registry_services{
+                                    directory_, journal_, pool_, clock_, policy_of(config), on_failure, cache_}));
     subscribe([this](const std::vector<event>& batch) { note_ends(batch); });
     runs_->clean_up(judge_by_store(directory_));
   }
@@ -106,7 +110,9 @@ public:
   impl& operator=(const impl&) = delete;
 
   ~impl() {
+    *stopping_ = true;
     end(registry_);
+    end(cache_);
     // Everything that was recorded so far is made durable; an error here was told before.
     static_cast<void>(ask<sequence>(system_, journal_, commit_atom::value, event_list{}));
     end(node_);
@@ -268,6 +274,8 @@ private:
   std::unordered_set<workflow_key> retried_; ///< Since `retry` last looked.
   workflow_key asked_;                       ///< For which `wait` has looked into the store.
 
+  /// The CACHE reads files, which may take long.
+  std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   store::state_directory directory_;
   capabilities offered_;
   double oversubscribe_;
@@ -283,6 +291,7 @@ private:
   executor_actor executor_;
   node_actor node_;
   registry_actor registry_;
+  cache_actor cache_;
 };
 
 result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {

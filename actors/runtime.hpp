@@ -36,6 +36,7 @@ struct runtime_config {
   duration queue_timeout{};                          ///< For specs that name none; 0 for none.
   duration start_timeout = std::chrono::minutes{30}; ///< From placement to RUNNING.
   std::uint32_t threads = 1;                         ///< Of the actor scheduler.
+  bool take_cached = true; ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
 };
 
 /// What is kept of a submission beside the workflow itself.

@@ -108,6 +108,7 @@ int run_program(int argc, char* argv[]) {
     add_ls(app, ctx);
     add_show(app, ctx);
     add_timeline(app, ctx);
+    add_explain(app, ctx);
     add_logs(app, ctx);
     add_events(app, ctx);
     add_completion(app, ctx);

@@ -31,6 +31,8 @@ using journal_actor = caf::typed_actor<
     caf::reacts_to<record_atom, event_list>,
     /// From WORKFLOW: more groups of it, ahead of all facts about them that it or its GROUPs send later.
     caf::reacts_to<grow_atom, growth_ptr>,
+    /// From the CACHE: what may serve again; answered with the next commit.
+    caf::replies_to<settle_atom, cache_change_ptr>::with<sequence>,
     /// From the REGISTRY: a new workflow; answered once it is durable.
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
     /// INTERNAL: everything that was in the mailbox before this is gathered; pass it on, unless that batch, counted
@@ -74,6 +76,19 @@ using executor_actor = caf::typed_actor<
     caf::reacts_to<publish_atom, attempt_id>, caf::reacts_to<remove_atom, attempt_id>,
     /// INTERNAL, from the driver's thread.
     caf::reacts_to<report_atom, report_list>>;
+
+// -- CACHE -----------------------------------------------------------------------------------------------------------
+
+using cache_actor = caf::typed_actor<
+    /// From a CACHED GROUP: is this task to be run, or is there one like it? Not to be sent twice: who is told to run
+    /// it has to say how it ended.
+    caf::replies_to<check_atom, cache_question_ptr>::with<cache_answer_ptr>,
+    /// From a CACHED GROUP: answered when the task of this key that runs has ended, at once if there is none.
+    caf::replies_to<watch_atom, std::string>::with<sequence>,
+    /// From what watches its run: it has ended.
+    caf::reacts_to<finished_atom, cache_end_ptr>,
+    /// From a CACHED GROUP: make what lies in this attempt's folder the task's output; answered when it is.
+    caf::replies_to<publish_atom, std::string>::with<sequence>>;
 
 // -- GROUP -----------------------------------------------------------------------------------------------------------
 

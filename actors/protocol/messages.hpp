@@ -23,11 +23,17 @@
 namespace muster {
 
 class plan;
+struct cache_answer;
+struct cache_end;
+struct cache_question;
 struct growth;
 struct journal_answers;
 struct journal_batch;
 struct submission;
 struct workflow_restore;
+namespace store {
+struct cache_change;
+}
 
 /// Facts for the JOURNAL, in the order in which they are to be numbered.
 struct event_list {
@@ -47,6 +53,11 @@ using journal_batch_ptr = std::shared_ptr<journal_batch>;
 using growth_ptr = std::shared_ptr<const growth>;
 using submission_ptr = std::shared_ptr<const submission>;
 using restore_ptr = std::shared_ptr<workflow_restore>;
+/// See actors/cache.hpp.
+using cache_answer_ptr = std::shared_ptr<const cache_answer>;
+using cache_end_ptr = std::shared_ptr<const cache_end>;
+using cache_question_ptr = std::shared_ptr<const cache_question>;
+using cache_change_ptr = std::shared_ptr<const store::cache_change>;
 using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
 
 template <class Inspector>
@@ -149,11 +160,12 @@ using peer_map = std::shared_ptr<const std::map<std::string, std::string>>;
 struct group_outcome {
   muster::status status = muster::status::unspecified;
   std::vector<std::string> results; ///< One per member, in the order of the plan: JSON; empty for none.
+  std::uint32_t last_attempt = 0;   ///< Of the first member.
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, group_outcome& x) {
-  return f(caf::meta::type_name("group_outcome"), x.status, x.results);
+  return f(caf::meta::type_name("group_outcome"), x.status, x.results, x.last_attempt);
 }
 
 /// What the REGISTRY answers to a submission.
@@ -169,6 +181,10 @@ typename Inspector::result_type inspect(Inspector& f, accepted& x) {
 
 } // namespace muster
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::cache_answer_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::cache_change_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::cache_end_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::cache_question_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::event_subscriber)

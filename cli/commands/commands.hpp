@@ -26,6 +26,7 @@ void add_plan(CLI::App& app, context& ctx);
 void add_ls(CLI::App& app, context& ctx);
 void add_show(CLI::App& app, context& ctx);
 void add_timeline(CLI::App& app, context& ctx);
+void add_explain(CLI::App& app, context& ctx);
 void add_logs(CLI::App& app, context& ctx);
 void add_events(CLI::App& app, context& ctx);
 void add_completion(CLI::App& app, context& ctx);

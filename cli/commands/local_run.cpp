@@ -41,6 +41,7 @@ result<std::unique_ptr<runtime>> start_runtime(const local_options& options, cho
   config.max_parallel = options.max_parallel;
   config.oversubscribe = options.oversubscribe;
   config.max_retries = options.max_retries;
+  config.take_cached = !options.no_cache;
   return runtime::start(std::move(config));
 }
 
@@ -322,6 +323,7 @@ void add_local_options(CLI::App& command, local_options& options) {
       });
   add_text_or_json(command, options.output);
   command.add_flag("-q,--quiet", options.quiet, "Do not show what tasks write");
+  command.add_flag("--no-cache", options.no_cache, "Run tasks marked `cache` too, also if one like it has completed");
   command.add_flag("--keep", options.keep, "Keep the working folders of tasks that ended (processes only)");
 }
 
@@ -335,6 +337,7 @@ nlohmann::json to_json(const local_options& options) {
           {"gpus", options.gpus},
           {"max_retries", options.max_retries},
           {"keep", options.keep},
+          {"no_cache", options.no_cache},
           {"enforce_limits", options.enforce_limits}};
 }
 
@@ -361,6 +364,7 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
   take("gpus", "--gpus", options.gpus);
   take("max_retries", "--max-retries", options.max_retries);
   take("keep", "--keep", options.keep);
+  take("no_cache", "--no-cache", options.no_cache);
   take("enforce_limits", "--enforce-limits", options.enforce_limits);
 }
 

@@ -35,6 +35,7 @@ struct local_options {
   std::string timeout; ///< As written; checked when the command line is parsed.
   bool keep = false;
   bool quiet = false;
+  bool no_cache = false;
 };
 
 /// Adds their options.

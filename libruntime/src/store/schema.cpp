@@ -65,6 +65,16 @@ CREATE TABLE task_result(id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 ALTER TABLE task ADD COLUMN first_attempt INTEGER;
 )sql";
 
+/// Tasks whose results may serve for others like them, and what was said of tasks that asked.
+constexpr const char* version_4 = R"sql(
+CREATE TABLE cache(
+  key TEXT PRIMARY KEY, step TEXT NOT NULL, workflow INTEGER NOT NULL, task INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  has_output INTEGER NOT NULL, made_of TEXT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX cache_used ON cache(used);
+CREATE INDEX cache_step ON cache(step, used);
+CREATE TABLE cache_note(id INTEGER PRIMARY KEY, key TEXT NOT NULL, text TEXT NOT NULL);
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -118,7 +128,7 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}};
   return steps;
 }
 

@@ -1,5 +1,6 @@
 #include "muster/store/writer.hpp"
 
+#include "cache_table.hpp"
 #include "row_cache.hpp"
 #include "schema.hpp"
 #include "sqlite.hpp"
@@ -52,6 +53,7 @@ public:
   [[nodiscard]] result<void> prepare();
   [[nodiscard]] result<submitted_workflow> submit(const submission& x);
   [[nodiscard]] result<void> grow(const growth& x);
+  [[nodiscard]] result<void> change_cache(const cache_change& x);
   [[nodiscard]] result<void> append(event* first, std::size_t count);
   [[nodiscard]] result<void> commit();
   void rollback();
@@ -72,6 +74,7 @@ private:
   sqlite::statement begin_, commit_, rollback_, insert_event_, insert_result_, delete_result_;
   std::optional<row_cache> rows_;
   std::optional<submitter> submitter_;
+  std::optional<cache_table> cache_;
   std::optional<error> broken_; ///< Why the transaction was rolled back; told by the next `commit`.
 };
 
@@ -101,6 +104,10 @@ result<void> writer::impl::prepare() {
   if (!inserts)
     return inserts.failure();
   submitter_.emplace(std::move(*inserts));
+  auto cache = cache_table::prepare(db_);
+  if (!cache)
+    return cache.failure();
+  cache_.emplace(std::move(*cache));
   // After compaction the log may be empty, but its numbers go on.
   auto last = db_.number("SELECT max(ifnull((SELECT max(seq) FROM event), 0), (SELECT value - 1 FROM counter WHERE "
                          "name='earliest_sequence'))",
@@ -143,6 +150,14 @@ result<void> writer::impl::grow(const growth& x) {
   if (auto done = rows_->grow(x); !done)
     return give_up(done.failure());
   if (auto done = submitter_->insert(x); !done)
+    return give_up(done.failure());
+  return {};
+}
+
+result<void> writer::impl::change_cache(const cache_change& x) {
+  if (auto done = begin(); !done)
+    return done;
+  if (auto done = cache_->apply(x, now()); !done)
     return give_up(done.failure());
   return {};
 }
@@ -246,6 +261,8 @@ void writer::impl::roll_back_database() {
     rows_->clear();
   if (submitter_)
     submitter_->forget();
+  if (cache_)
+    cache_->forget();
   latest_ = committed_;
 }
 
@@ -284,6 +301,10 @@ result<submitted_workflow> writer::submit(const submission& x) {
 
 result<void> writer::grow(const growth& x) {
   return impl_->grow(x);
+}
+
+result<void> writer::change_cache(const cache_change& x) {
+  return impl_->change_cache(x);
 }
 
 result<sequence> writer::append(event x) {

@@ -2,6 +2,7 @@
 
 #include "muster/base/ids.hpp"
 #include "muster/base/result.hpp"
+#include "muster/store/cache.hpp"
 #include "muster/store/layout.hpp"
 #include "muster/store/records.hpp"
 
@@ -113,6 +114,15 @@ public:
   [[nodiscard]] result<std::optional<std::string>> task_result(workflow_key key, task_index task);
   /// The results of tasks from `first` on, in the order of the plan: at most `limit`, and fewer where they are large.
   [[nodiscard]] result<result_page> task_results(workflow_key key, task_index first, std::size_t limit);
+
+  // -- what may serve again
+
+  /// The entry with that key, good or not.
+  [[nodiscard]] result<std::optional<cache_entry>> cached(std::string_view key);
+  /// Entries of steps of that name, those used last first.
+  [[nodiscard]] result<std::vector<cache_entry>> cached_of_step(std::string_view step, std::size_t limit);
+  /// What the cache had to say of a task; none if it was not asked.
+  [[nodiscard]] result<std::optional<cache_note>> note_of_cache(workflow_key workflow, task_index task);
 
   // -- events
 

@@ -3,6 +3,7 @@
 #include "muster/base/ids.hpp"
 #include "muster/base/result.hpp"
 #include "muster/event/event.hpp"
+#include "muster/store/cache.hpp"
 #include "muster/store/layout.hpp"
 #include "muster/store/submission.hpp"
 
@@ -15,7 +16,7 @@ namespace muster::store {
 /// The one writer of a store. Everything between two commits is one transaction: events and the rows they change become
 /// durable together, or not at all. Owned by one thread at a time.
 ///
-/// Errors of `submit`, `grow` and `append` are of two kinds. `invalid_argument`, `not_found`, `conflict` and
+/// Errors of `submit`, `grow`, `change_cache` and `append` are of two kinds. `invalid_argument`, `not_found`, `conflict` and
 /// `limit_exceeded` refuse the one call: nothing of it is stored, the transaction goes on. Any other error has rolled
 /// back the whole transaction: every further call fails likewise until `commit` has reported it or `rollback` was
 /// called; after that the writer is where it was after the last commit, and may go on. No sequence number is lost by
@@ -38,6 +39,9 @@ public:
   /// Adds groups and tasks to a workflow that has not finished. Has no event of its own. Refused with `conflict` unless
   /// their numbers go on where the workflow's end.
   [[nodiscard]] result<void> grow(const growth& x);
+
+  /// Changes what may serve again. Has no event of its own.
+  [[nodiscard]] result<void> change_cache(const cache_change& x);
 
   /// Numbers one event, stores it and applies it to the rows. Refused with `conflict`: any change of what is finished;
   /// an attempt that was made before, or whose predecessor has not ended; a step back of an attempt that runs; an
