@@ -52,6 +52,20 @@ void finish(cached_group_pointer self, status s, std::string result) {
   how.status = s;
   how.results.push_back(std::move(result));
   self->send(self->state.workflow, finished_atom::value, self->state.index, std::move(how));
+  self->state.ended = true;
+  if (!self->state.asking)
+    self->quit();
+}
+
+/// The CACHE let it run, but it ended meanwhile.
+void give_back(cached_group_pointer self, const cache_answer& said) {
+  const auto& state = self->state;
+  if (said.verdict == cache_verdict::run) {
+    auto end = std::make_shared<cache_end>();
+    end->key = said.key;
+    end->who = {state.context->key, state.task, state.attempt};
+    self->send(state.context->cache, finished_atom::value, cache_end_ptr{std::move(end)});
+  }
   self->quit();
 }
 
@@ -101,15 +115,14 @@ void ask(cached_group_pointer self);
 
 void wait(cached_group_pointer self, const cache_answer& why) {
   auto& state = self->state;
-  state.waiting = true;
   event_list facts;
   facts.events.push_back(about(state, status::waiting, 0, why.text));
   self->send(state.context->journal, record_atom::value, std::move(facts));
   self->request(state.context->cache, caf::infinite, watch_atom::value, why.key)
       .then(
           [self](sequence) {
-            self->state.waiting = false;
-            ask(self);
+            if (!self->state.ended)
+              ask(self);
           },
           [](const caf::error&) { /* The runtime is ending. */ });
 }
@@ -126,19 +139,14 @@ void ask(cached_group_pointer self) {
   question->step = state.wish.step;
   question->key = state.wish.key;
   question->is_begun = state.restore.has_value();
+  state.asking = true;
   self->request(state.context->cache, caf::infinite, check_atom::value, cache_question_ptr{std::move(question)})
       .then(
           [self](const cache_answer_ptr& said) {
             const auto& answered = *said;
-            const auto& own = self->state;
-            if (own.cancel && !own.restore) {
-              auto end = std::make_shared<cache_end>();
-              end->key = answered.key;
-              end->who = {own.context->key, own.task, own.attempt};
-              if (answered.verdict == cache_verdict::run)
-                self->send(own.context->cache, finished_atom::value, cache_end_ptr{std::move(end)});
-              return end_canceled(self);
-            }
+            self->state.asking = false;
+            if (self->state.ended)
+              return give_back(self, answered);
             if (answered.verdict == cache_verdict::run)
               return run(self, answered.key);
             if (answered.verdict == cache_verdict::take)
@@ -183,9 +191,10 @@ group_actor::behavior_type cached_group(group_actor::stateful_pointer<cached_gro
       [self, &state](cancel_atom, const std::string& message, bool force) {
         if (state.real)
           self->send(state.real, cancel_atom::value, message, force);
-        else if (!state.taking)
+        else if (!state.taking && !state.ended)
           state.cancel.emplace(message, force);
-        if (state.waiting)
+        // What was begun before a restart has to be looked after.
+        if (!state.real && !state.taking && !state.ended && !state.restore)
           end_canceled(self);
       },
       [](timer_atom, std::uint8_t, std::uint32_t, task_index) {},

@@ -33,8 +33,9 @@ struct cached_group_state {
   cache_wish wish;
   group_actor real;                                   ///< Once it is run.
   std::optional<std::pair<std::string, bool>> cancel; ///< Came before it was decided.
-  bool waiting = false;                               ///< For the end of one like it.
-  bool taking = false;                                ///< Its end is on its way.
+  bool asking = false;                                ///< The CACHE has a question.
+  bool ended = false;
+  bool taking = false; ///< Its end is on its way.
   workflow_actor witness;
 };
 
