@@ -110,6 +110,13 @@ public:
 
   void cancel(const std::string& message, bool force) {
     state_.machine->cancel(message);
+    state_.canceling = false;
+    for (const auto& gang : std::exchange(state_.withheld, {})) {
+      // Elements and rounds that never began are counts.
+      if (!gang.step->foreach && !gang.step->repeat)
+        record({{gang.name, gang.tasks, &std::get<spec::group>(gang.step->body), status::failed_canceled, message}});
+      state_.machine->finished(gang.id, {status::failed_canceled, {}});
+    }
     send_notes();
     static_cast<void>(state_.machine->take_cancels());
     for (const auto& [index, x] : state_.admitted)
@@ -129,10 +136,15 @@ private:
     if (state_.not_running > workflow_state::window / 2 && state_.machine->to_recall() == 0)
       return;
     std::vector<fresh_gang> fresh;
-    while (state_.not_running + fresh.size() < workflow_state::window || state_.machine->to_recall() > 0) {
+    while (state_.not_running + fresh.size() + state_.withheld.size() < workflow_state::window ||
+           state_.machine->to_recall() > 0) {
       auto next = state_.machine->next();
       if (!next)
         break;
+      if (state_.canceling && !next->index) {
+        state_.withheld.push_back(std::move(*next));
+        continue;
+      }
       auto values = state_.machine->values_of(next->id);
       if (!values) {
         refuse(*next, values.failure().message);
@@ -359,6 +371,7 @@ workflow_actor::behavior_type flow_workflow(workflow_actor::stateful_pointer<flo
     self->send(state.context->journal, record_atom::value, std::move(facts));
   }
   const auto taken = state.restore;
+  state.canceling = taken && taken->cancel_requested;
   conductor{self}.go_on();
   if (taken && taken->cancel_requested)
     conductor{self}.cancel(taken->cancel_message, false);

@@ -47,6 +47,8 @@ struct flow_workflow_state {
   std::shared_ptr<workflow_restore> restore;                   ///< Until all that was recorded is taken up.
   std::size_t not_running = 0;                                 ///< Of `admitted`.
   status recorded = status::pending;                           ///< The workflow's status in the store.
+  bool canceling = false;           ///< It was cancelled before a restart, and that is told when all is taken up.
+  std::vector<flow::gang> withheld; ///< While that is so: what would begin.
   bool ended = false;
 };
 

@@ -4,6 +4,7 @@
 #include "muster/spec/flow.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -189,6 +190,38 @@ TEST_CASE("cancelling a flow ends what runs and starts nothing more") {
     REQUIRE(f.run_until_finished());
     CHECK(f.ended() == status::failed_canceled);
     CHECK(f.task_status("end") == status::failed_canceled);
+  }
+}
+
+TEST_CASE("a flow that was cancelled before a restart begins nothing after it") {
+  auto what = everything();
+  auto many = task_step("many");
+  many.foreach = up_to(99);
+  auto steps = what.flow->steps;
+  steps.push_back(many);
+  what = flow_of(steps);
+  actor_fixture whole{3};
+  whole.behaviour = behave;
+  whole.begin(what);
+  REQUIRE(whole.run_until_finished());
+  for (std::size_t count = 0; count + 1 < whole.events().size(); count += 7) {
+    INFO("after event " << count);
+    plan_ptr layout;
+    auto restore = restore_from(whole, count, layout, what);
+    restore->cancel_requested = true;
+    restore->cancel_message = "enough";
+    const auto known = layout->task_count();
+    const auto ended_before = std::count_if(restore->groups.begin(), restore->groups.end(), is_group_finished);
+    actor_fixture f{count + 1};
+    f.behaviour = behave;
+    f.take_up_flow(what, layout, restore);
+    REQUIRE(f.run_until_finished());
+    // What had been placed, and not started, may be on its way.
+    CHECK(starts_of(f).size() + static_cast<std::size_t>(ended_before) <= known);
+    // Steps around are recorded as not run; elements that never began are not.
+    CHECK(f.tasks().size() <= known + 10);
+    CHECK(
+        (f.ended() == status::failed_canceled || ended_before == static_cast<std::ptrdiff_t>(restore->groups.size())));
   }
 }
 
