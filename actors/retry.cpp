@@ -29,7 +29,8 @@ std::vector<std::string> known_names(const plan& layout) {
 }
 
 error no_step(const plan& layout, const std::string& id, const std::string& from) {
-  const auto near = spec::nearest(from, known_names(layout));
+  const auto known = known_names(layout); // What is nearest lies in here.
+  const auto near = spec::nearest(from, known);
   return {ec::not_found, "there is no step " + from + " in " + id +
                              (near.empty() ? "; `muster show " + id + "` has their names"
                                            : "; did you mean " + std::string{near} + "?")};
