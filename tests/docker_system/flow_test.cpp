@@ -4,6 +4,8 @@
 #include "support/docker_daemon.hpp"
 #include "support/flow_cases.hpp"
 
+#include "muster/store/reader.hpp"
+
 using namespace muster::test;
 
 TEST_CASE("runnable's cases end as they do there, in containers") {
@@ -36,4 +38,30 @@ TEST_CASE("slurm-sdk's figures, in containers") {
     check_flow_case(x, muster.program().state());
   }
   CHECK(muster.containers().empty());
+}
+
+TEST_CASE("a retry in containers runs only the element that failed") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  one_run first{*docker,
+                "workflow:\n  name: again\n  tasks:\n"
+                "  - name: m\n    foreach: {from: 0, to: 2}\n    image: busybox\n    command: [sh, -c]\n"
+                "    args: ['test {{item}} != 1 || test $MUSTER_ATTEMPT != 0 && echo {{item}} > $MUSTER_RESULT']\n"
+                "  - name: end\n    image: busybox\n    command: [echo, 'got {{result:m}}']\n"};
+  INFO(first.end().out << first.said.err);
+  CHECK(first.said.exit_code == 3);
+  const auto second = first.muster({"retry", "again-1"});
+  INFO(second.out << second.err);
+  CHECK(second.exit_code == 0);
+  CHECK(first.muster.log("again-1", "end") == "got [0,1,2]\n");
+  auto reader = muster::store::reader::open(muster::store::state_directory{first.muster.program().state()});
+  REQUIRE(reader);
+  const auto tasks = reader->tasks(reader->workflow("again-1")->key, {}, 10);
+  REQUIRE(tasks);
+  for (const auto& x : *tasks) {
+    INFO(x.name);
+    CHECK(x.attempt->number == (x.name == "m.1" ? 1 : 0));
+  }
+  CHECK(first.muster.containers().empty());
 }
