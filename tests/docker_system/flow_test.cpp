@@ -8,12 +8,14 @@
 
 using namespace muster::test;
 
-TEST_CASE("runnable's cases end as they do there, in containers") {
+namespace {
+
+void run_cases(std::vector<flow_case> (*cases)(const std::string& image)) {
   const auto docker = shared_docker();
   if (!docker)
     return;
   const docker_muster muster{*docker};
-  for (const auto& x : runnable_cases("busybox")) {
+  for (const auto& x : cases("busybox")) {
     INFO(x.name << "\n" << x.spec);
     subprocess process{muster.run(x.spec)};
     const auto said = process.finish(std::chrono::seconds{120});
@@ -24,20 +26,14 @@ TEST_CASE("runnable's cases end as they do there, in containers") {
   CHECK(muster.containers().empty());
 }
 
+} // namespace
+
+TEST_CASE("runnable's cases end as they do there, in containers") {
+  run_cases(runnable_cases);
+}
+
 TEST_CASE("slurm-sdk's figures, in containers") {
-  const auto docker = shared_docker();
-  if (!docker)
-    return;
-  const docker_muster muster{*docker};
-  for (const auto& x : slurm_sdk_cases("busybox")) {
-    INFO(x.name << "\n" << x.spec);
-    subprocess process{muster.run(x.spec)};
-    const auto said = process.finish(std::chrono::seconds{120});
-    INFO(said.out << said.err);
-    CHECK(said.exit_code == (x.ends == ::muster::status::completed ? 0 : 3));
-    check_flow_case(x, muster.program().state());
-  }
-  CHECK(muster.containers().empty());
+  run_cases(slurm_sdk_cases);
 }
 
 TEST_CASE("a retry in containers runs only the element that failed") {
