@@ -70,7 +70,7 @@ public:
     auto reader = store::reader::open(store::state_directory{state_});
     REQUIRE(reader);
     check_events(*reader);
-    check_starts();
+    check_starts(*reader);
     if (fs::exists(workflow_.too_many()))
       complain("more tasks ran at the same time than may");
     if (all_must_succeed)
@@ -128,9 +128,11 @@ private:
     before = x.fact.status;
   }
 
-  void check_starts() {
+  void check_starts(store::reader& reader) {
     for (const auto& entry : fs::directory_iterator(workflow_.starts()))
-      if (const auto count = lines_of(entry.path()); count > 1) // None: it was stopped before it came to write.
+      // None: it was stopped between making the file and writing to it.
+      if (const auto count = lines_of(entry.path());
+          count > 1 || (count == 0 && ended_by_itself(reader, entry.path().filename().string())))
         complain("attempt " + entry.path().filename().string() + " was started " + std::to_string(count) + " times");
   }
 
@@ -166,6 +168,18 @@ private:
       if (wanted.exit_code >= 0 && !fs::exists(workflow_.starts() / id))
         complain(wanted.name + ": attempt " + id + " is recorded, but never ran");
     }
+  }
+
+  /// Whether the attempt of that id, `<workflow>.<task>.<number>`, has an exit code of its own.
+  static bool ended_by_itself(store::reader& reader, const std::string& id) {
+    const auto dot = id.find('.');
+    const auto last = id.rfind('.');
+    const task_index task{static_cast<std::uint32_t>(std::stoul(id.substr(dot + 1, last - dot - 1)))};
+    const auto number = std::stoul(id.substr(last + 1));
+    const auto all = reader.attempts(workflow_key{1}, task);
+    REQUIRE(all);
+    return std::any_of(all->begin(), all->end(),
+                       [&](const auto& x) { return x.number == number && x.exit_code != no_exit_code; });
   }
 
   /// Each attempt gives its own id: what is there with the end is of the attempt that ended.
