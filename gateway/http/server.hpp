@@ -1,0 +1,82 @@
+#pragma once
+
+#include "gateway/http/message.hpp"
+#include "muster/base/result.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+/// HTTP/1.1 with Boost.Beast, which is included by this folder's sources alone.
+namespace muster::http {
+
+/// Certificate chain and key, PEM.
+struct tls_files {
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+};
+
+/// Everything a client may ask for is bounded here.
+struct server_config {
+  std::string address = "127.0.0.1"; ///< An IP address; `::` and `0.0.0.0` for all.
+  std::uint16_t port = 0;            ///< 0: any free one; see `server::port`.
+  std::optional<tls_files> tls;
+  std::size_t threads = 1;        ///< Of input and output.
+  std::size_t workers = 4;        ///< Threads that handlers and streams run on.
+  std::size_t queue = 256;        ///< Requests that wait for a worker; more are answered 503 with Retry-After.
+  std::size_t connections = 4096; ///< More are accepted and closed with 503.
+  std::size_t connections_per_peer = 2048;
+  std::size_t header_bytes = 32 * 1024;             ///< 431 beyond.
+  std::size_t body_bytes = 64 * 1024 * 1024;        ///< 413 beyond.
+  std::size_t body_bytes_total = 512 * 1024 * 1024; ///< Of all bodies in memory; 503 beyond.
+  std::chrono::milliseconds header_timeout{10'000}; ///< From the first byte to the end of the header; 408 beyond.
+  std::chrono::milliseconds body_timeout{60'000};   ///< For the body.
+  std::chrono::milliseconds idle_timeout{75'000};   ///< Between requests of one connection.
+  std::chrono::milliseconds write_timeout{60'000};  ///< A client that takes nothing for so long is cut off.
+};
+
+/// Answers a request. Called on worker threads, by many at once; an exception is answered with 500 and logged.
+using handler = std::function<response(request&)>;
+
+/// Figures for metrics; each is the state at the time of asking.
+struct server_figures {
+  std::size_t connections = 0;
+  std::size_t streams = 0;
+  std::size_t queued = 0;
+  std::uint64_t refused = 0; ///< Since the start: too many connections, too many requests, malformed ones.
+};
+
+/// A listening socket and its connections. All members are thread-safe.
+class server {
+public:
+  /// Binds and listens; requests are answered from now on. `unavailable` if the address is taken, `invalid_argument`
+  /// for an address or certificate that cannot be used, naming it.
+  [[nodiscard]] static result<std::unique_ptr<server>> start(server_config config, handler answer);
+
+  /// Closes everything at once.
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+  /// Reads certificate and key anew, for connections that come from now on. On failure the old ones stay.
+  [[nodiscard]] result<void> reload_tls();
+
+  /// Accepts no more connections, lets requests that are being answered finish and ends streams; until the deadline.
+  void drain(std::chrono::steady_clock::time_point deadline);
+
+  [[nodiscard]] server_figures figures() const;
+
+private:
+  class impl;
+  explicit server(std::unique_ptr<impl> x);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace muster::http
