@@ -286,6 +286,7 @@ private:
   }
 
   void read_cache(value_at value, const field_path& where) {
+    cache_place_ = value.place;
     const bool scalar = from_.in.is_scalar(value);
     if (scalar && from_.in.scalar(value).type == yaml::scalar_type::boolean) {
       if (from_.in.scalar(value).boolean)
@@ -312,6 +313,21 @@ private:
       report().error(first_limit_->second, path.field(first_limit_->first),
                      "`" + first_limit_->first + "` needs `foreach`");
     }
+    if (out_.cache)
+      check_cache(path.field("cache"));
+  }
+
+  /// What would never be taken from an earlier run is not to look as if it could be.
+  void check_cache(const field_path& where) {
+    const auto* const gang = std::get_if<group>(&out_.body);
+    if (gang == nullptr)
+      return;
+    if (gang->tasks.size() > 1)
+      report().error(cache_place_, where, "`cache` is of a task that runs alone, this group has several",
+                     "leave it out, or move what is worth keeping into a task of its own");
+    else if (!gang->tasks.empty() && !gang->tasks[0].outputs.empty())
+      report().warning(cache_place_, where, "`cache` is without effect: a task that has `outputs` is always run",
+                       "outputs are sent elsewhere, which nobody can take from an earlier run");
   }
 
   const flow_reader& from_;
@@ -321,6 +337,7 @@ private:
   std::vector<map_entry> entries_;
   spec::foreach fan_;
   bool has_foreach_ = false;
+  yaml::mark cache_place_{};
   std::optional<std::pair<std::string, yaml::mark>> first_limit_;
 };
 

@@ -154,6 +154,10 @@ TEST_CASE("values of the new keys are checked") {
   check(with_task("retry: x", ".retry", "a whole number"));
   check(with_task("timeout: 0s", ".timeout", "above 0"));
   check(with_task("cache: [1]", ".cache", "true, false or a key"));
+  check({"  steps:\n  - {name: g, cache: true, tasks: [{name: x, image: i, command: [c], lead: true}, {name: y, image: "
+         "i, "
+         "command: [c]}]}\n",
+         "workflow.steps[0].cache", "of a task that runs alone"});
   check(with_task("on_failure: 5", ".on_failure", "expected a mapping"));
   check(with_task("on_failure: {image: i}", ".on_failure", "`command` is missing"));
 }

@@ -316,3 +316,13 @@ TEST_CASE("the examples of flows are good") {
   }
   CHECK(count == 8);
 }
+
+TEST_CASE("a cached task that has outputs is told that it is always run") {
+  const auto loaded =
+      load("workflow:\n  name: w\n  steps:\n  - {name: a, image: i, command: [c], cache: true, outputs: "
+           "[{url: 's3://b/x'}]}\n",
+           {});
+  REQUIRE(loaded.ok());
+  REQUIRE(loaded.warnings.size() == 1);
+  CHECK(loaded.warnings[0].field == "workflow.steps[0].cache");
+}
