@@ -23,7 +23,9 @@ using header_map = std::multimap<std::string, std::string, header_less>;
 /// A request as it was read whole, within the server's limits.
 struct request {
   std::string method; ///< `GET`, `POST`, ...
-  std::string path;   ///< Percent-decoded, without the query; begins with `/`, has no `.`, `..` or empty segments.
+  std::string path;   ///< Percent-decoded, without the query; begins with `/`. For people: routes go by `parts`.
+  /// Its segments, decoded one by one: an escaped `/` within a segment stays in it. None is empty, `.` or `..`.
+  std::vector<std::string> parts;
   std::vector<std::pair<std::string, std::string>> query; ///< Decoded, in order.
   std::map<std::string, std::string> segments;            ///< What the route's `{names}` matched.
   header_map headers;

@@ -11,7 +11,9 @@ namespace muster::http {
 class router {
 public:
   /// `path` such as `/v1/workflows/{id}/tasks/{task}`; `{name}` matches one segment, which may hold any character once
-  /// decoded; `{name*}` as the last one matches the rest with its slashes.
+  /// decoded; `{name*}` as the last one matches the rest, at least one segment, with its slashes; a segment that holds
+  /// an escaped slash is never part of a rest. Where several match, a literal segment wins over `{name}`, and that over
+  /// a rest.
   void add(std::string method, std::string path, handler answer);
 
   /// Calls the handler with `segments` filled. Unknown paths are answered 404, known ones with another method 405 with
@@ -27,10 +29,12 @@ public:
 private:
   struct entry {
     std::string method;
+    std::string path;
     std::vector<std::string> parts;
     handler answer;
   };
-  [[nodiscard]] static bool matches(const entry& x, const request& wanted, request* into);
+  [[nodiscard]] const entry* find(const request& x, std::string_view method) const;
+  [[nodiscard]] std::string allowed(const request& x) const;
   std::vector<entry> entries_;
 };
 

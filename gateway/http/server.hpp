@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 /// HTTP/1.1 with Boost.Beast, which is included by this folder's sources alone.
 namespace muster::http {
@@ -19,6 +20,17 @@ namespace muster::http {
 struct tls_files {
   std::filesystem::path certificate;
   std::filesystem::path key;
+};
+
+/// Answers a request. Called on worker threads, by many at once; an exception is answered with 500 and logged.
+using handler = std::function<response(request&)>;
+
+/// How a request was answered, for metrics and access logs.
+struct exchange {
+  unsigned status = 0;
+  std::uint64_t bytes = 0;                    ///< Of the body as it was made; of a stream until it ended.
+  std::chrono::steady_clock::duration took{}; ///< From the end of the request's header to the end of the answer.
+  bool complete = true;                       ///< The client was sent all of it.
 };
 
 /// Everything a client may ask for is bounded here.
@@ -31,17 +43,25 @@ struct server_config {
   std::size_t queue = 256;        ///< Requests that wait for a worker; more are answered 503 with Retry-After.
   std::size_t connections = 4096; ///< More are accepted and closed with 503.
   std::size_t connections_per_peer = 2048;
-  std::size_t header_bytes = 32 * 1024;             ///< 431 beyond.
+  std::size_t header_bytes = 32 * 1024;             ///< 431 beyond, and beyond 100 headers.
+  std::size_t target_bytes = 8 * 1024;              ///< 414 beyond.
   std::size_t body_bytes = 64 * 1024 * 1024;        ///< 413 beyond.
   std::size_t body_bytes_total = 512 * 1024 * 1024; ///< Of all bodies in memory; 503 beyond.
   std::chrono::milliseconds header_timeout{10'000}; ///< From the first byte to the end of the header; 408 beyond.
-  std::chrono::milliseconds body_timeout{60'000};   ///< For the body.
-  std::chrono::milliseconds idle_timeout{75'000};   ///< Between requests of one connection.
-  std::chrono::milliseconds write_timeout{60'000};  ///< A client that takes nothing for so long is cut off.
+  /// For the body; 408 beyond. Each 64 KiB that came give a second more, so that a large one has its time.
+  std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds idle_timeout{75'000};  ///< Between requests of one connection.
+  std::chrono::milliseconds write_timeout{60'000}; ///< A client that takes nothing for so long is cut off.
+  header_map headers; ///< Of every answer, also of the server's own, unless the answer has one of that name.
+  /// Asked before the body is read: an answer refuses the request. Called on a thread of input and output: must not
+  /// wait or read files. May be empty.
+  std::function<std::optional<response>(const request&)> admit;
+  /// Told of each answer, the server's own included; those to no whole request have an empty method. Called on any
+  /// thread of the server: must not wait. May be empty.
+  std::function<void(const request&, const exchange&)> observe;
+  /// Told what an operator should know: exceptions of handlers, certificates that could not be read. May be empty.
+  std::function<void(std::string_view message)> log;
 };
-
-/// Answers a request. Called on worker threads, by many at once; an exception is answered with 500 and logged.
-using handler = std::function<response(request&)>;
 
 /// Figures for metrics; each is the state at the time of asking.
 struct server_figures {

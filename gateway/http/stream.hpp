@@ -34,6 +34,10 @@ public:
 
   /// When to ask again after `wait`, whatever happens: for heartbeats and time limits.
   [[nodiscard]] virtual std::optional<std::chrono::steady_clock::time_point> deadline() const { return std::nullopt; }
+
+  /// Whether it is whole wherever it ends, so that a server that goes away may end it properly between two pieces. If
+  /// not, its connection is cut then, so that the client sees that something is missing.
+  [[nodiscard]] virtual bool open_ended() const { return false; }
 };
 
 } // namespace muster::http

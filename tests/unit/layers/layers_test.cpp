@@ -75,6 +75,16 @@ TEST_CASE("CAF is included in actors alone") {
     }
 }
 
+TEST_CASE("Boost is included by the sources of the HTTP server alone") {
+  const auto server = fs::path(MUSTER_SOURCE_DIR) / "gateway/http";
+  for (const auto& layer : layers)
+    for (const auto& include : includes_of(layer)) {
+      INFO(include.file << " includes " << include.name);
+      CHECK((include.name.rfind("boost/", 0) != 0 ||
+             (include.file.parent_path() == server && include.file.extension() == ".cpp")));
+    }
+}
+
 TEST_CASE("above the actors only their facade is known") {
   for (const auto* layer : {"gateway", "cli", "libmuster"})
     for (const auto& include : includes_of(layer)) {
