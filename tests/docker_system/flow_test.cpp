@@ -61,3 +61,35 @@ TEST_CASE("a retry in containers runs only the element that failed") {
   }
   CHECK(first.muster.containers().empty());
 }
+
+TEST_CASE("a cached task is not run again in containers, and its output serves") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  const std::string spec = "workflow:\n  name: keep\n  tasks:\n"
+                           "  - name: make\n    cache: true\n    image: busybox\n"
+                           "    command: [sh, -c, 'echo deep > {{output}}/x; echo 5 > $MUSTER_RESULT; echo made']\n"
+                           "  - name: use\n    image: busybox\n    inputs: [{task: make}]\n"
+                           "    command: [sh, -c, 'cat {{input:0}}/x; echo {{result:make}}']\n";
+  one_run first{*docker, spec};
+  INFO(first.end().out << first.said.err);
+  REQUIRE(first.said.exit_code == 0);
+  subprocess again{first.muster.run(spec)};
+  const auto second = again.finish(std::chrono::seconds{120});
+  INFO(second.out << second.err);
+  REQUIRE(second.exit_code == 0);
+  CHECK(first.muster.log("keep-2", "use") == "deep\n5\n");
+  CHECK_FALSE(
+      std::filesystem::exists(first.muster.program().state() / "workflows" / "keep-2" / "tasks" / "make.0.log"));
+  CHECK_THAT(first.muster({"explain", "keep-2", "make"}).out, ContainsSubstring("cached: same as keep-1 make"));
+
+  // Another image is another task.
+  auto other = spec;
+  other.replace(other.find("image: busybox"), 14, "image: 'busybox:latest'");
+  subprocess third{first.muster.run(other)};
+  const auto ended = third.finish(std::chrono::seconds{120});
+  INFO(ended.out << ended.err);
+  REQUIRE(ended.exit_code == 0);
+  CHECK(first.muster.log("keep-3", "make") == "made\n");
+  CHECK_THAT(first.muster({"explain", "keep-3", "make"}).out, ContainsSubstring("image"));
+}
