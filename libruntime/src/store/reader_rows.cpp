@@ -129,6 +129,23 @@ result<std::vector<group_record>> reader::groups(workflow_key key, group_index f
   return out;
 }
 
+result<group_record> reader::group(workflow_key key, std::string_view name) {
+  auto prepared =
+      impl_->statement(std::string{group_columns} + "WHERE g.id >= ?1 AND g.id < ?2 AND g.name = ?4 LIMIT ?3");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  bind_range(q, key, 0, 1);
+  q.bind(4, name);
+  const int code = q.step();
+  if (code == SQLITE_ROW)
+    return group_at(q);
+  if (code != SQLITE_DONE)
+    return impl_->failed("reading a group");
+  return error{ec::not_found, "there is no group " + std::string{name}};
+}
+
 result<std::vector<task_record>> reader::tasks(workflow_key key, task_index first, std::size_t limit) {
   auto prepared = impl_->statement(std::string{task_columns} + range);
   if (!prepared)

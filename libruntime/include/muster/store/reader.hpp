@@ -105,6 +105,8 @@ public:
   [[nodiscard]] result<std::vector<task_body>> bodies(workflow_key key, task_index first, std::size_t limit);
   /// The groups that must be done before `group`.
   [[nodiscard]] result<std::vector<group_index>> upstream(workflow_key key, group_index group);
+  /// The group of that name; `not_found` if there is none.
+  [[nodiscard]] result<group_record> group(workflow_key key, std::string_view name);
   /// The task of that name; `not_found` says which names are near.
   [[nodiscard]] result<task_record> task(workflow_key key, std::string_view name);
   /// All attempts of one task, oldest first.

@@ -1,0 +1,93 @@
+#include "actors/runtime.hpp"
+#include "gateway/api/body.hpp"
+#include "gateway/api/call.hpp"
+#include "gateway/api/etag.hpp"
+#include "gateway/api/problem.hpp"
+#include "gateway/api/query.hpp"
+#include "gateway/api/routes.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace muster::gateway {
+
+namespace {
+
+constexpr std::size_t longest_message = 4096;
+
+/// What an action is about to be done to; the state of the store is let go of.
+struct target {
+  runtime* engine = nullptr;
+  store::workflow_record workflow;
+  std::optional<http::response> refusal; ///< Set: this is the answer.
+};
+
+result<target> find_target(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  auto workflow = x.workflow();
+  if (!workflow)
+    return workflow.failure();
+  const auto engine = x.engine();
+  if (!engine)
+    return engine.failure();
+  target out{*engine, std::move(*workflow), std::nullopt};
+  if (!may_change(x.request, out.workflow))
+    out.refusal = problem(x.request.id, "precondition_failed", out.workflow.id + " is not as If-Match says any more");
+  x.release();
+  return out;
+}
+
+http::response accepted(const std::string& id) {
+  auto out = json_response(202, {{"id", id}});
+  out.headers.emplace("Location", "/v1/workflows/" + id);
+  return out;
+}
+
+result<http::response> cancel(call& x) {
+  const auto body = json_body(x.request, {"message", "force"});
+  if (!body)
+    return body.failure();
+  std::string message;
+  bool force = false;
+  if (auto taken = take_text(*body, "message", message); !taken)
+    return taken.failure();
+  if (auto taken = take_flag(*body, "force", force); !taken)
+    return taken.failure();
+  if (message.size() > longest_message)
+    return {ec::limit_exceeded, "'message' is longer than 4096 bytes"};
+  auto what = find_target(x);
+  if (!what)
+    return what.failure();
+  if (what->refusal)
+    return std::move(*what->refusal);
+  if (auto done = what->engine->cancel(what->workflow.key, message, force); !done)
+    return done.failure();
+  return accepted(what->workflow.id);
+}
+
+result<http::response> retry(call& x) {
+  const auto body = json_body(x.request, {"from"});
+  if (!body)
+    return body.failure();
+  retry_request request;
+  if (auto taken = take_text(*body, "from", request.from); !taken)
+    return taken.failure();
+  auto what = find_target(x);
+  if (!what)
+    return what.failure();
+  if (what->refusal)
+    return std::move(*what->refusal);
+  const auto done = what->engine->retry(what->workflow.id, request);
+  if (!done)
+    return done.failure();
+  return accepted(done->id);
+}
+
+} // namespace
+
+void add_action_routes(http::router& to, const std::shared_ptr<services>& with) {
+  add_route(to, with, {"POST", "/v1/workflows/{id}/cancel", access::write, "workflow.cancel"}, cancel);
+  add_route(to, with, {"POST", "/v1/workflows/{id}/retry", access::write, "workflow.retry"}, retry);
+}
+
+} // namespace muster::gateway

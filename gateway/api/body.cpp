@@ -1,0 +1,157 @@
+#include "gateway/api/body.hpp"
+
+#include "muster/spec/names.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cctype>
+
+namespace muster::gateway {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t deepest = 64;
+
+/// How deep brackets are nested; strings are passed over. Says enough before anything recursive sees the text.
+std::size_t depth_of(std::string_view text) {
+  std::size_t depth = 0;
+  std::size_t most = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_text) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_text = false;
+    } else if (c == '"') {
+      in_text = true;
+    } else if (c == '[' || c == '{') {
+      most = std::max(most, ++depth);
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return most;
+}
+
+error wrong_type(const char* name, const char* expected, const json& found) {
+  return {ec::invalid_argument, "'" + std::string{name} + "': expected " + expected + ", found " + found.type_name()};
+}
+
+const json* member(const json& x, const char* name) {
+  const auto found = x.find(name);
+  return found == x.end() || found->is_null() ? nullptr : &*found;
+}
+
+} // namespace
+
+std::string media_type(const http::request& x) {
+  auto type = std::string{x.header("Content-Type").value_or("")};
+  type.resize(std::min(type.find(';'), type.size()));
+  type.erase(type.find_last_not_of(" \t") + 1);
+  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return std::tolower(c); });
+  return type;
+}
+
+result<json> parse_json(std::string_view text) {
+  if (depth_of(text) > deepest)
+    return {ec::invalid_argument, "the JSON is nested deeper than " + std::to_string(deepest)};
+  try {
+    return json::parse(text);
+  } catch (const json::exception& problem) {
+    // The library's text has the place, behind its own name for the kind of problem.
+    std::string why = problem.what();
+    why.erase(0, std::min(why.find("] ") + 2, why.size()));
+    constexpr std::size_t longest = 300;
+    why.resize(std::min(why.size(), longest));
+    return {ec::invalid_argument, "the body is not JSON in UTF-8: " + why};
+  }
+}
+
+result<void> check_members(const json& x, const std::vector<std::string_view>& known, std::string_view where) {
+  if (!x.is_object())
+    return {ec::invalid_argument, std::string{where} + ": expected a JSON object, found " + x.type_name()};
+  for (const auto& [name, value] : x.items())
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      constexpr std::size_t longest = 80;
+      const auto near = name.size() > longest ? std::string_view{} : spec::nearest(name, known);
+      return {ec::invalid_argument, std::string{where} + ": there is no member '" + name.substr(0, longest) + "'" +
+                                        (near.empty() ? "" : "; did you mean '" + std::string{near} + "'?")};
+    }
+  return {};
+}
+
+result<json> json_body(const http::request& x, const std::vector<std::string_view>& known) {
+  if (x.body.empty())
+    return json::object();
+  const auto type = media_type(x);
+  if (type != "application/json")
+    return {ec::invalid_argument,
+            "the body has the type '" + type + "', expected application/json (Content-Type: application/json)"};
+  auto out = parse_json(x.body);
+  if (!out)
+    return out;
+  if (auto good = check_members(*out, known, "the body"); !good)
+    return good.failure();
+  return out;
+}
+
+result<void> take_text(const json& x, const char* name, std::string& into) {
+  const auto* found = member(x, name);
+  if (found == nullptr)
+    return {};
+  if (!found->is_string())
+    return wrong_type(name, "a string", *found);
+  into = found->get<std::string>();
+  return {};
+}
+
+result<void> take_flag(const json& x, const char* name, bool& into) {
+  const auto* found = member(x, name);
+  if (found == nullptr)
+    return {};
+  if (!found->is_boolean())
+    return wrong_type(name, "true or false", *found);
+  into = found->get<bool>();
+  return {};
+}
+
+result<void> take_texts(const json& x, const char* name, std::vector<std::string>& into, std::size_t most) {
+  const auto* found = member(x, name);
+  if (found == nullptr)
+    return {};
+  if (!found->is_array())
+    return wrong_type(name, "a list of strings", *found);
+  if (found->size() > most)
+    return {ec::limit_exceeded, "'" + std::string{name} + "' has " + std::to_string(found->size()) +
+                                    " entries, at most " + std::to_string(most) + " are taken"};
+  for (const auto& one : *found) {
+    if (!one.is_string())
+      return wrong_type(name, "a list of strings", one);
+    into.push_back(one.get<std::string>());
+  }
+  return {};
+}
+
+result<void> take_map(const json& x, const char* name, std::map<std::string, std::string>& into, std::size_t most) {
+  const auto* found = member(x, name);
+  if (found == nullptr)
+    return {};
+  if (!found->is_object())
+    return wrong_type(name, "an object of strings", *found);
+  if (found->size() > most)
+    return {ec::limit_exceeded, "'" + std::string{name} + "' has " + std::to_string(found->size()) +
+                                    " entries, at most " + std::to_string(most) + " are taken"};
+  for (const auto& [key, value] : found->items()) {
+    if (!value.is_string())
+      return wrong_type(name, "an object of strings", value);
+    into.insert_or_assign(key, value.get<std::string>());
+  }
+  return {};
+}
+
+} // namespace muster::gateway

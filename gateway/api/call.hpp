@@ -1,0 +1,81 @@
+#pragma once
+
+#include "gateway/api/services.hpp"
+#include "gateway/auth/identity.hpp"
+#include "gateway/http/router.hpp"
+#include "muster/base/result.hpp"
+#include "muster/store/records.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace muster::gateway {
+
+/// One request that is being answered.
+class call {
+public:
+  call(http::request& asked, services& all, identity asks);
+
+  http::request& request;
+  services& with;
+  identity who;
+
+  /// One state of the store, the same until `release`; the answer will carry its sequence. `not_found` if there is no
+  /// store.
+  [[nodiscard]] result<store::reader*> state();
+  /// Lets go of that state and its reader: before anything that takes its time.
+  void release();
+  /// The sequence of that state, once it was asked for.
+  [[nodiscard]] std::optional<sequence> seen() const noexcept { return seen_; }
+
+  /// What the route's `{name}` matched.
+  [[nodiscard]] const std::string& segment(const char* name) const;
+
+  /// The workflow that the route's `{id}` names. `not_found` as well if it is not for this caller to see.
+  [[nodiscard]] result<store::workflow_record> workflow();
+  /// Its group that the route's `{group}` names.
+  [[nodiscard]] result<store::group_record> group(const store::workflow_record& of);
+  /// Its task that the route's `{task}` names.
+  [[nodiscard]] result<store::task_record> task(const store::workflow_record& of);
+
+  /// The runtime; `unavailable` if there is none, or if it has failed.
+  [[nodiscard]] result<muster::runtime*> engine() const;
+
+private:
+  std::optional<reader_pool::lease> lease_;
+  std::optional<store::reader::snapshot> snapshot_;
+  std::optional<sequence> seen_;
+};
+
+/// Answers one request; an error becomes a problem document.
+using action = std::function<result<http::response>(call&)>;
+
+/// Who may ask.
+enum class access : std::uint8_t {
+  open = 0,  ///< Anybody, without a token.
+  read = 1,  ///< Any token.
+  write = 2, ///< Users and admins.
+  admin = 3,
+};
+
+/// How a route is reached.
+struct route {
+  const char* method;
+  const char* path;
+  access needs = access::read;
+  /// What is written into the audit log before it is carried out, such as `workflow.cancel`; null for what changes
+  /// nothing.
+  const char* audit = nullptr;
+};
+
+/// Adds a route whose answers carry `X-Request-Id`, `X-Muster-Log-Id`, `X-Muster-Seq` and `Cache-Control`.
+void add_route(http::router& to, const std::shared_ptr<services>& with, const route& where, action answer);
+
+/// An answer in JSON.
+[[nodiscard]] http::response json_response(unsigned status, const nlohmann::ordered_json& body);
+
+} // namespace muster::gateway

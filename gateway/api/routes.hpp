@@ -1,0 +1,26 @@
+#pragma once
+
+#include "gateway/api/services.hpp"
+#include "gateway/http/router.hpp"
+
+#include <memory>
+
+/// Every resource of `/v1` adds its routes by one of these.
+namespace muster::gateway {
+
+/// `/v1/workflows`: list, get, spec.
+void add_workflow_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `POST /v1/workflows`, `/v1/validate`.
+void add_submit_routes(http::router& to, const std::shared_ptr<services>& with);
+/// Cancel, retry, restart, delete.
+void add_action_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/v1/workflows/{id}/groups`
+void add_group_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/v1/workflows/{id}/tasks`, their attempts and results.
+void add_task_routes(http::router& to, const std::shared_ptr<services>& with);
+
+/// All of them. Needs no server: requests can be answered in process, which is how a state directory is read where no
+/// head runs.
+[[nodiscard]] http::router make_routes(const std::shared_ptr<services>& with);
+
+} // namespace muster::gateway

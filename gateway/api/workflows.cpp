@@ -1,0 +1,131 @@
+#include "gateway/api/call.hpp"
+#include "gateway/api/etag.hpp"
+#include "gateway/api/json.hpp"
+#include "gateway/api/query.hpp"
+#include "gateway/api/routes.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace muster::gateway {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// Whether its tasks are only those so far.
+result<bool> is_growing(store::reader& reader, const store::workflow_record& x) {
+  if (is_finished(x.status))
+    return false;
+  const auto flow = reader.flow(x.key);
+  return flow ? result<bool>{!flow->empty()} : result<bool>{flow.failure()};
+}
+
+/// The filters of a list, and what a cursor is bound to by them.
+struct workflow_filter {
+  store::workflow_query query;
+  std::string text = "workflows";
+};
+
+result<workflow_filter> filter_of(query_reader& from) {
+  workflow_filter out;
+  const auto statuses = from.statuses("status");
+  const auto name = from.text("name");
+  const auto unfinished = from.flag("unfinished");
+  const auto limit = from.limit();
+  if (!statuses)
+    return statuses.failure();
+  if (!name)
+    return name.failure();
+  if (!unfinished)
+    return unfinished.failure();
+  if (!limit)
+    return limit.failure();
+  out.query.statuses = *statuses;
+  out.query.name = name->value_or("");
+  out.query.unfinished = *unfinished;
+  out.query.limit = *limit;
+  for (const auto state : *statuses)
+    out.text += " s" + std::to_string(static_cast<unsigned>(state));
+  out.text += *unfinished ? " u n" : " n";
+  out.text += out.query.name;
+  const auto before = cursor_of(from, out.text);
+  if (!before)
+    return before.failure();
+  out.query.before.value = static_cast<std::int64_t>(before->value_or(0));
+  if (auto known = from.finish(); !known)
+    return known.failure();
+  return out;
+}
+
+result<http::response> list_workflows(call& x) {
+  query_reader query{x.request};
+  const auto filter = filter_of(query);
+  if (!filter)
+    return filter.failure();
+  auto items = json::array();
+  if (!x.with.readers.has_store())
+    return json_response(200, page_of(std::move(items), std::nullopt));
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  auto found = (*reader)->workflows(filter->query);
+  if (!found)
+    return found.failure();
+  for (const auto& one : *found) {
+    const auto grows = is_growing(**reader, one);
+    if (!grows)
+      return grows.failure();
+    items.push_back(json_of(one, *grows));
+  }
+  std::optional<std::string> next;
+  if (found->size() == filter->query.limit)
+    next = make_cursor(filter->text, static_cast<std::uint64_t>(found->back().key.value));
+  return json_response(200, page_of(std::move(items), next));
+}
+
+result<http::response> get_workflow(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  const auto workflow = x.workflow();
+  if (!workflow)
+    return workflow.failure();
+  auto& reader = **x.state();
+  const auto grows = is_growing(reader, *workflow);
+  const auto counts = reader.task_counts(workflow->key);
+  if (!grows)
+    return grows.failure();
+  if (!counts)
+    return counts.failure();
+  auto body = json_of(*workflow, *grows);
+  body["task_counts"] = json_of(*counts);
+  body["options"] = json_of_text(workflow->options);
+  auto out = json_response(200, body);
+  out.headers.emplace("ETag", etag_of(*workflow));
+  return out;
+}
+
+result<http::response> get_spec(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  const auto workflow = x.workflow();
+  if (!workflow)
+    return workflow.failure();
+  auto text = (*x.state())->spec_text(workflow->key);
+  if (!text)
+    return text.failure();
+  http::response out;
+  out.headers.emplace("Content-Type", "application/yaml");
+  out.headers.emplace("X-Content-Type-Options", "nosniff");
+  out.body = std::move(*text);
+  return out;
+}
+
+} // namespace
+
+void add_workflow_routes(http::router& to, const std::shared_ptr<services>& with) {
+  add_route(to, with, {"GET", "/v1/workflows"}, list_workflows);
+  add_route(to, with, {"GET", "/v1/workflows/{id}"}, get_workflow);
+  add_route(to, with, {"GET", "/v1/workflows/{id}/spec"}, get_spec);
+}
+
+} // namespace muster::gateway

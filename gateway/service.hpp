@@ -1,0 +1,51 @@
+#pragma once
+
+#include "gateway/api/services.hpp"
+#include "gateway/http/server.hpp"
+#include "muster/base/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace muster {
+class runtime;
+}
+
+/// The service on a head: its API over a runtime.
+namespace muster::gateway {
+
+/// How the service is set up.
+struct service_config {
+  store::state_directory directory; ///< That of the runtime.
+  http::server_config server;
+  std::string version;                ///< Of Muster.
+  std::string default_pool = "local"; ///< For specs that name none.
+};
+
+/// The API of one runtime, listening. All members are thread-safe.
+class service {
+public:
+  /// Listens and answers from now on; `engine` must outlive it. Fails as `http::server::start`.
+  [[nodiscard]] static result<std::unique_ptr<service>> start(service_config config, runtime& engine);
+
+  /// Closes everything at once.
+  ~service();
+  service(const service&) = delete;
+  service& operator=(const service&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+  /// Takes no more requests and lets those that are being answered finish, until the deadline.
+  void drain(std::chrono::steady_clock::time_point deadline);
+
+  [[nodiscard]] http::server& server() noexcept;
+
+private:
+  class impl;
+  explicit service(std::unique_ptr<impl> x);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace muster::gateway
