@@ -2,9 +2,9 @@
 
 #include "actors/cache_parts.hpp"
 #include "executors/data/folders.hpp"
+#include "muster/base/log.hpp"
 
 #include <caf/all.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -117,7 +117,7 @@ private:
     }
     if (!from->output.empty())
       if (const auto linked = data::link_folder(from->output, asked_.spec.folder / "output"); !linked) {
-        spdlog::warn("cache cannot link an output key={}: {}", key, linked.failure().message);
+        log::warn("cache", "output cannot be linked", {{"key", key}, {"why", linked.failure().message}});
         return std::nullopt;
       }
     const auto text = "cached: same as " + from->name;
@@ -240,7 +240,7 @@ cache_actor::behavior_type cache(cache_actor::stateful_pointer<cache_state> self
       [self](finished_atom, const cache_end_ptr& end) { task_ended(self, *end); },
       [](publish_atom, const std::string& folder) {
         if (const auto shown = data::show_output(folder); !shown)
-          spdlog::warn("cache cannot show an output folder={}: {}", folder, shown.failure().message);
+          log::warn("cache", "output folder cannot be shown", {{"folder", folder}, {"why", shown.failure().message}});
         return sequence{};
       },
   };

@@ -1,7 +1,8 @@
 #include "actors/journal_writer.hpp"
 
+#include "muster/base/log.hpp"
+
 #include <caf/all.hpp>
-#include <spdlog/spdlog.h>
 
 namespace muster {
 
@@ -25,9 +26,13 @@ struct write {
       }
     } else if (is_refusal(appended.failure().code)) {
       const auto& first = list.events.front();
-      spdlog::error("journal refused events type={} workflow={} task={} attempt={} status={}: {}",
-                    to_string(first.type), first.workflow.value, first.task.value, first.attempt,
-                    to_string(first.status), appended.failure().message);
+      log::error("journal", "events refused",
+                 {{"type", to_string(first.type)},
+                  {"workflow", first.workflow.value},
+                  {"task", first.task.value},
+                  {"attempt", first.attempt},
+                  {"status", to_string(first.status)},
+                  {"why", appended.failure().message}});
     } else {
       return fail(appended.failure());
     }

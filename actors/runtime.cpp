@@ -15,11 +15,11 @@
 #include "actors/retry.hpp"
 #include "actors/submission.hpp"
 #include "actors/system_config.hpp"
+#include "muster/base/log.hpp"
 #include "muster/placement/defaults.hpp"
 #include "muster/store/reader.hpp"
 
 #include <caf/all.hpp>
-#include <spdlog/spdlog.h>
 
 #include <unistd.h>
 
@@ -229,7 +229,7 @@ private:
   }
 
   void fail(const error& why) {
-    spdlog::error("runtime cannot go on: {}", why.message);
+    log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     const std::lock_guard lock{mutex_};
     if (!failure_)
       failure_ = why;

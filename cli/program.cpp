@@ -111,6 +111,7 @@ int run_program(int argc, char* argv[]) {
     add_explain(app, ctx);
     add_logs(app, ctx);
     add_events(app, ctx);
+    add_config(app, ctx);
     add_completion(app, ctx);
     const int code = parse_and_run(app, ctx, argc, argv);
     if (!std::cout.flush() && code == exit_completed && !ctx.output_is_optional) {

@@ -29,6 +29,7 @@ void add_timeline(CLI::App& app, context& ctx);
 void add_explain(CLI::App& app, context& ctx);
 void add_logs(CLI::App& app, context& ctx);
 void add_events(CLI::App& app, context& ctx);
+void add_config(CLI::App& app, context& ctx);
 void add_completion(CLI::App& app, context& ctx);
 
 } // namespace muster::cli

@@ -3,7 +3,7 @@
 #include "executors/docker/docker_config.hpp"
 #include "executors/driver.hpp"
 #include "muster/base/result.hpp"
-#include "muster/config/pools.hpp"
+#include "muster/config/file.hpp"
 #include "muster/spec/model.hpp"
 #include "muster/store/layout.hpp"
 

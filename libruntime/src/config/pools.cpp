@@ -1,33 +1,27 @@
 #include "muster/config/pools.hpp"
 
-#include "muster/base/utf8.hpp"
+#include "config/decode.hpp"
+#include "config/field_reader.hpp"
 #include "muster/spec/duration.hpp"
-#include "muster/spec/quantity.hpp"
-#include "spec/decode.hpp"
-#include "spec/line_map.hpp"
-#include "spec/local_files.hpp"
 
 #include <algorithm>
 #include <limits>
 #include <set>
-#include <stdexcept>
 
 namespace muster::config {
 
 namespace {
 
 using namespace spec;
-using names = std::vector<std::string_view>;
 
-constexpr std::size_t largest_file = std::size_t{1} << 20U;
 constexpr std::string_view built_in_pools[] = {"local", "process", "docker", "null"};
 
 /// Reads the values of one file; each function reports what is wrong and leaves `out` as it was then.
-class pool_decoder {
+class pool_decoder : private field_reader {
 public:
-  pool_decoder(const value_reader& in, std::filesystem::path base) : in_(in), base_(std::move(base)) {}
+  using field_reader::field_reader;
 
-  void pools(value_at x, const field_path& path, configuration& out) const {
+  void pools(value_at x, const field_path& path, std::map<std::string, pool_settings>& out) const {
     std::vector<map_entry> entries;
     if (!in_.map(x, path, entries))
       return;
@@ -43,7 +37,7 @@ public:
         error(entry.key_place, where, "'" + entry.key.text + "' is a pool that is always there; choose another name");
         continue;
       }
-      pool(entry.value, where, entry.key.text, out.pools[entry.key.text]);
+      pool(entry.value, where, entry.key.text, out[entry.key.text]);
     }
   }
 
@@ -54,10 +48,6 @@ private:
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
              others.find(c) != std::string_view::npos;
     });
-  }
-
-  void error(yaml::mark place, const field_path& path, std::string message, std::string hint = {}) const {
-    in_.report().error(place, path, std::move(message), std::move(hint));
   }
 
   void pool(value_at x, const field_path& path, const std::string& name, pool_settings& out) const {
@@ -121,46 +111,6 @@ private:
       labels(v, where, out.labels);
   }
 
-  bool choice(value_at x, const field_path& path, std::string& out, const names& of) const {
-    std::string text;
-    if (!in_.text(x, path, text, numbers::refuse))
-      return false;
-    if (std::find(of.begin(), of.end(), text) != of.end()) {
-      out = text;
-      return true;
-    }
-    std::string listed;
-    for (const auto one : of)
-      listed += (listed.empty() ? "" : one == of.back() ? " or " : ", ") + std::string{one};
-    error(x.place, path, "expected " + listed + ", found '" + text.substr(0, 80) + "'");
-    return false;
-  }
-
-  template <class Number>
-  void number(value_at x, const field_path& path, std::int64_t least, std::int64_t most, Number& out) const {
-    std::int64_t value = 0;
-    if (!in_.integer(x, path, value))
-      return;
-    if (value < least || value > most)
-      error(x.place, path,
-            "expected " + std::to_string(least) + " to " + std::to_string(most) + ", found " + std::to_string(value));
-    else
-      out = static_cast<Number>(value);
-  }
-
-  void bytes(value_at x, const field_path& path, std::int64_t& out) const {
-    std::string text;
-    if (!in_.text(x, path, text, numbers::as_text))
-      return;
-    const auto value = parse_bytes(text);
-    if (!value)
-      error(x.place, path, value.failure().message);
-    else if (*value < 1)
-      error(x.place, path, "expected an amount of memory such as 64Mi, found '" + text + "'");
-    else
-      out = *value;
-  }
-
   /// A number of GPUs or a list of their indices.
   void gpus(value_at x, const field_path& path, std::vector<std::uint32_t>& out) const {
     constexpr std::int64_t most = 1024;
@@ -182,16 +132,6 @@ private:
         error(items[i].place, path.item(i), "GPU " + std::to_string(index) + " is named twice");
     }
     out.assign(indices.begin(), indices.end());
-  }
-
-  void file(value_at x, const field_path& path, std::filesystem::path& out) const {
-    std::string text;
-    if (!in_.text(x, path, text, numbers::refuse))
-      return;
-    if (text.empty() || text.find('\0') != std::string::npos)
-      error(x.place, path, "expected the path of a file");
-    else
-      out = (base_ / text).lexically_normal();
   }
 
   void tls(value_at x, const field_path& path, tls_settings& out) const {
@@ -289,92 +229,13 @@ private:
   }
 
   static constexpr std::uint8_t longest_prefix = 26;
-
-  const value_reader& in_;
-  std::filesystem::path base_;
 };
-
-void decode(std::string_view text, const std::string& file_name, configuration& out, reporter& report) {
-  const auto bad = first_invalid_utf8(text);
-  if (bad != text.size()) {
-    report.error("byte " + std::to_string(bad) + " of the file is not UTF-8", "save the file as UTF-8");
-    return;
-  }
-  yaml::tree document;
-  yaml::problem why;
-  if (!yaml::parse(text, document, why)) {
-    report.error(why.place, std::string{}, why.message);
-    return;
-  }
-  if (document.empty())
-    return;
-  const value_reader in{document, report};
-  const pool_decoder decoder{in, std::filesystem::path{file_name}.parent_path()};
-  const value_at top{document.root(), document.at(document.root()).start};
-  static const names known = {"pools"};
-  (void)each_field(in, top, field_path{}, known, {}, [&](std::string_view, value_at v, const field_path& where) {
-    const bool nothing = in.is_scalar(v) && in.scalar(v).type == yaml::scalar_type::null;
-    if (!nothing)
-      decoder.pools(v, where, out);
-  });
-}
-
-load_outcome failed(const std::string& file, std::string message) {
-  diagnostic x;
-  x.file = file;
-  x.message = std::move(message);
-  return {std::nullopt, {std::move(x)}};
-}
-
-const char* set_variable(const store::environment& get, const char* name) {
-  const auto* value = get(name);
-  return value != nullptr && *value != '\0' ? value : nullptr;
-}
 
 } // namespace
 
-load_outcome load(std::string_view text, const std::string& file_name) {
-  // Nothing here throws by intent; what the standard library throws under want of memory must not leave.
-  try {
-    reporter report;
-    configuration read;
-    decode(text, file_name, read, report);
-    load_outcome out;
-    if (report.clean())
-      out.value = std::move(read);
-    out.errors = report.take_errors();
-    place_in_source(out.errors, text, text);
-    for (auto& x : out.errors)
-      x.file = file_name;
-    return out;
-  } catch (const std::exception& problem) {
-    return failed(file_name, std::string{"the configuration cannot be read: "} + problem.what());
-  }
-}
-
-load_outcome load_file(const std::string& path) {
-  const auto bytes = read_regular_file(path, largest_file);
-  return bytes ? load(*bytes, path) : failed(path, bytes.failure().message);
-}
-
-std::optional<found_file> find_file(const std::string& named, const store::environment& get) {
-  if (!named.empty())
-    return found_file{named, true};
-  if (const auto* path = set_variable(get, "MUSTER_CONFIG"))
-    return found_file{path, true};
-  if (const auto* folder = set_variable(get, "XDG_CONFIG_HOME"); folder != nullptr && *folder == '/')
-    return found_file{std::string{folder} + "/muster/config.yaml", false};
-  if (const auto* home = set_variable(get, "HOME"))
-    return found_file{std::string{home} + "/.config/muster/config.yaml", false};
-  return std::nullopt;
-}
-
-load_outcome load_user(const std::string& named, const store::environment& get) {
-  const auto found = find_file(named, get);
-  std::error_code ignored;
-  if (!found || (!found->named && !std::filesystem::exists(found->path, ignored)))
-    return {configuration{}, {}};
-  return load_file(found->path);
+void decode_pools(const value_reader& in, const std::filesystem::path& base, value_at x, const field_path& path,
+                  std::map<std::string, pool_settings>& out) {
+  pool_decoder{in, base}.pools(x, path, out);
 }
 
 } // namespace muster::config

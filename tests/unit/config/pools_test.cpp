@@ -1,7 +1,7 @@
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
-#include "muster/config/pools.hpp"
+#include "muster/config/file.hpp"
 
 #include <fstream>
 

@@ -2,18 +2,15 @@
 
 #include "muster/base/ipv4.hpp"
 #include "muster/base/time.hpp"
-#include "muster/spec/load.hpp"
-#include "muster/store/layout.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-/// The configuration file: which pools there are. config/config.yaml is one with every key.
+/// Which pools there are: `pools` of the configuration file. config/config.yaml has every key.
 namespace muster::config {
 
 /// What runs the tasks of a pool.
@@ -53,36 +50,7 @@ struct pool_settings {
   std::map<std::string, std::string> labels;
 };
 
-/// The whole file.
-struct configuration {
-  std::map<std::string, pool_settings> pools; ///< By name.
-};
-
-/// A configuration, or all that is wrong with its file.
-struct [[nodiscard]] load_outcome {
-  std::optional<configuration> value; ///< Set when there was no error.
-  std::vector<spec::diagnostic> errors;
-  [[nodiscard]] bool ok() const noexcept { return value.has_value(); }
-};
-
-/// Reads a configuration from `text`; `file_name` is for messages and for what relative paths count from.
-load_outcome load(std::string_view text, const std::string& file_name);
-
-/// Reads the file at `path`: at most 1 MiB of UTF-8.
-load_outcome load_file(const std::string& path);
-
-/// Which file counts.
-struct found_file {
-  std::string path;
-  bool named = false; ///< The user named it, so it must be there.
-};
-
-/// `named`, else `$MUSTER_CONFIG`, else `$XDG_CONFIG_HOME/muster/config.yaml`, else `~/.config/muster/config.yaml`. An
-/// empty variable counts as unset, and so does an `$XDG_CONFIG_HOME` that is not absolute. Nothing if no variable
-/// helps.
-[[nodiscard]] std::optional<found_file> find_file(const std::string& named, const store::environment& get);
-
-/// The configuration of this user: that of `find_file`, or an empty one if it is not there and nobody named it.
-load_outcome load_user(const std::string& named, const store::environment& get);
+/// `pools` as a file of configuration, with every key that a driver has.
+[[nodiscard]] std::string to_yaml(const std::map<std::string, pool_settings>& pools);
 
 } // namespace muster::config

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "muster/spec/quantity.hpp"
+#include "spec/decode.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace muster::config {
+
+using names = std::vector<std::string_view>;
+using spec::field_path;
+using spec::value_at;
+using spec::value_reader;
+
+/// Reads values as configuration files have them; each function reports what is wrong and leaves `out` as it was then.
+class field_reader {
+public:
+  field_reader(const value_reader& in, std::filesystem::path base) : in_(in), base_(std::move(base)) {}
+
+  void error(spec::yaml::mark place, const field_path& path, std::string message, std::string hint = {}) const {
+    in_.report().error(place, path, std::move(message), std::move(hint));
+  }
+
+  bool choice(value_at x, const field_path& path, std::string& out, const names& of) const {
+    std::string text;
+    if (!in_.text(x, path, text, spec::numbers::refuse))
+      return false;
+    if (std::find(of.begin(), of.end(), text) != of.end()) {
+      out = text;
+      return true;
+    }
+    std::string listed;
+    for (const auto one : of)
+      listed += (listed.empty() ? "" : one == of.back() ? " or " : ", ") + std::string{one};
+    error(x.place, path, "expected " + listed + ", found '" + text.substr(0, 80) + "'");
+    return false;
+  }
+
+  template <class Number>
+  void number(value_at x, const field_path& path, std::int64_t least, std::int64_t most, Number& out) const {
+    std::int64_t value = 0;
+    if (!in_.integer(x, path, value))
+      return;
+    if (value < least || value > most)
+      error(x.place, path,
+            "expected " + std::to_string(least) + " to " + std::to_string(most) + ", found " + std::to_string(value));
+    else
+      out = static_cast<Number>(value);
+  }
+
+  void bytes(value_at x, const field_path& path, std::int64_t& out) const {
+    std::string text;
+    if (!in_.text(x, path, text, spec::numbers::as_text))
+      return;
+    const auto value = spec::parse_bytes(text);
+    if (!value)
+      error(x.place, path, value.failure().message);
+    else if (*value < 1)
+      error(x.place, path, "expected an amount of memory such as 64Mi, found '" + text + "'");
+    else
+      out = *value;
+  }
+
+  void file(value_at x, const field_path& path, std::filesystem::path& out) const {
+    std::string text;
+    if (!in_.text(x, path, text, spec::numbers::refuse))
+      return;
+    if (text.empty() || text.find('\0') != std::string::npos)
+      error(x.place, path, "expected the path of a file");
+    else
+      out = (base_ / text).lexically_normal();
+  }
+
+protected:
+  const value_reader& in_;
+  std::filesystem::path base_;
+};
+
+} // namespace muster::config

@@ -1,0 +1,70 @@
+#include "muster/config/pools.hpp"
+
+#include "config/in_quotes.hpp"
+#include "muster/spec/duration.hpp"
+#include "muster/spec/quantity.hpp"
+
+namespace muster::config {
+
+namespace {
+
+const char* word(bool x) {
+  return x ? "true" : "false";
+}
+
+template <class List, class Text>
+std::string listed(const List& list, Text text) {
+  std::string all;
+  for (const auto& x : list)
+    all += (all.empty() ? "" : ", ") + text(x);
+  return '[' + all + ']';
+}
+
+std::string size_or_null(std::int64_t x) {
+  return x == 0 ? "null" : spec::bytes_text(x);
+}
+
+void append_docker(std::string& out, const pool_settings& x) {
+  const auto line = [&out](const std::string& key, const std::string& value) {
+    out += "    " + key + ": " + value + '\n';
+  };
+  line("host", x.host.empty() ? "null" : in_quotes(x.host));
+  if (x.tls)
+    line("tls", "{ca: " + in_quotes(x.tls->ca.string()) + ", cert: " + in_quotes(x.tls->cert.string()) +
+                    ", key: " + in_quotes(x.tls->key.string()) + ", verify: " + word(x.tls->verify) + '}');
+  line("pull", x.pull);
+  line("pulls", std::to_string(x.pulls));
+  line("starts", x.starts == 0 ? "null" : std::to_string(x.starts));
+  line("timeouts",
+       "{prepare: " + spec::to_string(x.prepare_timeout) + ", start: " + spec::to_string(x.start_timeout) + '}');
+  line("network", x.range ? "{range: " + to_text(*x.range) + '}' : "null");
+  line("user", x.user.empty() ? "null" : in_quotes(x.user));
+  line("init", word(x.init));
+  line("shm_size", size_or_null(x.shm_size));
+  line("pids", x.pids == 0 ? "null" : std::to_string(x.pids));
+  line("swap", word(x.swap));
+  line("permissions", std::string{"{privileged: "} + word(x.privileged) + ", host_network: " + word(x.host_network) +
+                          ", mounts: " + listed(x.mounts, [](const auto& m) { return in_quotes(m.string()); }) + '}');
+  line("logs", "{max: " + spec::bytes_text(x.max_log) + '}');
+  std::string labels;
+  for (const auto& [key, value] : x.labels)
+    labels += (labels.empty() ? "" : ", ") + in_quotes(key) + ": " + in_quotes(value);
+  line("labels", '{' + labels + '}');
+}
+
+} // namespace
+
+std::string to_yaml(const std::map<std::string, pool_settings>& pools) {
+  if (pools.empty())
+    return "pools: {}\n";
+  std::string out = "pools:\n";
+  for (const auto& [name, x] : pools) {
+    out += "  " + in_quotes(name) + ":\n    driver: " + (x.driver == pool_driver::docker ? "docker" : "process") + '\n';
+    out += "    gpus: " + listed(x.gpus, [](std::uint32_t n) { return std::to_string(n); }) + '\n';
+    if (x.driver == pool_driver::docker)
+      append_docker(out, x);
+  }
+  return out;
+}
+
+} // namespace muster::config
