@@ -176,6 +176,26 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
   };
 }
 
+struct cache_double_state {
+  static inline const char* name = "cache_double";
+};
+
+cache_double_actor::behavior_type cache_double(cache_double_actor::stateful_pointer<cache_double_state> self,
+                                               shared_ptr_state shared) {
+  return {
+      [self, shared](check_atom, const cache_question_ptr&) {
+        return shared->asked.emplace_back(self->make_response_promise<cache_answer_ptr>());
+      },
+      [](watch_atom, const std::string&) { return sequence{}; },
+      [shared](finished_atom, const cache_end_ptr& x) { shared->told.push_back(*x); },
+      [](publish_atom, const std::string&) { return sequence{}; },
+      [shared](tick_atom, const cache_answer_ptr& answer) {
+        shared->asked.front().deliver(answer);
+        shared->asked.pop_front();
+      },
+  };
+}
+
 struct registry_double_state {
   static inline const char* name = "registry_double";
 };
@@ -205,9 +225,10 @@ actor_fixture::actor_fixture(std::uint64_t seed)
 }
 
 actor_fixture::~actor_fixture() {
-  for (const auto& handle : {caf::actor_cast<caf::actor>(journal_), caf::actor_cast<caf::actor>(executor_),
-                             caf::actor_cast<caf::actor>(pool_), caf::actor_cast<caf::actor>(clock_),
-                             caf::actor_cast<caf::actor>(registry_), caf::actor_cast<caf::actor>(workflow_)})
+  for (const auto& handle :
+       {caf::actor_cast<caf::actor>(journal_), caf::actor_cast<caf::actor>(executor_),
+        caf::actor_cast<caf::actor>(pool_), caf::actor_cast<caf::actor>(clock_), caf::actor_cast<caf::actor>(cache_),
+        caf::actor_cast<caf::actor>(registry_), caf::actor_cast<caf::actor>(workflow_)})
     if (handle)
       caf::anon_send_exit(handle, caf::exit_reason::kill);
   scheduler_->run();
@@ -219,6 +240,8 @@ void actor_fixture::spawn_all() {
   journal_ = system_->spawn(journal_double, shared_);
   executor_ = system_->spawn(executor_double, shared_, behaviour);
   clock_ = system_->spawn(muster::clock);
+  if (has_cache)
+    cache_ = system_->spawn(cache_double, shared_);
   registry_ = system_->spawn(registry_double, shared_);
   pool_ = system_->spawn(pool, pool_config{}, failure_handler{[this](const error& x) { shared_->failure = x; }});
   caf::anon_send(pool_, join_atom::value, std::string{"local"}, offered, executor_);
@@ -270,7 +293,15 @@ context_ptr actor_fixture::prepare(const spec::workflow& what, plan_ptr recorded
                                                                    pool_,
                                                                    clock_,
                                                                    [this](const error& x) { shared_->failure = x; },
-                                                                   restore ? restore->attempts_from : nullptr});
+                                                                   restore ? restore->attempts_from : nullptr,
+                                                                   cache_});
+}
+
+void actor_fixture::answer_cache(cache_answer answer) {
+  if (shared_->asked.empty())
+    FAIL("nobody asks the cache");
+  caf::anon_send(cache_, tick_atom::value, cache_answer_ptr{std::make_shared<const cache_answer>(std::move(answer))});
+  settle();
 }
 
 void actor_fixture::cancel(bool force) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/cache.hpp"
 #include "actors/clock.hpp"
 #include "actors/pool.hpp"
 #include "actors/workflow.hpp"
@@ -10,6 +11,7 @@
 #include <caf/scheduler/test_coordinator.hpp>
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,6 +32,11 @@ struct script {
   std::string result_problem{};
 };
 
+/// A CACHE that answers when it is told to.
+using cache_double_actor = cache_actor::extend<
+    /// Answer the question that has waited longest.
+    caf::reacts_to<tick_atom, cache_answer_ptr>>;
+
 /// The actors of one workflow under a scheduler that the test steps and a clock that the test turns. The JOURNAL and
 /// the EXECUTOR are scripted; everything between them is real.
 class actor_fixture {
@@ -45,6 +52,8 @@ public:
   /// What the pool's one node has.
   capabilities offered{"scripted", "", false, {4, std::int64_t{64} << 30, std::int64_t{64} << 30, {}}};
   group_policy policy;
+  /// Whether there is a CACHE: one that answers only by `answer_cache`.
+  bool has_cache = false;
 
   /// Starts a workflow; a flow if it has one.
   void begin(const spec::workflow& what);
@@ -59,6 +68,13 @@ public:
   /// Lets time pass, in steps, until the workflow has ended; false if it has not by then.
   bool run_until_finished(std::chrono::seconds limit = std::chrono::hours{2});
   void advance(std::chrono::milliseconds x);
+
+  /// How many tasks wait for an answer of the CACHE.
+  [[nodiscard]] std::size_t asking_cache() const { return shared_->asked.size(); }
+  /// Answers the one that has waited longest.
+  void answer_cache(cache_answer answer);
+  /// What the CACHE was told to have ended.
+  [[nodiscard]] const std::vector<cache_end>& told_cache() const { return shared_->told; }
 
   /// The workflow's final status; unspecified before.
   [[nodiscard]] status ended() const { return shared_->ended; }
@@ -94,6 +110,8 @@ public:
     std::size_t live = 0;
     std::size_t most_live = 0;
     std::size_t started_after = 0;
+    std::deque<caf::typed_response_promise<cache_answer_ptr>> asked;
+    std::vector<cache_end> told;
   };
 
 private:
@@ -112,6 +130,7 @@ private:
   executor_actor executor_;
   pool_actor pool_;
   clock_actor clock_;
+  cache_double_actor cache_;
   registry_actor registry_;
   workflow_actor workflow_;
   plan_ptr layout_;

@@ -188,3 +188,48 @@ TEST_CASE("a task that waits for its like can be canceled") {
   REQUIRE(r->cancel(who->key, "enough", true));
   CHECK(r->wait(who->key, deadline()) == status::failed_canceled);
 }
+
+TEST_CASE("a task is canceled while the cache looks for its like") {
+  actor_fixture f;
+  f.has_cache = true;
+  f.begin(flow_of({cached_step("t", {}, "key")}));
+  f.settle();
+  REQUIRE(f.asking_cache() == 1);
+  f.cancel(GENERATE(true, false));
+  f.settle();
+  CHECK(f.task_status("t") == status::failed_canceled);
+  const auto verdict = GENERATE(cache_verdict::run, cache_verdict::take, cache_verdict::wait);
+  f.answer_cache({verdict, "k", "said", "1"});
+  CHECK(f.run_until_finished());
+  CHECK(f.ended() == status::failed_canceled);
+  CHECK(f.task_status("t") == status::failed_canceled);
+  CHECK(f.calls().empty());
+  // Others may wait for one that the cache lets run.
+  CHECK(f.told_cache().size() == (verdict == cache_verdict::run ? 1 : 0));
+}
+
+TEST_CASE("the first failure of a map cancels elements whose like is looked for") {
+  actor_fixture f;
+  f.has_cache = true;
+  f.behaviour = [](const std::string& name, std::uint32_t) {
+    script x;
+    x.exit_code = name == "t.0" ? 1 : 0;
+    return x;
+  };
+  auto each = cached_step("t", {}, "key {{item}}");
+  each.foreach = spec::foreach{};
+  each.foreach->items = spec::each_of_range{0, 3, 1};
+  each.foreach->fail_fast = true;
+  f.begin(flow_of({each}));
+  f.settle();
+  REQUIRE(f.asking_cache() == 4);
+  f.answer_cache({cache_verdict::run, "k0", "", ""});
+  CHECK(f.run_until_finished());
+  CHECK(f.task_status("t.0") == status::failed);
+  for (const auto* name : {"t.1", "t.2", "t.3"})
+    CHECK(f.task_status(name) == status::failed_canceled);
+  while (f.asking_cache() > 0)
+    f.answer_cache({cache_verdict::run, "k", "", ""});
+  CHECK(f.told_cache().size() == 4);
+  CHECK(f.ended() == status::failed);
+}
