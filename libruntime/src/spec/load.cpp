@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <new>
 #include <stdexcept>
 
@@ -77,6 +78,34 @@ void add_environment(const load_options& options, workflow& out, reporter& repor
     if (out.flow)
       for_each_task_to_change(*out.flow, put);
   }
+}
+
+/// Whether `word` stands somewhere in `text`, as a whole.
+bool has_word(std::string_view text, std::string_view word) {
+  const auto part_of_word = [&](std::size_t at) {
+    return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_');
+  };
+  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1))
+    if (!part_of_word(at + word.size()) && (at == 0 || !part_of_word(at - 1)))
+      return true;
+  return false;
+}
+
+/// A value for what the spec never names is a slip of the keyboard, most likely.
+void warn_of_unused_values(std::string_view text, const load_options& options, const workflow& read, reporter& report) {
+  std::vector<std::string_view> known;
+  if (read.flow)
+    for (const auto& x : read.flow->parameters)
+      known.push_back(x.name);
+  for (const auto& [list, option] : {std::pair{&options.set, "--set"}, std::pair{&options.set_string, "--set-string"}})
+    for (const auto& entry : *list) {
+      const auto name = std::string_view{entry}.substr(0, entry.find_first_of(".=["));
+      if (name.empty() || has_word(text, name))
+        continue;
+      const auto near = nearest(name, known);
+      report.warning(option + std::string{": nothing in the spec is called '"} + std::string{name.substr(0, 80)} + "'",
+                     near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
+    }
 }
 
 /// Whether OSMO's client, which writes the document anew, writes `key` so that its service takes it for a section.
@@ -191,6 +220,8 @@ void load_into(std::string_view raw, const load_options& options, load_outcome& 
       read_yaml(parsed, out.templated, options, result, report);
     if (report.clean())
       add_environment(options, result, report);
+    if (options.profile == profile::muster && report.clean())
+      warn_of_unused_values(text, options, result, report);
   }
   const bool good = report.clean();
   out.errors = report.take_errors();

@@ -53,6 +53,14 @@ void reporter::error(std::string message, std::string hint) {
   add(errors_, std::move(x));
 }
 
+void reporter::warning(std::string message, std::string hint) {
+  diagnostic x;
+  x.severity = severity::warning;
+  x.message = std::move(message);
+  x.hint = std::move(hint);
+  add(warnings_, std::move(x));
+}
+
 void reporter::warning(yaml::mark place, const field_path& path, std::string message, std::string hint) {
   diagnostic x;
   x.severity = severity::warning;

@@ -31,6 +31,7 @@ public:
   /// One that has no place in the text.
   void error(std::string message, std::string hint = {});
   void warning(yaml::mark place, const field_path& path, std::string message, std::string hint = {});
+  void warning(std::string message, std::string hint = {});
 
   [[nodiscard]] bool clean() const noexcept { return count_ == 0; }
   /// What was collected, in the order of places.

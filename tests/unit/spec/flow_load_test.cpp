@@ -326,3 +326,17 @@ TEST_CASE("a cached task that has outputs is told that it is always run") {
   REQUIRE(loaded.warnings.size() == 1);
   CHECK(loaded.warnings[0].field == "workflow.steps[0].cache");
 }
+
+TEST_CASE("a value for what the spec never names is spoken of") {
+  const auto text = with("  parameters: {epochs: 3}\n  tasks:\n  - {name: a, image: i, command: [c]}\n");
+  load_options options;
+  options.set = {"epoch=4", "epochs=5", "c=1"};
+  const auto loaded = load(text, options);
+  REQUIRE(loaded.ok());
+  REQUIRE(loaded.warnings.size() == 1);
+  CHECK(loaded.warnings[0].message == "--set: nothing in the spec is called 'epoch'");
+  CHECK(loaded.warnings[0].hint == "did you mean 'epochs'?");
+  options.profile = profile::osmo;
+  options.set_string = {"other=1"};
+  CHECK(load("workflow:\n  name: w\n  tasks:\n  - {name: a, image: i, command: [c]}\n", options).warnings.empty());
+}
