@@ -117,6 +117,18 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
         flush_later(self);
         return promise;
       },
+      [self, &state](commit_atom, const service_change_ptr& x) -> caf::result<service_answer> {
+        auto promise = self->make_response_promise<service_answer>();
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back(promise);
+        flush_soon(self);
+        return promise;
+      },
+      [self, &state](record_atom, const service_change_ptr& x) {
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back();
+        flush_later(self);
+      },
       [self, &state](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
         auto promise = self->make_response_promise<accepted>();
         state.gathered.emplace_back(x);

@@ -34,15 +34,16 @@ struct growth {
 };
 
 /// What one message brought to the JOURNAL.
-using journal_entry = std::variant<event_list, submission_ptr, growth_ptr, cache_change_ptr>;
+using journal_entry = std::variant<event_list, submission_ptr, growth_ptr, cache_change_ptr, service_change_ptr>;
 
 /// What becomes one transaction of the store, in this order.
 struct journal_batch {
   std::vector<journal_entry> entries;
 };
 
-/// What became of an entry: facts and growth have the last sequence that was given by then, a submission its name.
-using journal_answer = std::variant<sequence, accepted, error>;
+/// What became of an entry: facts and growth have the last sequence that was given by then, a submission its name, a
+/// change of the service's tables its number.
+using journal_answer = std::variant<sequence, accepted, service_answer, error>;
 
 /// One for each entry, in the same order.
 struct journal_answers {
@@ -59,8 +60,9 @@ struct journal_state {
 
   using sequence_promise = caf::typed_response_promise<sequence>;
   using accepted_promise = caf::typed_response_promise<accepted>;
+  using service_promise = caf::typed_response_promise<service_answer>;
   /// Of the entry at the same place in the batch.
-  using promise = std::variant<std::monostate, sequence_promise, accepted_promise>;
+  using promise = std::variant<std::monostate, sequence_promise, accepted_promise, service_promise>;
 
   journal_writer_actor writer;
   std::vector<journal_entry> gathered;

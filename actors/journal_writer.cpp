@@ -10,7 +10,8 @@ namespace {
 
 /// Refusals concern one entry; anything else has rolled back the transaction.
 bool is_refusal(ec code) {
-  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded;
+  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded ||
+         code == ec::idempotency_mismatch;
 }
 
 /// Puts entries into the open transaction, one kind a function.
@@ -43,8 +44,9 @@ struct write {
     auto stored = state.writer->submit(x->rows);
     if (!stored)
       return is_refusal(stored.failure().code) ? journal_answer{stored.failure()} : fail(stored.failure());
-    state.uncommitted.push_back(std::move(stored->fact));
-    return accepted{stored->key, stored->id};
+    if (!stored->is_replay)
+      state.uncommitted.push_back(std::move(stored->fact));
+    return accepted{stored->key, stored->id, stored->is_replay};
   }
 
   /// All that follows about these groups hangs on it, so a refusal is a bug that must not go by unseen.
@@ -58,6 +60,16 @@ struct write {
     if (const auto changed = state.writer->change_cache(*x); !changed)
       return fail(changed.failure());
     return state.writer->latest();
+  }
+
+  journal_answer operator()(const service_change_ptr& x) const {
+    const auto changed = state.writer->change_service(*x);
+    if (changed)
+      return service_answer{*changed};
+    if (!is_refusal(changed.failure().code))
+      return fail(changed.failure());
+    log::warn("journal", "change of the service refused", {{"why", changed.failure().message}});
+    return changed.failure();
   }
 
   journal_answer fail(const error& why) const {

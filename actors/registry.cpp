@@ -51,7 +51,8 @@ caf::result<accepted> submit(registry_pointer self, const submission_ptr& what) 
     self->request(self->state.services->journal, caf::infinite, submit_atom::value, what)
         .then(
             [self, promise, what](const accepted& who) mutable {
-              begin(self, who, what->layout, what->definition, nullptr);
+              if (!who.is_replay)
+                begin(self, who, what->layout, what->definition, nullptr);
               promise.deliver(who);
             },
             refuse);

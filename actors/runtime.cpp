@@ -193,6 +193,17 @@ public:
     return answer ? result<void>{} : result<void>{answer.failure()};
   }
 
+  result<std::int64_t> record(store::service_change x) {
+    const auto answer = ask<service_answer>(system_, journal_, commit_atom::value,
+                                            service_change_ptr{std::make_shared<store::service_change>(std::move(x))});
+    return answer ? result<std::int64_t>{answer->number} : result<std::int64_t>{answer.failure()};
+  }
+
+  void note(store::service_change x) {
+    caf::anon_send(journal_, record_atom::value,
+                   service_change_ptr{std::make_shared<store::service_change>(std::move(x))});
+  }
+
   std::optional<status> wait(workflow_key workflow, std::optional<std::chrono::steady_clock::time_point> deadline) {
     std::unique_lock lock{mutex_};
     // Asked once, the store need not be asked again: an end that comes later is noted.
@@ -225,7 +236,7 @@ private:
   static result<accepted_workflow> public_form(const result<accepted>& x) {
     if (!x)
       return x.failure();
-    return accepted_workflow{x->key, x->id, {}, {}};
+    return accepted_workflow{x->key, x->id, {}, {}, x->is_replay};
   }
 
   void fail(const error& why) {
@@ -333,6 +344,14 @@ result<accepted_workflow> runtime::retry(const std::string& id, const retry_requ
 
 result<void> runtime::cancel(workflow_key workflow, const std::string& message, bool force) {
   return impl_->cancel(workflow, message, force);
+}
+
+result<std::int64_t> runtime::record(store::service_change x) {
+  return impl_->record(std::move(x));
+}
+
+void runtime::note(store::service_change x) {
+  impl_->note(std::move(x));
 }
 
 std::optional<status> runtime::wait(workflow_key workflow,

@@ -5,6 +5,7 @@
 #include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
 #include "muster/spec/model.hpp"
+#include "muster/store/service.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -44,6 +45,9 @@ struct submission_info {
   std::string spec_text; ///< As the user wrote it.
   std::string profile;   ///< `muster` or `osmo`.
   std::string options;   ///< JSON of how it was submitted: values set, flags.
+  std::string user{};    ///< Who submits; empty where nobody is told apart.
+  /// Set: accepted once under this key; see `store::submission::once`.
+  std::optional<store::idempotency_key> once{};
 };
 
 /// A workflow that was accepted.
@@ -52,6 +56,7 @@ struct accepted_workflow {
   std::string id;                   ///< `<name>-<n>`
   std::vector<std::string> notes;   ///< For the user: what was done about the spec that its author may not expect.
   std::optional<timestamp> since{}; ///< Of a retry: when it began. Unset: the submission is the beginning.
+  bool is_replay = false;           ///< It was accepted before, under the same key.
 };
 
 /// What of a finished workflow is run once more.
@@ -102,6 +107,13 @@ public:
   /// Ends a workflow: FAILED_CANCELED. Returns once the request is durable; the end is seen in the events. With `force`
   /// tasks are killed without grace; a second call may add it.
   [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
+
+  /// Changes what the service keeps beside workflows, and returns once that is durable: the number of the row that was
+  /// made, else how many were changed.
+  [[nodiscard]] result<std::int64_t> record(store::service_change x);
+
+  /// The same with the next commit, for changes that nobody waits for. A refusal is logged.
+  void note(store::service_change x);
 
   /// Waits until the workflow is finished: its final status, or nothing at the deadline or if the runtime has failed.
   [[nodiscard]] std::optional<status> wait(workflow_key workflow,

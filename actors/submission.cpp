@@ -68,6 +68,8 @@ result<submission_ptr> make_submission(const spec::workflow& workflow, submissio
   auto& rows = whole->rows;
   rows.time = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
   rows.name = layout.name();
+  rows.user = std::move(info.user);
+  rows.once = std::move(info.once);
   rows.labels = layout.header().labels;
   rows.pool = layout.header().pool;
   rows.profile = std::move(info.profile);

@@ -33,6 +33,11 @@ using journal_actor = caf::typed_actor<
     caf::reacts_to<grow_atom, growth_ptr>,
     /// From the CACHE: what may serve again; answered with the next commit.
     caf::replies_to<settle_atom, cache_change_ptr>::with<sequence>,
+    /// From the facade: a change of what the service keeps beside workflows; answered once it is durable. May not be
+    /// sent twice.
+    caf::replies_to<commit_atom, service_change_ptr>::with<service_answer>,
+    /// The same without an answer, with the next commit.
+    caf::reacts_to<record_atom, service_change_ptr>,
     /// From the REGISTRY: a new workflow; answered once it is durable.
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
     /// INTERNAL: everything that was in the mailbox before this is gathered; pass it on, unless that batch, counted

@@ -6,6 +6,7 @@
 #include "muster/event/event.hpp"
 #include "muster/placement/placement.hpp"
 #include "muster/state/status.hpp"
+#include "muster/store/service.hpp"
 
 #include <caf/actor_control_block.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -58,6 +59,7 @@ using cache_answer_ptr = std::shared_ptr<const cache_answer>;
 using cache_end_ptr = std::shared_ptr<const cache_end>;
 using cache_question_ptr = std::shared_ptr<const cache_question>;
 using cache_change_ptr = std::shared_ptr<const store::cache_change>;
+using service_change_ptr = std::shared_ptr<const store::service_change>;
 using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
 
 template <class Inspector>
@@ -172,11 +174,22 @@ typename Inspector::result_type inspect(Inspector& f, group_outcome& x) {
 struct accepted {
   workflow_key key;
   std::string id;
+  bool is_replay = false; ///< It was accepted before, under the same key: there is nothing to start.
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, accepted& x) {
-  return f(caf::meta::type_name("accepted"), x.key, x.id);
+  return f(caf::meta::type_name("accepted"), x.key, x.id, x.is_replay);
+}
+
+/// What the JOURNAL answers to a change of what the service keeps.
+struct service_answer {
+  std::int64_t number = 0; ///< Of the row that was made, else how many were changed.
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, service_answer& x) {
+  return f(caf::meta::type_name("service_answer"), x.number);
 }
 
 } // namespace muster
@@ -192,6 +205,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::plan_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_answers_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::growth_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::service_change_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::submission_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)

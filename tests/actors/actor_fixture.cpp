@@ -44,6 +44,8 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
       [take](record_atom, event_list& list) { take(list); },
       [shared](grow_atom, const growth_ptr& more) { add_names(*shared, *more->chunk); },
       [](settle_atom, const cache_change_ptr&) { return sequence{}; },
+      [](commit_atom, const service_change_ptr&) { return service_answer{}; },
+      [](record_atom, const service_change_ptr&) {},
       [](submit_atom, const submission_ptr&) { return accepted{}; },
       [](internal_atom, flush_atom, std::uint64_t) {},
   };

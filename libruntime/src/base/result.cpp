@@ -27,7 +27,8 @@ error_kind kind(ec code) noexcept {
     case ec::sandbox_unavailable:
     case ec::data_error:
     case ec::image_pull_failed:
-    case ec::start_timeout: return error_kind::caller;
+    case ec::start_timeout:
+    case ec::idempotency_mismatch: return error_kind::caller;
   }
   return error_kind::bug;
 }
@@ -58,6 +59,7 @@ std::string_view to_string(ec code) noexcept {
     case ec::data_error: return "data_error";
     case ec::image_pull_failed: return "image_pull_failed";
     case ec::start_timeout: return "start_timeout";
+    case ec::idempotency_mismatch: return "idempotency_mismatch";
   }
   return "unknown";
 }

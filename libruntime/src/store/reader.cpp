@@ -4,70 +4,14 @@
 #include "projection.hpp"
 #include "reader_impl.hpp"
 #include "schema.hpp"
+#include "workflow_row.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <system_error>
 
 namespace muster::store {
 
 namespace {
-
-constexpr const char* workflow_columns =
-    "SELECT key, name, number, status, submitted, started, ended, cancel_requested, reason, cancel_message, groups, "
-    "tasks, pool, profile, options, labels, exec_timeout, queue_timeout FROM workflow ";
-
-std::optional<timestamp> time_at(const sqlite::statement& q, int column) {
-  if (q.null(column))
-    return std::nullopt;
-  return from_micros(q.integer(column));
-}
-
-std::optional<duration> span_at(const sqlite::statement& q, int column) {
-  if (q.null(column))
-    return std::nullopt;
-  return duration{q.integer(column)};
-}
-
-std::map<std::string, std::string> labels_of(std::string_view text) {
-  std::map<std::string, std::string> out;
-  const auto parsed = nlohmann::json::parse(text, nullptr, false);
-  if (parsed.is_object())
-    for (const auto& [key, value] : parsed.items())
-      if (value.is_string())
-        out.emplace(key, value.get<std::string>());
-  return out;
-}
-
-workflow_record workflow_at(const sqlite::statement& q) {
-  workflow_record x;
-  x.key.value = q.integer(0);
-  x.name = q.text(1);
-  x.id = x.name + '-' + std::to_string(q.integer(2));
-  x.status = static_cast<status>(q.integer(3));
-  x.submitted = time_at(q, 4);
-  x.started = time_at(q, 5);
-  x.ended = time_at(q, 6);
-  x.cancel_requested = time_at(q, 7);
-  x.reason = q.text(8);
-  x.cancel_message = q.text(9);
-  x.groups = static_cast<std::uint32_t>(q.integer(10));
-  x.tasks = static_cast<std::uint32_t>(q.integer(11));
-  x.pool = q.text(12);
-  x.profile = q.text(13);
-  x.options = q.text(14);
-  x.labels = labels_of(q.text(15));
-  x.exec_timeout = span_at(q, 16);
-  x.queue_timeout = span_at(q, 17);
-  return x;
-}
-
-bool wanted(const workflow_query& query, status s) {
-  return query.statuses.empty() || std::find(query.statuses.begin(), query.statuses.end(), s) != query.statuses.end();
-}
 
 /// Whether a crashed or foreign writer left a log that has to be read with the database.
 bool has_log(const state_directory& directory) {
@@ -152,32 +96,6 @@ reader::snapshot::~snapshot() {
 
 // -- workflows
 
-result<std::vector<workflow_record>> reader::workflows(const workflow_query& query) {
-  std::string sql = workflow_columns;
-  sql += "WHERE key < ?1";
-  if (!query.name.empty())
-    sql += " AND name = ?2";
-  if (query.unfinished)
-    sql += " AND ended IS NULL";
-  sql += " ORDER BY key DESC";
-  auto prepared = impl_->statement(sql);
-  if (!prepared)
-    return prepared.failure();
-  auto& q = **prepared;
-  const sqlite::statement_scope scope{q};
-  q.bind(1, query.before.value == 0 ? std::numeric_limits<std::int64_t>::max() : query.before.value);
-  if (!query.name.empty())
-    q.bind(2, query.name);
-  std::vector<workflow_record> out;
-  int code = SQLITE_ROW;
-  while (out.size() < query.limit && (code = q.step()) == SQLITE_ROW)
-    if (wanted(query, static_cast<status>(q.integer(3))))
-      out.push_back(workflow_at(q));
-  if (code != SQLITE_ROW && code != SQLITE_DONE)
-    return impl_->failed("listing workflows");
-  return out;
-}
-
 result<workflow_record> reader::workflow(std::string_view id) {
   const auto dash = id.rfind('-');
   std::int64_t number = 0;
@@ -189,7 +107,7 @@ result<workflow_record> reader::workflow(std::string_view id) {
       number = 0;
   }
   if (number > 0) {
-    auto prepared = impl_->statement(std::string{workflow_columns} + "WHERE name = ? AND number = ?");
+    auto prepared = impl_->statement(std::string{workflow_columns} + "workflow w WHERE name = ? AND number = ?");
     if (!prepared)
       return prepared.failure();
     auto& q = **prepared;
@@ -217,7 +135,7 @@ error reader::no_such_workflow(std::string_view id) {
 }
 
 result<workflow_record> reader::workflow(workflow_key key) {
-  auto prepared = impl_->statement(std::string{workflow_columns} + "WHERE key = ?");
+  auto prepared = impl_->statement(std::string{workflow_columns} + "workflow w WHERE key = ?");
   if (!prepared)
     return prepared.failure();
   auto& q = **prepared;

@@ -24,7 +24,7 @@ constexpr const char* select_task =
     "FROM task WHERE id=?";
 constexpr const char* update_workflow =
     "UPDATE workflow SET status=?1, started=?2, ended=?3, cancel_requested=?4, last_seq=?5, reason=?6, "
-    "cancel_message=?7, groups=?8, tasks=?9 WHERE key=?10";
+    "cancel_message=?7, groups=?8, tasks=?9, bytes=CASE WHEN ?3 IS NULL THEN NULL ELSE bytes END WHERE key=?10";
 constexpr const char* update_group =
     "UPDATE task_group SET status=?1, processing=?2, scheduling=?3, initializing=?4, running=?5, ended=?6, reason=?7 "
     "WHERE id=?8";

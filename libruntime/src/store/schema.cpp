@@ -75,6 +75,63 @@ CREATE INDEX cache_step ON cache(step, used);
 CREATE TABLE cache_note(id INTEGER PRIMARY KEY, key TEXT NOT NULL, text TEXT NOT NULL);
 )sql";
 
+/// What a head keeps beside workflows, lists of workflows that stay fast, and workflows that are removed piece by
+/// piece. `log_id` tells this log from every other, and from what it was before a restore. A label is two rows: one for
+/// its name alone, one with its value. `removed_workflow` has the names that events of removed workflows still need;
+/// its `phase` says what is removed next.
+constexpr const char* version_5 = R"sql(
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+WITH random(h) AS (SELECT lower(hex(randomblob(16))))
+INSERT INTO setting SELECT 'log_id', substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-' ||
+  substr('89ab', 1 + instr('0123456789abcdef', substr(h, 17, 1)) % 4, 1) || substr(h, 18, 3) || '-' || substr(h, 21, 12)
+  FROM random;
+ALTER TABLE workflow ADD COLUMN user TEXT NOT NULL DEFAULT '';
+ALTER TABLE workflow ADD COLUMN bytes INTEGER;
+CREATE INDEX workflow_by_name ON workflow(name);
+CREATE INDEX workflow_by_user ON workflow(user);
+CREATE INDEX workflow_by_pool ON workflow(pool);
+CREATE INDEX workflow_by_status ON workflow(status);
+CREATE INDEX workflow_by_end ON workflow(ended, bytes) WHERE ended IS NOT NULL;
+CREATE INDEX workflow_unmeasured ON workflow(key) WHERE ended IS NOT NULL AND bytes IS NULL;
+CREATE TABLE workflow_label(
+  name TEXT NOT NULL, has_value INTEGER NOT NULL, value TEXT NOT NULL, workflow INTEGER NOT NULL,
+  PRIMARY KEY(name, has_value, value, workflow)) WITHOUT ROWID;
+INSERT INTO workflow_label SELECT DISTINCT l.key, 0, '', w.key FROM workflow w, json_each(w.labels) l;
+INSERT INTO workflow_label SELECT DISTINCT l.key, 1, l.value, w.key FROM workflow w, json_each(w.labels) l
+  WHERE l.type = 'text';
+CREATE TABLE removed_workflow(
+  workflow INTEGER PRIMARY KEY, id TEXT NOT NULL, user TEXT NOT NULL, first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL, phase INTEGER NOT NULL);
+CREATE INDEX removed_workflow_phase ON removed_workflow(phase, last_seq);
+CREATE INDEX cache_workflow ON cache(workflow);
+CREATE TABLE token(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, user TEXT NOT NULL,
+  role INTEGER NOT NULL, hash TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, expires INTEGER, last_used INTEGER,
+  revoked INTEGER);
+CREATE INDEX token_user ON token(user);
+CREATE TABLE audit(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, user TEXT NOT NULL, token TEXT NOT NULL,
+  peer TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL, request TEXT NOT NULL, detail TEXT NOT NULL,
+  ended INTEGER, outcome TEXT);
+CREATE INDEX audit_time ON audit(time);
+CREATE INDEX audit_user ON audit(user);
+CREATE INDEX audit_action ON audit(action);
+CREATE TABLE idempotency(
+  user TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, answer TEXT NOT NULL, workflow INTEGER NOT NULL,
+  id TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(user, key)) WITHOUT ROWID;
+CREATE INDEX idempotency_created ON idempotency(created);
+CREATE TABLE webhook(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, sees_all INTEGER NOT NULL,
+  url TEXT NOT NULL, filter TEXT NOT NULL, created INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT,
+  cursor INTEGER NOT NULL, failures INTEGER NOT NULL DEFAULT 0, next INTEGER, last INTEGER, last_outcome TEXT);
+CREATE INDEX webhook_user ON webhook(user);
+CREATE TABLE webhook_secret(webhook TEXT PRIMARY KEY, secret TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead_letter(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, webhook TEXT NOT NULL, message TEXT NOT NULL, first INTEGER NOT NULL,
+  last INTEGER NOT NULL, time INTEGER NOT NULL, attempts INTEGER NOT NULL, problem TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX dead_letter_webhook ON dead_letter(webhook);
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -128,7 +185,8 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}};
+  static const std::vector<migration> steps{
+      {1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}, {5, version_5}};
   return steps;
 }
 

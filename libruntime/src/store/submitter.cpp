@@ -16,7 +16,7 @@ constexpr const char* insert_name =
     "INSERT INTO workflow_name VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET last = last + 1 RETURNING last";
 constexpr const char* insert_workflow_row =
     "INSERT INTO workflow(name, number, status, first_seq, submitted, groups, tasks, pool, profile, options, labels, "
-    "exec_timeout, queue_timeout) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "exec_timeout, queue_timeout, user) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr const char* insert_group =
     "INSERT INTO task_group(id, name, barrier, ignore_nonlead, first_task, tasks, status) VALUES(?,?,?,?,?,?,?)";
 constexpr const char* insert_task =
@@ -126,6 +126,7 @@ result<submitter> submitter::prepare(sqlite::connection& db) {
   const std::pair<sqlite::statement*, const char*> all[] = {
       {&x.name_, insert_name},
       {&x.workflow_, insert_workflow_row},
+      {&x.label_, "INSERT OR IGNORE INTO workflow_label VALUES(?,?,?,?)"},
       {&x.spec_, "INSERT INTO workflow_spec VALUES(?,?)"},
       {&x.flow_, "INSERT INTO workflow_flow VALUES(?,?)"},
       {&x.group_, insert_group},
@@ -150,7 +151,8 @@ result<submitted_workflow> submitter::insert(const submission& x, sequence seq) 
   if (!insert_workflow(x, *number, seq))
     return db_->failed("storing a workflow");
   const auto key = sqlite3_last_insert_rowid(db_->get());
-  if (!insert_spec(x, key) || !insert_flow(x, key) || !insert_rows({x.groups, x.tasks}, key, 0))
+  if (!insert_labels(x, key) || !insert_spec(x, key) || !insert_flow(x, key) ||
+      !insert_rows({x.groups, x.tasks}, key, 0))
     return db_->failed("storing workflow " + x.name);
   submitted_workflow out;
   out.key.value = key;
@@ -191,7 +193,21 @@ bool submitter::insert_workflow(const submission& x, std::int64_t number, sequen
   w.bind(11, labels);
   x.exec_timeout ? w.bind(12, x.exec_timeout->count()) : w.bind_null(12);
   x.queue_timeout ? w.bind(13, x.queue_timeout->count()) : w.bind_null(13);
+  w.bind(14, x.user);
   return w.run() == SQLITE_DONE;
+}
+
+bool submitter::insert_labels(const submission& x, std::int64_t key) {
+  for (const auto& [name, value] : x.labels)
+    for (const bool has_value : {false, true}) {
+      label_.bind(1, name);
+      label_.bind(2, std::int64_t{has_value});
+      label_.bind(3, has_value ? std::string_view{value} : std::string_view{});
+      label_.bind(4, key);
+      if (label_.run() != SQLITE_DONE)
+        return false;
+    }
+  return true;
 }
 
 bool submitter::insert_spec(const submission& x, std::int64_t key) {

@@ -47,6 +47,7 @@ private:
 
   [[nodiscard]] result<std::int64_t> next_number(const std::string& name);
   [[nodiscard]] bool insert_workflow(const submission& x, std::int64_t number, sequence seq);
+  [[nodiscard]] bool insert_labels(const submission& x, std::int64_t key);
   [[nodiscard]] bool insert_spec(const submission& x, std::int64_t key);
   [[nodiscard]] bool insert_flow(const submission& x, std::int64_t key);
   [[nodiscard]] bool insert_rows(const new_rows& x, std::int64_t key, std::int64_t first_text);
@@ -62,7 +63,7 @@ private:
   void remember(std::int64_t key, const std::vector<std::string_view>& texts, std::int64_t first_number);
 
   sqlite::connection* db_;
-  sqlite::statement name_, workflow_, spec_, flow_, group_, upstream_, task_, text_, last_text_;
+  sqlite::statement name_, workflow_, label_, spec_, flow_, group_, upstream_, task_, text_, last_text_;
   std::unordered_map<std::int64_t, text_memory> known_texts_; ///< By workflow.
 };
 

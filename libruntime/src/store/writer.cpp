@@ -3,6 +3,7 @@
 #include "cache_table.hpp"
 #include "row_cache.hpp"
 #include "schema.hpp"
+#include "service_tables.hpp"
 #include "sqlite.hpp"
 #include "submitter.hpp"
 
@@ -26,7 +27,8 @@ constexpr const char* insert_event_row =
 
 /// Whether an error refuses one call only, and leaves the transaction as it was.
 bool is_refusal(ec code) noexcept {
-  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded;
+  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded ||
+         code == ec::idempotency_mismatch;
 }
 
 /// The status that the type of an event stands for.
@@ -54,6 +56,7 @@ public:
   [[nodiscard]] result<submitted_workflow> submit(const submission& x);
   [[nodiscard]] result<void> grow(const growth& x);
   [[nodiscard]] result<void> change_cache(const cache_change& x);
+  [[nodiscard]] result<std::int64_t> change_service(const service_change& x);
   [[nodiscard]] result<void> append(event* first, std::size_t count);
   [[nodiscard]] result<void> commit();
   void rollback();
@@ -63,6 +66,7 @@ public:
 
 private:
   [[nodiscard]] result<void> begin();
+  [[nodiscard]] result<std::optional<submitted_workflow>> accepted_before(const submission& x);
   [[nodiscard]] result<void> insert(const event& x);
   [[nodiscard]] result<void> keep_result(const event& x);
   /// Passes a refusal on; anything else ends the transaction.
@@ -75,6 +79,7 @@ private:
   std::optional<row_cache> rows_;
   std::optional<submitter> submitter_;
   std::optional<cache_table> cache_;
+  std::optional<service_tables> service_;
   std::optional<error> broken_; ///< Why the transaction was rolled back; told by the next `commit`.
 };
 
@@ -108,6 +113,10 @@ result<void> writer::impl::prepare() {
   if (!cache)
     return cache.failure();
   cache_.emplace(std::move(*cache));
+  auto service = service_tables::prepare(db_);
+  if (!service)
+    return service.failure();
+  service_.emplace(std::move(*service));
   // After compaction the log may be empty, but its numbers go on.
   auto last = db_.number("SELECT max(ifnull((SELECT max(seq) FROM event), 0), (SELECT value - 1 FROM counter WHERE "
                          "name='earliest_sequence'))",
@@ -133,13 +142,35 @@ result<submitted_workflow> writer::impl::submit(const submission& x) {
     return done.failure();
   if (auto done = begin(); !done)
     return done.failure();
+  if (x.once) {
+    auto before = accepted_before(x);
+    if (!before)
+      return give_up(before.failure());
+    if (*before)
+      return **std::move(before);
+  }
   auto stored = submitter_->insert(x, sequence{latest_.value + 1});
   if (!stored)
     return give_up(stored.failure());
   if (auto done = insert(stored->fact); !done)
     return give_up(done.failure());
+  if (x.once)
+    if (auto done = service_->keep(*x.once, *stored); !done)
+      return give_up(done.failure());
   ++latest_.value;
   return stored;
+}
+
+result<std::optional<submitted_workflow>> writer::impl::accepted_before(const submission& x) {
+  auto found = service_->find(*x.once, x.time);
+  if (!found)
+    return found.failure();
+  if (!*found)
+    return std::optional<submitted_workflow>{};
+  if ((*found)->sent.digest != x.once->digest)
+    return error{ec::idempotency_mismatch,
+                 "workflow " + (*found)->id + " was accepted under this key, but something else was sent for it"};
+  return std::optional{submitted_workflow{(*found)->workflow, (*found)->id, {}, true}};
 }
 
 result<void> writer::impl::grow(const growth& x) {
@@ -160,6 +191,19 @@ result<void> writer::impl::change_cache(const cache_change& x) {
   if (auto done = cache_->apply(x, now()); !done)
     return give_up(done.failure());
   return {};
+}
+
+result<std::int64_t> writer::impl::change_service(const service_change& x) {
+  if (auto done = begin(); !done)
+    return done.failure();
+  // Rows of workflows that a change looks at may still be in memory.
+  if (std::holds_alternative<workflow_measured>(x))
+    if (auto done = rows_->flush(); !done)
+      return give_up(done.failure());
+  auto done = service_->apply(x);
+  if (!done)
+    return give_up(done.failure());
+  return done;
 }
 
 result<void> writer::impl::append(event* first, std::size_t count) {
@@ -305,6 +349,10 @@ result<void> writer::grow(const growth& x) {
 
 result<void> writer::change_cache(const cache_change& x) {
   return impl_->change_cache(x);
+}
+
+result<std::int64_t> writer::change_service(const service_change& x) {
+  return impl_->change_service(x);
 }
 
 result<sequence> writer::append(event x) {

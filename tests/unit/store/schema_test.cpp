@@ -161,6 +161,55 @@ TEST_CASE("a store of version 2 is brought up to date with all that it holds") {
   CHECK(whole_log(r).size() == 18);
 }
 
+TEST_CASE("a store of version 4 is brought up to date with all that it holds") {
+  const temporary_state state;
+  make_database(state.directory(), contents(std::filesystem::path{MUSTER_STORE_FIXTURES} / "version_4.sql"));
+  auto w = must(writer::open(state.directory()));
+  CHECK(w.latest() == sequence{22});
+  auto r = must(reader::open(state.directory()));
+  CHECK(must(r.log_id()).size() == 36);
+  CHECK(whole_log(r).size() == 22);
+  const auto flow = must(r.workflow("flow-1"));
+  CHECK(flow.user.empty());
+  CHECK_FALSE(flow.bytes);
+  CHECK(must(r.task_result(flow.key, {0})) == "{\"v\":1}");
+  CHECK(must(r.cached_of_step("c", 9)).size() == 1);
+
+  // Lists find what was there before.
+  const auto ids = [&r](const workflow_query& query) {
+    std::vector<std::string> out;
+    for (const auto& x : must(r.workflows(query)))
+      out.push_back(x.id);
+    return out;
+  };
+  workflow_query query;
+  query.labels = {{"team", "a"}, {"tier", {}}};
+  CHECK(ids(query) == std::vector<std::string>{"flow-1"});
+  query.labels = {{"team", "b"}};
+  CHECK(ids(query).empty());
+  query.labels.clear();
+  query.user = "";
+  query.name = "other";
+  CHECK(ids(query) == std::vector<std::string>{"other-2", "other-1"});
+}
+
+TEST_CASE("the identity of a log is made once") {
+  const temporary_state state;
+  { auto made = must(writer::open(state.directory())); }
+  const auto first = must(must(reader::open(state.directory())).log_id());
+  { auto again = must(writer::open(state.directory())); }
+  CHECK(must(must(reader::open(state.directory())).log_id()) == first);
+  const temporary_state other;
+  { auto made = must(writer::open(other.directory())); }
+  const auto second = must(must(reader::open(other.directory())).log_id());
+  CHECK(first != second);
+  for (const auto& id : {first, second}) {
+    REQUIRE(id.size() == 36);
+    CHECK(id[14] == '4');
+    CHECK(std::string{"89ab"}.find(id[19]) != std::string::npos);
+  }
+}
+
 TEST_CASE("each step is applied once, in a transaction of its own") {
   const temporary_state state;
   auto steps = migrations();

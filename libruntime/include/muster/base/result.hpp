@@ -41,6 +41,8 @@ enum class ec : std::uint8_t {
   data_error = 53,          ///< An input could not be linked or an output not published.
   image_pull_failed = 54,   ///< The image is not there, or cannot be pulled.
   start_timeout = 55,       ///< It was not ready or not started in time.
+  // -- service
+  idempotency_mismatch = 60, ///< The key of a submission was used before, for something else.
 };
 
 /// Whose fault an error is: decides whether trying again makes sense.

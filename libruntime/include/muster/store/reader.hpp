@@ -5,6 +5,7 @@
 #include "muster/store/cache.hpp"
 #include "muster/store/layout.hpp"
 #include "muster/store/records.hpp"
+#include "muster/store/service.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +18,24 @@
 
 namespace muster::store {
 
-/// Which workflows to list. Newest first.
+/// A label that a workflow must have.
+struct label_filter {
+  std::string name;
+  std::optional<std::string> value{}; ///< None: any value.
+};
+
+/// Labels that one query may ask for.
+constexpr std::size_t max_label_filters = 8;
+
+/// Which workflows to list: those that pass every filter. Newest first.
 struct workflow_query {
   std::string name;             ///< Exact; empty for any.
   std::vector<status> statuses; ///< Any of these; empty for any.
   bool unfinished = false;      ///< Only those that have not ended.
-  workflow_key before;          ///< Cursor: only those older than this one; 0 to begin.
+  std::optional<std::string> user{};
+  std::string pool{};                 ///< Exact; empty for any.
+  std::vector<label_filter> labels{}; ///< All of these, at most `max_label_filters`.
+  workflow_key before;                ///< Cursor: only those older than this one; 0 to begin.
   std::size_t limit = 100;
 };
 
@@ -86,6 +99,8 @@ public:
 
   // -- workflows
 
+  /// With one filter a page costs what it holds, however many workflows there are; with several, the one that is likely
+  /// to leave the fewest is looked up and the others are checked. `limit_exceeded` for too many labels.
   [[nodiscard]] result<std::vector<workflow_record>> workflows(const workflow_query& query);
   /// By id. `not_found` says which ids are near.
   [[nodiscard]] result<workflow_record> workflow(std::string_view id);
@@ -125,6 +140,26 @@ public:
   [[nodiscard]] result<std::vector<cache_entry>> cached_of_step(std::string_view step, std::size_t limit);
   /// What the cache had to say of a task; none if it was not asked.
   [[nodiscard]] result<std::optional<cache_note>> note_of_cache(workflow_key workflow, task_index task);
+
+  // -- what a head keeps beside workflows
+
+  /// The identity of this log: sequence numbers of another one mean nothing here.
+  [[nodiscard]] result<std::string> log_id();
+  /// The token with that hash, revoked and expired ones too; none if there is none.
+  [[nodiscard]] result<std::optional<token_record>> token_of(std::string_view hash);
+  [[nodiscard]] result<token_record> token(std::string_view id);
+  [[nodiscard]] result<std::vector<token_record>> tokens(const token_query& query);
+  [[nodiscard]] result<std::vector<audit_record>> audit(const audit_query& query);
+  /// What was accepted under that key, if it is still remembered; see `idempotency_span` for how long it counts.
+  [[nodiscard]] result<std::optional<idempotency_record>> idempotent(std::string_view user, std::string_view key);
+  [[nodiscard]] result<webhook_record> webhook(std::string_view id);
+  /// In the order of making, from after that number on; all, or those of one user.
+  [[nodiscard]] result<std::vector<webhook_record>> webhooks(std::int64_t after, std::size_t limit,
+                                                             const std::optional<std::string>& user = {});
+  [[nodiscard]] result<std::string> webhook_secret(std::string_view id);
+  /// Newest first, with lower numbers than `before`; 0 to begin.
+  [[nodiscard]] result<std::vector<dead_letter>> dead_letters(std::string_view webhook, std::int64_t before,
+                                                              std::size_t limit);
 
   // -- events
 

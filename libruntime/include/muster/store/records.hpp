@@ -18,6 +18,7 @@ struct workflow_record {
   workflow_key key;
   std::string id; ///< `<name>-<n>`
   std::string name;
+  std::string user; ///< Who submitted it; may be empty.
   std::map<std::string, std::string> labels;
   std::string pool;
   std::string profile;
@@ -33,6 +34,7 @@ struct workflow_record {
   std::optional<timestamp> ended;
   std::optional<timestamp> cancel_requested;
   std::string cancel_message;
+  std::optional<std::int64_t> bytes; ///< What its folder holds; measured some time after its end.
 };
 
 /// When a group or an attempt first was in each status.

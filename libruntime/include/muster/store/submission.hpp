@@ -4,6 +4,7 @@
 #include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
 #include "muster/state/status.hpp"
+#include "muster/store/service.hpp"
 
 #include <cstddef>
 #include <map>
@@ -44,6 +45,7 @@ struct new_task {
 struct submission {
   timestamp time{}; ///< Of the submission; also of its event.
   std::string name;
+  std::string user; ///< Who submits; empty where nobody is told apart.
   std::map<std::string, std::string> labels;
   std::string pool;
   std::string profile;
@@ -56,6 +58,8 @@ struct submission {
   status initial = status::pending;
   std::vector<new_group> groups;
   std::vector<new_task> tasks;
+  /// Set: what was accepted under this key less than `idempotency_span` ago is answered instead of storing anything.
+  std::optional<idempotency_key> once{};
 };
 
 /// Groups and tasks that come to a stored workflow while it runs. Numbers of groups and tasks, also those within rows,
@@ -71,8 +75,9 @@ struct growth {
 /// What became of a submission; it counts from `writer::commit` on.
 struct submitted_workflow {
   workflow_key key;
-  std::string id; ///< `<name>-<n>`; n counts per name and is never used again.
-  event fact;     ///< Its `workflow_submitted` event, numbered.
+  std::string id;         ///< `<name>-<n>`; n counts per name and is never used again.
+  event fact;             ///< Its `workflow_submitted` event, numbered.
+  bool is_replay = false; ///< It was accepted before under the same key: nothing was stored, and `fact` is empty.
 };
 
 } // namespace muster::store

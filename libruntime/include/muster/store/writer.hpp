@@ -5,9 +5,11 @@
 #include "muster/event/event.hpp"
 #include "muster/store/cache.hpp"
 #include "muster/store/layout.hpp"
+#include "muster/store/service.hpp"
 #include "muster/store/submission.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -16,11 +18,11 @@ namespace muster::store {
 /// The one writer of a store. Everything between two commits is one transaction: events and the rows they change become
 /// durable together, or not at all. Owned by one thread at a time.
 ///
-/// Errors of `submit`, `grow`, `change_cache` and `append` are of two kinds. `invalid_argument`, `not_found`, `conflict` and
-/// `limit_exceeded` refuse the one call: nothing of it is stored, the transaction goes on. Any other error has rolled
-/// back the whole transaction: every further call fails likewise until `commit` has reported it or `rollback` was
-/// called; after that the writer is where it was after the last commit, and may go on. No sequence number is lost by
-/// either.
+/// Errors of `submit`, `grow`, the changes and `append` are of two kinds. `invalid_argument`, `not_found`, `conflict`,
+/// `limit_exceeded` and `idempotency_mismatch` refuse the one call: nothing of it is stored, the transaction goes on.
+/// Any other error has rolled back the whole transaction: every further call fails likewise until `commit` has reported
+/// it or `rollback` was called; after that the writer is where it was after the last commit, and may go on. No sequence
+/// number is lost by either.
 class writer {
 public:
   /// Creates the state directory and the store where they are missing, takes the writer's lock and migrates the schema.
@@ -33,7 +35,8 @@ public:
   /// Rolls back what is not committed.
   ~writer();
 
-  /// Stores a workflow with all its rows and its `workflow_submitted` event.
+  /// Stores a workflow with all its rows and its `workflow_submitted` event; or finds the one that was accepted before
+  /// under the same key, `idempotency_mismatch` if something else was sent under it.
   [[nodiscard]] result<submitted_workflow> submit(const submission& x);
 
   /// Adds groups and tasks to a workflow that has not finished. Has no event of its own. Refused with `conflict` unless
@@ -42,6 +45,10 @@ public:
 
   /// Changes what may serve again. Has no event of its own.
   [[nodiscard]] result<void> change_cache(const cache_change& x);
+
+  /// Changes what a head keeps beside workflows. Has no event of its own. The number of the row that was made, else how
+  /// many rows were changed.
+  [[nodiscard]] result<std::int64_t> change_service(const service_change& x);
 
   /// Numbers one event, stores it and applies it to the rows. Refused with `conflict`: any change of what is finished;
   /// an attempt that was made before, or whose predecessor has not ended; a step back of an attempt that runs; an

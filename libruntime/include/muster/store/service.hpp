@@ -1,0 +1,198 @@
+#pragma once
+
+#include "muster/base/ids.hpp"
+#include "muster/base/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// What a head keeps beside workflows: who may do what, who did what, and who is told of it. None of it has events.
+namespace muster::store {
+
+// -- tokens
+
+/// What a token allows. Stored: numbers never change.
+enum class role : std::uint8_t {
+  unspecified = 0,
+  viewer = 1, ///< Reads everything.
+  user = 2,   ///< Reads and changes what is its own.
+  admin = 3,  ///< Everything.
+};
+
+/// `viewer`, `user`, `admin`.
+[[nodiscard]] std::string_view to_string(role x) noexcept;
+/// The inverse; `unspecified` for anything else.
+[[nodiscard]] role role_from(std::string_view text) noexcept;
+
+/// A token as it is known; the token itself is known to its owner alone.
+struct token_record {
+  std::int64_t number = 0; ///< Given by the store, in the order of making; for cursors.
+  std::string id;          ///< Unique; made by the caller.
+  std::string name;        ///< What it is for, in its owner's words.
+  std::string user;
+  store::role role = role::unspecified;
+  std::string hash; ///< Of the token, unique. Only for writing: what is read has none.
+  timestamp created{};
+  std::optional<timestamp> expires{};
+  std::optional<timestamp> last_used{};
+  std::optional<timestamp> revoked{};
+};
+
+/// Which tokens to list, newest first.
+struct token_query {
+  std::optional<std::string> user{}; ///< Of this one only.
+  std::int64_t before = 0;           ///< Cursor: only with lower numbers; 0 to begin.
+  std::size_t limit = 100;
+};
+
+// -- audit
+
+/// What somebody did. Written before it is carried out; what became of it is added after.
+struct audit_record {
+  std::int64_t number = 0; ///< Given by the store.
+  timestamp time{};
+  std::string user;
+  std::string token;   ///< Id of the token; empty if none was needed.
+  std::string peer;    ///< Where from.
+  std::string action;  ///< `workflow.cancel`
+  std::string target;  ///< `fan-3`
+  std::string request; ///< Id of the request.
+  std::string detail;  ///< JSON of what was asked for, without secrets; may be empty.
+  std::optional<timestamp> ended{};
+  std::string outcome{}; ///< `ok`, or the code of the error; empty while nothing is known.
+};
+
+/// Which rows to list, newest first.
+struct audit_query {
+  std::optional<std::string> user{};
+  std::string action;      ///< Exact; empty for any.
+  std::int64_t before = 0; ///< Cursor: only with lower numbers; 0 to begin.
+  std::size_t limit = 100;
+};
+
+// -- submissions that may be sent twice
+
+/// How long the key of a submission is remembered.
+constexpr duration idempotency_span = std::chrono::hours{24};
+
+/// The key under which a submission is accepted once.
+struct idempotency_key {
+  std::string user;
+  std::string key;
+  std::string digest; ///< Of what was sent.
+  std::string answer; ///< What the caller wants to know again; may be empty.
+};
+
+/// A submission that was accepted under a key.
+struct idempotency_record {
+  idempotency_key sent;
+  workflow_key workflow;
+  std::string id; ///< `<name>-<n>`, also if the workflow is gone.
+  timestamp created{};
+};
+
+// -- webhooks
+
+/// Stored: numbers never change.
+enum class webhook_state : std::uint8_t {
+  unspecified = 0,
+  active = 1,
+  disabled = 2, ///< Nothing is sent any more; `reason` says why.
+};
+
+/// Somebody who is told of events. The secret is kept apart, so that no list has it.
+struct webhook_record {
+  std::int64_t number = 0; ///< Given by the store.
+  std::string id;          ///< Unique; made by the caller.
+  std::string user;        ///< Whose it is, and whose events it gets.
+  bool sees_all = false;   ///< It gets everybody's.
+  std::string url;
+  std::string filter; ///< JSON; what it means is the caller's.
+  timestamp created{};
+  webhook_state state = webhook_state::active;
+  std::string reason{};            ///< Why it is disabled.
+  sequence cursor;                 ///< Everything up to here was delivered, or is a dead letter.
+  std::uint32_t failures = 0;      ///< In a row.
+  std::optional<timestamp> next{}; ///< When it is tried again.
+  std::optional<timestamp> last{}; ///< When it was tried last.
+  std::string last_outcome{};      ///< `200`, or what went wrong.
+};
+
+/// The most dead letters that are kept of one webhook; the oldest go.
+constexpr std::size_t max_dead_letters = 1000;
+
+/// What could not be delivered.
+struct dead_letter {
+  std::int64_t number = 0; ///< Given by the store.
+  std::string webhook;     ///< Id.
+  std::string message;     ///< Id of the message, as in `webhook-id`.
+  sequence first;          ///< Events from here
+  sequence last;           ///< to here.
+  timestamp time{};
+  std::uint32_t attempts = 0;
+  std::string problem;
+  std::string body;
+};
+
+// -- changes
+
+struct token_created {
+  token_record token;
+};
+/// A second one changes nothing.
+struct token_revoked {
+  std::string id;
+  timestamp time{};
+};
+/// Tokens that are gone are passed over.
+struct tokens_used {
+  std::vector<std::pair<std::string, timestamp>> used; ///< Id, when.
+};
+struct audit_begun {
+  audit_record row;
+};
+struct audit_ended {
+  std::int64_t number = 0;
+  std::string outcome;
+  timestamp time{};
+};
+/// Removes the oldest rows, at most so many.
+struct audit_expired {
+  timestamp before{};
+  std::size_t most = 1000;
+};
+/// Likewise of the keys of submissions.
+struct idempotency_expired {
+  timestamp before{};
+  std::size_t most = 1000;
+};
+struct webhook_created {
+  webhook_record webhook;
+  std::string secret;
+};
+/// With its secret and its dead letters.
+struct webhook_deleted {
+  std::string id;
+};
+/// What deliveries change: state, reason, cursor, failures, next, last, last_outcome; and at most one dead letter.
+struct webhook_progress {
+  webhook_record webhook;
+  std::optional<dead_letter> dead{};
+};
+/// How much a finished workflow's folder holds.
+struct workflow_measured {
+  workflow_key workflow;
+  std::int64_t bytes = 0;
+};
+
+/// One change; what belongs together is one alternative.
+using service_change =
+    std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
+                 idempotency_expired, webhook_created, webhook_deleted, webhook_progress, workflow_measured>;
+
+} // namespace muster::store
