@@ -151,7 +151,8 @@ void connection::begin_body() {
   if (shared_->config.admit)
     try {
       if (auto refused = shared_->config.admit(request_)) {
-        keep_alive_ = keep_alive_ && reader_->is_whole();
+        is_unread_ = !reader_->is_whole();
+        keep_alive_ = keep_alive_ && !is_unread_;
         return answer(*std::move(refused));
       }
     } catch (const std::exception& x) {
@@ -227,8 +228,10 @@ void connection::refuse(const refusal& x) {
   ++shared_->refused;
   if (request_.id.empty())
     request_.id = shared_->next_id();
-  if (state_ != state::handling) // Where the next request begins is unknown.
+  if (state_ != state::handling) { // Where the next request begins is unknown.
     keep_alive_ = false;
+    is_unread_ = true;
+  }
   shared_->release_body(std::exchange(body_reserved_, 0));
   request_.body = {};
   answer(answer_of(x, request_.id));

@@ -102,6 +102,7 @@ private:
   bool is_head_ = false;
   bool is_1_1_ = true;
   bool keep_alive_ = true;
+  bool is_unread_ = false; ///< The server answered before the request came whole.
   clock::time_point began_;
 
   // What goes out.

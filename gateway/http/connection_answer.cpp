@@ -207,10 +207,12 @@ void connection::finish_exchange(bool complete) {
   leave();
 }
 
-/// Says goodbye and waits until the client did: to close while it still sends would take from it what it was sent last.
+/// Ends the connection. If the client still sends, it is told goodbye and waited for: to close then would make the
+/// kernel throw away what was sent to it last.
 void connection::leave() {
   state_ = state::leaving;
-  if (wire_->is_encrypted() && reading_)
+  const bool still_sends = is_unread_ || !input_.empty() || wire_->has_unread();
+  if (wire_->is_encrypted() ? reading_ : !still_sends)
     return close();
   wire_->expire_at(clock::now() + goodbye_time);
   wire_->say_goodbye();

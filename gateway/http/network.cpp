@@ -108,6 +108,10 @@ public:
       socket_.set_option(net::socket_base::linger(true, 0), ignored);
     socket_.close(ignored);
   }
+  [[nodiscard]] bool has_unread() const override {
+    error_code ignored;
+    return socket_.available(ignored) != 0;
+  }
   [[nodiscard]] std::string peer() const override { return peer_; }
   [[nodiscard]] bool peer_is_local() const override { return peer_is_local_; }
 

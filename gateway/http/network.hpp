@@ -58,6 +58,8 @@ public:
   virtual void expire_at(std::chrono::steady_clock::time_point when) = 0;
   /// All operations under way end as failed. With `reset`, what was not sent is dropped and the client is told so.
   virtual void close(bool reset) = 0;
+  /// Whether the kernel has bytes of the client that were not read.
+  [[nodiscard]] virtual bool has_unread() const = 0;
   [[nodiscard]] virtual bool is_encrypted() const = 0;
   /// Address of the client without port; an IPv4 address is shown as such.
   [[nodiscard]] virtual std::string peer() const = 0;

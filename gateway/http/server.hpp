@@ -40,7 +40,7 @@ struct server_config {
   std::optional<tls_files> tls;
   std::size_t threads = 1;        ///< Of input and output.
   std::size_t workers = 4;        ///< Threads that handlers and streams run on.
-  std::size_t queue = 256;        ///< Requests that wait for a worker; more are answered 503 with Retry-After.
+  std::size_t queue = 2048;       ///< Requests that wait for a worker; more are answered 503 with Retry-After.
   std::size_t connections = 4096; ///< More are accepted and closed with 503.
   std::size_t connections_per_peer = 2048;
   std::size_t header_bytes = 32 * 1024;             ///< 431 beyond, and beyond 100 headers.

@@ -66,6 +66,11 @@ void raw_client::reset() {
   ::close(std::exchange(socket_, -1));
 }
 
+bool raw_client::wait_readable(milliseconds limit) {
+  pollfd wanted{socket_, POLLIN, 0};
+  return ::poll(&wanted, 1, static_cast<int>(limit.count())) > 0;
+}
+
 bool raw_client::fill() {
   pollfd wanted{socket_, POLLIN, 0};
   if (::poll(&wanted, 1, static_cast<int>(patience.count())) <= 0)

@@ -39,6 +39,9 @@ public:
   /// Closes so that the server sees a reset.
   void reset();
 
+  /// Something can be read, or the server closed; false if not within `limit`.
+  bool wait_readable(milliseconds limit);
+
   /// Reads one answer; what follows it stays for the next call. `no_body` for answers to HEAD.
   raw_answer read_answer(bool no_body = false);
   /// Reads the head of an answer only.

@@ -1,0 +1,232 @@
+#include "support/catch.hpp"
+
+#include "gateway/http/test_server.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
+#include <vector>
+
+using namespace muster;
+using namespace muster::test;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+http::response ok(http::request& /*x*/) {
+  return {};
+}
+
+/// Holds handlers up until it is opened.
+class gate {
+public:
+  void open() { open_.set_value(); }
+  void pass() { opened_.wait(); }
+
+private:
+  std::promise<void> open_;
+  std::shared_future<void> opened_ = open_.get_future().share();
+};
+
+} // namespace
+
+TEST_CASE("the head of a request is bounded in bytes, headers and target") {
+  http::server_config config;
+  config.header_bytes = 8 * 1024;
+  config.target_bytes = 1000;
+  const auto server = serve(ok, config);
+  CHECK(ask(server->port(), get("/", "X: " + std::string(7'000, 'x') + "\r\n")).status == 200);
+  CHECK(ask(server->port(), get("/", "X: " + std::string(9'000, 'x') + "\r\n")).status == 431);
+  CHECK(ask(server->port(), get("/" + std::string(999, 'x'))).status == 200);
+  CHECK(ask(server->port(), get("/" + std::string(1'000, 'x'))).status == 414);
+  CHECK(ask(server->port(), "GET /" + std::string(100'000, 'x')).status == 431);
+  std::string many;
+  for (int i = 0; i < 200; ++i)
+    many += "A: b\r\n";
+  CHECK(ask(server->port(), get("/", many)).status == 431);
+}
+
+TEST_CASE("the body of a request is bounded, and said so before it is sent") {
+  http::server_config config;
+  config.body_bytes = 1000;
+  const auto server = serve(ok, config);
+  CHECK(ask(server->port(), post("/", std::string(1'000, 'x'))).status == 200);
+  CHECK(ask(server->port(), post("/", std::string(1'001, 'x'))).status == 413);
+  raw_client polite(server->port());
+  polite.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n");
+  CHECK(polite.read_answer().status == 413);
+  raw_client chunks(server->port());
+  chunks.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 3; ++i)
+    chunks.send("190\r\n" + std::string(400, 'x') + "\r\n");
+  CHECK(chunks.read_answer().status == 413);
+}
+
+TEST_CASE("a client that still sends its large body reads why that was refused") {
+  http::server_config config;
+  config.body_bytes = 1000;
+  const auto server = serve(ok, config);
+  for (int i = 0; i < 20; ++i) {
+    raw_client client(server->port());
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n");
+    client.send(std::string(3'000'000, 'x'));
+    CHECK(client.read_answer().status == 413);
+  }
+}
+
+TEST_CASE("all bodies together are bounded") {
+  http::server_config config;
+  config.body_bytes_total = 100'000;
+  gate held;
+  const auto server = serve(
+      [&](http::request& x) {
+        if (x.body.size() > 80'000)
+          held.pass();
+        return http::response{};
+      },
+      config);
+  raw_client first(server->port());
+  first.send(post("/", std::string(90'000, 'x')));
+  // Until the first is in memory the others pass.
+  for (int status = 200; status != 503;) {
+    status = ask(server->port(), post("/", std::string(50'000, 'x'))).status;
+    REQUIRE((status == 200 || status == 503));
+  }
+  CHECK(ask(server->port(), post("/", std::string(9'000, 'x'))).status == 200);
+  held.open();
+  CHECK(first.read_answer().status == 200);
+  CHECK(ask(server->port(), post("/", std::string(80'000, 'x'))).status == 200);
+}
+
+TEST_CASE("requests that wait for a worker are bounded") {
+  http::server_config config;
+  config.workers = 1;
+  config.queue = 2;
+  gate held;
+  tally begun;
+  const auto server = serve(
+      [&](http::request&) {
+        begun.add();
+        held.pass();
+        return http::response{};
+      },
+      config);
+  std::vector<raw_client> clients;
+  clients.reserve(3);
+  clients.emplace_back(server->port());
+  clients.back().send(get("/"));
+  REQUIRE(begun.wait_for(1));
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back(server->port());
+    clients.back().send(get("/"));
+  }
+  while (server->figures().queued < 2) // The server reads them when it comes to it.
+    std::this_thread::yield();
+  raw_client refused(server->port());
+  refused.send(get("/"));
+  const auto answer = refused.read_answer();
+  CHECK(answer.status == 503);
+  CHECK(answer.headers.at("retry-after") == "1");
+  CHECK(answer.headers.count("connection") == 0);
+  held.open();
+  for (auto& x : clients)
+    CHECK(x.read_answer().status == 200);
+  refused.send(get("/"));
+  CHECK(refused.read_answer().status == 200);
+}
+
+TEST_CASE("connections are bounded, all and of each peer") {
+  for (const bool of_peer : {false, true}) {
+    http::server_config config;
+    (of_peer ? config.connections_per_peer : config.connections) = 3;
+    const auto server = serve(ok, config);
+    std::vector<raw_client> clients;
+    clients.reserve(3);
+    for (int i = 0; i < 3; ++i) {
+      clients.emplace_back(server->port());
+      clients.back().send(get("/"));
+      CHECK(clients.back().read_answer().status == 200);
+    }
+    raw_client refused(server->port());
+    CHECK(refused.read_answer().status == 503);
+    CHECK(refused.is_closed());
+    CHECK(server->figures().connections == 3);
+    clients.pop_back();
+    for (int status = 503; status == 503;) // As soon as the server saw it.
+      status = ask(server->port(), get("/")).status;
+    CHECK(server->figures().refused >= 1);
+  }
+}
+
+TEST_CASE("a head that comes byte by byte has one deadline for all of it") {
+  http::server_config config;
+  config.header_timeout = milliseconds(300);
+  const auto server = serve(ok, config);
+  raw_client slow(server->port());
+  const auto began = steady_clock::now();
+  std::string_view rest = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
+  // A byte at a time, each well within the deadline, for as long as the server lets it.
+  while (!slow.wait_readable(milliseconds(20))) {
+    slow.send(rest.empty() ? "x" : rest.substr(0, 1));
+    rest.remove_prefix(rest.empty() ? 0 : 1);
+    REQUIRE(steady_clock::now() - began < std::chrono::seconds(20));
+  }
+  CHECK(steady_clock::now() - began >= milliseconds(290));
+  CHECK(slow.read_answer().status == 408);
+  CHECK(slow.is_closed());
+}
+
+TEST_CASE("many slow clients hold nobody up") {
+  http::server_config config;
+  config.header_timeout = milliseconds(20'000);
+  const auto server = serve(ok, config);
+  std::vector<raw_client> slow;
+  slow.reserve(300);
+  for (int i = 0; i < 300; ++i) {
+    slow.emplace_back(server->port());
+    slow.back().send(i % 2 == 0 ? "GET / HT" : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+  }
+  for (int i = 0; i < 20; ++i)
+    CHECK(ask(server->port(), get("/")).status == 200);
+}
+
+TEST_CASE("a body that does not come, and a connection that is not used, end") {
+  http::server_config config;
+  config.body_timeout = milliseconds(100);
+  config.idle_timeout = milliseconds(150);
+  const auto server = serve(ok, config);
+  raw_client body(server->port());
+  body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+  CHECK(body.read_answer().status == 408);
+  CHECK(body.is_closed());
+  raw_client idle(server->port());
+  CHECK(idle.read_all().empty());
+  raw_client used(server->port());
+  used.send(get("/"));
+  CHECK(used.read_answer().status == 200);
+  CHECK(used.is_closed());
+}
+
+TEST_CASE("a client that takes nothing is cut off, one that is slow is not") {
+  http::server_config config;
+  config.write_timeout = milliseconds(200);
+  tally cut;
+  config.observe = [&](const http::request&, const http::exchange& x) {
+    if (!x.complete)
+      cut.add();
+  };
+  const auto server = serve(
+      [](http::request&) {
+        http::response x;
+        x.body.assign(20'000'000, 'x');
+        return x;
+      },
+      config);
+  raw_client stuck(server->port(), 4096);
+  stuck.send(get("/"));
+  CHECK(cut.wait_for(1));
+  CHECK(ask(server->port(), get("/")).complete);
+  CHECK(cut.count() == 1);
+}
