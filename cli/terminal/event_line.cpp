@@ -23,6 +23,7 @@ std::string what(const store::named_event& x, const style& look) {
     case event_type::workflow_cancel_requested: return "cancel requested";
     case event_type::workflow_resumed: return "resumed";
     case event_type::workflow_retried: return "retried";
+    case event_type::workflow_deleted: return "deleted";
     default: return look.paint(tone_of(x.fact.status), to_string(x.fact.status));
   }
 }

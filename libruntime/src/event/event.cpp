@@ -12,6 +12,7 @@ std::string_view to_string(event_type type) noexcept {
     case event_type::workflow_cancel_requested: return "workflow.cancel_requested";
     case event_type::workflow_resumed: return "workflow.resumed";
     case event_type::workflow_retried: return "workflow.retried";
+    case event_type::workflow_deleted: return "workflow.deleted";
     case event_type::group_status: return "group.status";
     case event_type::group_reopened: return "group.reopened";
     case event_type::task_reopened: return "task.reopened";

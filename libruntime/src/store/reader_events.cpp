@@ -13,8 +13,9 @@ namespace {
 
 constexpr const char* event_columns =
     "SELECT e.seq, e.time, e.type, e.workflow, e.position_of_group, e.task, e.attempt, e.status, e.exit_code, e.lease, "
-    "e.text, e.node, e.address, e.gpus, w.name, w.number, g.name, t.name FROM event e "
+    "e.text, e.node, e.address, e.gpus, w.name, w.number, g.name, t.name, ifnull(w.user, r.user), r.id FROM event e "
     "LEFT JOIN workflow w ON w.key = e.workflow "
+    "LEFT JOIN removed_workflow r ON w.key IS NULL AND r.workflow = e.workflow "
     "LEFT JOIN task_group g ON g.id = (e.workflow << 24) + e.position_of_group "
     "LEFT JOIN task t ON t.id = (e.workflow << 24) + e.task WHERE e.seq > ?1 AND e.seq <= ?2";
 
@@ -37,8 +38,11 @@ named_event event_at(const sqlite::statement& q) {
   x.gpus = q.text(13);
   if (!q.null(14))
     out.workflow = std::string{q.text(14)} + '-' + std::to_string(q.integer(15));
+  else
+    out.workflow = q.text(19);
   out.group = q.text(16);
   out.task = q.text(17);
+  out.user = q.text(18);
   return out;
 }
 
@@ -116,7 +120,8 @@ result<std::pair<std::uint64_t, std::uint64_t>> reader::span_of(const event_quer
   std::pair<std::uint64_t, std::uint64_t> span{query.after.value, last.value};
   if (!query.workflow)
     return span;
-  auto prepared = impl_->statement("SELECT first_seq, last_seq FROM workflow WHERE key = ?");
+  auto prepared = impl_->statement("SELECT first_seq, last_seq FROM workflow WHERE key = ?1 UNION ALL "
+                                   "SELECT first_seq, last_seq FROM removed_workflow WHERE workflow = ?1");
   if (!prepared)
     return prepared.failure();
   auto& q = **prepared;
@@ -131,6 +136,33 @@ result<std::pair<std::uint64_t, std::uint64_t>> reader::span_of(const event_quer
   if (!q.null(1))
     span.second = std::min(span.second, static_cast<std::uint64_t>(q.integer(1)));
   return span;
+}
+
+result<sequence> reader::last_before(timestamp time) {
+  auto low = earliest();
+  auto high = latest();
+  if (!low || !high)
+    return low ? high.failure() : low.failure();
+  auto prepared = impl_->statement("SELECT time FROM event WHERE seq = ?");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  // Events are about in the order of their times: the search ends near the place, and that is near enough.
+  auto first = low->value;
+  auto end = high->value + 1;
+  while (first < end) {
+    const auto middle = first + (end - first) / 2;
+    const sqlite::statement_scope scope{q};
+    q.bind(1, static_cast<std::int64_t>(middle));
+    const int code = q.step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+      return impl_->failed("looking for an event by its time");
+    if (code == SQLITE_DONE || q.integer(0) < to_micros(time)) // It may have been removed meanwhile.
+      first = middle + 1;
+    else
+      end = middle;
+  }
+  return sequence{first - 1};
 }
 
 result<sequence> reader::latest() {

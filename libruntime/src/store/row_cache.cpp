@@ -196,6 +196,8 @@ result<void> row_cache::apply(const event& x) {
     case event_type::group_status: return apply_group(x);
     case event_type::task_reopened:
     case event_type::task_status: return apply_task(x);
+    case event_type::workflow_deleted:
+      return {ec::invalid_argument, "a workflow is removed with its rows, not by a bare event"};
     case event_type::workflow_submitted:
       return {ec::invalid_argument, "a workflow is submitted with its rows, not as a bare event"};
     case event_type::unspecified: break;
@@ -398,6 +400,10 @@ void row_cache::trim() {
   drop_finished(workflows_);
   drop_finished(groups_);
   drop_finished(tasks_);
+}
+
+void row_cache::forget(workflow_key key) {
+  workflows_.rows.erase(key.value);
 }
 
 void row_cache::clear() noexcept {

@@ -37,6 +37,8 @@ public:
   [[nodiscard]] bool heavy() const noexcept;
   /// After a commit: lets go of rows that will not change again, and of all when there are too many.
   void trim();
+  /// After a `flush`: that workflow is gone. What is held of its tasks harms nobody, because all goes by the workflow.
+  void forget(workflow_key key);
   /// After a rollback: what is held is not true any more.
   void clear() noexcept;
 

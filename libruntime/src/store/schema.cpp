@@ -206,6 +206,17 @@ result<void> migrate(sqlite::connection& db, const std::vector<migration>& steps
   return {};
 }
 
+result<void> check_restorable(sqlite::connection& db) {
+  auto found = identify(db);
+  if (!found)
+    return found.failure();
+  if (found->application != application_id)
+    return {ec::store_corrupt, file_of(db) + " is no backup of Muster"};
+  if (found->version > migrations().back().version)
+    return too_new(db, found->version, migrations().back().version);
+  return {};
+}
+
 result<void> check_schema(sqlite::connection& db) {
   auto found = identify(db);
   if (!found)

@@ -28,6 +28,9 @@ struct migration {
 /// For readers: `store_version` unless the store has the current schema, `store_corrupt` if it is none.
 [[nodiscard]] result<void> check_schema(sqlite::connection& db);
 
+/// For a restore: fails unless it is a store that `migrate` can bring up to date, or that is.
+[[nodiscard]] result<void> check_restorable(sqlite::connection& db);
+
 // Rows of groups, tasks and texts are keyed by workflow and position in one integer, which is the rowid: no second
 // index, and the rows of a workflow lie together in the order of its plan.
 

@@ -1,12 +1,14 @@
 #include "muster/store/writer.hpp"
 
 #include "cache_table.hpp"
+#include "remover.hpp"
 #include "row_cache.hpp"
 #include "schema.hpp"
 #include "service_tables.hpp"
 #include "sqlite.hpp"
 #include "submitter.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -57,6 +59,9 @@ public:
   [[nodiscard]] result<void> grow(const growth& x);
   [[nodiscard]] result<void> change_cache(const cache_change& x);
   [[nodiscard]] result<std::int64_t> change_service(const service_change& x);
+  [[nodiscard]] result<event> remove_workflow(workflow_key key, std::string text, timestamp time);
+  [[nodiscard]] result<bool> sweep(std::size_t rows);
+  [[nodiscard]] result<std::size_t> compact(sequence through, std::size_t rows);
   [[nodiscard]] result<void> append(event* first, std::size_t count);
   [[nodiscard]] result<void> commit();
   void rollback();
@@ -80,6 +85,7 @@ private:
   std::optional<submitter> submitter_;
   std::optional<cache_table> cache_;
   std::optional<service_tables> service_;
+  std::optional<remover> remover_;
   std::optional<error> broken_; ///< Why the transaction was rolled back; told by the next `commit`.
 };
 
@@ -117,6 +123,10 @@ result<void> writer::impl::prepare() {
   if (!service)
     return service.failure();
   service_.emplace(std::move(*service));
+  auto removes = remover::prepare(db_);
+  if (!removes)
+    return removes.failure();
+  remover_.emplace(std::move(*removes));
   // After compaction the log may be empty, but its numbers go on.
   auto last = db_.number("SELECT max(ifnull((SELECT max(seq) FROM event), 0), (SELECT value - 1 FROM counter WHERE "
                          "name='earliest_sequence'))",
@@ -204,6 +214,45 @@ result<std::int64_t> writer::impl::change_service(const service_change& x) {
   if (!done)
     return give_up(done.failure());
   return done;
+}
+
+result<event> writer::impl::remove_workflow(workflow_key key, std::string text, timestamp time) {
+  if (auto done = begin(); !done)
+    return done.failure();
+  if (auto done = rows_->flush(); !done)
+    return give_up(done.failure());
+  event x;
+  x.seq.value = latest_.value + 1;
+  x.time = time == timestamp{} ? now() : time;
+  x.type = event_type::workflow_deleted;
+  x.workflow = key;
+  x.text = std::move(text);
+  if (auto done = remover_->hide(key, x.seq); !done)
+    return give_up(done.failure());
+  rows_->forget(key);
+  if (auto done = insert(x); !done)
+    return give_up(done.failure());
+  ++latest_.value;
+  return x;
+}
+
+result<bool> writer::impl::sweep(std::size_t rows) {
+  if (auto done = begin(); !done)
+    return done.failure();
+  auto more = remover_->sweep(rows);
+  if (!more)
+    return give_up(more.failure());
+  return more;
+}
+
+result<std::size_t> writer::impl::compact(sequence through, std::size_t rows) {
+  if (auto done = begin(); !done)
+    return done.failure();
+  // What is not durable yet stays: a rollback must not leave a gap.
+  auto removed = remover_->compact({std::min(through.value, committed_.value)}, rows);
+  if (!removed)
+    return give_up(removed.failure());
+  return removed;
 }
 
 result<void> writer::impl::append(event* first, std::size_t count) {
@@ -353,6 +402,18 @@ result<void> writer::change_cache(const cache_change& x) {
 
 result<std::int64_t> writer::change_service(const service_change& x) {
   return impl_->change_service(x);
+}
+
+result<event> writer::remove_workflow(workflow_key key, std::string text, timestamp time) {
+  return impl_->remove_workflow(key, std::move(text), time);
+}
+
+result<bool> writer::sweep(std::size_t rows) {
+  return impl_->sweep(rows);
+}
+
+result<std::size_t> writer::compact(sequence through, std::size_t rows) {
+  return impl_->compact(through, rows);
 }
 
 result<sequence> writer::append(event x) {

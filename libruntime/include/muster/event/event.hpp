@@ -26,6 +26,8 @@ enum class event_type : std::uint8_t {
   /// A finished workflow is PENDING again, so that tasks of it can be run once more; `text` says why. A cancel that was
   /// requested before counts no more.
   workflow_retried = 6,
+  /// A finished workflow was deleted, with its groups, tasks, logs and outputs; `text` says why. Its last event.
+  workflow_deleted = 7,
   /// A group of two or more changed its status. A group of one has no such events: its task's status is its own.
   group_status = 10,
   /// A finished group of two or more is WAITING again.

@@ -5,6 +5,7 @@
 #include "muster/store/cache.hpp"
 #include "muster/store/layout.hpp"
 #include "muster/store/records.hpp"
+#include "muster/store/retention.hpp"
 #include "muster/store/service.hpp"
 
 #include <cstddef>
@@ -112,6 +113,14 @@ public:
   /// How many tasks are in each status; statuses without tasks are left out.
   [[nodiscard]] result<std::vector<std::pair<status, std::uint64_t>>> task_counts(workflow_key key);
 
+  /// Workflows that have ended, those that ended first at the front.
+  [[nodiscard]] result<std::vector<finished_workflow>> finished(std::size_t limit);
+  /// Those of them whose folder was not measured yet.
+  [[nodiscard]] result<std::vector<finished_workflow>> unmeasured(std::size_t limit);
+  [[nodiscard]] result<finished_totals> totals();
+  /// Whether there is a workflow of that id: cheaper than `workflow`, and no failure if not.
+  [[nodiscard]] result<bool> has_workflow(std::string_view id);
+
   // -- rows of one workflow, in the order of the plan: at most `limit`, from `first` on. A short page is the last one.
 
   [[nodiscard]] result<std::vector<group_record>> groups(workflow_key key, group_index first, std::size_t limit);
@@ -169,6 +178,8 @@ public:
   [[nodiscard]] result<sequence> latest();
   /// The number of the first event that is still there, or will be.
   [[nodiscard]] result<sequence> earliest();
+  /// The last event before that time, about: `earliest` - 1 if there is none.
+  [[nodiscard]] result<sequence> last_before(timestamp time);
   /// A number that differs when somebody committed since it was last asked for; cheap, for followers that poll.
   [[nodiscard]] result<std::uint64_t> data_version();
 

@@ -99,9 +99,10 @@ struct task_result_record {
 /// An event with the names that people know.
 struct named_event {
   event fact;
-  std::string workflow; ///< Id, `<name>-<n>`.
+  std::string workflow; ///< Id, `<name>-<n>`; also of a workflow that was deleted since.
   std::string group;    ///< Empty where the type has none.
   std::string task;     ///< Empty where the type has none.
+  std::string user{};   ///< Whose the workflow is.
 };
 
 } // namespace muster::store

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace muster::store {
@@ -49,6 +50,18 @@ public:
   /// Changes what a head keeps beside workflows. Has no event of its own. The number of the row that was made, else how
   /// many rows were changed.
   [[nodiscard]] result<std::int64_t> change_service(const service_change& x);
+
+  /// Deletes a finished workflow: from the commit on readers do not find it. Its `workflow_deleted` event, numbered.
+  /// `conflict` if it has not finished. Its rows are removed by `sweep`, its folder is the caller's.
+  [[nodiscard]] result<event> remove_workflow(workflow_key key, std::string text, timestamp time = {});
+
+  /// Removes about so many rows of deleted workflows; whether there is more to be removed now. Names of their groups
+  /// and tasks stay until their events are gone.
+  [[nodiscard]] result<bool> sweep(std::size_t rows);
+
+  /// Removes at most so many events, the oldest first, up to and including `through`: the log begins behind them. How
+  /// many were removed.
+  [[nodiscard]] result<std::size_t> compact(sequence through, std::size_t rows);
 
   /// Numbers one event, stores it and applies it to the rows. Refused with `conflict`: any change of what is finished;
   /// an attempt that was made before, or whose predecessor has not ended; a step back of an attempt that runs; an

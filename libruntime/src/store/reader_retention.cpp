@@ -1,0 +1,80 @@
+#include "muster/store/reader.hpp"
+
+#include "projection.hpp"
+#include "reader_impl.hpp"
+
+namespace muster::store {
+
+namespace {
+
+finished_workflow finished_at(const sqlite::statement& q) {
+  finished_workflow x;
+  x.key.value = q.integer(0);
+  x.id = std::string{q.text(1)} + '-' + std::to_string(q.integer(2));
+  x.ended = from_micros(q.integer(3));
+  x.bytes = q.integer(4);
+  return x;
+}
+
+result<std::vector<finished_workflow>> list(sqlite::statement& q, std::size_t limit, const sqlite::connection& db) {
+  const sqlite::statement_scope scope{q};
+  q.bind(1, static_cast<std::int64_t>(limit));
+  std::vector<finished_workflow> out;
+  int code = SQLITE_DONE;
+  while ((code = q.step()) == SQLITE_ROW)
+    out.push_back(finished_at(q));
+  if (code != SQLITE_DONE)
+    return db.failed("listing finished workflows");
+  return out;
+}
+
+} // namespace
+
+result<std::vector<finished_workflow>> reader::finished(std::size_t limit) {
+  auto prepared = impl_->statement("SELECT key, name, number, ended, bytes FROM workflow INDEXED BY workflow_by_end "
+                                   "WHERE ended IS NOT NULL ORDER BY ended LIMIT ?");
+  if (!prepared)
+    return prepared.failure();
+  return list(**prepared, limit, impl_->db());
+}
+
+result<std::vector<finished_workflow>> reader::unmeasured(std::size_t limit) {
+  auto prepared =
+      impl_->statement("SELECT key, name, number, ended, bytes FROM workflow INDEXED BY workflow_unmeasured "
+                       "WHERE ended IS NOT NULL AND bytes IS NULL ORDER BY key LIMIT ?");
+  if (!prepared)
+    return prepared.failure();
+  return list(**prepared, limit, impl_->db());
+}
+
+result<finished_totals> reader::totals() {
+  auto prepared = impl_->statement("SELECT count(*), ifnull(sum(bytes), 0) FROM workflow INDEXED BY workflow_by_end "
+                                   "WHERE ended IS NOT NULL");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  if (q.step() != SQLITE_ROW)
+    return impl_->failed("counting finished workflows");
+  return finished_totals{static_cast<std::uint64_t>(q.integer(0)), q.integer(1)};
+}
+
+result<bool> reader::has_workflow(std::string_view id) {
+  const auto dash = id.rfind('-');
+  if (dash == std::string_view::npos)
+    return false;
+  auto prepared = impl_->statement("SELECT 1 FROM workflow WHERE name = ?1 AND number = CAST(?2 AS INTEGER) AND "
+                                   "CAST(number AS TEXT) = CAST(?2 AS TEXT)");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  q.bind(1, id.substr(0, dash));
+  q.bind(2, id.substr(dash + 1));
+  const int code = q.step();
+  if (code != SQLITE_ROW && code != SQLITE_DONE)
+    return impl_->failed("looking for a workflow");
+  return code == SQLITE_ROW;
+}
+
+} // namespace muster::store
