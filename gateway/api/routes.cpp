@@ -4,7 +4,7 @@ namespace muster::gateway {
 
 http::router make_routes(const std::shared_ptr<services>& with) {
   http::router out;
-  for (const auto add : {add_workflow_routes, add_submit_routes, add_action_routes, add_group_routes, add_task_routes})
+  for (const auto add : {add_workflow_routes, add_submit_routes, add_action_routes, add_group_routes, add_task_routes, add_result_routes})
     add(out, with);
   return out;
 }

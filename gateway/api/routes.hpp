@@ -18,6 +18,8 @@ void add_action_routes(http::router& to, const std::shared_ptr<services>& with);
 void add_group_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `/v1/workflows/{id}/tasks`, their attempts and results.
 void add_task_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/v1/workflows/{id}/result`: of the whole, or of any step.
+void add_result_routes(http::router& to, const std::shared_ptr<services>& with);
 
 /// All of them. Needs no server: requests can be answered in process, which is how a state directory is read where no
 /// head runs.

@@ -1,8 +1,9 @@
 #include "local_runtime.hpp"
 
 #include "convert.hpp"
-#include "results.hpp"
 #include "run_backend.hpp"
+
+#include "muster/flow/stored_result.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -96,7 +97,10 @@ public:
   [[nodiscard]] result<value> result_of(const std::string& path) override {
     return engine_->read([&](store::reader& reader) -> result<value> {
       const auto found = reader.workflow(accepted_.key);
-      return found ? read_result(reader, *found, path) : result<value>{to_api(found.failure())};
+      if (!found)
+        return to_api(found.failure());
+      const auto text = flow::stored_result(reader, *found, path);
+      return text ? value::from_json(*text) : result<value>{to_api(text.failure())};
     });
   }
 

@@ -1,9 +1,8 @@
-#include "results.hpp"
-
-#include "convert.hpp"
+#include "muster/flow/stored_result.hpp"
 
 #include "muster/flow/definition.hpp"
 #include "muster/flow/machine.hpp"
+#include "muster/spec/expression.hpp"
 #include "muster/spec/flow.hpp"
 
 #include <algorithm>
@@ -16,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-namespace muster::api {
+namespace muster::flow {
 
 namespace {
 
@@ -28,7 +27,7 @@ result<void> each_row(Read read, Use use) {
   for (std::uint32_t first = 0;;) {
     auto page = read(first);
     if (!page)
-      return to_api(page.failure());
+      return page.failure();
     for (auto& row : *page)
       use(std::move(row));
     if (page->size() < page_size)
@@ -42,7 +41,7 @@ result<std::map<std::uint32_t, std::string>> read_results(store::reader& reader,
   for (task_index first{0};;) {
     auto page = reader.task_results(key, first, page_size);
     if (!page)
-      return to_api(page.failure());
+      return page.failure();
     for (auto& x : page->results)
       out.emplace(x.index.value, std::move(x.text));
     if (page->at_end)
@@ -55,14 +54,16 @@ std::string described(const store::task_record& x) {
   return "task " + x.name + " is " + std::string(to_string(x.status)) + (x.reason.empty() ? "" : ", " + x.reason);
 }
 
-result<value> result_of_task(store::reader& reader, workflow_key key, const store::task_record& task) {
+using spec::template_value;
+
+result<std::string> result_of_task(store::reader& reader, workflow_key key, const store::task_record& task) {
   if (!is_group_finished(task.status))
     return {ec::conflict, described(task) + ": it has a result when it has ended"};
-  const auto text = reader.task_result(key, task.index);
+  auto text = reader.task_result(key, task.index);
   if (!text)
-    return to_api(text.failure());
+    return text.failure();
   if (*text)
-    return value::from_json(**text);
+    return **std::move(text);
   return {ec::not_found, described(task) + " and gave no result; a task gives one by writing JSON to $MUSTER_RESULT"};
 }
 
@@ -99,42 +100,41 @@ const spec::step* find_step(const spec::scope& in, std::string_view path) {
 result<spec::scope_ptr> read_definition(store::reader& reader, workflow_key key) {
   const auto text = reader.flow(key);
   if (!text)
-    return to_api(text.failure());
+    return text.failure();
   if (text->empty())
     return spec::scope_ptr{};
-  const auto definition = flow::decode_definition(*text, {});
+  const auto definition = decode_definition(*text, {});
   if (!definition)
-    return to_api(definition.failure());
+    return definition.failure();
   return definition->flow;
 }
 
 /// What a workflow without a `result` of its own results in.
-value merged(const flow::machine& after, const spec::scope& definition) {
-  dict out;
-  const auto put = [&out](const std::string& name, value x) {
-    const auto known = std::find_if(out.begin(), out.end(), [&](const auto& entry) { return entry.first == name; });
-    if (known == out.end())
-      out.emplace_back(name, std::move(x));
-    else
-      known->second = std::move(x);
-  };
+template_value merged(const machine& after, const spec::scope& definition) {
+  spec::template_dict out;
   for (const auto& step : definition.steps) {
     const auto found = after.result_of(step.name);
     if (!found)
       continue;
-    auto x = to_api(*found);
-    if (x.is_dict())
-      for (const auto& [name, entry] : x.entries())
-        put(name, entry);
+    if (found->is(template_value::type::dict))
+      for (const auto& [name, entry] : found->dict().entries())
+        out.set(name, entry);
     else
-      put(step.name, std::move(x));
+      out.set(template_value{step.name}, *found);
   }
-  return out;
+  return template_value::make_dict(std::move(out));
+}
+
+result<std::optional<std::string>> json_of(const template_value& x) {
+  auto text = spec::value_to_json(x);
+  if (!text)
+    return text.failure();
+  return std::optional{*std::move(text)};
 }
 
 /// What a step, or the whole, resulted in: the definition is run once more, over what was recorded.
-result<std::optional<value>> replay(store::reader& reader, const store::workflow_record& workflow,
-                                    const spec::scope& definition, const std::string& path) {
+result<std::optional<std::string>> replay(store::reader& reader, const store::workflow_record& workflow,
+                                          const spec::scope& definition, const std::string& path) {
   auto whole = std::make_shared<spec::scope>(definition);
   const bool has_result = !whole->result.empty();
   if (!path.empty() || !has_result)
@@ -147,46 +147,41 @@ result<std::optional<value>> replay(store::reader& reader, const store::workflow
                        [&](store::task_record x) { tasks.push_back(std::move(x.name)); });
   if (!read)
     return read.failure();
-  std::vector<std::pair<std::string, flow::recorded_gang>> recorded;
+  std::vector<std::pair<std::string, recorded_gang>> recorded;
   read = each_row([&](std::uint32_t n) { return reader.groups(workflow.key, group_index{n}, page_size); },
                   [&](store::group_record x) {
-                    flow::recorded_gang past{x.index, x.status, {}, false};
+                    recorded_gang past{x.index, x.status, {}, false};
                     for (std::uint32_t i = 0; i < x.tasks; ++i) {
                       const auto found = results->find(x.first_task.value + i);
                       past.results.push_back(found == results->end()
                                                  ? nullptr
                                                  : std::make_shared<const std::string>(std::move(found->second)));
                     }
-                    // Only a step that is no gang has a task of its own name: see `flow::note`.
+                    // Only a step that is no gang has a task of its own name: see `note`.
                     past.is_step =
                         x.tasks == 1 && x.first_task.value < tasks.size() && tasks[x.first_task.value] == x.name;
                     recorded.emplace_back(std::move(x.name), std::move(past));
                   });
   if (!read)
     return read.failure();
-  flow::machine again{whole};
+  machine again{whole};
   again.recall(std::move(recorded));
   while (again.next()) {
   }
   if (!path.empty()) {
     const auto found = again.result_of(path);
-    return found ? std::optional<value>{to_api(*found)} : std::nullopt;
+    return found ? json_of(*found) : std::optional<std::string>{};
   }
-  if (workflow.status != muster::status::completed)
-    return std::optional<value>{};
+  if (workflow.status != status::completed)
+    return std::optional<std::string>{};
   if (!has_result)
-    return std::optional<value>{merged(again, definition)};
+    return json_of(merged(again, definition));
   const auto found = again.result_of_all();
-  if (!found)
-    return std::optional<value>{};
-  auto parsed = value::from_json(*found);
-  if (!parsed)
-    return parsed.failure();
-  return std::optional<value>{*std::move(parsed)};
+  return found ? std::optional{*found} : std::optional<std::string>{};
 }
 
 /// The results of the elements `path.0`, `path.1`, ...; nothing if there are none.
-result<std::optional<value>> gather(store::reader& reader, workflow_key key, const std::string& path) {
+result<std::optional<std::string>> gather(store::reader& reader, workflow_key key, const std::string& path) {
   std::map<std::uint32_t, std::uint32_t> elements; // By their numbers.
   const auto prefix = path + ".";
   auto read = each_row([&](std::uint32_t n) { return reader.tasks(key, task_index{n}, page_size); },
@@ -202,32 +197,29 @@ result<std::optional<value>> gather(store::reader& reader, workflow_key key, con
   if (!read)
     return read.failure();
   if (elements.empty())
-    return std::optional<value>{};
+    return std::optional<std::string>{};
   const auto results = read_results(reader, key);
   if (!results)
     return results.failure();
-  list out(std::size_t{elements.rbegin()->first} + 1);
-  for (const auto& [number, task] : elements) {
-    const auto found = results->find(task);
-    if (found == results->end())
-      continue;
-    auto parsed = value::from_json(found->second);
-    if (!parsed)
-      return parsed.failure();
-    out[number] = *std::move(parsed);
+  std::string out = "[";
+  for (std::uint32_t i = 0; i <= elements.rbegin()->first; ++i) {
+    const auto element = elements.find(i);
+    const auto found = element == elements.end() ? results->end() : results->find(element->second);
+    out += (i == 0 ? "" : ",") + (found == results->end() ? "null" : found->second);
   }
-  return std::optional<value>{std::move(out)};
+  return std::optional{out + "]"};
 }
 
 } // namespace
 
-result<value> read_result(store::reader& reader, const store::workflow_record& workflow, const std::string& path) {
+result<std::string> stored_result(store::reader& reader, const store::workflow_record& workflow,
+                                  const std::string& path) {
   if (!path.empty()) {
     const auto task = reader.task(workflow.key, path);
     if (task)
       return result_of_task(reader, workflow.key, *task);
-    if (task.failure().code != muster::ec::not_found)
-      return to_api(task.failure());
+    if (task.failure().code != ec::not_found)
+      return task.failure();
   }
   const auto what = path.empty() ? "the workflow" : "step " + path;
   if (!is_group_finished(workflow.status))
@@ -236,7 +228,7 @@ result<value> read_result(store::reader& reader, const store::workflow_record& w
   const auto definition = read_definition(reader, workflow.key);
   if (!definition)
     return definition.failure();
-  result<std::optional<value>> found = std::optional<value>{};
+  result<std::optional<std::string>> found = std::optional<std::string>{};
   if (*definition)
     found = replay(reader, workflow, **definition, path);
   if (found && !*found && *definition) {
@@ -252,4 +244,4 @@ result<value> read_result(store::reader& reader, const store::workflow_record& w
   return **std::move(found);
 }
 
-} // namespace muster::api
+} // namespace muster::flow
