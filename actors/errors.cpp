@@ -22,4 +22,24 @@ error from_caf(const caf::error& x) {
   return {ec::internal, "message between actors failed: " + caf::to_string(x)};
 }
 
+std::string joined(const std::vector<std::string>& reasons) {
+  std::string text;
+  for (const auto& x : reasons)
+    text += (text.empty() ? "" : "; ") + x;
+  return text;
+}
+
+caf::error has_ended(const std::string& workflow) {
+  return to_caf({ec::conflict, "workflow " + workflow + " has ended"});
+}
+
+error no_answer(const caf::error& why, std::chrono::milliseconds limit) {
+  if (why == caf::sec::request_timeout)
+    return {ec::unavailable, "there was no answer within " + std::to_string(limit.count()) +
+                                 " ms; what was asked for may be done all the same"};
+  if (why == caf::sec::request_receiver_down)
+    return {ec::unavailable, "the runtime is ending"};
+  return from_caf(why);
+}
+
 } // namespace muster

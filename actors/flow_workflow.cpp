@@ -1,6 +1,7 @@
 #include "actors/flow_workflow.hpp"
 
 #include "actors/cached_group.hpp"
+#include "actors/errors.hpp"
 #include "actors/journal.hpp"
 #include "actors/submission.hpp"
 
@@ -402,7 +403,7 @@ workflow_actor::behavior_type flow_workflow(workflow_actor::stateful_pointer<flo
       },
       [self, &state](cancel_atom, const std::string& message, bool force) -> caf::result<sequence> {
         if (state.ended)
-          return sequence{};
+          return has_ended(state.context->id);
         event_list facts;
         facts.events.push_back(about(state, event_type::workflow_cancel_requested, status::unspecified));
         facts.events.back().text = message;

@@ -1,5 +1,7 @@
 #include "actors/pool.hpp"
 
+#include "actors/pool_report.hpp"
+
 #include <caf/all.hpp>
 
 #include <algorithm>
@@ -240,7 +242,7 @@ void give_back_addresses(pool_state& state, gang_key key, const pool_state::clie
 
 std::vector<std::string> check(const pool_state& state, const plan& layout) {
   if (!state.queue)
-    return {"pool " + state.config.name + " has no nodes"};
+    return {}; // Who does not fit when there is a node is told then.
   std::vector<std::string> reasons;
   std::unordered_set<const spec::resource*> fitting; // Equal resources are one object of the plan.
   for (auto g = layout.first_group(); g != layout.end_group() && reasons.size() < max_reasons; ++g.value) {
@@ -259,6 +261,61 @@ std::vector<std::string> check(const pool_state& state, const plan& layout) {
   return reasons;
 }
 
+/// Takes up a request, now that there is a node.
+void take_request(pool_pointer self, const placement_request& request, const plan& layout) {
+  auto& state = self->state;
+  const auto key = key_of(request.workflow, request.group);
+  state.clients[key].who = part_of(state, layout, request);
+  const auto who = gang_of(layout, request.members);
+  if (request.held.empty())
+    ask(self, key, who);
+  else
+    restore(self, key, who, request.held);
+}
+
+std::string why_unavailable(const pool_state& state) {
+  return "pool " + state.config.name + " is unavailable" + (state.unavailable.empty() ? "" : ": " + state.unavailable);
+}
+
+/// Keeps a request until there is a node.
+void keep_request(pool_pointer self, const placement_request& request, const plan_ptr& layout) {
+  auto& state = self->state;
+  auto& client = state.clients[key_of(request.workflow, request.group)];
+  client.early = ++state.arrivals;
+  state.early.emplace(client.early, pool_state::early_request{request, layout});
+  self->send(client.group, delayed_atom::value, client.ticket, why_unavailable(state));
+}
+
+void forget_early(pool_state& state, const pool_state::client& x) {
+  if (x.early != 0)
+    state.early.erase(x.early);
+}
+
+void widen(node_amounts& x, const node_amounts& by) {
+  x.cpu = std::max(x.cpu, by.cpu);
+  x.memory = std::max(x.memory, by.memory);
+  x.storage = std::max(x.storage, by.storage);
+}
+
+void join(pool_pointer self, const std::string& node, const capabilities& offered, const executor_actor& executor) {
+  auto& state = self->state;
+  state.executors[node] = executor;
+  state.offered = offered;
+  const node_amounts total{offered.total.cpu, offered.total.memory, offered.total.storage};
+  state.queue.emplace(std::vector{make_node(node, total, offered.total.gpus, state.config.oversubscribe)},
+                      state.config.queue);
+  state.queue->widen(state.at_least);
+  state.no_gpus_because = offered.no_gpus_because;
+  state.starts_after = offered.starts_after;
+  if (offered.addresses)
+    state.networks.emplace(*offered.addresses, state.config.first_address);
+  state.alone_without_address = offered.alone_without_address;
+  for (const auto& [arrival, x] : std::exchange(state.early, {})) {
+    state.clients[key_of(x.what.workflow, x.what.group)].early = 0;
+    take_request(self, x.what, *x.layout);
+  }
+}
+
 } // namespace
 
 pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, pool_config config,
@@ -269,51 +326,53 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
   state.next_epoch = config.first_epoch;
   state.config = std::move(config);
   return {
-      [&state](join_atom, const std::string& node, const capabilities& offered, const executor_actor& executor) {
-        state.executors[node] = executor;
-        const node_amounts total{offered.total.cpu, offered.total.memory, offered.total.storage};
-        state.queue.emplace(std::vector{make_node(node, total, offered.total.gpus, state.config.oversubscribe)},
-                            state.config.queue);
-        state.no_gpus_because = offered.no_gpus_because;
-        state.starts_after = offered.starts_after;
-        if (offered.addresses)
-          state.networks.emplace(*offered.addresses, state.config.first_address);
-        state.alone_without_address = offered.alone_without_address;
+      [self](join_atom, const std::string& node, const capabilities& offered, const executor_actor& executor) {
+        join(self, node, offered, executor);
       },
+      [self, &state](delayed_atom, const std::string& why) {
+        if (state.queue || state.unavailable == why)
+          return;
+        state.unavailable = why;
+        for (const auto& [arrival, x] : state.early) {
+          const auto& client = state.clients[key_of(x.what.workflow, x.what.group)];
+          self->send(client.group, delayed_atom::value, client.ticket, why_unavailable(state));
+        }
+      },
+      [&state](report_atom) { return view_of(state); },
       [self, &state](check_atom, const plan_ptr& layout, const node_amounts& at_least) {
         if (state.queue) {
           state.queue->widen(at_least);
           grant_waiting(self);
+        } else {
+          widen(state.at_least, at_least);
         }
         return check(state, *layout);
       },
       [self, &state](place_atom, const placement_request& request, const plan_ptr& layout, const group_actor& group) {
         const auto key = key_of(request.workflow, request.group);
         auto& client = state.clients[key];
+        forget_early(state, client);
         client = {};
         client.group = group;
         client.ticket = request.ticket;
-        client.who = part_of(state, *layout, request);
         client.last = request.last;
-        if (!state.queue) {
-          refuse(self, key, ec::unavailable, "pool " + state.config.name + " has no nodes");
-          return;
-        }
-        const auto who = gang_of(*layout, request.members);
-        if (request.held.empty())
-          ask(self, key, who);
+        if (state.queue)
+          take_request(self, request, *layout);
         else
-          restore(self, key, who, request.held);
+          keep_request(self, request, layout);
       },
       [self, &state](release_atom, workflow_key workflow, group_index group) {
         const auto found = state.clients.find(key_of(workflow, group));
         if (found == state.clients.end())
           return;
         const auto key = found->first;
+        forget_early(state, found->second);
         if (found->second.since != caf::actor_clock::time_point{})
           state.runs.add(self->clock().now() - found->second.since);
         give_back_addresses(state, key, found->second);
         state.clients.erase(found);
+        if (!state.queue)
+          return;
         if (const auto heir = state.queue->hand_over(key))
           take_places(self, heir->key, heir->where);
         serve(self, state.waiting_alone);

@@ -11,6 +11,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -25,6 +26,7 @@ struct pool_config {
   double oversubscribe = 1.0;
   std::uint32_t first_address = 0; ///< Where addresses and networks begin; differs between runtimes of one host.
   epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
+  bool is_default = false;
 };
 
 /// State of the POOL.
@@ -42,6 +44,12 @@ struct pool_state {
     attempt_id last;                    ///< See `placement_request`.
     std::optional<gang_key> heir_of;    ///< Whose place it was promised.
     caf::actor_clock::time_point since; ///< When it had its places; zero before.
+    std::uint64_t early = 0;            ///< Its entry in `early`; 0 for none.
+  };
+  /// What came before there was a node.
+  struct early_request {
+    placement_request what;
+    plan_ptr layout;
   };
   /// Gangs that have places and wait for a network, oldest first.
   using network_line = std::deque<gang_key>;
@@ -59,6 +67,11 @@ struct pool_state {
   bool starts_after = false;                 ///< The executor can start an attempt when another has ended.
   short_runs runs;                           ///< How long places are held, of late.
   epoch next_epoch;
+  std::map<std::uint64_t, early_request> early; ///< By arrival, until a node joins.
+  std::uint64_t arrivals = 0;
+  node_amounts at_least;        ///< What its nodes are to be taken for when they join.
+  std::string unavailable;      ///< Why there is no node, for people.
+  muster::capabilities offered; ///< Of the node.
 };
 
 /// Free capacity, the queue and gang placement of one pool.

@@ -13,7 +13,7 @@ namespace {
 
 using registry_pointer = registry_actor::stateful_pointer<registry_state>;
 
-context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout,
+context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout, pool_actor pool,
                          std::shared_ptr<const first_attempts> attempts_from) {
   auto policy = std::make_shared<group_policy>(services.policy);
   const auto& timeout = layout->header().timeout;
@@ -24,41 +24,41 @@ context_ptr make_context(const registry_services& services, const accepted& who,
   policy->seed = static_cast<std::uint64_t>(who.key.value);
   return std::make_shared<const workflow_context>(
       workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
-                       services.pool, services.clock, services.on_failure, std::move(attempts_from), services.cache});
+                       std::move(pool), services.clock, services.on_failure, std::move(attempts_from), services.cache});
 }
 
 /// `definition` is that of a flow; null for a workflow whose plan is all that there is.
-void begin(registry_pointer self, const accepted& who, plan_ptr layout,
+void begin(registry_pointer self, const accepted& who, plan_ptr layout, pool_actor pool,
            const std::shared_ptr<const spec::workflow>& definition, std::shared_ptr<workflow_restore> restore) {
   auto& state = self->state;
-  auto context = make_context(*state.services, who, std::move(layout), restore ? restore->attempts_from : nullptr);
+  auto context = make_context(*state.services, who, std::move(layout), std::move(pool),
+                              restore ? restore->attempts_from : nullptr);
   const registry_actor me{self};
   state.live[who.key] = definition ? self->spawn(flow_workflow, std::move(context), me, definition, std::move(restore))
                                    : self->spawn(workflow, std::move(context), me, std::move(restore));
 }
 
-std::string joined(const std::vector<std::string>& reasons) {
-  std::string text;
-  for (const auto& x : reasons)
-    text += (text.empty() ? "" : "; ") + x;
-  return text;
+caf::error no_pool(const std::string& name) {
+  return to_caf({ec::invalid_argument, "there is no pool " + name});
 }
 
 caf::result<accepted> submit(registry_pointer self, const submission_ptr& what) {
+  auto pool = self->state.services->pool_of(what->rows.pool);
+  if (!pool)
+    return no_pool(what->rows.pool);
   auto promise = self->make_response_promise<accepted>();
   auto refuse = [promise](caf::error& why) mutable { promise.deliver(std::move(why)); };
-  auto store = [self, promise, what, refuse]() mutable {
+  auto store = [self, promise, what, pool, refuse]() mutable {
     self->request(self->state.services->journal, caf::infinite, submit_atom::value, what)
         .then(
-            [self, promise, what](const accepted& who) mutable {
+            [self, promise, what, pool](const accepted& who) mutable {
               if (!who.is_replay)
-                begin(self, who, what->layout, what->definition, nullptr);
+                begin(self, who, what->layout, pool, what->definition, nullptr);
               promise.deliver(who);
             },
             refuse);
   };
-  self->request(self->state.services->pool, caf::infinite, check_atom::value, what->gangs ? what->gangs : what->layout,
-                what->at_least)
+  self->request(pool, caf::infinite, check_atom::value, what->gangs ? what->gangs : what->layout, what->at_least)
       .then(
           [promise, store](const std::vector<std::string>& reasons) mutable {
             if (reasons.empty())
@@ -92,8 +92,11 @@ registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry
         if (state.live.count(who.key) > 0)
           return to_caf({ec::conflict, "workflow " + who.id + " is live already"});
         // What was accepted once is accepted again, on a smaller machine too.
-        caf::anon_send(state.services->pool, check_atom::value, layout, largest_gang(*layout));
-        begin(self, who, layout, restore->definition, restore);
+        auto pool = state.services->pool_of(layout->header().pool);
+        if (!pool)
+          return no_pool(layout->header().pool);
+        caf::anon_send(pool, check_atom::value, layout, largest_gang(*layout));
+        begin(self, who, layout, std::move(pool), restore->definition, restore);
         return who;
       },
       [self, &state](cancel_atom, workflow_key key, const std::string& message, bool force) -> caf::result<sequence> {

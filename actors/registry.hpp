@@ -7,6 +7,9 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <functional>
+#include <memory>
+#include <string>
 #include <unordered_map>
 
 namespace muster {
@@ -15,7 +18,7 @@ namespace muster {
 struct registry_services {
   store::state_directory directory;
   journal_actor journal;
-  pool_actor pool;
+  std::function<pool_actor(const std::string&)> pool_of; ///< By the name that a workflow is stored with; null if none.
   clock_actor clock;
   group_policy policy; ///< Timeouts of a spec replace its own.
   failure_handler on_failure;

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "executors/driver.hpp"
+#include "actors/pool_setup.hpp"
+#include "actors/recovery.hpp"
 #include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
@@ -26,18 +27,20 @@ class reader;
 /// How a runtime on this machine is set up.
 struct runtime_config {
   std::filesystem::path state_directory;
-  /// Runs the attempts. Made by the caller, who also launches the warden before any thread exists.
-  std::unique_ptr<driver> executor;
-  std::string pool = "local";
-  std::uint32_t max_parallel = 0; ///< Attempts at once; 0 for as many as fit.
-  double oversubscribe = 1.0;     ///< Factor on the machine's CPUs and memory, for hosts where tasks are light.
-  std::uint32_t max_retries = 3;  ///< New attempts that RESCHEDULE may make per task.
+  /// Where workflows run. Drivers are made by the caller.
+  std::vector<pool_setup> pools;
+  std::string default_pool; ///< Of workflows that name none; empty for the first one.
+  /// A workflow that names a pool that is not here runs in the default one. Else it is refused.
+  bool any_pool_name = true;
+  probing probe_again{};                             ///< Of pools that are unavailable.
+  std::uint32_t max_retries = 3;                     ///< New attempts that RESCHEDULE may make per task.
   std::chrono::milliseconds stop_grace{10'000};      ///< Between the polite signal and the kill.
   duration exec_timeout{};                           ///< For specs that name none; 0 for none.
   duration queue_timeout{};                          ///< For specs that name none; 0 for none.
   duration start_timeout = std::chrono::minutes{30}; ///< From placement to RUNNING.
   std::uint32_t threads = 1;                         ///< Of the actor scheduler.
   bool take_cached = true; ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
+  std::chrono::milliseconds answer_limit{60'000}; ///< Of each call below; `unavailable` when it has passed.
 };
 
 /// What is kept of a submission beside the workflow itself.
@@ -48,6 +51,7 @@ struct submission_info {
   std::string user{};    ///< Who submits; empty where nobody is told apart.
   /// Set: accepted once under this key; see `store::submission::once`.
   std::optional<store::idempotency_key> once{};
+  std::string pool{}; ///< Where it is to run; empty: as the spec says.
 };
 
 /// A workflow that was accepted.
@@ -74,10 +78,11 @@ struct retry_request {
 /// Receives committed events in order, a batch at a time, on a thread of the runtime; must not block.
 using event_handler = std::function<void(const std::vector<event>&)>;
 
-/// A running set of actors over one state directory.
+/// A running set of actors over one state directory. Many threads may call it at once; no call waits longer than
+/// `runtime_config::answer_limit` for an actor.
 class runtime {
 public:
-  /// Opens the store, probes the executor, starts the actors. Fails with what the store or the driver reports.
+  /// Opens the store, probes the executors, starts the actors. Fails with what the store or a driver reports.
   [[nodiscard]] static result<std::unique_ptr<runtime>> start(runtime_config config);
 
   /// Ends the actors in order. Tasks that run go on where the executor lets them; `resume` finds them again.
@@ -85,27 +90,45 @@ public:
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
-  /// What the executor found at start.
-  [[nodiscard]] const capabilities& offered() const noexcept;
-
   /// Every event committed from now on goes to `handler`, until the runtime ends.
   void subscribe(event_handler handler);
 
+  /// How all pools are, as of now, in the order of the configuration.
+  [[nodiscard]] result<std::vector<pool_view>> pools() const;
+
   /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
-  /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line.
+  /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line; a pool
+  /// that is not here (`invalid_argument`, with those that are). In a pool that is unavailable it waits; what such a
+  /// pool would have to permit is refused (`unavailable`). Nothing is admitted after `stop_admitting`.
   [[nodiscard]] result<accepted_workflow> submit(const spec::workflow& workflow, submission_info info);
 
+  /// The checks of `submit`, without accepting anything: what it would note, or why it would refuse.
+  [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool) const;
+
   /// Takes up a workflow that an earlier runtime left unfinished. `not_found` if there is none, `conflict` if it is
-  /// finished or already live here.
+  /// finished or already live here, `unavailable` if its pool is.
   [[nodiscard]] result<accepted_workflow> resume(const std::string& id);
 
+  /// Takes up all workflows that earlier runtimes left unfinished, each as `resume`, several at once; blocks until all
+  /// of them are looked at. Those whose pool is unavailable are taken up by themselves when it is there. Fails only if
+  /// the store cannot be read.
+  [[nodiscard]] result<recovery_report> recover(const recovery_handler& on_progress = {});
+
+  /// Why an unfinished workflow is not live: its pool is unavailable, or it could not be taken up. Empty if it is, or
+  /// if `recover` has not come to it.
+  [[nodiscard]] std::string why_held(workflow_key workflow) const;
+
+  /// From now on nothing is submitted, retried or resumed: `unavailable`. What is live goes on.
+  void stop_admitting();
+
   /// Runs what did not complete of a finished workflow once more, under its id: attempts are numbered on. `not_found`
-  /// if there is no such workflow or step, `conflict` if it has not finished, or is COMPLETED and `request` names no
-  /// step.
+  /// if there is no such workflow or step, `conflict` if it has not finished, is retried already, or is COMPLETED and
+  /// `request` names no step.
   [[nodiscard]] result<accepted_workflow> retry(const std::string& id, const retry_request& request);
 
   /// Ends a workflow: FAILED_CANCELED. Returns once the request is durable; the end is seen in the events. With `force`
-  /// tasks are killed without grace; a second call may add it.
+  /// tasks are killed without grace; a second call may add it. `not_found` if there is no such workflow, `conflict` if
+  /// it is finished. One that is not live is canceled when it is taken up.
   [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
 
   /// Changes what the service keeps beside workflows, and returns once that is durable: the number of the row that was

@@ -53,7 +53,7 @@ result<void> take_flow(const spec::workflow& workflow, submission& into) {
 
 } // namespace
 
-result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info,
+result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info, std::string pool,
                                        const node_amounts& at_least) {
   auto whole = std::make_shared<submission>();
   if (auto taken = take_flow(workflow, *whole); !taken)
@@ -71,7 +71,7 @@ result<submission_ptr> make_submission(const spec::workflow& workflow, submissio
   rows.user = std::move(info.user);
   rows.once = std::move(info.once);
   rows.labels = layout.header().labels;
-  rows.pool = layout.header().pool;
+  rows.pool = std::move(pool);
   rows.profile = std::move(info.profile);
   rows.options = std::move(info.options);
   rows.spec_text = whole->spec_text;

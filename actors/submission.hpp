@@ -7,9 +7,9 @@
 namespace muster {
 
 /// Lays out a checked spec and turns it into rows for the store.
-/// `at_least`: see `default_needs`.
+/// `pool` is the one that runs it, `at_least` of `default_needs`.
 [[nodiscard]] result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info,
-                                                     const node_amounts& at_least);
+                                                     std::string pool, const node_amounts& at_least);
 
 /// Turns a chunk of a workflow into rows for the store, for `grow` of JOURNAL. `chunk` is numbered on from what the
 /// workflow has.

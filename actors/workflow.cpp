@@ -1,5 +1,7 @@
 #include "actors/workflow.hpp"
 
+#include "actors/errors.hpp"
+
 #include <caf/all.hpp>
 
 #include <utility>
@@ -180,7 +182,7 @@ workflow_actor::behavior_type workflow(workflow_actor::stateful_pointer<workflow
       },
       [self, &state](cancel_atom, const std::string& message, bool force) -> caf::result<sequence> {
         if (state.ended)
-          return sequence{};
+          return has_ended(state.context->id);
         event_list facts;
         facts.events.push_back(about(state, event_type::workflow_cancel_requested, status::unspecified));
         facts.events.back().text = message;

@@ -58,8 +58,7 @@ spec::workflow make_workflow(int tasks, int size, bool after_first) {
 std::unique_ptr<runtime> start(const std::string& state, const null_config& behaviour, std::uint32_t parallel) {
   runtime_config config;
   config.state_directory = state;
-  config.executor = make_null_driver(behaviour);
-  config.max_parallel = parallel;
+  config.pools.push_back({"local", make_null_driver(behaviour), {}, parallel});
   auto started = runtime::start(std::move(config));
   if (!started) {
     std::fprintf(stderr, "benchmark: %s\n", started.failure().message.c_str());

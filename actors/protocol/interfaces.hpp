@@ -129,8 +129,12 @@ using clock_actor = caf::typed_actor<
 using pool_actor = caf::typed_actor<
     /// From a NODE: it offers this.
     caf::reacts_to<join_atom, std::string, capabilities, executor_actor>,
+    /// From the PROBER: there is no node yet, and why. What is asked for meanwhile waits with that reason.
+    caf::reacts_to<delayed_atom, std::string>,
+    /// From the facade: how is it?
+    caf::replies_to<report_atom>::with<pool_view_ptr>,
     /// From the REGISTRY: take the nodes for at least as large as this; could every gang of the plan then be placed on
-    /// an empty pool? Answered with reasons; empty if so.
+    /// an empty pool? Answered with reasons; empty if so, or if there is no node yet.
     caf::replies_to<check_atom, plan_ptr, node_amounts>::with<std::vector<std::string>>,
     /// From a GROUP: a place for all of these members or none; answered with placed, delayed or refused, now or later.
     caf::reacts_to<place_atom, placement_request, plan_ptr, group_actor>,
@@ -144,6 +148,12 @@ using node_actor = caf::typed_actor<
     /// mailbox, ahead of any submission that asks what fits.
     caf::replies_to<join_atom, pool_actor>::with<std::string>>;
 
+// -- PROBER ----------------------------------------------------------------------------------------------------------
+
+using prober_actor = caf::typed_actor<
+    /// INTERNAL: it is time to try again.
+    caf::reacts_to<tick_atom>>;
+
 // -- WORKFLOW --------------------------------------------------------------------------------------------------------
 
 using workflow_actor = caf::typed_actor<
@@ -151,7 +161,8 @@ using workflow_actor = caf::typed_actor<
     caf::reacts_to<running_atom, group_index>,
     /// From a GROUP: it is over, in this way. Once per group.
     caf::reacts_to<finished_atom, group_index, group_outcome>,
-    /// From the REGISTRY: end as FAILED_CANCELED; true to kill at once. Answered once the request is durable.
+    /// From the REGISTRY: end as FAILED_CANCELED; true to kill at once. Answered once the request is durable;
+    /// `conflict` if it has ended.
     caf::replies_to<cancel_atom, std::string, bool>::with<sequence>>;
 
 // -- REGISTRY --------------------------------------------------------------------------------------------------------

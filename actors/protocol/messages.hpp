@@ -31,6 +31,7 @@ struct growth;
 struct journal_answers;
 struct journal_batch;
 struct submission;
+struct pool_view;
 struct workflow_restore;
 namespace store {
 struct cache_change;
@@ -60,6 +61,8 @@ using cache_end_ptr = std::shared_ptr<const cache_end>;
 using cache_question_ptr = std::shared_ptr<const cache_question>;
 using cache_change_ptr = std::shared_ptr<const store::cache_change>;
 using service_change_ptr = std::shared_ptr<const store::service_change>;
+/// See actors/pool_setup.hpp.
+using pool_view_ptr = std::shared_ptr<const pool_view>;
 using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
 
 template <class Inspector>
@@ -207,6 +210,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::growth_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::service_change_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::submission_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::pool_view_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::peer_map)

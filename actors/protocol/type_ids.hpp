@@ -47,5 +47,6 @@ CAF_ADD_TYPE_ID(muster, (muster::cache_end_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::cache_question_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::service_answer))
 CAF_ADD_TYPE_ID(muster, (muster::service_change_ptr))
+CAF_ADD_TYPE_ID(muster, (muster::pool_view_ptr))
 
 CAF_END_TYPE_ID_BLOCK(muster)

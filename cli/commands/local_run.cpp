@@ -33,13 +33,15 @@ result<std::unique_ptr<runtime>> start_runtime(const local_options& options, cho
                                                const store::state_directory& directory) {
   runtime_config config;
   config.state_directory = directory.root();
-  config.pool = pool.name;
+  pool_setup only;
+  only.name = pool.name;
   auto made = make_driver(std::move(pool), options, directory);
   if (!made)
     return made.failure();
-  config.executor = std::move(*made);
-  config.max_parallel = options.max_parallel;
-  config.oversubscribe = options.oversubscribe;
+  only.executor = std::move(*made);
+  only.max_parallel = options.max_parallel;
+  only.oversubscribe = options.oversubscribe;
+  config.pools.push_back(std::move(only));
   config.max_retries = options.max_retries;
   config.take_cached = !options.no_cache;
   return runtime::start(std::move(config));

@@ -119,10 +119,12 @@ result<local_runtime> local_runtime::start(const local_options& options) {
     return executor.failure();
   runtime_config config;
   config.state_directory = directory->root();
-  config.pool = options.pool == "process" ? "local" : options.pool;
-  config.executor = *std::move(executor);
-  config.max_parallel = options.max_parallel;
-  config.oversubscribe = options.oversubscribe;
+  pool_setup only;
+  only.name = options.pool == "process" ? "local" : options.pool;
+  only.executor = *std::move(executor);
+  only.max_parallel = options.max_parallel;
+  only.oversubscribe = options.oversubscribe;
+  config.pools.push_back(std::move(only));
   config.max_retries = options.max_retries;
   config.stop_grace = options.stop_grace;
   auto engine = muster::runtime::start(std::move(config));

@@ -23,7 +23,7 @@ std::chrono::steady_clock::time_point deadline() {
 std::unique_ptr<runtime> begin(const std::filesystem::path& state, bool take_cached = true) {
   runtime_config config;
   config.state_directory = state;
-  config.executor = make_null_driver();
+  config.pools.push_back({"local", make_null_driver()});
   config.take_cached = take_cached;
   auto made = runtime::start(std::move(config));
   if (!made)

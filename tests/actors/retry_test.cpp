@@ -196,7 +196,7 @@ TEST_CASE("the runtime retries a workflow under its id, as often as is asked") {
   const auto begin = [&state] {
     runtime_config config;
     config.state_directory = state.path();
-    config.executor = make_null_driver();
+    config.pools.push_back({"local", make_null_driver()});
     auto made = runtime::start(std::move(config));
     if (!made)
       FAIL(made.failure().message);
@@ -251,7 +251,7 @@ TEST_CASE("what runs is not retried") {
   config.state_directory = state.path();
   null_config endless;
   endless.run = std::chrono::hours{1};
-  config.executor = make_null_driver(endless);
+  config.pools.push_back({"local", make_null_driver(endless)});
   auto r = runtime::start(std::move(config));
   REQUIRE(r);
   const auto who = (*r)->submit(make_workflow({make_task("a")}), {"text", "muster", "{}"});

@@ -20,7 +20,7 @@ std::chrono::steady_clock::time_point deadline() {
 runtime_config null_runtime(const std::filesystem::path& state, null_config behaviour = {}) {
   runtime_config x;
   x.state_directory = state;
-  x.executor = make_null_driver(behaviour);
+  x.pools.push_back({"local", make_null_driver(behaviour)});
   return x;
 }
 

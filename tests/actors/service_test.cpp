@@ -20,7 +20,7 @@ struct service {
   service() {
     runtime_config x;
     x.state_directory = state.path();
-    x.executor = make_null_driver({});
+    x.pools.push_back({"local", make_null_driver({})});
     auto started = runtime::start(std::move(x));
     REQUIRE(started);
     engine = std::move(*started);

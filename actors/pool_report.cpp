@@ -1,0 +1,57 @@
+#include "actors/pool_report.hpp"
+
+#include "actors/pool_setup.hpp"
+
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+capacity to_capacity(const node_amounts& x, std::vector<std::uint32_t> gpus) {
+  return {x.cpu, x.memory, x.storage, std::move(gpus)};
+}
+
+void add(capacity& to, const capacity& x) {
+  to.cpu += x.cpu;
+  to.memory += x.memory;
+  to.storage += x.storage;
+  to.gpus.insert(to.gpus.end(), x.gpus.begin(), x.gpus.end());
+}
+
+} // namespace
+
+pool_view_ptr view_of(const pool_state& state) {
+  auto x = std::make_shared<pool_view>();
+  x->name = state.config.name;
+  x->is_default = state.config.is_default;
+  x->max_parallel = state.config.queue.max_parallel.value_or(0);
+  x->oversubscribe = state.config.oversubscribe;
+  x->waiting_gangs = state.early.size();
+  x->available = state.queue.has_value();
+  if (!state.queue) {
+    x->reason = state.unavailable;
+    return x;
+  }
+  x->driver = state.offered.driver;
+  x->version = state.offered.version;
+  x->waiting_gangs += state.queue->waiting() + state.waiting_gangs.size() + state.waiting_alone.size();
+  x->placed_gangs = state.queue->holding() - state.waiting_gangs.size() - state.waiting_alone.size();
+  x->placed_tasks = state.queue->members_placed();
+  for (const auto& node : state.queue->nodes()) {
+    node_view y;
+    y.name = node.name;
+    y.pool = state.config.name;
+    y.available = true;
+    y.platform = node.platform;
+    y.labels = node.labels;
+    y.total = to_capacity(node.total, node.gpus);
+    y.free = to_capacity(node.free, node.free_gpus);
+    add(x->total, y.total);
+    add(x->free, y.free);
+    x->nodes.push_back(std::move(y));
+  }
+  return x;
+}
+
+} // namespace muster

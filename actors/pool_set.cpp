@@ -1,0 +1,237 @@
+#include "actors/pool_set.hpp"
+
+#include "actors/ask.hpp"
+#include "actors/leftovers.hpp"
+#include "actors/node.hpp"
+#include "muster/base/log.hpp"
+#include "muster/spec/names.hpp"
+
+#include <caf/all.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+/// Of a POOL to say that a NODE's offer is in its mailbox.
+constexpr std::chrono::milliseconds join_limit{60'000};
+
+/// Leases of a later runtime are newer than those of an earlier one, whatever those counted to.
+epoch first_epoch() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count())};
+}
+
+pool_config config_of(const pool_setup& setup, std::size_t position, bool is_default) {
+  pool_config x;
+  x.name = setup.name;
+  x.is_default = is_default;
+  x.oversubscribe = setup.oversubscribe;
+  if (setup.max_parallel > 0)
+    x.queue.max_parallel = setup.max_parallel;
+  constexpr std::uint32_t addresses_per_runtime = 256;
+  constexpr std::uint32_t addresses_per_pool = 1U << 18U;
+  x.first_address = static_cast<std::uint32_t>(getpid()) * addresses_per_runtime + 1 +
+                    static_cast<std::uint32_t>(position) * addresses_per_pool;
+  x.first_epoch = first_epoch();
+  return x;
+}
+
+std::string names_of(const std::vector<pool_set::entry>& pools) {
+  std::string out;
+  for (const auto& x : pools)
+    out += (out.empty() ? "" : ", ") + x.name;
+  return out;
+}
+
+} // namespace
+
+result<std::unique_ptr<pool_set>> pool_set::probe(std::vector<pool_setup> pools, std::string default_pool,
+                                                  bool any_name) {
+  if (pools.empty())
+    return error{ec::invalid_argument, "a runtime needs a pool"};
+  if (default_pool.empty())
+    default_pool = pools.front().name;
+  std::unique_ptr<pool_set> out{new pool_set(std::move(default_pool), any_name)};
+  for (auto& setup : pools) {
+    const auto same = [&](const entry& x) { return x.name == setup.name; };
+    if (setup.name.empty() || !setup.executor)
+      return error{ec::invalid_argument, "a pool needs a name and an executor"};
+    if (std::any_of(out->pools_.begin(), out->pools_.end(), same))
+      return error{ec::invalid_argument, "there are two pools " + setup.name};
+    entry x;
+    x.name = setup.name;
+    x.executor = out->host(std::move(setup.executor));
+    x.oversubscribe = setup.oversubscribe;
+    x.gpus = setup.gpus;
+    const auto& known = *out->executors_[x.executor];
+    if (!known.offered) {
+      if (!setup.may_be_down)
+        return known.problem;
+      log::warn("pool", "pool is unavailable", {{"pool", setup.name}, {"why", known.problem.message}});
+    }
+    out->pools_.push_back(std::move(x));
+    out->setups_.push_back(std::move(setup));
+  }
+  if (!out->find(out->default_) ||
+      std::none_of(out->pools_.begin(), out->pools_.end(), [&](const entry& x) { return x.name == out->default_; }))
+    return error{ec::invalid_argument,
+                 "the default pool " + out->default_ + " is not there; pools: " + names_of(out->pools_)};
+  return out;
+}
+
+pool_set::~pool_set() {
+  end_drivers();
+}
+
+std::size_t pool_set::host(std::shared_ptr<driver> runs) {
+  for (std::size_t i = 0; i < executors_.size(); ++i)
+    if (executors_[i]->runs == runs)
+      return i;
+  auto x = std::make_unique<hosted>();
+  x->runs = std::move(runs);
+  if (auto offered = x->runs->probe())
+    x->offered = std::make_shared<const capabilities>(std::move(*offered));
+  else
+    x->problem = offered.failure();
+  executors_.push_back(std::move(x));
+  return executors_.size() - 1;
+}
+
+void pool_set::start(caf::actor_system& system, const store::state_directory& directory,
+                     const failure_handler& on_failure) {
+  system_ = &system;
+  directory_ = directory;
+  for (auto& x : executors_) {
+    x->actor = system.spawn(executor, x->runs);
+    x->listener = std::make_unique<executor_listener>(x->actor);
+  }
+  for (std::size_t i = 0; i < pools_.size(); ++i)
+    pools_[i].actor = system.spawn(pool, config_of(setups_[i], i, setups_[i].name == default_), on_failure);
+  for (std::size_t i = 0; i < executors_.size(); ++i)
+    if (executors_[i]->offered)
+      bring_up(i);
+  for (const auto& x : pools_)
+    if (!executors_[x.executor]->offered)
+      tell_unavailable(x);
+}
+
+void pool_set::tell_unavailable(const entry& x) {
+  caf::anon_send(x.actor, delayed_atom::value, executors_[x.executor]->problem.message);
+}
+
+/// What it offers is known.
+void pool_set::bring_up(std::size_t executor) {
+  auto& x = *executors_[executor];
+  x.runs->listen(*x.listener);
+  for (auto& p : pools_) {
+    if (p.executor != executor)
+      continue;
+    auto offered = *x.offered;
+    if (p.gpus)
+      offered.total.gpus = *p.gpus;
+    auto made = system_->spawn(node, std::string{"local"}, std::move(offered), x.actor);
+    static_cast<void>(ask<std::string>(*system_, join_limit, made, join_atom::value, p.actor));
+    p.node = std::move(made);
+  }
+  x.runs->clean_up(judge_by_store(*directory_));
+}
+
+std::vector<std::string> pool_set::probe_again() {
+  std::vector<std::string> up;
+  for (std::size_t i = 0; i < executors_.size(); ++i) {
+    auto& x = *executors_[i];
+    {
+      const std::lock_guard lock{mutex_};
+      if (x.offered || ended_)
+        continue;
+    }
+    auto offered = x.runs->probe(); // Nobody else uses a driver that is down.
+    const std::lock_guard lock{mutex_};
+    if (ended_)
+      return up;
+    if (offered) {
+      x.offered = std::make_shared<const capabilities>(std::move(*offered));
+      bring_up(i);
+    } else {
+      x.problem = offered.failure();
+    }
+    for (const auto& p : pools_)
+      if (p.executor == i && x.offered)
+        up.push_back(p.name);
+      else if (p.executor == i)
+        tell_unavailable(p);
+  }
+  for (const auto& name : up)
+    log::info("pool", "pool is available", {{"pool", name}});
+  return up;
+}
+
+bool pool_set::all_up() const {
+  const std::lock_guard lock{mutex_};
+  return std::all_of(executors_.begin(), executors_.end(), [](const auto& x) { return x->offered != nullptr; });
+}
+
+result<const pool_set::entry*> pool_set::find(const std::string& name) const {
+  const auto& wanted = name.empty() ? default_ : name;
+  const auto at = [this](const std::string& which) {
+    return std::find_if(pools_.begin(), pools_.end(), [&](const entry& x) { return x.name == which; });
+  };
+  auto found = at(wanted);
+  if (found == pools_.end() && any_name_)
+    found = at(default_);
+  if (found != pools_.end())
+    return &*found;
+  std::vector<std::string> known;
+  for (const auto& x : pools_)
+    known.push_back(x.name);
+  const auto near = spec::nearest(wanted, known);
+  return error{ec::invalid_argument, "there is no pool " + wanted +
+                                         (near.empty() ? "" : "; did you mean " + std::string{near} + "?") +
+                                         "; pools: " + names_of(pools_)};
+}
+
+result<std::shared_ptr<const capabilities>> pool_set::offered(const entry& x) const {
+  const std::lock_guard lock{mutex_};
+  const auto& known = *executors_[x.executor];
+  if (known.offered)
+    return known.offered;
+  return error{ec::unavailable, "pool " + x.name + " is unavailable: " + known.problem.message};
+}
+
+caf::strong_actor_ptr pool_set::executor_of(const entry& x) const {
+  return caf::actor_cast<caf::strong_actor_ptr>(executors_[x.executor]->actor);
+}
+
+std::vector<executor_actor> pool_set::executors() const {
+  std::vector<executor_actor> out;
+  for (const auto& x : executors_)
+    out.push_back(x->actor);
+  return out;
+}
+
+void pool_set::end() {
+  const std::lock_guard lock{mutex_};
+  ended_ = true;
+  const auto end = [](auto& handle) {
+    if (handle)
+      caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    handle = nullptr;
+  };
+  for (auto& x : pools_) {
+    end(x.node);
+    end(x.actor);
+  }
+  for (auto& x : executors_)
+    end(x->actor);
+}
+
+void pool_set::end_drivers() {
+  for (auto& x : executors_)
+    x->runs.reset();
+}
+
+} // namespace muster

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/executor.hpp"
+#include "actors/pool.hpp"
+#include "actors/pool_setup.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace muster {
+
+/// The pools of a runtime: for each a POOL and a NODE, for each driver an EXECUTOR. The list is fixed; whether a pool
+/// is available changes. All members may be called from any thread.
+class pool_set {
+public:
+  /// One pool.
+  struct entry {
+    std::string name;
+    std::size_t executor = 0; ///< Which one runs its attempts.
+    pool_actor actor;
+    node_actor node; ///< Null while it is unavailable.
+    double oversubscribe = 1.0;
+    std::optional<std::vector<std::uint32_t>> gpus;
+  };
+
+  /// Checks names, and probes every driver. Fails with `invalid_argument`, or with what a driver says of a pool that
+  /// must not be down.
+  [[nodiscard]] static result<std::unique_ptr<pool_set>> probe(std::vector<pool_setup> pools, std::string default_pool,
+                                                               bool any_name);
+  ~pool_set();
+  pool_set(const pool_set&) = delete;
+  pool_set& operator=(const pool_set&) = delete;
+
+  /// Spawns the actors; the pools that could be probed are available then.
+  void start(caf::actor_system& system, const store::state_directory& directory, const failure_handler& on_failure);
+
+  /// Probes what is down once more; blocks. Names the pools that are available since.
+  [[nodiscard]] std::vector<std::string> probe_again();
+  /// Whether all pools are available.
+  [[nodiscard]] bool all_up() const;
+
+  /// The pool of a workflow that names this one; the default one for an empty name. `invalid_argument` names the pools
+  /// that there are.
+  [[nodiscard]] result<const entry*> find(const std::string& name) const;
+  [[nodiscard]] const std::vector<entry>& all() const noexcept { return pools_; }
+
+  /// What the executor of a pool offers; `unavailable` while that is not known, with the reason.
+  [[nodiscard]] result<std::shared_ptr<const capabilities>> offered(const entry& x) const;
+  [[nodiscard]] driver& driver_of(const entry& x) const { return *executors_[x.executor]->runs; }
+  [[nodiscard]] caf::strong_actor_ptr executor_of(const entry& x) const;
+  [[nodiscard]] std::vector<executor_actor> executors() const;
+
+  /// Ends POOLs and NODEs, and with them the EXECUTORs.
+  void end();
+  /// Ends the drivers: nothing is reported after that.
+  void end_drivers();
+
+private:
+  /// A driver, the EXECUTOR that wraps it, and what is known of it.
+  struct hosted {
+    std::shared_ptr<driver> runs;
+    executor_actor actor;
+    std::unique_ptr<executor_listener> listener;
+    std::shared_ptr<const capabilities> offered; ///< Null while it is down.
+    error problem;                               ///< Why it is.
+  };
+
+  pool_set(std::string default_pool, bool any_name) : default_(std::move(default_pool)), any_name_(any_name) {}
+  [[nodiscard]] std::size_t host(std::shared_ptr<driver> runs);
+  void bring_up(std::size_t executor);
+  void tell_unavailable(const entry& x);
+
+  std::string default_;
+  bool any_name_;
+  std::vector<entry> pools_;
+  std::vector<pool_setup> setups_; ///< Like `pools_`, without drivers.
+  std::vector<std::unique_ptr<hosted>> executors_;
+  caf::actor_system* system_ = nullptr;
+  std::optional<store::state_directory> directory_;
+  mutable std::mutex mutex_; ///< For what is known of drivers, and NODEs.
+  bool ended_ = false;
+};
+
+} // namespace muster

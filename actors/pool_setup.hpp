@@ -1,0 +1,67 @@
+#pragma once
+
+#include "executors/driver.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Pools, as those above the actors set them up and see them. Plain values.
+namespace muster {
+
+/// How one pool of a runtime is set up.
+struct pool_setup {
+  std::string name = "local";
+  /// Runs the attempts. Pools may share one, as all pools of processes of one state directory must: their tasks have
+  /// one warden. The runtime ends it; who made it must not keep it.
+  std::shared_ptr<driver> executor;
+  /// The GPUs that are this pool's, of those that the executor has. Unset: all of them.
+  std::optional<std::vector<std::uint32_t>> gpus{};
+  std::uint32_t max_parallel = 0; ///< Attempts at once; 0 for as many as fit.
+  double oversubscribe = 1.0;     ///< Factor on the machine's CPUs and memory, for hosts where tasks are light.
+  /// The runtime starts although the executor cannot be probed; the pool is unavailable then, and probed again.
+  bool may_be_down = false;
+};
+
+/// How often pools that are unavailable are probed again.
+struct probing {
+  std::chrono::milliseconds first{1'000};
+  std::chrono::milliseconds longest{30'000}; ///< Each pause is twice as long as the one before, up to this.
+};
+
+/// A machine of a pool, as of now.
+struct node_view {
+  std::string name;
+  std::string pool;
+  bool available = false;
+  std::string reason; ///< Why it is not, for people.
+  std::string platform;
+  std::map<std::string, std::string> labels;
+  capacity total; ///< As far as it is shared out: `oversubscribe` counts.
+  capacity free;  ///< Amounts are below 0 where more was taken than there is, as after a restart.
+};
+
+/// A pool, as of now.
+struct pool_view {
+  std::string name;
+  bool is_default = false;
+  std::string driver;  ///< `process`, `docker`, ...; empty while it was never reached.
+  std::string version; ///< Of the engine behind it.
+  bool available = false;
+  std::string reason; ///< Why it is not, for people.
+  std::uint32_t max_parallel = 0;
+  double oversubscribe = 1.0;
+  capacity total; ///< Of all nodes.
+  capacity free;  ///< Likewise.
+  std::size_t waiting_gangs = 0;
+  std::size_t placed_gangs = 0;
+  std::size_t placed_tasks = 0;
+  std::vector<node_view> nodes;
+};
+
+} // namespace muster

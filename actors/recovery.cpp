@@ -1,0 +1,167 @@
+#include "actors/recovery.hpp"
+
+#include "actors/restore.hpp"
+#include "actors/runtime_impl.hpp"
+#include "muster/base/log.hpp"
+
+#include <algorithm>
+#include <thread>
+
+namespace muster {
+
+namespace {
+
+constexpr std::size_t most_failures_told = 100;
+constexpr std::size_t page = 1000;
+
+/// Ids of unfinished workflows, oldest first: those that came first get their places first.
+result<std::vector<std::string>> unfinished(store::reader& from) {
+  std::vector<std::string> ids;
+  store::workflow_query query;
+  query.unfinished = true;
+  query.limit = page;
+  for (;;) {
+    const auto some = from.workflows(query);
+    if (!some)
+      return some.failure();
+    for (const auto& x : *some)
+      ids.push_back(x.id);
+    if (some->size() < page)
+      break;
+    query.before = some->back().key;
+  }
+  std::reverse(ids.begin(), ids.end());
+  return ids;
+}
+
+} // namespace
+
+result<accepted_workflow> runtime::impl::take_up(store::reader& from, const store::workflow_record& record) {
+  const auto pool = pools_->find(record.pool);
+  if (!pool)
+    return pool.failure();
+  if (const auto offered = pools_->offered(**pool); !offered)
+    return offered.failure();
+  auto stored = load_workflow(from, directory_, record.id, pools_->driver_of(**pool), pools_->executor_of(**pool));
+  if (!stored)
+    return stored.failure();
+  const auto done = ask<accepted>(registry_, resume_atom::value, stored->who, stored->layout, stored->restore);
+  if (!done)
+    return done.failure();
+  const std::lock_guard lock{mutex_};
+  held_.erase(record.key);
+  return accepted_workflow{done->key, done->id, {}, {}};
+}
+
+result<accepted_workflow> runtime::impl::resume(const std::string& id) {
+  if (auto may = may_admit(); !may)
+    return may.failure();
+  auto reader = store::reader::open(directory_);
+  if (!reader)
+    return reader.failure();
+  auto record = reader->workflow(id);
+  if (!record)
+    return record.failure();
+  const auto claimed = take_claim(*record);
+  if (!claimed)
+    return claimed.failure();
+  return take_up(*reader, *record);
+}
+
+void runtime::impl::hold(const store::workflow_record& record, const std::string& pool, const std::string& why) {
+  const std::lock_guard lock{mutex_};
+  held_[record.key] = {record.id, pool, why};
+}
+
+std::string runtime::impl::why_held(workflow_key workflow) {
+  const std::lock_guard lock{mutex_};
+  const auto found = held_.find(workflow);
+  return found == held_.end() ? std::string{} : found->second.why;
+}
+
+/// Takes up one of all; what goes wrong with it does not stop the others.
+void runtime::impl::recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard) {
+  const auto count = [&](std::size_t recovery_progress::*what) {
+    const std::lock_guard lock{guard};
+    ++(into.counts.*what);
+  };
+  const auto record = from.workflow(id);
+  if (!record || is_finished(record->status))
+    return count(&recovery_progress::taken_up);
+  const auto claimed = take_claim(*record);
+  if (!claimed)
+    return count(&recovery_progress::taken_up); // Somebody else is at it.
+  const auto pool = pools_->find(record->pool);
+  error why;
+  for (;;) {
+    const auto done = take_up(from, *record);
+    if (done || done.failure().code == ec::conflict)
+      return count(&recovery_progress::taken_up);
+    why = done.failure();
+    if (!pool || pools_->offered(**pool))
+      break;
+    hold(*record, (*pool)->name, why.message);
+    // Else whoever made it available did not see this one among those that are held.
+    if (!pools_->offered(**pool))
+      return count(&recovery_progress::held);
+  }
+  log::error("registry", "workflow cannot be taken up", {{"workflow", id}, {"why", why.message}});
+  hold(*record, {}, "it could not be taken up: " + why.message);
+  count(&recovery_progress::failed);
+  const std::lock_guard lock{guard};
+  if (into.failures.size() < most_failures_told)
+    into.failures.push_back({record->key, id, why});
+}
+
+recovery_report runtime::impl::recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress) {
+  recovery_report report;
+  report.counts.found = ids.size();
+  std::mutex guard;
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    auto reader = store::reader::open(directory_);
+    for (auto i = next++; i < ids.size() && reader; i = next++) {
+      recover_one(*reader, ids[i], report, guard);
+      const std::lock_guard lock{guard};
+      if (on_progress)
+        on_progress(report.counts);
+    }
+  };
+  constexpr unsigned most = 4;
+  const auto workers = std::min<std::size_t>(ids.size(), std::clamp(std::thread::hardware_concurrency(), 1U, most));
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < workers; ++i)
+    others.emplace_back(work);
+  work();
+  for (auto& x : others)
+    x.join();
+  return report;
+}
+
+result<recovery_report> runtime::impl::recover(const recovery_handler& on_progress) {
+  auto reader = store::reader::open(directory_);
+  if (!reader)
+    return reader.failure();
+  const auto ids = unfinished(*reader);
+  if (!ids)
+    return ids.failure();
+  return recover_these(*ids, on_progress);
+}
+
+/// These pools are there now: what waited for them is taken up.
+void runtime::impl::recover_pools(const std::vector<std::string>& names) {
+  std::vector<std::pair<workflow_key, std::string>> waiting;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [key, x] : held_)
+      if (std::find(names.begin(), names.end(), x.pool) != names.end())
+        waiting.emplace_back(key, x.id);
+  }
+  std::sort(waiting.begin(), waiting.end());
+  std::vector<std::string> ids;
+  for (auto& [key, id] : waiting)
+    ids.push_back(std::move(id));
+  static_cast<void>(recover_these(ids, {}));
+}
+
+} // namespace muster

@@ -1,0 +1,302 @@
+#include "actors/runtime_impl.hpp"
+
+#include "actors/admission.hpp"
+#include "actors/cache.hpp"
+#include "actors/clock.hpp"
+#include "actors/event_hub.hpp"
+#include "actors/journal_writer.hpp"
+#include "actors/prober.hpp"
+#include "actors/registry.hpp"
+#include "actors/retry.hpp"
+#include "actors/submission.hpp"
+#include "muster/base/log.hpp"
+#include "muster/placement/defaults.hpp"
+
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+std::optional<duration> positive(duration x) {
+  return x > duration{} ? std::optional{x} : std::nullopt;
+}
+
+group_policy policy_of(const runtime_config& config) {
+  group_policy x;
+  x.exec_timeout = positive(config.exec_timeout);
+  x.queue_timeout = positive(config.queue_timeout);
+  x.start_timeout = positive(config.start_timeout);
+  x.grace = config.stop_grace;
+  x.max_retries = config.max_retries;
+  return x;
+}
+
+template <class Handle>
+void end(Handle& handle) {
+  caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  handle = nullptr;
+}
+
+result<accepted_workflow> public_form(const result<accepted>& x) {
+  if (!x)
+    return x.failure();
+  return accepted_workflow{x->key, x->id, {}, {}, x->is_replay};
+}
+
+/// Of a pool that is unavailable it is not known what it permits and which machine it has.
+result<void> check_blindly(const spec::workflow& workflow, const error& why, store::reader& history) {
+  capabilities any;
+  any.images = true;
+  if (auto checked = check_admission(workflow, any, history); !checked)
+    return checked;
+  any.permits.emplace();
+  if (auto checked = check_admission(workflow, any, history); !checked)
+    return {ec::unavailable, why.message + "\nso it cannot be told what it permits: " + checked.failure().message};
+  return {};
+}
+
+} // namespace
+
+runtime::impl::impl(runtime_config config, store::state_directory directory, store::writer writer,
+                    std::unique_ptr<pool_set> pools)
+    : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
+      configuration_(config.threads), system_(configuration_), pools_(std::move(pools)) {
+  const failure_handler on_failure = [this](const error& why) {
+    log::error("runtime", "runtime cannot go on", {{"why", why.message}});
+    ended_.fail(why);
+  };
+  hub_ = system_.spawn(event_hub);
+  journal_writer_ = system_.spawn<caf::detached>(journal_writer, std::make_shared<store::writer>(std::move(writer)),
+                                                 hub_, on_failure);
+  journal_ = system_.spawn(journal, journal_writer_, on_failure);
+  clock_ = system_.spawn(muster::clock);
+  pools_->start(system_, directory_, on_failure);
+  cache_ = system_.spawn<caf::detached>(cache, directory_, journal_, config.take_cached, stopping_, on_failure);
+  const auto pool_of = [this](const std::string& name) {
+    const auto found = pools_->find(name);
+    return found ? (*found)->actor : pool_actor{};
+  };
+  registry_ =
+      system_.spawn(registry, std::make_shared<registry_services>(registry_services{
+                                  directory_, journal_, pool_of, clock_, policy_of(config), on_failure, cache_}));
+  subscribe([this](const std::vector<event>& batch) { ended_.note(batch); });
+  if (!pools_->all_up())
+    prober_ = system_.spawn<caf::detached>(prober, pools_.get(), config.probe_again,
+                                           [this](const std::vector<std::string>& up) { recover_pools(up); });
+}
+
+runtime::impl::~impl() {
+  admitting_ = false;
+  *stopping_ = true;
+  if (prober_) {
+    // It may be asking a driver, which must not end before.
+    caf::scoped_actor self{system_};
+    self->send_exit(prober_, caf::exit_reason::user_shutdown);
+    self->wait_for(std::exchange(prober_, nullptr));
+  }
+  end(registry_);
+  end(cache_);
+  // Everything that was recorded so far is made durable; an error here was told before.
+  static_cast<void>(ask<sequence>(journal_, commit_atom::value, event_list{}));
+  pools_->end();
+  end(clock_);
+  end(journal_);
+  end(journal_writer_);
+  end(hub_);
+  // A driver's thread may report until the driver is gone, and needs its listener until then.
+  pools_->end_drivers();
+  system_.await_all_actors_done();
+  pools_.reset();
+}
+
+void runtime::impl::subscribe(event_handler handler) {
+  caf::anon_send(hub_, subscr_atom::value, event_subscriber{std::make_shared<const event_handler>(std::move(handler))});
+}
+
+result<std::vector<pool_view>> runtime::impl::pools() {
+  std::vector<pool_view> out;
+  for (const auto& x : pools_->all()) {
+    const auto said = ask<pool_view_ptr>(x.actor, report_atom::value);
+    if (!said)
+      return said.failure();
+    out.push_back(**said);
+  }
+  return out;
+}
+
+// -- submissions
+
+result<void> runtime::impl::may_admit() const {
+  if (!admitting_)
+    return {ec::unavailable, "the runtime is being stopped and admits nothing"};
+  return {};
+}
+
+result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& workflow, const std::string& pool) {
+  const auto found = pools_->find(pool.empty() ? workflow.pool : pool);
+  if (!found)
+    return found.failure();
+  admission out;
+  out.pool = *found;
+  auto history = store::reader::open(directory_);
+  if (!history)
+    return history.failure();
+  const auto offered = pools_->offered(*out.pool);
+  if (!offered) {
+    if (auto checked = check_blindly(workflow, offered.failure(), *history); !checked)
+      return checked.failure();
+    out.notes.push_back(offered.failure().message + "; its tasks wait until it is back");
+    return out;
+  }
+  if (auto checked = check_admission(workflow, **offered, *history); !checked)
+    return checked.failure();
+  const auto& has = (*offered)->total;
+  auto needs = needs_of_defaults(workflow, oversubscribed({has.cpu, has.memory, has.storage}, out.pool->oversubscribe));
+  out.at_least = needs.at_least;
+  out.notes = std::move(needs.notes);
+  return out;
+}
+
+result<std::vector<std::string>> runtime::impl::check(const spec::workflow& workflow, const std::string& pool) {
+  auto admitted = admit(workflow, pool);
+  if (!admitted)
+    return admitted.failure();
+  auto rows = make_submission(workflow, {}, admitted->pool->name, admitted->at_least);
+  if (!rows)
+    return rows.failure();
+  const auto& gangs = (*rows)->gangs ? (*rows)->gangs : (*rows)->layout;
+  const auto reasons =
+      ask<std::vector<std::string>>(admitted->pool->actor, check_atom::value, gangs, admitted->at_least);
+  if (!reasons)
+    return reasons.failure();
+  if (!reasons->empty())
+    return error{ec::never_fits, joined(*reasons)};
+  return std::move(admitted->notes);
+}
+
+result<accepted_workflow> runtime::impl::submit(const spec::workflow& workflow, submission_info info) {
+  if (auto may = may_admit(); !may)
+    return may.failure();
+  auto admitted = admit(workflow, info.pool);
+  if (!admitted)
+    return admitted.failure();
+  auto rows = make_submission(workflow, std::move(info), admitted->pool->name, admitted->at_least);
+  if (!rows)
+    return rows.failure();
+  auto done = public_form(ask<accepted>(registry_, submit_atom::value, *rows));
+  if (done)
+    done->notes = std::move(admitted->notes);
+  return done;
+}
+
+// -- what is in the store
+
+runtime::impl::claim::~claim() {
+  if (owner_ == nullptr)
+    return;
+  const std::lock_guard lock{owner_->mutex_};
+  owner_->claimed_.erase(key_);
+  owner_->unclaimed_.notify_all();
+}
+
+result<runtime::impl::claim> runtime::impl::take_claim(const store::workflow_record& record) {
+  const std::lock_guard lock{mutex_};
+  if (!claimed_.insert(record.key).second)
+    return error{ec::conflict, "workflow " + record.id + " is being taken up already"};
+  return claim{*this, record.key};
+}
+
+void runtime::impl::wait_for_claim(workflow_key key) {
+  std::unique_lock lock{mutex_};
+  unclaimed_.wait_for(lock, answer_limit_, [&] { return claimed_.count(key) == 0; });
+}
+
+result<accepted_workflow> runtime::impl::retry(const std::string& id, const retry_request& request) {
+  if (auto may = may_admit(); !may)
+    return may.failure();
+  auto reader = store::reader::open(directory_);
+  if (!reader)
+    return reader.failure();
+  auto record = reader->workflow(id);
+  if (!record)
+    return record.failure();
+  const auto claimed = take_claim(*record);
+  if (!claimed)
+    return claimed.failure();
+  auto planned = plan_retry(*reader, id, request);
+  if (!planned)
+    return planned.failure();
+  // Its end is durable, but its actor may not be gone.
+  if (auto gone = ask<sequence>(registry_, settle_atom::value, planned->key); !gone)
+    return gone.failure();
+  const auto began = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
+  ended_.expect_retry(planned->key);
+  if (auto stored = ask<sequence>(journal_, commit_atom::value, event_list{std::move(planned->facts)}); !stored)
+    return stored.failure();
+  record = reader->workflow(id);
+  if (!record)
+    return record.failure();
+  auto resumed = take_up(*reader, *record);
+  if (!resumed)
+    return resumed;
+  // Its end before this is not to be taken for the one to come.
+  ended_.wait_for_retry(planned->key);
+  resumed->since = began;
+  return resumed;
+}
+
+result<void> runtime::impl::cancel(workflow_key workflow, const std::string& message, bool force) {
+  auto reader = store::reader::open(directory_);
+  if (!reader)
+    return reader.failure();
+  for (;;) {
+    wait_for_claim(workflow);
+    const auto asked = ask<sequence>(registry_, cancel_atom::value, workflow, message, force);
+    if (asked)
+      return {};
+    const auto record = reader->workflow(workflow);
+    if (!record)
+      return record.failure();
+    if (is_finished(record->status))
+      return {ec::conflict, "workflow " + record->id + " is finished: " + std::string{to_string(record->status)}};
+    if (asked.failure().code != ec::not_found)
+      return asked.failure();
+    // While it is claimed here nobody takes it up without seeing this cancel.
+    const auto claimed = take_claim(*record);
+    if (!claimed)
+      continue;
+    // It may have been taken up before.
+    if (const auto again = ask<sequence>(registry_, cancel_atom::value, workflow, message, force);
+        again || again.failure().code != ec::not_found)
+      return again ? result<void>{} : result<void>{again.failure()};
+    return cancel_held(workflow, message);
+  }
+}
+
+/// It is not live: who takes it up carries on.
+result<void> runtime::impl::cancel_held(workflow_key workflow, const std::string& message) {
+  event fact;
+  fact.type = event_type::workflow_cancel_requested;
+  fact.workflow = workflow;
+  fact.text = message;
+  event_list facts;
+  facts.events.push_back(std::move(fact));
+  const auto stored = ask<sequence>(journal_, commit_atom::value, facts);
+  return stored ? result<void>{} : result<void>{stored.failure()};
+}
+
+// -- rows of the service
+
+result<std::int64_t> runtime::impl::record(store::service_change x) {
+  const auto answer = ask<service_answer>(journal_, commit_atom::value,
+                                          service_change_ptr{std::make_shared<store::service_change>(std::move(x))});
+  return answer ? result<std::int64_t>{answer->number} : result<std::int64_t>{answer.failure()};
+}
+
+void runtime::impl::note(store::service_change x) {
+  caf::anon_send(journal_, record_atom::value,
+                 service_change_ptr{std::make_shared<store::service_change>(std::move(x))});
+}
+
+} // namespace muster

@@ -1,0 +1,114 @@
+#pragma once
+
+#include "actors/ask.hpp"
+#include "actors/ended_workflows.hpp"
+#include "actors/pool_set.hpp"
+#include "actors/protocol/type_ids.hpp"
+#include "actors/runtime.hpp"
+#include "actors/system_config.hpp"
+#include "muster/store/layout.hpp"
+#include "muster/store/reader.hpp"
+#include "muster/store/writer.hpp"
+
+#include <caf/all.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+namespace muster {
+
+/// Owns the actor system and the long-lived actors; ends them in order.
+class runtime::impl {
+public:
+  impl(runtime_config config, store::state_directory directory, store::writer writer, std::unique_ptr<pool_set> pools);
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+  ~impl();
+
+  void subscribe(event_handler handler);
+  [[nodiscard]] result<std::vector<pool_view>> pools();
+  [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool);
+  [[nodiscard]] result<accepted_workflow> submit(const spec::workflow& workflow, submission_info info);
+  [[nodiscard]] result<accepted_workflow> resume(const std::string& id);
+  [[nodiscard]] result<recovery_report> recover(const recovery_handler& on_progress);
+  [[nodiscard]] std::string why_held(workflow_key workflow);
+  [[nodiscard]] result<accepted_workflow> retry(const std::string& id, const retry_request& request);
+  [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
+  [[nodiscard]] result<std::int64_t> record(store::service_change x);
+  void note(store::service_change x);
+  void stop_admitting() { admitting_ = false; }
+  [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
+
+private:
+  /// The right to take up or retry a workflow: one at a time has it.
+  class claim {
+  public:
+    claim(impl& owner, workflow_key key) : owner_(&owner), key_(key) {}
+    claim(claim&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), key_(other.key_) {}
+    claim& operator=(claim&&) = delete;
+    ~claim();
+
+  private:
+    impl* owner_;
+    workflow_key key_;
+  };
+
+  /// Why a workflow is not live.
+  struct held_workflow {
+    std::string id;
+    std::string pool; ///< Empty if it does not wait for that.
+    std::string why;
+  };
+
+  /// What `submit` has to know of a workflow before it is stored.
+  struct admission {
+    const pool_set::entry* pool = nullptr;
+    node_amounts at_least;
+    std::vector<std::string> notes;
+  };
+
+  template <class Result, class Target, class... Args>
+  [[nodiscard]] result<Result> ask(const Target& target, const Args&... args) {
+    return muster::ask<Result>(system_, answer_limit_, target, args...);
+  }
+
+  [[nodiscard]] result<void> may_admit() const;
+  [[nodiscard]] result<admission> admit(const spec::workflow& workflow, const std::string& pool);
+  [[nodiscard]] result<claim> take_claim(const store::workflow_record& record);
+  void wait_for_claim(workflow_key key);
+  [[nodiscard]] result<accepted_workflow> take_up(store::reader& from, const store::workflow_record& record);
+  [[nodiscard]] result<void> cancel_held(workflow_key workflow, const std::string& message);
+  void recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard);
+  [[nodiscard]] recovery_report recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress);
+  void recover_pools(const std::vector<std::string>& names);
+  void hold(const store::workflow_record& record, const std::string& pool, const std::string& why);
+
+  // Before the actors, which use them until they have ended.
+  store::state_directory directory_;
+  ended_workflows ended_;
+  const std::chrono::milliseconds answer_limit_;
+  std::atomic<bool> admitting_{true};
+  std::mutex mutex_;
+  std::condition_variable unclaimed_;
+  std::set<workflow_key> claimed_;
+  std::unordered_map<workflow_key, held_workflow> held_;
+
+  /// The CACHE reads files, which may take long.
+  std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
+  system_config configuration_;
+  caf::actor_system system_;
+  std::unique_ptr<pool_set> pools_;
+  event_hub_actor hub_;
+  journal_writer_actor journal_writer_;
+  journal_actor journal_;
+  clock_actor clock_;
+  cache_actor cache_;
+  registry_actor registry_;
+  prober_actor prober_;
+};
+
+} // namespace muster
