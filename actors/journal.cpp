@@ -1,14 +1,8 @@
 #include "actors/journal.hpp"
 
 #include "actors/errors.hpp"
-#include "actors/journal_backlog.hpp"
-#include "muster/base/log.hpp"
 
 #include <caf/all.hpp>
-
-#include <algorithm>
-#include <iterator>
-#include <utility>
 
 namespace muster {
 
@@ -35,63 +29,11 @@ struct deliver {
 
 void flush(journal_pointer self);
 
-void refuse(journal_state::promise& waiting, const error& why) {
-  journal_answer answer{why};
-  std::visit(deliver{answer}, waiting);
-}
-
-/// Refuses what asks for something new, and keeps the rest.
-void refuse_new(journal_state& state, const error& why) {
-  std::vector<journal_entry> kept;
-  std::vector<journal_state::promise> waiting;
-  for (std::size_t i = 0; i < state.gathered.size(); ++i) {
-    if (is_refusable(state.gathered[i])) {
-      refuse(state.waiting[i], why);
-      continue;
-    }
-    kept.push_back(std::move(state.gathered[i]));
-    waiting.push_back(std::move(state.waiting[i]));
-  }
-  state.gathered = std::move(kept);
-  state.waiting = std::move(waiting);
-}
-
-/// The store has no room for `batch`, which is tried again, ahead of what came meanwhile.
-void wait_for_room(journal_pointer self, journal_batch& batch, std::vector<journal_state::promise>& waiting,
-                   const error& why) {
-  auto& state = self->state;
-  if (!state.health->is_full())
-    log::error("journal", "store is full: nothing new is accepted, what runs goes on", {{"why", why.message}});
-  state.health->set_full(why.message);
-  std::swap(state.gathered, batch.entries);
-  std::swap(state.waiting, waiting);
-  std::move(batch.entries.begin(), batch.entries.end(), std::back_inserter(state.gathered));
-  std::move(waiting.begin(), waiting.end(), std::back_inserter(state.waiting));
-  refuse_new(state, *state.health->refusal());
-  state.facts = coalesce(state.gathered);
-  state.flush_wanted = false;
-  self->delayed_send(self, state.pause, internal_atom::value, flush_atom::value, state.transaction);
-  state.pause = std::min(2 * state.pause, journal_state::longest_pause);
-}
-
-void settle_batch(journal_pointer self, journal_batch& batch, std::vector<journal_state::promise>& waiting,
-                  journal_answers& said) {
-  auto& state = self->state;
-  state.is_writing = false;
-  if (said.full)
-    return wait_for_room(self, batch, waiting, *said.full);
-  if (state.health->is_full()) {
-    state.health->clear();
-    if (!batch.entries.empty()) {
-      log::warn("journal", "store has room again", {});
-      state.pause = journal_state::first_pause;
-    }
-    state.bound = journal_state::first_bound;
-    state.flush_wanted = true; // Nobody asked for one meanwhile.
-  }
+void settle_batch(journal_pointer self, std::vector<journal_state::promise>& waiting, journal_answers& said) {
   for (std::size_t i = 0; i < waiting.size(); ++i)
     std::visit(deliver{said.answers[i]}, waiting[i]);
-  if (std::exchange(state.flush_wanted, false))
+  self->state.is_writing = false;
+  if (std::exchange(self->state.flush_wanted, false))
     flush(self);
 }
 
@@ -99,7 +41,7 @@ void settle_batch(journal_pointer self, journal_batch& batch, std::vector<journa
 void flush(journal_pointer self) {
   auto& state = self->state;
   state.flush_sent = false;
-  if (state.gathered.empty() && !state.health->is_full()) // An empty batch tries whether there is room.
+  if (state.gathered.empty())
     return;
   if (state.is_writing) {
     state.flush_wanted = true;
@@ -111,90 +53,86 @@ void flush(journal_pointer self) {
   ++state.transaction;
   auto batch = std::make_shared<journal_batch>(journal_batch{std::exchange(state.gathered, {})});
   const auto waiting = std::make_shared<std::vector<journal_state::promise>>(std::exchange(state.waiting, {}));
-  self->request(state.writer, caf::infinite, commit_atom::value, journal_batch_ptr{batch})
-      .then([self, batch, waiting](const journal_answers_ptr& said) { settle_batch(self, *batch, *waiting, *said); },
+  self->request(state.writer, caf::infinite, commit_atom::value, journal_batch_ptr{std::move(batch)})
+      .then([self, waiting](const journal_answers_ptr& said) { settle_batch(self, *waiting, *said); },
             [](const caf::error&) { /* The writer is gone, and the runtime is ending. */ });
 }
 
 /// Puts a flush behind everything that is in the mailbox now.
 void flush_soon(journal_pointer self) {
-  if (!self->state.health->is_full() && !std::exchange(self->state.flush_sent, true))
+  if (!std::exchange(self->state.flush_sent, true))
     self->send(self, internal_atom::value, flush_atom::value, self->state.transaction);
 }
 
 /// Makes sure that a flush comes within `patience`.
 void flush_later(journal_pointer self) {
   auto& state = self->state;
-  if (state.health->is_full()) {
-    if (state.facts >= state.bound)
-      state.bound = std::max(journal_state::first_bound, 2 * (state.facts = coalesce(state.gathered)));
-    return;
-  }
   if (state.facts >= large_transaction)
     flush_soon(self);
   else if (!state.flush_sent && !std::exchange(state.flush_due, true))
     self->delayed_send(self, journal_state::patience, internal_atom::value, flush_atom::value, state.transaction);
 }
 
-void gather(journal_pointer self, journal_entry x, journal_state::promise who) {
+void gather(journal_pointer self, event_list& list, journal_state::promise who) {
   auto& state = self->state;
-  if (state.health->is_full() && is_refusable(x))
-    return refuse(who, *state.health->refusal());
-  if (const auto* list = std::get_if<event_list>(&x))
-    state.facts += list->events.size();
-  state.gathered.push_back(std::move(x));
+  state.facts += list.events.size();
+  state.gathered.emplace_back(std::move(list));
   state.waiting.push_back(std::move(who));
 }
 
 } // namespace
 
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self, journal_writer_actor writer,
-                                     std::shared_ptr<store_health> health, const failure_handler& on_failure) {
+                                     const failure_handler& on_failure) {
   auto& state = self->state;
   guard(self, "journal", on_failure);
   state.writer = std::move(writer);
-  state.health = std::move(health);
   return {
       [self](commit_atom, event_list& list) -> caf::result<sequence> {
         auto promise = self->make_response_promise<sequence>();
-        gather(self, std::move(list), promise);
+        gather(self, list, promise);
         flush_soon(self);
         return promise;
       },
       [self](settle_atom, event_list& list) -> caf::result<sequence> {
         auto promise = self->make_response_promise<sequence>();
-        gather(self, std::move(list), promise);
+        gather(self, list, promise);
         flush_later(self);
         return promise;
       },
       [self](record_atom, event_list& list) {
-        gather(self, std::move(list), {});
+        gather(self, list, {});
         flush_later(self);
       },
       [self, &state](grow_atom, const growth_ptr& x) {
         state.facts += x->rows.tasks.size();
-        gather(self, x, {});
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back();
         flush_later(self);
       },
-      [self](settle_atom, const cache_change_ptr& x) -> caf::result<sequence> {
+      [self, &state](settle_atom, const cache_change_ptr& x) -> caf::result<sequence> {
         auto promise = self->make_response_promise<sequence>();
-        gather(self, x, promise);
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back(promise);
         flush_later(self);
         return promise;
       },
-      [self](commit_atom, const service_change_ptr& x) -> caf::result<service_answer> {
+      [self, &state](commit_atom, const service_change_ptr& x) -> caf::result<service_answer> {
         auto promise = self->make_response_promise<service_answer>();
-        gather(self, x, promise);
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back(promise);
         flush_soon(self);
         return promise;
       },
-      [self](record_atom, const service_change_ptr& x) {
-        gather(self, x, {});
+      [self, &state](record_atom, const service_change_ptr& x) {
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back();
         flush_later(self);
       },
-      [self](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
+      [self, &state](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
         auto promise = self->make_response_promise<accepted>();
-        gather(self, x, promise);
+        state.gathered.emplace_back(x);
+        state.waiting.emplace_back(promise);
         flush_soon(self);
         return promise;
       },

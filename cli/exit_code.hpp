@@ -12,6 +12,9 @@ enum exit_code : int {
   exit_usage = 2,
   exit_workflow_failed = 3,
   exit_not_found = 4,
+  exit_conflict = 5,    ///< A head says that the state of it forbids the request.
+  exit_denied = 6,      ///< A head wants a token, or another one.
+  exit_unreachable = 7, ///< There is no head, or it does not answer.
   exit_timeout = 8,
   exit_interrupted = 130,
 };

@@ -15,16 +15,20 @@ namespace muster::cli {
 
 namespace {
 
-constexpr const char* exit_code_text = "Exit codes:\n"
-                                       "  0 completed      1 error         2 wrong usage   3 workflow failed\n"
-                                       "  4 not found      8 timeout       130 interrupted\n\n"
-                                       "Environment:\n"
-                                       "  MUSTER_STATE_DIR  where workflows, their logs and outputs are kept\n"
-                                       "  MUSTER_CONFIG     the configuration file: which pools there are\n"
-                                       "  DOCKER_HOST       the Docker daemon, as for the docker command\n"
-                                       "  NO_COLOR          when set, no colours\n\n"
-                                       "Example:\n"
-                                       "  muster run examples/group_communication.yaml";
+constexpr const char* exit_code_text =
+    "Exit codes:\n"
+    "  0 completed      1 error         2 wrong usage   3 workflow failed\n"
+    "  4 not found      5 conflict      6 no permission 7 head not reached\n"
+    "  8 timeout        130 interrupted\n\n"
+    "Environment:\n"
+    "  MUSTER_STATE_DIR  where workflows, their logs and outputs are kept\n"
+    "  MUSTER_ADDRESS    the head that commands speak to, see also 'muster context'\n"
+    "  MUSTER_TOKEN_FILE the file with the token for it\n"
+    "  MUSTER_CONFIG     the configuration file: which pools there are\n"
+    "  DOCKER_HOST       the Docker daemon, as for the docker command\n"
+    "  NO_COLOR          when set, no colours\n\n"
+    "Example:\n"
+    "  muster run examples/group_communication.yaml";
 
 /// The command that the user got as far as naming.
 const CLI::App& deepest(const CLI::App& app) {
@@ -111,6 +115,17 @@ int run_program(int argc, char* argv[]) {
     add_explain(app, ctx);
     add_logs(app, ctx);
     add_events(app, ctx);
+    add_submit(app, ctx);
+    add_wait(app, ctx);
+    add_cancel(app, ctx);
+    add_restart(app, ctx);
+    add_delete(app, ctx);
+    add_serve(app, ctx);
+    add_pool(app, ctx);
+    add_node(app, ctx);
+    add_token(app, ctx);
+    add_webhook(app, ctx);
+    add_context(app, ctx);
     add_config(app, ctx);
     add_completion(app, ctx);
     const int code = parse_and_run(app, ctx, argc, argv);

@@ -29,6 +29,17 @@ void add_timeline(CLI::App& app, context& ctx);
 void add_explain(CLI::App& app, context& ctx);
 void add_logs(CLI::App& app, context& ctx);
 void add_events(CLI::App& app, context& ctx);
+void add_submit(CLI::App& app, context& ctx);
+void add_cancel(CLI::App& app, context& ctx);
+void add_restart(CLI::App& app, context& ctx);
+void add_delete(CLI::App& app, context& ctx);
+void add_wait(CLI::App& app, context& ctx);
+void add_pool(CLI::App& app, context& ctx);
+void add_node(CLI::App& app, context& ctx);
+void add_token(CLI::App& app, context& ctx);
+void add_webhook(CLI::App& app, context& ctx);
+void add_context(CLI::App& app, context& ctx);
+void add_serve(CLI::App& app, context& ctx);
 void add_config(CLI::App& app, context& ctx);
 void add_completion(CLI::App& app, context& ctx);
 

@@ -41,19 +41,29 @@ void add_choice(CLI::App& command, const char* name, std::string& into, const ch
   });
 }
 
-void add_list_format(CLI::App& command, list_format& format) {
+void add_list_format(CLI::App& command, list_format& format, bool* wide) {
   static const std::map<std::string, list_format> formats{{"table", list_format::table},
+                                                          {"wide", list_format::table},
                                                           {"json", list_format::json},
                                                           {"jsonl", list_format::jsonl},
                                                           {"name", list_format::name}};
+  std::vector<std::string> names{"table", "json", "jsonl", "name"};
+  if (wide != nullptr)
+    names.insert(names.begin() + 1, "wide");
   command
       .add_option_function<std::string>(
-          "-o,--output", [&format](const std::string& name) { format = formats.at(name); }, "How to print it")
-      ->type_name("table|json|jsonl|name")
-      ->check([](const std::string& name) {
-        return formats.count(name) != 0
+          "-o,--output",
+          [&format, wide](const std::string& name) {
+            format = formats.at(name);
+            if (wide != nullptr)
+              *wide = name == "wide";
+          },
+          "How to print it")
+      ->type_name(wide != nullptr ? "table|wide|json|jsonl|name" : "table|json|jsonl|name")
+      ->check([names](const std::string& name) {
+        return std::find(names.begin(), names.end(), name) != names.end()
                    ? std::string{}
-                   : "unknown format '" + name + "'" + did_you_mean(name, {"table", "json", "jsonl", "name"});
+                   : "unknown format '" + name + "'" + did_you_mean(name, names);
       });
 }
 

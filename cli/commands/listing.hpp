@@ -19,8 +19,8 @@ namespace muster::cli {
 /// How a list is printed: for people, as one JSON array, as one JSON object per line, as names alone.
 enum class list_format : std::uint8_t { table, json, jsonl, name };
 
-/// Adds `-o,--output` with the four formats.
-void add_list_format(CLI::App& command, list_format& format);
+/// Adds `-o,--output` with the four formats; with `wide`, also that: a table of more columns.
+void add_list_format(CLI::App& command, list_format& format, bool* wide = nullptr);
 
 /// Adds an option that takes one of a few formats; anything else gets a suggestion. `into` holds the default.
 void add_choice(CLI::App& command, const char* name, std::string& into, const char* text,

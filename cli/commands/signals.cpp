@@ -53,6 +53,18 @@ unsigned signal_inbox::take() {
   return count;
 }
 
+std::optional<int> signal_inbox::next() {
+  signalfd_siginfo info{};
+  if (::read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info))
+    return std::nullopt;
+  return static_cast<int>(info.ssi_signo);
+}
+
+bool signal_inbox::pending() const {
+  pollfd watched{signals_, POLLIN, 0};
+  return ::poll(&watched, 1, 0) > 0;
+}
+
 void signal_inbox::wait(std::chrono::milliseconds most) {
   std::array<pollfd, 2> watched{pollfd{signals_, POLLIN, 0}, pollfd{wakes_, POLLIN, 0}};
   ::poll(watched.data(), watched.size(), static_cast<int>(most.count()));

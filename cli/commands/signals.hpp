@@ -3,6 +3,7 @@
 #include "muster/base/result.hpp"
 
 #include <chrono>
+#include <optional>
 
 namespace muster::cli {
 
@@ -17,6 +18,10 @@ public:
 
   /// How many requests to end have come since the last call.
   [[nodiscard]] unsigned take();
+  /// The next of them, one at a time.
+  [[nodiscard]] std::optional<int> next();
+  /// Whether there is one to be taken.
+  [[nodiscard]] bool pending() const;
   /// Waits for a signal or a `wake`, no longer than `most`.
   void wait(std::chrono::milliseconds most);
   /// Ends the current or the next `wait`. From any thread.

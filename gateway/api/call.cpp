@@ -2,10 +2,12 @@
 
 #include "actors/runtime.hpp"
 #include "gateway/api/problem.hpp"
+#include "muster/base/log.hpp"
 #include "muster/base/utf8.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <utility>
 
 namespace muster::gateway {
@@ -109,11 +111,29 @@ result<runtime*> call::engine() const {
   return with.engine;
 }
 
+namespace {
+
+/// One line for each request, by the pattern of its route: ids stand in what the actors log.
+void log_answer(const call& x, const route& where, const http::response& out, std::chrono::nanoseconds took) {
+  log::info("api", "request answered",
+            {{"method", where.method},
+             {"route", where.path},
+             {"status", out.status},
+             {"ms", std::chrono::duration<double, std::milli>(took).count()},
+             {"user", x.who.user},
+             {"peer", x.request.peer},
+             {"request", x.request.id}});
+}
+
+} // namespace
+
 void add_route(http::router& to, const std::shared_ptr<services>& with, const route& where, action answer) {
-  to.add(where.method, where.path, [with, answer = std::move(answer)](http::request& asked) {
+  to.add(where.method, where.path, [with, where, answer = std::move(answer)](http::request& asked) {
+    const auto began = std::chrono::steady_clock::now();
     call x{asked, *with, identity{}};
     auto out = answer_of(x, answer);
     set_common(out, x);
+    log_answer(x, where, out, std::chrono::steady_clock::now() - began);
     return out;
   });
 }

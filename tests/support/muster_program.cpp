@@ -11,7 +11,8 @@ command muster_program::with(const std::vector<std::string>& arguments) const {
   what.env["MUSTER_STATE_DIR"] = state().string();
   // Whatever this machine has: tests that want a daemon name it.
   what.env["DOCKER_HOST"] = "unix://" + (folder_.path() / "no-docker.sock").string();
-  what.env["MUSTER_CONFIG"] = std::nullopt;
+  for (const auto* name : {"MUSTER_CONFIG", "MUSTER_ADDRESS", "MUSTER_TOKEN_FILE"})
+    what.env[name] = std::nullopt;
   what.env["XDG_CONFIG_HOME"] = (folder_.path() / "config").string();
   what.env["TERM"] = "xterm";
   what.env["NO_COLOR"] = std::nullopt;

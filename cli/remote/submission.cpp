@@ -1,0 +1,166 @@
+#include "cli/remote/submission.hpp"
+
+#include "cli/commands/errors.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/remote/answers.hpp"
+#include "gateway/client/http_client.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <sstream>
+
+namespace muster::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// The texts behind `localpath:` in a rendered spec. One that only looks like it costs the sending of a file that is
+/// there under that name; so only files below the spec's own folder, or named in full, are looked for.
+std::set<std::string> local_names(const std::string& rendered) {
+  constexpr std::string_view key = "localpath:";
+  std::set<std::string> names;
+  for (auto at = rendered.find(key); at != std::string::npos; at = rendered.find(key, at + 1)) {
+    auto text = rendered.substr(at + key.size(), rendered.find('\n', at) - at - key.size());
+    const auto from = text.find_first_not_of(" \t");
+    if (from == std::string::npos)
+      continue;
+    text = text.substr(from);
+    if (text[0] == '"' || text[0] == '\'') {
+      const auto end = text.find(text[0], 1);
+      if (end != std::string::npos)
+        names.insert(text.substr(1, end - 1));
+      continue;
+    }
+    auto end = text.find(" #");
+    for (const char stop : {',', '}'})
+      end = std::min(end, text.find(stop));
+    text = text.substr(0, end);
+    names.insert(text.substr(0, text.find_last_not_of(" \t\r") + 1));
+  }
+  return names;
+}
+
+/// Name and bytes of the files that a spec names; those that cannot be read were told by its check.
+std::vector<std::pair<std::string, std::string>> local_files(const std::string& rendered, const spec_input& input) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto base = std::filesystem::path{input.file}.parent_path();
+  for (const auto& name : local_names(rendered)) {
+    std::ifstream in(base / name, std::ios::binary);
+    std::ostringstream text;
+    if (in && text << in.rdbuf())
+      out.emplace_back(name, text.str());
+  }
+  return out;
+}
+
+json options_of(const spec_input& input, const submit_extras& extras) {
+  json out{{"profile", name_of(input.profile)}};
+  if (!extras.pool.empty())
+    out["pool"] = extras.pool;
+  if (!input.set.empty())
+    out["set"] = input.set;
+  if (!input.set_string.empty())
+    out["set_string"] = input.set_string;
+  if (!input.set_env.empty())
+    out["set_env"] = input.set_env;
+  if (extras.no_cache)
+    out["no_cache"] = true;
+  if (!extras.labels.empty()) {
+    auto labels = json::object();
+    for (const auto& x : extras.labels)
+      labels[x.substr(0, x.find('='))] = x.substr(x.find('=') + 1);
+    out["labels"] = std::move(labels);
+  }
+  return out;
+}
+
+/// A quoted string of a header of a part.
+std::string quoted_name(const std::string& x) {
+  std::string out = "\"";
+  for (const char c : x)
+    if (c == '"')
+      out += "%22";
+    else if (c != '\r' && c != '\n')
+      out += c;
+  return out + '"';
+}
+
+std::string form_of(const std::string& boundary, const std::vector<std::pair<std::string, std::string>>& parts) {
+  std::string out;
+  for (const auto& [name, body] : parts)
+    out +=
+        "--" + boundary + "\r\nContent-Disposition: form-data; name=" + quoted_name(name) + "\r\n\r\n" + body + "\r\n";
+  return out + "--" + boundary + "--\r\n";
+}
+
+submitted refused(int code) {
+  return {std::nullopt, {}, code};
+}
+
+} // namespace
+
+void add_submit_extras(CLI::App& command, submit_extras& extras) {
+  command.add_option("--pool", extras.pool, "Where to run (default: as the spec or the head says)")->type_name("NAME");
+  command.add_option("--label", extras.labels, "A label of the workflow; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->check([](const std::string& x) {
+        return x.find('=') == std::string::npos || x[0] == '=' ? "'" + x + "' is not KEY=VALUE" : std::string{};
+      });
+  command.add_flag("--no-cache", extras.no_cache, "Run tasks marked `cache` too, also if one like it has completed");
+}
+
+submitted submit_to(client::api& head, const spec_input& input, const submit_extras& extras) {
+  const auto spec = load(input);
+  print_diagnostics(spec.outcome);
+  if (!spec.outcome.ok())
+    return refused(exit_error);
+  auto options = options_of(input, extras);
+  if (!input.parameters.empty()) {
+    std::ifstream in(input.parameters);
+    options["parameters"] = json::parse(in, nullptr, false);
+    if (!options["parameters"].is_object())
+      return refused(report_usage("a head takes --parameters as a JSON object; " + input.parameters + " is none"));
+  }
+  client::request x;
+  x.method = "POST";
+  x.path = client::path_of({"workflows"});
+  x.repeatable = true;
+  x.headers["Idempotency-Key"] = client::make_idempotency_key();
+  std::vector<std::pair<std::string, std::string>> parts;
+  if (const auto files = local_files(spec.outcome.rendered, input); !files.empty()) {
+    parts = {{"spec", spec.text}, {"options", dump(options)}};
+    parts.insert(parts.end(), files.begin(), files.end());
+    const auto boundary = "muster-" + client::make_idempotency_key();
+    x.content_type = "multipart/form-data; boundary=" + boundary;
+    x.body = form_of(boundary, parts);
+  } else {
+    options["spec"] = spec.text;
+    x.body = dump(options);
+  }
+  const auto got = head.send(x);
+  if (!got)
+    return refused(report(got.why()));
+  auto answer = json::parse(got->body, nullptr, false);
+  submitted out{std::nullopt, answer.is_object() ? text_of(answer, "id") : std::string{}, exit_error};
+  if (out.id.empty())
+    return refused(report(error{ec::internal, "the answer of " + head.name() + " names no workflow"}));
+  if (const auto notes = answer.find("notes"); notes != answer.end() && notes->is_array())
+    for (const auto& note : *notes)
+      if (note.is_string())
+        std::cerr << "muster: note: " << note.get<std::string>() << '\n';
+  out.answer = std::move(answer);
+  return out;
+}
+
+int report_no_head(const error& problem) {
+  const auto code = report(problem);
+  return problem.code == ec::unavailable ? static_cast<int>(exit_unreachable) : code;
+}
+
+} // namespace muster::cli

@@ -1,0 +1,126 @@
+#include "cli/serve/head_pools.hpp"
+
+#include "cli/commands/local_run.hpp"
+#include "cli/commands/pool_choice.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace muster::cli {
+
+namespace {
+
+std::vector<std::string> pool_names(const config::configuration& known, const std::vector<std::string>& only) {
+  if (!only.empty())
+    return only;
+  std::vector<std::string> names{"local"};
+  for (const auto& [name, settings] : known.pools)
+    names.push_back(name);
+  const auto& preferred = known.service.defaults.pool;
+  if (std::find(names.begin(), names.end(), preferred) == names.end())
+    names.push_back(preferred);
+  return names;
+}
+
+local_options options_for(const config::configuration& known, const std::string& pool) {
+  local_options out;
+  out.pool = pool;
+  out.enforce_limits = known.service.defaults.enforce_limits;
+  return out;
+}
+
+std::chrono::milliseconds rounded(duration x) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(x);
+}
+
+runtime_config settings_of(const config::run_defaults& x, const store::state_directory& directory) {
+  runtime_config out;
+  out.state_directory = directory.root();
+  out.default_pool = x.pool;
+  out.any_pool_name = false;
+  out.max_retries = x.max_retries;
+  out.stop_grace = rounded(x.stop_grace);
+  out.exec_timeout = x.exec_timeout;
+  out.queue_timeout = x.queue_timeout;
+  out.start_timeout = x.start_timeout;
+  out.threads = x.threads;
+  return out;
+}
+
+/// Makes the drivers of pools: one for all pools of processes, because their tasks have one warden.
+class driver_maker {
+public:
+  driver_maker(const config::configuration& known, const store::state_directory& directory)
+      : known_(known), directory_(directory) {}
+
+  result<void> add(const std::string& name, runtime_config& to) {
+    const auto options = options_for(known_, name);
+    auto chosen = choose_pool(options, known_);
+    if (!chosen)
+      return chosen.failure();
+    pool_setup x;
+    x.name = name == "process" ? "local" : name;
+    x.max_parallel = known_.service.defaults.max_parallel;
+    if (const auto* process = std::get_if<process_choice>(&chosen->how)) {
+      x.gpus = process->gpus;
+      x.oversubscribe = known_.service.defaults.oversubscribe;
+      x.executor = processes_;
+    } else {
+      x.may_be_down = std::holds_alternative<docker_pool_config>(chosen->how);
+      auto made = make_driver(std::move(*chosen), options, directory_);
+      if (!made)
+        return made.failure();
+      x.executor = std::move(*made);
+    }
+    to.pools.push_back(std::move(x));
+    return {};
+  }
+
+  /// The driver of processes, with the GPUs of all its pools. Comes first: it launches the warden.
+  result<void> make_processes(const std::vector<std::string>& names) {
+    std::set<std::uint32_t> gpus;
+    bool any = false;
+    for (const auto& name : names) {
+      const auto chosen = choose_pool(options_for(known_, name), known_);
+      if (!chosen)
+        return chosen.failure();
+      if (const auto* process = std::get_if<process_choice>(&chosen->how)) {
+        any = true;
+        gpus.insert(process->gpus.begin(), process->gpus.end());
+      }
+    }
+    if (!any)
+      return {};
+    auto made = make_driver({"local", process_choice{{gpus.begin(), gpus.end()}}, {}}, options_for(known_, "local"),
+                            directory_);
+    if (!made)
+      return made.failure();
+    processes_ = std::move(*made);
+    return {};
+  }
+
+private:
+  const config::configuration& known_;
+  const store::state_directory& directory_;
+  std::shared_ptr<driver> processes_;
+};
+
+} // namespace
+
+result<runtime_config> make_runtime_config(const config::configuration& known, const store::state_directory& directory,
+                                           const std::vector<std::string>& only) {
+  const auto names = pool_names(known, only);
+  auto out = settings_of(known.service.defaults, directory);
+  if (std::find(names.begin(), names.end(), out.default_pool) == names.end())
+    out.default_pool = names.front();
+  driver_maker drivers{known, directory};
+  if (auto made = drivers.make_processes(names); !made)
+    return made.failure();
+  for (const auto& name : names)
+    if (auto added = drivers.add(name, out); !added)
+      return added.failure();
+  return out;
+}
+
+} // namespace muster::cli

@@ -1,0 +1,205 @@
+#include "support/catch.hpp"
+#include "support/head_program.hpp"
+
+#include <csignal>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+using namespace muster::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A task that waits for a file of the test, or for its end.
+std::string until_released(const muster_program& muster) {
+  return one_task("echo begun >> " + (muster.folder() / "begun").string() + "\nuntil [ -e " +
+                  (muster.folder() / "release").string() + " ]; do sleep 0.05; done\necho done");
+}
+
+std::size_t lines_of(const fs::path& path) {
+  std::ifstream file(path);
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);)
+    ++count;
+  return count;
+}
+
+std::string trimmed(std::string x) {
+  while (!x.empty() && x.back() == '\n')
+    x.pop_back();
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("a head takes a submission, runs it, and says how it went") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  CHECK_THAT(head.address(), ContainsSubstring("http://127.0.0.1:"));
+  const auto submitted = muster({"submit", muster.file("w.yaml", one_task("echo hello"))});
+  INFO(submitted.err);
+  REQUIRE(submitted.exit_code == 0);
+  CHECK(submitted.out == "single-1\n");
+  const auto waited = muster({"wait", "single-1"});
+  INFO(waited.err);
+  CHECK(waited.exit_code == 0);
+  CHECK(waited.out == "single-1 COMPLETED\n");
+  CHECK_THAT(muster({"logs", "single-1"}).out, ContainsSubstring("hello"));
+  const auto failed = muster({"submit", muster.file("f.yaml", one_task("exit 7"))});
+  CHECK(muster({"wait", trimmed(failed.out)}).exit_code == 3);
+  CHECK(muster({"wait", trimmed(failed.out), "--exit-zero"}).exit_code == 0);
+  const auto ended = head.stop(SIGTERM);
+  CHECK(ended.exit_code == 0);
+  CHECK_FALSE(fs::exists(muster.state() / "head.json"));
+  CHECK_THAT(head.log(), ContainsSubstring("head has stopped"));
+}
+
+TEST_CASE("commands reach a head by its address from anywhere, and exit as documented") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const muster_program elsewhere; // Another state directory.
+  const auto address = head.address();
+  const auto submitted =
+      elsewhere({"submit", elsewhere.file("w.yaml", one_task("sleep 60")), "--address", address, "--label", "a=b"});
+  INFO(submitted.err);
+  REQUIRE(submitted.exit_code == 0);
+  CHECK(elsewhere({"wait", "last", "--address", address, "--timeout", "1s"}).exit_code == 8);
+  const auto canceled = elsewhere({"cancel", "last", "--address", address, "--force"});
+  CHECK(canceled.exit_code == 0);
+  CHECK(elsewhere({"wait", "single-1", "--address", address}).exit_code == 3);
+  CHECK(elsewhere({"cancel", "single-1", "--address", address}).exit_code == 5);
+  CHECK(elsewhere({"cancel", "nothing-1", "--address", address}).exit_code == 4);
+  CHECK(elsewhere({"cancel", "single-1"}).exit_code == 7); // No head is at work here.
+  CHECK(elsewhere({"wait", "single-1", "--address", "http://127.0.0.1:1"}).exit_code == 7);
+  CHECK(elsewhere({"submit", elsewhere.file("x.yaml", "workflow: {}"), "--address", address}).exit_code == 1);
+}
+
+TEST_CASE("a context names a head") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const muster_program elsewhere;
+  REQUIRE(elsewhere({"context", "set", "lab", "--address", head.address()}).exit_code == 0);
+  CHECK_THAT(elsewhere({"context", "ls"}).out, ContainsSubstring("lab *"));
+  const auto submitted = elsewhere({"submit", elsewhere.file("w.yaml", one_task("true"))});
+  INFO(submitted.err);
+  CHECK(submitted.exit_code == 0);
+  CHECK(elsewhere({"wait", "last"}).exit_code == 0);
+  CHECK(elsewhere({"context", "use", "lba"}).exit_code == 4);
+  CHECK(elsewhere({"context", "rm", "lab"}).exit_code == 0);
+  CHECK(elsewhere({"cancel", "last"}).exit_code == 7);
+}
+
+TEST_CASE("two heads on one state directory: the second says who is there") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto second = muster({"serve", "--no-auth", "--listen", "127.0.0.1:0"});
+  CHECK(second.exit_code == 1);
+  CHECK_THAT(second.err, ContainsSubstring("process " + std::to_string(head.process().pid())));
+  CHECK_THAT(second.err, ContainsSubstring(head.address()));
+  CHECK(head.process().ended() == false);
+}
+
+TEST_CASE("a head that was killed takes up what it left; no task is started twice") {
+  const muster_program muster;
+  std::string id;
+  {
+    head_program head(muster);
+    REQUIRE(head.ready());
+    id = trimmed(muster({"submit", muster.file("w.yaml", until_released(muster))}).out);
+    for (int i = 0; i < 3000 && lines_of(muster.folder() / "begun") == 0; ++i)
+      ::usleep(10'000);
+    REQUIRE(lines_of(muster.folder() / "begun") == 1);
+    head.process().signal(SIGKILL);
+    CHECK(head.process().finish().exit_code == 128 + SIGKILL);
+  }
+  CHECK(fs::exists(muster.state() / "head.json")); // It had no time to tidy up.
+  head_program next(muster);
+  REQUIRE(next.ready());
+  CHECK_THAT(next.log(), ContainsSubstring("taken_up=1"));
+  muster.file("release", "");
+  const auto waited = muster({"wait", id, "--timeout", "30s"});
+  INFO(waited.out << waited.err);
+  CHECK(waited.exit_code == 0);
+  CHECK(lines_of(muster.folder() / "begun") == 1);
+}
+
+TEST_CASE("a stop leaves tasks running unless it is told to end them") {
+  const muster_program muster;
+  std::string id;
+  {
+    head_program head(muster);
+    REQUIRE(head.ready());
+    id = trimmed(muster({"submit", muster.file("w.yaml", until_released(muster))}).out);
+    for (int i = 0; i < 3000 && lines_of(muster.folder() / "begun") == 0; ++i)
+      ::usleep(10'000);
+    CHECK(head.stop(SIGTERM).exit_code == 0);
+  }
+  CHECK_THAT(muster({"ls", "--unfinished", "-o", "name"}).out, ContainsSubstring(id));
+  head_program next(muster, {"--no-auth", "--stop-tasks"});
+  REQUIRE(next.ready());
+  CHECK(next.stop(SIGTERM).exit_code == 0);
+  const auto shown = muster({"ls", "-o", "jsonl"});
+  CHECK_THAT(shown.out, ContainsSubstring("FAILED_CANCELED"));
+  CHECK(lines_of(muster.folder() / "begun") == 1);
+}
+
+TEST_CASE("SIGHUP reads the configuration again, and says what needs a restart") {
+  const muster_program muster;
+  const auto log = (muster.folder() / "head.log").string();
+  const auto path = muster.file("my.yaml", "log: {file: " + log + "}\nserver: {auth: none}\n");
+  head_program head(muster, {"--config", path});
+  REQUIRE(head.ready());
+  CHECK(muster({"ls", "--address", head.address()}).exit_code != 7);
+  muster.file("my.yaml", "log: {file: " + log + ", level: debug}\nserver: {auth: none, drain: 3s}\n");
+  head.process().signal(SIGHUP);
+  CHECK(head.wait_for_log("needs a restart\" keys=server.drain"));
+  muster.file("my.yaml", "log: {levle: debug}\n");
+  head.process().signal(SIGHUP);
+  CHECK(head.wait_for_log("configuration is wrong"));
+  CHECK_THAT(head.log(), ContainsSubstring("levle"));
+  CHECK(head.stop(SIGINT).exit_code == 0);
+}
+
+TEST_CASE("a head that cannot start says why") {
+  const muster_program muster;
+  CHECK(muster({"serve", "--listen", "nowhere"}).exit_code == 2);
+  const auto open = muster({"serve", "--no-auth", "--listen", "0.0.0.0:0"});
+  CHECK(open.exit_code == 1);
+  CHECK_THAT(open.err, ContainsSubstring("without tokens"));
+  const auto wrong = muster({"serve", "--config", muster.file("c.yaml", "server: {port: 1}\n")});
+  CHECK(wrong.exit_code == 1);
+  CHECK_THAT(wrong.err, ContainsSubstring("c.yaml:1:10: error: server.port"));
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const muster_program other;
+  const auto port = head.address().substr(head.address().rfind(':') + 1);
+  const auto taken = other({"serve", "--no-auth", "--listen", "127.0.0.1:" + port});
+  CHECK(taken.exit_code == 1);
+  CHECK_THAT(taken.err, ContainsSubstring(port));
+}
+
+TEST_CASE("the log of a head is logfmt, or JSON, a line a record") {
+  const muster_program muster;
+  const auto log = (muster.folder() / "head.log").string();
+  const auto path = muster.file("j.yaml", "log: {file: " + log + ", format: json}\n");
+  head_program head(muster, {"--no-auth", "--config", path});
+  REQUIRE(head.ready());
+  CHECK(muster({"wait", "nothing-1", "--address", head.address()}).exit_code == 4);
+  CHECK(head.wait_for_log("\"status\":404"));
+  CHECK(head.stop(SIGTERM).exit_code == 0);
+  std::ifstream in(log);
+  std::size_t count = 0;
+  for (std::string line; std::getline(in, line); ++count) {
+    INFO(line);
+    const auto x = nlohmann::json::parse(line, nullptr, false);
+    REQUIRE(x.is_object());
+    for (const auto* key : {"time", "level", "component", "msg"})
+      CHECK(x.contains(key));
+  }
+  CHECK(count >= 4);
+}
