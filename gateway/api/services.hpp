@@ -21,6 +21,8 @@ class runtime;
 
 namespace muster::gateway {
 
+class event_feed;
+
 /// Readers of one store for the threads of a server: a few, opened when they are first needed and kept.
 class reader_pool {
 public:
@@ -67,11 +69,13 @@ struct services {
 
   store::state_directory directory;
   reader_pool readers;
-  muster::runtime* engine = nullptr;  ///< Null: nothing can be changed, only read.
-  std::function<timestamp()> now;     ///< The wall clock.
-  std::string version = "unknown";    ///< Of Muster.
-  std::string log_id{};               ///< Of the event log; empty where it is not known.
-  std::string default_pool = "local"; ///< For specs that name none.
+  muster::runtime* engine = nullptr;          ///< Null: nothing can be changed, only read.
+  std::function<timestamp()> now;             ///< The wall clock.
+  std::shared_ptr<event_feed> feed{};         ///< Null: there are no event streams.
+  std::chrono::milliseconds bookmark{15'000}; ///< Between signs of life of event streams.
+  std::string version = "unknown";            ///< Of Muster.
+  std::string log_id{};                       ///< Of the event log; empty where it is not known.
+  std::string default_pool = "local";         ///< For specs that name none.
 };
 
 } // namespace muster::gateway
