@@ -1,6 +1,8 @@
 #include "gateway/service.hpp"
 
+#include "actors/runtime.hpp"
 #include "gateway/api/routes.hpp"
+#include "gateway/events/feed.hpp"
 #include "gateway/http/router.hpp"
 
 #include <utility>
@@ -24,6 +26,19 @@ result<std::unique_ptr<service>> service::start(service_config config, runtime& 
   made->with->engine = &engine;
   made->with->version = std::move(config.version);
   made->with->default_pool = std::move(config.default_pool);
+  feed_config events{made->with->directory};
+  events.ring_bytes = config.events.ring_bytes;
+  auto feed = event_feed::start(std::move(events));
+  if (!feed)
+    return feed.failure();
+  made->with->feed = std::move(*feed);
+  made->with->bookmark = config.events.bookmark;
+  // The handler stays with the runtime, which may outlive the service.
+  engine.subscribe([weak = std::weak_ptr<event_feed>{made->with->feed}](const std::vector<event>&) {
+    if (const auto living = weak.lock())
+      living->notify();
+  });
+  made->with->feed->notify(); // What was committed in between.
   made->routes = make_routes(made->with);
   auto listener = http::server::start(std::move(config.server),
                                       [&routes = made->routes](http::request& x) { return routes.route(x); });

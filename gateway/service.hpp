@@ -5,6 +5,7 @@
 #include "muster/base/result.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,12 +17,19 @@ class runtime;
 /// The service on a head: its API over a runtime.
 namespace muster::gateway {
 
+/// How events are streamed.
+struct event_config {
+  std::size_t ring_bytes = std::size_t{64} << 20U; ///< Of events in memory; older ones are read from the log.
+  std::chrono::milliseconds bookmark{15'000};      ///< Between signs of life of a stream.
+};
+
 /// How the service is set up.
 struct service_config {
   store::state_directory directory; ///< That of the runtime.
   http::server_config server;
   std::string version;                ///< Of Muster.
   std::string default_pool = "local"; ///< For specs that name none.
+  event_config events{};
 };
 
 /// The API of one runtime, listening. All members are thread-safe.

@@ -137,6 +137,8 @@ private:
   result<void> listen() {
     gateway::service_config config{directory_, server_config_of(known_.service.server), MUSTER_VERSION,
                                    known_.service.defaults.pool};
+    config.events.ring_bytes = static_cast<std::size_t>(known_.service.events.ring);
+    config.events.bookmark = std::chrono::duration_cast<std::chrono::milliseconds>(known_.service.events.bookmark);
     auto made = gateway::service::start(std::move(config), *engine_);
     if (!made)
       return made.failure();
