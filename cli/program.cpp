@@ -121,6 +121,9 @@ int run_program(int argc, char* argv[]) {
     add_restart(app, ctx);
     add_delete(app, ctx);
     add_serve(app, ctx);
+    add_top(app, ctx);
+    add_backup(app, ctx);
+    add_restore(app, ctx);
     add_pool(app, ctx);
     add_node(app, ctx);
     add_token(app, ctx);

@@ -4,6 +4,9 @@
 #include "cli/commands/local_run.hpp"
 #include "cli/commands/spec_input.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/head_use.hpp"
+#include "cli/remote/remote_run.hpp"
 #include "muster/flow/difference.hpp"
 
 #include <CLI/CLI.hpp>
@@ -22,6 +25,7 @@ struct retry_options {
   bool only_failed = false;
   std::string spec; ///< File to compare with; empty for none.
   local_options local;
+  head_use head;
 };
 
 /// How the spec was read when it was submitted.
@@ -72,9 +76,29 @@ std::optional<int> compare_spec(store::reader& reader, const store::workflow_rec
   return exit_error;
 }
 
+int retry_with_head(const context& ctx, const retry_options& options) {
+  const give begin = [&](client::api& head) -> given_workflow {
+    const auto id = workflow_id(head, options.id);
+    if (!id)
+      return {{}, report(id.why())};
+    nlohmann::ordered_json body = nlohmann::ordered_json::object();
+    if (!options.request.from.empty())
+      body["from"] = options.request.from;
+    const auto done = send_json(head, "POST", client::path_of({"workflows", *id, "retry"}), body);
+    return done ? given_workflow{*id, 0} : given_workflow{{}, report(done.why())};
+  };
+  return run_on_head(ctx, options.head,
+                     {options.local.output, options.local.timeout, options.local.quiet, options.head.detach}, begin);
+}
+
 int retry(const context& ctx, const CLI::App& command, retry_options options) {
   if (options.only_failed && !options.request.from.empty())
     return report_usage("--only-failed and --from exclude each other: --from STEP also runs what completed");
+  const auto head = choose_head(ctx, command, options.head);
+  if (!head)
+    return report_usage(head.failure().message);
+  if (*head)
+    return retry_with_head(ctx, options);
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -116,6 +140,7 @@ void add_retry(CLI::App& app, context& ctx) {
       ->type_name("PATH");
   add_local_options(*command, options->local);
   add_state_dir(*command, ctx);
+  add_head_use(*command, options->head, ctx);
   command->footer(
       "What completed stays, also elements of a foreach one by one; attempts are numbered on. Options that are not\n"
       "given are those of the run before.\n\n"

@@ -4,6 +4,9 @@
 #include "cli/commands/local_run.hpp"
 #include "cli/commands/spec_input.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/head_use.hpp"
+#include "cli/remote/remote_run.hpp"
+#include "cli/remote/submission.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -18,6 +21,7 @@ namespace {
 struct run_options {
   spec_input input;
   local_options local;
+  head_use head;
 };
 
 /// What is kept of the command line beside the workflow.
@@ -32,7 +36,24 @@ std::string options_as_json(const run_options& x) {
   return dump(all);
 }
 
-int run(const context& ctx, run_options options) {
+int run_with_head(const context& ctx, const run_options& options) {
+  submit_extras extras;
+  extras.pool = options.local.pool == "process" ? "local" : options.local.pool;
+  extras.no_cache = options.local.no_cache;
+  const give begin = [&](client::api& head) -> given_workflow {
+    auto done = submit_to(head, options.input, extras);
+    return {done.answer ? done.id : std::string{}, done.code};
+  };
+  return run_on_head(ctx, options.head,
+                     {options.local.output, options.local.timeout, options.local.quiet, options.head.detach}, begin);
+}
+
+int run(const context& ctx, const CLI::App& command, run_options options) {
+  const auto head = choose_head(ctx, command, options.head);
+  if (!head)
+    return report_usage(head.failure().message);
+  if (*head)
+    return run_with_head(ctx, options);
   const auto known = read_configuration(options.local);
   if (!known)
     return exit_error;
@@ -74,16 +95,19 @@ int resume(const context& ctx, const std::string& id, const CLI::App& command, l
 } // namespace
 
 void add_run(CLI::App& app, context& ctx) {
-  auto* command = app.add_subcommand("run", "Run a spec on this machine and wait for its end");
+  auto* command = app.add_subcommand("run", "Run a spec, on this machine or by a head, and wait for its end");
   auto options = std::make_shared<run_options>();
   add_spec_input(*command, options->input);
   add_local_options(*command, options->local);
   add_state_dir(*command, ctx);
-  command->footer("Ctrl-C cancels the workflow, a second one kills its tasks.\n\n"
-                  "Example:\n  muster run train.yaml --set epochs=3 --max-parallel 4 --timeout 1h");
-  command->callback([&ctx, options] {
+  add_head_use(*command, options->head, ctx);
+  command->footer(
+      "With a head (--address, a context, or one at work on the state directory) it is handed to that one and\n"
+      "shown until its end. Ctrl-C cancels the workflow, a second one kills its tasks.\n\n"
+      "Example:\n  muster run train.yaml --set epochs=3 --max-parallel 4 --timeout 1h");
+  command->callback([&ctx, command, options] {
     ctx.output_is_optional = true;
-    ctx.action = [&ctx, options] { return run(ctx, *options); };
+    ctx.action = [&ctx, command, options] { return run(ctx, *command, *options); };
   });
 }
 

@@ -28,9 +28,12 @@ bool wait_until(Condition condition) {
 head_program::head_program(const muster_program& muster, std::vector<std::string> options)
     : muster_(muster), log_file_((muster.folder() / "head.log").string()) {
   const auto config = muster.file("head.yaml", "log: {file: " + log_file_ + ", level: debug}\n");
-  std::vector<std::string> all{"serve", "--listen", "127.0.0.1:0", "--state-dir", muster.state().string()};
-  if (std::find(options.begin(), options.end(), "--config") == options.end())
+  const auto has = [&](const char* name) { return std::find(options.begin(), options.end(), name) != options.end(); };
+  std::vector<std::string> all{"serve", "--state-dir", muster.state().string()};
+  if (!has("--config"))
     all.insert(all.end(), {"--config", config});
+  if (!has("--listen"))
+    all.insert(all.end(), {"--listen", "127.0.0.1:0"});
   all.insert(all.end(), options.begin(), options.end());
   process_ = std::make_unique<subprocess>(muster.with(all));
   ready_ = wait_until([this] { return process_->ended() || !address().empty(); }) && !process_->ended();

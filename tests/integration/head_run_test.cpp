@@ -1,0 +1,147 @@
+#include "support/catch.hpp"
+#include "support/head_program.hpp"
+
+#include <csignal>
+
+// `muster run` and its like where a head is at work.
+
+using namespace muster::test;
+
+TEST_CASE("run hands a spec to the head at work, shows it, and exits as ever") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto good = muster({"run", muster.file("w.yaml", one_task("echo hello"))});
+  INFO(good.out << good.err);
+  CHECK(good.exit_code == 0);
+  CHECK_THAT(good.out, ContainsSubstring("single-1: 1 group, 1 task\n"));
+  CHECK_THAT(good.out, ContainsSubstring("only  COMPLETED"));
+  CHECK_THAT(good.out, ContainsSubstring("single-1 COMPLETED in "));
+  const auto bad = muster({"run", muster.file("f.yaml", one_task("exit 7")), "-o", "json"});
+  CHECK(bad.exit_code == 3);
+  CHECK_THAT(bad.out, ContainsSubstring("\"exit_code\":7"));
+  CHECK_THAT(bad.err, ContainsSubstring("only FAILED"));
+  const auto wrong = muster({"run", muster.file("x.yaml", "workflow: {name: 3x}\n")});
+  CHECK(wrong.exit_code == 1);
+  CHECK_THAT(wrong.err, ContainsSubstring("x.yaml:1"));
+  CHECK_THAT(head.log(), ContainsSubstring("route=/v1/workflows"));
+}
+
+TEST_CASE("run --detach prints the id; options of local runs are refused with a head") {
+  const muster_program muster;
+  const auto spec = muster.file("w.yaml", one_task("true"));
+  CHECK(muster({"run", spec, "--detach"}).exit_code == 2); // There is no head.
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto detached = muster({"run", spec, "--detach"});
+  CHECK(detached.out == "single-1\n");
+  CHECK(muster({"wait", "single-1"}).exit_code == 0);
+  const auto refused = muster({"run", spec, "--max-parallel", "2"});
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("--max-parallel is of runs on this machine"));
+  const muster_program elsewhere;
+  const auto local = elsewhere({"run", spec, "--local"});
+  INFO(local.err);
+  CHECK(local.exit_code == 0);
+  CHECK(muster({"run", spec, "--local", "--address", head.address()}).exit_code == 2);
+}
+
+TEST_CASE("Ctrl-C of a run with a head asks it to cancel") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  subprocess run(muster.with({"run", muster.file("w.yaml", one_task("sleep 60"))}));
+  REQUIRE(run.wait_for("only  RUNNING"));
+  run.signal(SIGINT);
+  const auto ended = run.finish();
+  INFO(ended.out << ended.err);
+  CHECK(ended.exit_code == 130);
+  CHECK_THAT(ended.out, ContainsSubstring("canceling single-1"));
+  CHECK_THAT(muster({"ls"}).out, ContainsSubstring("FAILED_CANCELED"));
+}
+
+TEST_CASE("run --timeout is kept with a head as well") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto ended = muster({"run", muster.file("w.yaml", one_task("sleep 60")), "--timeout", "1s"});
+  INFO(ended.out << ended.err);
+  CHECK(ended.exit_code == 8);
+}
+
+TEST_CASE("a run that is watched outlives a restart of its head") {
+  const muster_program muster;
+  auto head = std::make_unique<head_program>(muster);
+  REQUIRE(head->ready());
+  const auto address = head->address();
+  const auto port = address.substr(address.rfind(':') + 1);
+  subprocess run(muster.with({"run", muster.file("w.yaml", one_task("until [ -e " + (muster.folder() / "go").string() +
+                                                                    " ]; do sleep 0.05; done"))}));
+  REQUIRE(run.wait_for("only  RUNNING"));
+  CHECK(head->stop(SIGTERM).exit_code == 0);
+  REQUIRE(run.wait_for("trying again"));
+  head = std::make_unique<head_program>(muster, std::vector<std::string>{"--no-auth", "--listen", "127.0.0.1:" + port});
+  REQUIRE(head->ready());
+  muster.file("go", "");
+  const auto ended = run.finish();
+  INFO(ended.out << ended.err);
+  CHECK(ended.exit_code == 0);
+  CHECK_THAT(ended.out, ContainsSubstring("single-1 COMPLETED"));
+}
+
+TEST_CASE("retry asks the head at work, and shows what runs again") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto flag = (muster.folder() / "flag").string();
+  const auto spec = muster.file("w.yaml", one_task("if [ -e " + flag + " ]; then exit 0; fi; exit 9"));
+  CHECK(muster({"run", spec}).exit_code == 3);
+  CHECK(muster({"retry", "nothing-1"}).exit_code == 4);
+  muster.file("flag", "");
+  const auto again = muster({"retry", "last"});
+  INFO(again.out << again.err);
+  CHECK(again.exit_code == 0);
+  CHECK_THAT(again.out, ContainsSubstring("single-1 COMPLETED"));
+  CHECK(muster({"retry", "last"}).exit_code == 5);
+}
+
+TEST_CASE("top shows what is unfinished, once where there is no terminal") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  CHECK_THAT(muster({"top"}).out, ContainsSubstring("no workflow is unfinished"));
+  CHECK(muster({"submit", muster.file("w.yaml", one_task("sleep 60"))}).exit_code == 0);
+  const auto shown = muster({"top", "--address", head.address()});
+  INFO(shown.out << shown.err);
+  CHECK(shown.exit_code == 0);
+  CHECK_THAT(shown.out, ContainsSubstring("single-1"));
+  CHECK_THAT(shown.out, ContainsSubstring("RUNNING") || ContainsSubstring("PENDING"));
+  auto on_terminal = muster.with({"top", "--address", head.address()});
+  on_terminal.terminal = true;
+  subprocess live(on_terminal);
+  REQUIRE(live.wait_for("single-1"));
+  CHECK(muster({"cancel", "single-1", "--force"}).exit_code == 0);
+  CHECK(live.wait_for("no workflow is unfinished"));
+  live.signal(SIGINT);
+  CHECK(live.finish().exit_code == 0);
+}
+
+TEST_CASE("a backup of a head at work is restored elsewhere") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  CHECK(muster({"run", muster.file("w.yaml", one_task("true"))}).exit_code == 0);
+  const auto file = (muster.folder() / "backup.db").string();
+  const auto done = muster({"backup", file});
+  INFO(done.err);
+  CHECK(done.exit_code == 0);
+  CHECK_THAT(done.out, ContainsSubstring("everything up to event"));
+  CHECK(muster({"backup", file}).exit_code == 1); // Nothing is overwritten.
+  const muster_program other;
+  CHECK(other({"restore", file}).exit_code == 0);
+  CHECK_THAT(other({"ls"}).out, ContainsSubstring("single-1"));
+  CHECK(other({"restore", file}).exit_code == 1);
+  head_program restored(other);
+  REQUIRE(restored.ready());
+  CHECK_THAT(other({"run", muster.file("w.yaml", one_task("true"))}).out, ContainsSubstring("single-2"));
+}
