@@ -1,8 +1,14 @@
 #include "actors/journal.hpp"
 
 #include "actors/errors.hpp"
+#include "actors/journal_backlog.hpp"
+#include "muster/base/log.hpp"
 
 #include <caf/all.hpp>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace muster {
 
@@ -29,11 +35,63 @@ struct deliver {
 
 void flush(journal_pointer self);
 
-void settle_batch(journal_pointer self, std::vector<journal_state::promise>& waiting, journal_answers& said) {
+void refuse(journal_state::promise& waiting, const error& why) {
+  journal_answer answer{why};
+  std::visit(deliver{answer}, waiting);
+}
+
+/// Refuses what asks for something new, and keeps the rest.
+void refuse_new(journal_state& state, const error& why) {
+  std::vector<journal_entry> kept;
+  std::vector<journal_state::promise> waiting;
+  for (std::size_t i = 0; i < state.gathered.size(); ++i) {
+    if (is_refusable(state.gathered[i])) {
+      refuse(state.waiting[i], why);
+      continue;
+    }
+    kept.push_back(std::move(state.gathered[i]));
+    waiting.push_back(std::move(state.waiting[i]));
+  }
+  state.gathered = std::move(kept);
+  state.waiting = std::move(waiting);
+}
+
+/// The store has no room for `batch`, which is tried again, ahead of what came meanwhile.
+void wait_for_room(journal_pointer self, journal_batch& batch, std::vector<journal_state::promise>& waiting,
+                   const error& why) {
+  auto& state = self->state;
+  if (!state.health->is_full())
+    log::error("journal", "store is full: nothing new is accepted, what runs goes on", {{"why", why.message}});
+  state.health->set_full(why.message);
+  std::swap(state.gathered, batch.entries);
+  std::swap(state.waiting, waiting);
+  std::move(batch.entries.begin(), batch.entries.end(), std::back_inserter(state.gathered));
+  std::move(waiting.begin(), waiting.end(), std::back_inserter(state.waiting));
+  refuse_new(state, *state.health->refusal());
+  state.facts = coalesce(state.gathered);
+  state.flush_wanted = false;
+  self->delayed_send(self, state.pause, internal_atom::value, flush_atom::value, state.transaction);
+  state.pause = std::min(2 * state.pause, journal_state::longest_pause);
+}
+
+void settle_batch(journal_pointer self, journal_batch& batch, std::vector<journal_state::promise>& waiting,
+                  journal_answers& said) {
+  auto& state = self->state;
+  state.is_writing = false;
+  if (said.full)
+    return wait_for_room(self, batch, waiting, *said.full);
+  if (state.health->is_full()) {
+    state.health->clear();
+    if (!batch.entries.empty()) {
+      log::warn("journal", "store has room again", {});
+      state.pause = journal_state::first_pause;
+    }
+    state.bound = journal_state::first_bound;
+    state.flush_wanted = true; // Nobody asked for one meanwhile.
+  }
   for (std::size_t i = 0; i < waiting.size(); ++i)
     std::visit(deliver{said.answers[i]}, waiting[i]);
-  self->state.is_writing = false;
-  if (std::exchange(self->state.flush_wanted, false))
+  if (std::exchange(state.flush_wanted, false))
     flush(self);
 }
 
@@ -41,7 +99,7 @@ void settle_batch(journal_pointer self, std::vector<journal_state::promise>& wai
 void flush(journal_pointer self) {
   auto& state = self->state;
   state.flush_sent = false;
-  if (state.gathered.empty())
+  if (state.gathered.empty() && !state.health->is_full()) // An empty batch tries whether there is room.
     return;
   if (state.is_writing) {
     state.flush_wanted = true;
@@ -53,86 +111,90 @@ void flush(journal_pointer self) {
   ++state.transaction;
   auto batch = std::make_shared<journal_batch>(journal_batch{std::exchange(state.gathered, {})});
   const auto waiting = std::make_shared<std::vector<journal_state::promise>>(std::exchange(state.waiting, {}));
-  self->request(state.writer, caf::infinite, commit_atom::value, journal_batch_ptr{std::move(batch)})
-      .then([self, waiting](const journal_answers_ptr& said) { settle_batch(self, *waiting, *said); },
+  self->request(state.writer, caf::infinite, commit_atom::value, journal_batch_ptr{batch})
+      .then([self, batch, waiting](const journal_answers_ptr& said) { settle_batch(self, *batch, *waiting, *said); },
             [](const caf::error&) { /* The writer is gone, and the runtime is ending. */ });
 }
 
 /// Puts a flush behind everything that is in the mailbox now.
 void flush_soon(journal_pointer self) {
-  if (!std::exchange(self->state.flush_sent, true))
+  if (!self->state.health->is_full() && !std::exchange(self->state.flush_sent, true))
     self->send(self, internal_atom::value, flush_atom::value, self->state.transaction);
 }
 
 /// Makes sure that a flush comes within `patience`.
 void flush_later(journal_pointer self) {
   auto& state = self->state;
+  if (state.health->is_full()) {
+    if (state.facts >= state.bound)
+      state.bound = std::max(journal_state::first_bound, 2 * (state.facts = coalesce(state.gathered)));
+    return;
+  }
   if (state.facts >= large_transaction)
     flush_soon(self);
   else if (!state.flush_sent && !std::exchange(state.flush_due, true))
     self->delayed_send(self, journal_state::patience, internal_atom::value, flush_atom::value, state.transaction);
 }
 
-void gather(journal_pointer self, event_list& list, journal_state::promise who) {
+void gather(journal_pointer self, journal_entry x, journal_state::promise who) {
   auto& state = self->state;
-  state.facts += list.events.size();
-  state.gathered.emplace_back(std::move(list));
+  if (state.health->is_full() && is_refusable(x))
+    return refuse(who, *state.health->refusal());
+  if (const auto* list = std::get_if<event_list>(&x))
+    state.facts += list->events.size();
+  state.gathered.push_back(std::move(x));
   state.waiting.push_back(std::move(who));
 }
 
 } // namespace
 
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self, journal_writer_actor writer,
-                                     const failure_handler& on_failure) {
+                                     std::shared_ptr<store_health> health, const failure_handler& on_failure) {
   auto& state = self->state;
   guard(self, "journal", on_failure);
   state.writer = std::move(writer);
+  state.health = std::move(health);
   return {
       [self](commit_atom, event_list& list) -> caf::result<sequence> {
         auto promise = self->make_response_promise<sequence>();
-        gather(self, list, promise);
+        gather(self, std::move(list), promise);
         flush_soon(self);
         return promise;
       },
       [self](settle_atom, event_list& list) -> caf::result<sequence> {
         auto promise = self->make_response_promise<sequence>();
-        gather(self, list, promise);
+        gather(self, std::move(list), promise);
         flush_later(self);
         return promise;
       },
       [self](record_atom, event_list& list) {
-        gather(self, list, {});
+        gather(self, std::move(list), {});
         flush_later(self);
       },
       [self, &state](grow_atom, const growth_ptr& x) {
         state.facts += x->rows.tasks.size();
-        state.gathered.emplace_back(x);
-        state.waiting.emplace_back();
+        gather(self, x, {});
         flush_later(self);
       },
-      [self, &state](settle_atom, const cache_change_ptr& x) -> caf::result<sequence> {
+      [self](settle_atom, const cache_change_ptr& x) -> caf::result<sequence> {
         auto promise = self->make_response_promise<sequence>();
-        state.gathered.emplace_back(x);
-        state.waiting.emplace_back(promise);
+        gather(self, x, promise);
         flush_later(self);
         return promise;
       },
-      [self, &state](commit_atom, const service_change_ptr& x) -> caf::result<service_answer> {
+      [self](commit_atom, const service_change_ptr& x) -> caf::result<service_answer> {
         auto promise = self->make_response_promise<service_answer>();
-        state.gathered.emplace_back(x);
-        state.waiting.emplace_back(promise);
+        gather(self, x, promise);
         flush_soon(self);
         return promise;
       },
-      [self, &state](record_atom, const service_change_ptr& x) {
-        state.gathered.emplace_back(x);
-        state.waiting.emplace_back();
+      [self](record_atom, const service_change_ptr& x) {
+        gather(self, x, {});
         flush_later(self);
       },
-      [self, &state](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
+      [self](submit_atom, const submission_ptr& x) -> caf::result<accepted> {
         auto promise = self->make_response_promise<accepted>();
-        state.gathered.emplace_back(x);
-        state.waiting.emplace_back(promise);
+        gather(self, x, promise);
         flush_soon(self);
         return promise;
       },

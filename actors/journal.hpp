@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/store_health.hpp"
 #include "muster/store/submission.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -9,6 +10,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -48,6 +51,8 @@ using journal_answer = std::variant<sequence, accepted, service_answer, error>;
 /// One for each entry, in the same order.
 struct journal_answers {
   std::vector<journal_answer> answers;
+  /// Set: the store has no room. There are no answers, nothing of the batch is stored, and the batch is as it was.
+  std::optional<error> full{};
 };
 
 /// State of the JOURNAL: the batch that is being gathered, and who waits for what.
@@ -57,6 +62,11 @@ struct journal_state {
   /// How long facts may wait for a commit when nobody is in a hurry: one message to the writer and one fsync then serve
   /// all of that time.
   static constexpr std::chrono::milliseconds patience{20};
+  /// How long it waits before it tries a full store again: twice as long each time, up to the longest.
+  static constexpr std::chrono::milliseconds first_pause{250};
+  static constexpr std::chrono::milliseconds longest_pause{5'000};
+  /// Facts gathered while the store is full before it is looked at which of them later ones make void.
+  static constexpr std::size_t first_bound = 65'536;
 
   using sequence_promise = caf::typed_response_promise<sequence>;
   using accepted_promise = caf::typed_response_promise<accepted>;
@@ -73,11 +83,15 @@ struct journal_state {
   bool flush_sent = false;       ///< A flush is in the mailbox.
   bool flush_due = false;        ///< A flush will come by the clock.
   std::uint64_t transaction = 0; ///< How many batches were given to the writer.
+  std::shared_ptr<store_health> health;
+  std::chrono::milliseconds pause{first_pause}; ///< While the store is full.
+  std::size_t bound = first_bound;              ///< Likewise.
 };
 
 /// Gathers what is to be recorded, and gives it to the JOURNAL WRITER batch by batch, one at a time: what comes while a
-/// batch is being written shares the next commit.
+/// batch is being written shares the next commit. A batch for which the store has no room is tried again until there
+/// is; meanwhile what asks for something new is refused with `store_full`.
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self, journal_writer_actor writer,
-                                     const failure_handler& on_failure);
+                                     std::shared_ptr<store_health> health, const failure_handler& on_failure);
 
 } // namespace muster

@@ -21,10 +21,7 @@ struct write {
   journal_answer operator()(event_list& list) const {
     const auto appended = state.writer->append(list.events);
     if (appended) {
-      for (auto& x : list.events) {
-        x.result = {}; // It is in the store; subscribers are told without.
-        state.uncommitted.push_back(std::move(x));
-      }
+      state.appended.push_back(&list);
     } else if (is_refusal(appended.failure().code)) {
       const auto& first = list.events.front();
       log::error("journal", "events refused",
@@ -44,8 +41,10 @@ struct write {
     auto stored = state.writer->submit(x->rows);
     if (!stored)
       return is_refusal(stored.failure().code) ? journal_answer{stored.failure()} : fail(stored.failure());
-    if (!stored->is_replay)
-      state.uncommitted.push_back(std::move(stored->fact));
+    if (!stored->is_replay) {
+      state.submitted.events.push_back(std::move(stored->fact));
+      state.appended.push_back(nullptr);
+    }
     return accepted{stored->key, stored->id, stored->is_replay};
   }
 
@@ -73,36 +72,65 @@ struct write {
   }
 
   journal_answer fail(const error& why) const {
-    state.failed = true;
     state.writer->rollback();
-    state.uncommitted.clear();
-    state.on_failure(why);
+    state.problem = why;
     return why;
   }
 };
 
 const error broken{ec::io_error, "the store does not accept writes any more"};
 
-/// Nothing of the batch is durable.
-void refuse_all(journal_answers& said, std::size_t count, const error& why) {
-  said.answers.assign(count, journal_answer{why});
+/// What was committed, in the order of its numbers.
+std::vector<event> committed(journal_writer_state& state) {
+  std::vector<event> out;
+  auto submitted = state.submitted.events.begin();
+  for (auto* list : state.appended) {
+    if (list == nullptr) {
+      out.push_back(std::move(*submitted++));
+      continue;
+    }
+    for (auto& x : list->events) {
+      x.result = {}; // It is in the store; subscribers are told without.
+      out.push_back(std::move(x));
+    }
+  }
+  return out;
+}
+
+/// Stores the batch and commits; what goes wrong is in `state.problem` then, and nothing of the batch is stored.
+void store_batch(journal_writer_state& state, journal_batch& batch, journal_answers& said) {
+  const write one{state};
+  for (auto& x : batch.entries) {
+    said.answers.push_back(std::visit(one, x));
+    if (state.problem)
+      return;
+  }
+  if (const auto done = state.writer->commit(); !done)
+    static_cast<void>(one.fail(done.failure()));
 }
 
 void write_batch(journal_writer_state& state, journal_batch& batch, journal_answers& said) {
-  const write one{state};
-  for (auto& x : batch.entries) {
-    if (state.failed)
-      return refuse_all(said, batch.entries.size(), broken);
-    said.answers.push_back(std::visit(one, x));
-  }
+  const auto refuse_all = [&](const error& why) { said.answers.assign(batch.entries.size(), journal_answer{why}); };
   if (state.failed)
-    return refuse_all(said, batch.entries.size(), broken);
-  if (const auto committed = state.writer->commit(); !committed)
-    return refuse_all(said, batch.entries.size(), std::get<error>(one.fail(committed.failure())));
-  if (!state.uncommitted.empty())
-    caf::anon_send(state.hub, publish_atom::value,
-                   event_batch{std::make_shared<std::vector<event>>(std::move(state.uncommitted))});
-  state.uncommitted = {};
+    return refuse_all(broken);
+  state.appended.clear();
+  state.submitted.events.clear();
+  state.problem.reset();
+  store_batch(state, batch, said);
+  if (!state.problem) {
+    if (!state.appended.empty())
+      caf::anon_send(state.hub, publish_atom::value,
+                     event_batch{std::make_shared<std::vector<event>>(committed(state))});
+    return;
+  }
+  if (state.problem->code == ec::store_full) {
+    said.answers.clear();
+    said.full = state.problem;
+    return;
+  }
+  state.failed = true;
+  state.on_failure(*state.problem);
+  refuse_all(*state.problem);
 }
 
 } // namespace

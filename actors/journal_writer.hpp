@@ -4,6 +4,7 @@
 #include "muster/store/writer.hpp"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace muster {
@@ -15,13 +16,18 @@ struct journal_writer_state {
   std::shared_ptr<store::writer> writer;
   event_hub_actor hub;
   failure_handler on_failure;
-  std::vector<event> uncommitted;
   bool failed = false;
+
+  // -- of the batch that is being written
+  std::vector<event_list*> appended; ///< In the order of its numbers; null for a submission.
+  event_list submitted;              ///< What submissions became.
+  std::optional<error> problem;      ///< Why it is rolled back.
 };
 
 /// The only writer of the store; spawned detached, because it waits for the disk. A batch is a transaction: answered
-/// when it is durable, and its events are passed on to the EVENT HUB then. If the store refuses to write, it says so to
-/// `on_failure`, answers everything with an error from then on, and writes nothing more.
+/// when it is durable, and its events are passed on to the EVENT HUB then. A store without room is told
+/// (`journal_answers::full`), and the JOURNAL may try again. If the store refuses to write for any other reason, it
+/// says so to `on_failure`, answers everything with an error from then on, and writes nothing more.
 journal_writer_actor::behavior_type journal_writer(journal_writer_actor::stateful_pointer<journal_writer_state> self,
                                                    std::shared_ptr<store::writer> writer, event_hub_actor hub,
                                                    failure_handler on_failure);

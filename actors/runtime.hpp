@@ -39,7 +39,8 @@ struct runtime_config {
   duration queue_timeout{};                          ///< For specs that name none; 0 for none.
   duration start_timeout = std::chrono::minutes{30}; ///< From placement to RUNNING.
   std::uint32_t threads = 1;                         ///< Of the actor scheduler.
-  bool take_cached = true; ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
+  bool take_cached = true;    ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
+  std::uint64_t min_free = 0; ///< Bytes that the state directory's file system must have left for new work; 0 for any.
   std::chrono::milliseconds answer_limit{60'000}; ///< Of each call below; `unavailable` when it has passed.
 };
 
@@ -80,6 +81,9 @@ using event_handler = std::function<void(const std::vector<event>&)>;
 
 /// A running set of actors over one state directory. Many threads may call it at once; no call waits longer than
 /// `runtime_config::answer_limit` for an actor.
+///
+/// While the store has no room (disk full), what runs goes on and what it has to say is kept until there is room again;
+/// whatever asks for something new (`submit`, `retry`, `cancel`, `record`) fails at once with `store_full`.
 class runtime {
 public:
   /// Opens the store, probes the executors, starts the actors. Fails with what the store or a driver reports.

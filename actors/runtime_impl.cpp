@@ -61,7 +61,8 @@ result<void> check_blindly(const spec::workflow& workflow, const error& why, sto
 runtime::impl::impl(runtime_config config, store::state_directory directory, store::writer writer,
                     std::unique_ptr<pool_set> pools)
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
-      configuration_(config.threads), system_(configuration_), pools_(std::move(pools)) {
+      health_(std::make_shared<store_health>(directory_.root(), config.min_free)), configuration_(config.threads),
+      system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -69,7 +70,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
   hub_ = system_.spawn(event_hub);
   journal_writer_ = system_.spawn<caf::detached>(journal_writer, std::make_shared<store::writer>(std::move(writer)),
                                                  hub_, on_failure);
-  journal_ = system_.spawn(journal, journal_writer_, on_failure);
+  journal_ = system_.spawn(journal, journal_writer_, health_, on_failure);
   clock_ = system_.spawn(muster::clock);
   pools_->start(system_, directory_, on_failure);
   cache_ = system_.spawn<caf::detached>(cache, directory_, journal_, config.take_cached, stopping_, on_failure);
@@ -97,8 +98,11 @@ runtime::impl::~impl() {
   }
   end(registry_);
   end(cache_);
-  // Everything that was recorded so far is made durable; an error here was told before.
-  static_cast<void>(ask<sequence>(journal_, commit_atom::value, event_list{}));
+  // Everything that was recorded so far is made durable; an error here was told before. What a full store cannot take
+  // is found out again by a later runtime: drivers keep how attempts ended until that is recorded.
+  constexpr std::chrono::milliseconds for_a_full_store{1'000};
+  static_cast<void>(muster::ask<sequence>(system_, health_->is_full() ? for_a_full_store : answer_limit_, journal_,
+                                          commit_atom::value, event_list{}));
   pools_->end();
   end(clock_);
   end(journal_);
@@ -130,6 +134,8 @@ result<std::vector<pool_view>> runtime::impl::pools() {
 result<void> runtime::impl::may_admit() const {
   if (!admitting_)
     return {ec::unavailable, "the runtime is being stopped and admits nothing"};
+  if (auto why = health_->admission_refusal())
+    return *std::move(why);
   return {};
 }
 
@@ -247,6 +253,8 @@ result<accepted_workflow> runtime::impl::retry(const std::string& id, const retr
 }
 
 result<void> runtime::impl::cancel(workflow_key workflow, const std::string& message, bool force) {
+  if (auto why = health_->refusal())
+    return *std::move(why);
   auto reader = store::reader::open(directory_);
   if (!reader)
     return reader.failure();
@@ -289,6 +297,8 @@ result<void> runtime::impl::cancel_held(workflow_key workflow, const std::string
 // -- rows of the service
 
 result<std::int64_t> runtime::impl::record(store::service_change x) {
+  if (auto why = health_->refusal())
+    return *std::move(why);
   const auto answer = ask<service_answer>(journal_, commit_atom::value,
                                           service_change_ptr{std::make_shared<store::service_change>(std::move(x))});
   return answer ? result<std::int64_t>{answer->number} : result<std::int64_t>{answer.failure()};

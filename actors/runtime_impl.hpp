@@ -5,6 +5,7 @@
 #include "actors/pool_set.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "actors/runtime.hpp"
+#include "actors/store_health.hpp"
 #include "actors/system_config.hpp"
 #include "muster/store/layout.hpp"
 #include "muster/store/reader.hpp"
@@ -92,6 +93,7 @@ private:
   ended_workflows ended_;
   const std::chrono::milliseconds answer_limit_;
   std::atomic<bool> admitting_{true};
+  std::shared_ptr<store_health> health_;
   std::mutex mutex_;
   std::condition_variable unclaimed_;
   std::set<workflow_key> claimed_;

@@ -262,7 +262,8 @@ TEST_CASE("what a workflow grows by is stored ahead of what is said of it") {
     };
     const auto writer = system.actors.spawn<caf::detached>(
         journal_writer, std::make_shared<store::writer>(*std::move(opened)), hub, on_failure);
-    const auto journal = system.actors.spawn(muster::journal, writer, on_failure);
+    const auto journal =
+        system.actors.spawn(muster::journal, writer, std::make_shared<store_health>("/", 0), on_failure);
     caf::scoped_actor self{system.actors};
 
     spec::workflow base;

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "muster/base/result.hpp"
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace muster {
+
+/// Whether the store has room. Written by the JOURNAL, read by whoever would bring it more. From any thread.
+class store_health {
+public:
+  /// `min_free`: bytes that the file system of `directory` must have left for new work; 0 for any.
+  store_health(std::filesystem::path directory, std::uint64_t min_free)
+      : directory_(std::move(directory)), min_free_(min_free) {}
+
+  void set_full(const std::string& why);
+  void clear();
+  [[nodiscard]] bool is_full() const noexcept { return full_; }
+
+  /// Why nothing can be recorded now: `store_full`.
+  [[nodiscard]] std::optional<error> refusal() const;
+  /// Why no new work is taken: `refusal`, or too little is free.
+  [[nodiscard]] std::optional<error> admission_refusal() const;
+
+private:
+  std::filesystem::path directory_;
+  std::uint64_t min_free_;
+  std::atomic<bool> full_{false};
+  mutable std::mutex mutex_;
+  std::string why_;
+};
+
+} // namespace muster
