@@ -17,6 +17,8 @@
 
 namespace muster {
 
+struct meters;
+
 /// Told once, from any thread, that the runtime cannot go on: the store refuses to write, or an actor has a bug. What
 /// is durable stays so; a later runtime takes up from there.
 using failure_handler = std::function<void(const error&)>;
@@ -55,6 +57,7 @@ struct workflow_context {
   failure_handler on_failure;
   std::shared_ptr<const first_attempts> attempts_from{}; ///< Null if there are none.
   cache_actor cache{};                                   ///< Null if nothing is taken from earlier runs.
+  std::shared_ptr<meters> counted{};                     ///< Null if nobody counts.
 };
 
 using context_ptr = std::shared_ptr<const workflow_context>;

@@ -1,5 +1,6 @@
 #include "actors/group.hpp"
 
+#include "actors/meters.hpp"
 #include "actors/task.hpp"
 #include "muster/spec/names.hpp"
 
@@ -117,6 +118,7 @@ public:
   }
 
   void operator()(const effect::start& x) {
+    count_wait(position(x.who.task));
     if (state_.open_places > 0 || state_.places_unsent)
       state_.held_starts.push_back(x.who);
     else
@@ -155,6 +157,15 @@ public:
   }
 
 private:
+  /// How long a member of a gang was ready before it may start.
+  void count_wait(std::uint32_t member) {
+    if (member >= state_.prepared.size())
+      return;
+    const auto since = std::exchange(state_.prepared[member], {});
+    if (since != caf::actor_clock::time_point{} && state_.context->counted)
+      state_.context->counted->barrier_wait.add(self_->clock().now() - since);
+  }
+
   [[nodiscard]] std::uint32_t position(task_index t) const { return t.value - state_.range.first.value; }
 
   [[nodiscard]] task_actor& task(task_index t) {
@@ -319,6 +330,8 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
   state.extras = std::move(extras);
   state.tasks.resize(state.range.count);
   state.results.resize(state.range.count);
+  if (state.range.count > 1)
+    state.prepared.resize(state.range.count);
   state.places.resize(state.range.count);
   performer{self}.run(restore ? take_up(self, std::move(*restore)) : state.machine->begin());
   return {
@@ -336,6 +349,9 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
       },
       [self, &state](report_atom, const attempt_report& report) {
         keep_result(state, report);
+        if (report.kind == report_kind::prepared)
+          if (const auto at = report.id.task.value - state.range.first.value; at < state.prepared.size())
+            state.prepared[at] = self->clock().now();
         performer{self}.run(decide(*state.machine, report));
       },
       [self, &state](cancel_atom, const std::string& message, bool force) {

@@ -2,6 +2,7 @@
 
 #include "actors/context.hpp"
 
+#include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -25,9 +26,10 @@ struct group_state {
   workflow_actor workflow;
   task_range range;
   std::optional<group_machine> machine;
-  std::vector<task_actor> tasks;     ///< One per member; spawned when first placed.
-  std::vector<placed_member> places; ///< One per member; where its newest attempt is or will be.
-  std::vector<task_index> asked;     ///< Members of the placement request that is open.
+  std::vector<caf::actor_clock::time_point> prepared; ///< One per member, of a gang: when it was; zero before.
+  std::vector<task_actor> tasks;                      ///< One per member; spawned when first placed.
+  std::vector<placed_member> places;                  ///< One per member; where its newest attempt is or will be.
+  std::vector<task_index> asked;                      ///< Members of the placement request that is open.
   peer_map peers;
   event_list unsent; ///< Records of the effects being carried out.
   extras_ptr extras;

@@ -69,6 +69,7 @@ void wait_for_room(journal_pointer self, journal_batch& batch, std::vector<journ
   std::move(waiting.begin(), waiting.end(), std::back_inserter(state.waiting));
   refuse_new(state, *state.health->refusal());
   state.facts = coalesce(state.gathered);
+  state.health->set_backlog(state.gathered.size());
   state.flush_wanted = false;
   self->delayed_send(self, state.pause, internal_atom::value, flush_atom::value, state.transaction);
   state.pause = std::min(2 * state.pause, journal_state::longest_pause);
@@ -107,6 +108,7 @@ void flush(journal_pointer self) {
   }
   state.flush_due = false;
   state.facts = 0;
+  state.health->set_backlog(0);
   state.is_writing = true;
   ++state.transaction;
   auto batch = std::make_shared<journal_batch>(journal_batch{std::exchange(state.gathered, {})});
@@ -144,6 +146,7 @@ void gather(journal_pointer self, journal_entry x, journal_state::promise who) {
     state.facts += list->events.size();
   state.gathered.push_back(std::move(x));
   state.waiting.push_back(std::move(who));
+  state.health->set_backlog(state.gathered.size());
 }
 
 } // namespace

@@ -4,6 +4,9 @@
 
 #include <caf/all.hpp>
 
+#include <chrono>
+#include <utility>
+
 namespace muster {
 
 namespace {
@@ -97,6 +100,23 @@ std::vector<event> committed(journal_writer_state& state) {
   return out;
 }
 
+/// Counts what was committed.
+void count(journal_writer_state& state, const journal_batch& batch, const journal_answers& said,
+           const std::vector<event>& facts) {
+  auto& states = state.counted->states;
+  for (std::size_t i = 0; i < batch.entries.size(); ++i) {
+    if (const auto* x = std::get_if<submission_ptr>(&batch.entries[i])) {
+      if (const auto* who = std::get_if<accepted>(&said.answers[i]); who != nullptr && !who->is_replay)
+        states.submitted(who->key, (*x)->rows);
+    } else if (const auto* more = std::get_if<growth_ptr>(&batch.entries[i])) {
+      states.grown((*more)->rows);
+    }
+  }
+  for (const auto& x : facts)
+    states.happened(x);
+  state.counted->batch_size.add(static_cast<double>(batch.entries.size()));
+}
+
 /// Stores the batch and commits; what goes wrong is in `state.problem` then, and nothing of the batch is stored.
 void store_batch(journal_writer_state& state, journal_batch& batch, journal_answers& said) {
   const write one{state};
@@ -116,11 +136,14 @@ void write_batch(journal_writer_state& state, journal_batch& batch, journal_answ
   state.appended.clear();
   state.submitted.events.clear();
   state.problem.reset();
+  const auto begun = std::chrono::steady_clock::now();
   store_batch(state, batch, said);
   if (!state.problem) {
-    if (!state.appended.empty())
-      caf::anon_send(state.hub, publish_atom::value,
-                     event_batch{std::make_shared<std::vector<event>>(committed(state))});
+    state.counted->commit_time.add(std::chrono::steady_clock::now() - begun);
+    auto facts = std::make_shared<std::vector<event>>(committed(state));
+    count(state, batch, said, *facts);
+    if (!facts->empty())
+      caf::anon_send(state.hub, publish_atom::value, event_batch{std::move(facts)});
     return;
   }
   if (state.problem->code == ec::store_full) {
@@ -137,11 +160,12 @@ void write_batch(journal_writer_state& state, journal_batch& batch, journal_answ
 
 journal_writer_actor::behavior_type journal_writer(journal_writer_actor::stateful_pointer<journal_writer_state> self,
                                                    std::shared_ptr<store::writer> writer, event_hub_actor hub,
-                                                   failure_handler on_failure) {
+                                                   std::shared_ptr<meters> counted, failure_handler on_failure) {
   auto& state = self->state;
   guard(self, "journal writer", on_failure);
   state.writer = std::move(writer);
   state.hub = std::move(hub);
+  state.counted = std::move(counted);
   state.on_failure = std::move(on_failure);
   return {
       [&state](commit_atom, const journal_batch_ptr& batch) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/journal.hpp"
+#include "actors/meters.hpp"
 #include "muster/store/writer.hpp"
 
 #include <memory>
@@ -16,6 +17,7 @@ struct journal_writer_state {
   std::shared_ptr<store::writer> writer;
   event_hub_actor hub;
   failure_handler on_failure;
+  std::shared_ptr<meters> counted;
   bool failed = false;
 
   // -- of the batch that is being written
@@ -30,6 +32,6 @@ struct journal_writer_state {
 /// says so to `on_failure`, answers everything with an error from then on, and writes nothing more.
 journal_writer_actor::behavior_type journal_writer(journal_writer_actor::stateful_pointer<journal_writer_state> self,
                                                    std::shared_ptr<store::writer> writer, event_hub_actor hub,
-                                                   failure_handler on_failure);
+                                                   std::shared_ptr<meters> counted, failure_handler on_failure);
 
 } // namespace muster

@@ -113,6 +113,7 @@ void lease_to(pool_pointer self, gang_key key, const assignment& where) {
   auto& state = self->state;
   auto& client = state.clients[key];
   client.since = self->clock().now();
+  state.config.counted->queue_wait.add(client.since - client.asked);
   say_placed(self, key, where, {});
   promise_ahead(self, key);
   // Whoever promised it a place that it need not wait for has nobody behind it now.
@@ -356,10 +357,13 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         client.group = group;
         client.ticket = request.ticket;
         client.last = request.last;
+        client.asked = self->clock().now();
+        const auto begun = std::chrono::steady_clock::now();
         if (state.queue)
           take_request(self, request, *layout);
         else
           keep_request(self, request, layout);
+        state.config.counted->placement.add(std::chrono::steady_clock::now() - begun);
       },
       [self, &state](release_atom, workflow_key workflow, group_index group) {
         const auto found = state.clients.find(key_of(workflow, group));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/meters.hpp"
 #include "muster/placement/addresses.hpp"
 #include "muster/placement/gang_queue.hpp"
 #include "muster/placement/network_addresses.hpp"
@@ -27,6 +28,7 @@ struct pool_config {
   std::uint32_t first_address = 0; ///< Where addresses and networks begin; differs between runtimes of one host.
   epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
   bool is_default = false;
+  std::shared_ptr<meters> counted = std::make_shared<meters>();
 };
 
 /// State of the POOL.
@@ -44,6 +46,7 @@ struct pool_state {
     attempt_id last;                    ///< See `placement_request`.
     std::optional<gang_key> heir_of;    ///< Whose place it was promised.
     caf::actor_clock::time_point since; ///< When it had its places; zero before.
+    caf::actor_clock::time_point asked; ///< When it asked for them.
     std::uint64_t early = 0;            ///< Its entry in `early`; 0 for none.
   };
   /// What came before there was a node.

@@ -102,15 +102,18 @@ std::size_t pool_set::host(std::shared_ptr<driver> runs) {
 }
 
 void pool_set::start(caf::actor_system& system, const store::state_directory& directory,
-                     const failure_handler& on_failure) {
+                     const std::shared_ptr<meters>& counted, const failure_handler& on_failure) {
   system_ = &system;
   directory_ = directory;
   for (auto& x : executors_) {
-    x->actor = system.spawn(executor, x->runs);
+    x->actor = system.spawn(executor, x->runs, x->counted);
     x->listener = std::make_unique<executor_listener>(x->actor);
   }
-  for (std::size_t i = 0; i < pools_.size(); ++i)
-    pools_[i].actor = system.spawn(pool, config_of(setups_[i], i, setups_[i].name == default_), on_failure);
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    auto config = config_of(setups_[i], i, setups_[i].name == default_);
+    config.counted = counted;
+    pools_[i].actor = system.spawn(pool, std::move(config), on_failure);
+  }
   for (std::size_t i = 0; i < executors_.size(); ++i)
     if (executors_[i]->offered)
       bring_up(i);
@@ -206,10 +209,23 @@ caf::strong_actor_ptr pool_set::executor_of(const entry& x) const {
   return caf::actor_cast<caf::strong_actor_ptr>(executors_[x.executor]->actor);
 }
 
-std::vector<executor_actor> pool_set::executors() const {
-  std::vector<executor_actor> out;
-  for (const auto& x : executors_)
-    out.push_back(x->actor);
+std::vector<driver_measures> pool_set::measure() const {
+  std::vector<driver_measures> out;
+  for (std::size_t i = 0; i < executors_.size(); ++i) {
+    const auto& from = *executors_[i]->counted;
+    driver_measures x;
+    for (const auto& p : pools_)
+      if (p.executor == i)
+        x.pools += (x.pools.empty() ? "" : ",") + p.name;
+    x.prepares = from.prepares.read();
+    x.starts = from.starts.read();
+    x.prepares_failed = from.prepares_failed;
+    x.starts_failed = from.starts_failed;
+    x.exits = from.exits;
+    x.lost = from.lost;
+    x.attempts = from.attempts;
+    out.push_back(std::move(x));
+  }
   return out;
 }
 

@@ -40,7 +40,8 @@ public:
   pool_set& operator=(const pool_set&) = delete;
 
   /// Spawns the actors; the pools that could be probed are available then.
-  void start(caf::actor_system& system, const store::state_directory& directory, const failure_handler& on_failure);
+  void start(caf::actor_system& system, const store::state_directory& directory, const std::shared_ptr<meters>& counted,
+             const failure_handler& on_failure);
 
   /// Probes what is down once more; blocks. Names the pools that are available since.
   [[nodiscard]] std::vector<std::string> probe_again();
@@ -56,7 +57,7 @@ public:
   [[nodiscard]] result<std::shared_ptr<const capabilities>> offered(const entry& x) const;
   [[nodiscard]] driver& driver_of(const entry& x) const { return *executors_[x.executor]->runs; }
   [[nodiscard]] caf::strong_actor_ptr executor_of(const entry& x) const;
-  [[nodiscard]] std::vector<executor_actor> executors() const;
+  [[nodiscard]] std::vector<driver_measures> measure() const;
 
   /// Ends POOLs and NODEs, and with them the EXECUTORs.
   void end();
@@ -69,6 +70,7 @@ private:
     std::shared_ptr<driver> runs;
     executor_actor actor;
     std::unique_ptr<executor_listener> listener;
+    std::shared_ptr<driver_meter> counted = std::make_shared<driver_meter>();
     std::shared_ptr<const capabilities> offered; ///< Null while it is down.
     error problem;                               ///< Why it is.
   };

@@ -45,6 +45,11 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   auto stored = load_workflow(from, directory_, record.id, pools_->driver_of(**pool), pools_->executor_of(**pool));
   if (!stored)
     return stored.failure();
+  std::vector<group_index> group_of;
+  group_of.reserve(stored->tasks.size());
+  for (auto t = stored->layout->first_task(); t != stored->layout->end_task(); ++t.value)
+    group_of.push_back(stored->layout->group_of(t));
+  counted_->states.taken_up(record.key, record.status, stored->restore->groups, stored->tasks, group_of);
   const auto done = ask<accepted>(registry_, resume_atom::value, stored->who, stored->layout, stored->restore);
   if (!done)
     return done.failure();

@@ -22,9 +22,9 @@ context_ptr make_context(const registry_services& services, const accepted& who,
   if (timeout.queue)
     policy->queue_timeout = timeout.queue;
   policy->seed = static_cast<std::uint64_t>(who.key.value);
-  return std::make_shared<const workflow_context>(
-      workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
-                       std::move(pool), services.clock, services.on_failure, std::move(attempts_from), services.cache});
+  return std::make_shared<const workflow_context>(workflow_context{
+      who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal, std::move(pool),
+      services.clock, services.on_failure, std::move(attempts_from), services.cache, services.counted});
 }
 
 /// `definition` is that of a flow; null for a workflow whose plan is all that there is.

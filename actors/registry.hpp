@@ -23,6 +23,7 @@ struct registry_services {
   group_policy policy; ///< Timeouts of a spec replace its own.
   failure_handler on_failure;
   cache_actor cache{};
+  std::shared_ptr<meters> counted{};
 };
 
 /// State of the REGISTRY: live workflows.

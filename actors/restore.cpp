@@ -190,7 +190,11 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   }
   if (auto taken = take_flow(from, who.key, **layout, *restore); !taken)
     return taken.failure();
-  return stored_workflow{who, *layout, std::move(restore)};
+  stored_workflow out{who, *layout, std::move(restore), {}};
+  out.tasks.reserve(rows->tasks.size());
+  for (const auto& t : rows->tasks)
+    out.tasks.push_back(t.status);
+  return out;
 }
 
 } // namespace muster

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace muster {
 
@@ -16,6 +17,7 @@ struct stored_workflow {
   accepted who;
   plan_ptr layout;
   restore_ptr restore;
+  std::vector<status> tasks; ///< As recorded.
 };
 
 /// Reads an unfinished workflow and asks the driver what became of each attempt that may have been started. `not_found`

@@ -29,6 +29,10 @@ result<accepted_workflow> runtime::submit(const spec::workflow& workflow, submis
   return impl_->submit(workflow, std::move(info));
 }
 
+muster::measures runtime::measures() const {
+  return impl_->measures();
+}
+
 result<std::vector<pool_view>> runtime::pools() const {
   return impl_->pools();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/measures.hpp"
 #include "actors/pool_setup.hpp"
 #include "actors/recovery.hpp"
 #include "muster/base/result.hpp"
@@ -99,6 +100,9 @@ public:
 
   /// How all pools are, as of now, in the order of the configuration.
   [[nodiscard]] result<std::vector<pool_view>> pools() const;
+
+  /// What it has counted. Costs the same whatever runs and ran, and asks nobody.
+  [[nodiscard]] muster::measures measures() const;
 
   /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
   /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line; a pool

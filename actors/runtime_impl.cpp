@@ -69,18 +69,18 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
   };
   hub_ = system_.spawn(event_hub);
   journal_writer_ = system_.spawn<caf::detached>(journal_writer, std::make_shared<store::writer>(std::move(writer)),
-                                                 hub_, on_failure);
+                                                 hub_, counted_, on_failure);
   journal_ = system_.spawn(journal, journal_writer_, health_, on_failure);
   clock_ = system_.spawn(muster::clock);
-  pools_->start(system_, directory_, on_failure);
+  pools_->start(system_, directory_, counted_, on_failure);
   cache_ = system_.spawn<caf::detached>(cache, directory_, journal_, config.take_cached, stopping_, on_failure);
   const auto pool_of = [this](const std::string& name) {
     const auto found = pools_->find(name);
     return found ? (*found)->actor : pool_actor{};
   };
-  registry_ =
-      system_.spawn(registry, std::make_shared<registry_services>(registry_services{
-                                  directory_, journal_, pool_of, clock_, policy_of(config), on_failure, cache_}));
+  registry_ = system_.spawn(
+      registry, std::make_shared<registry_services>(registry_services{
+                    directory_, journal_, pool_of, clock_, policy_of(config), on_failure, cache_, counted_}));
   subscribe([this](const std::vector<event>& batch) { ended_.note(batch); });
   if (!pools_->all_up())
     prober_ = system_.spawn<caf::detached>(prober, pools_.get(), config.probe_again,
@@ -115,6 +115,7 @@ runtime::impl::~impl() {
 }
 
 void runtime::impl::subscribe(event_handler handler) {
+  ++counted_->subscribers;
   caf::anon_send(hub_, subscr_atom::value, event_subscriber{std::make_shared<const event_handler>(std::move(handler))});
 }
 
@@ -126,6 +127,23 @@ result<std::vector<pool_view>> runtime::impl::pools() {
       return said.failure();
     out.push_back(**said);
   }
+  return out;
+}
+
+muster::measures runtime::impl::measures() const {
+  muster::measures out;
+  counted_->states.read(out);
+  out.queue_wait = counted_->queue_wait.read();
+  out.barrier_wait = counted_->barrier_wait.read();
+  out.placement = counted_->placement.read();
+  out.drivers = pools_->measure();
+  out.commit_time = counted_->commit_time.read();
+  out.batch_size = counted_->batch_size.read();
+  out.store_full = health_->is_full();
+  out.journal_backlog = health_->backlog();
+  out.subscribers = counted_->subscribers;
+  out.monitors = counted_->monitors;
+  out.process = measure_process();
   return out;
 }
 

@@ -41,6 +41,7 @@ public:
   [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
   [[nodiscard]] result<std::int64_t> record(store::service_change x);
   void note(store::service_change x);
+  [[nodiscard]] muster::measures measures() const;
   void stop_admitting() { admitting_ = false; }
   [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
 
@@ -94,6 +95,7 @@ private:
   const std::chrono::milliseconds answer_limit_;
   std::atomic<bool> admitting_{true};
   std::shared_ptr<store_health> health_;
+  std::shared_ptr<meters> counted_ = std::make_shared<meters>();
   std::mutex mutex_;
   std::condition_variable unclaimed_;
   std::set<workflow_key> claimed_;

@@ -3,6 +3,8 @@
 #include "muster/base/result.hpp"
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -19,6 +21,9 @@ public:
 
   void set_full(const std::string& why);
   void clear();
+  /// How many entries the JOURNAL has gathered and not passed on.
+  void set_backlog(std::size_t x) noexcept { backlog_ = x; }
+  [[nodiscard]] std::size_t backlog() const noexcept { return backlog_; }
   [[nodiscard]] bool is_full() const noexcept { return full_; }
 
   /// Why nothing can be recorded now: `store_full`.
@@ -30,6 +35,7 @@ private:
   std::filesystem::path directory_;
   std::uint64_t min_free_;
   std::atomic<bool> full_{false};
+  std::atomic<std::size_t> backlog_{0};
   mutable std::mutex mutex_;
   std::string why_;
 };

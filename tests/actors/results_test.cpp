@@ -260,8 +260,9 @@ TEST_CASE("what a workflow grows by is stored ahead of what is said of it") {
       const std::lock_guard lock{mutex};
       failed = x;
     };
-    const auto writer = system.actors.spawn<caf::detached>(
-        journal_writer, std::make_shared<store::writer>(*std::move(opened)), hub, on_failure);
+    const auto writer =
+        system.actors.spawn<caf::detached>(journal_writer, std::make_shared<store::writer>(*std::move(opened)), hub,
+                                           std::make_shared<meters>(), on_failure);
     const auto journal =
         system.actors.spawn(muster::journal, writer, std::make_shared<store_health>("/", 0), on_failure);
     caf::scoped_actor self{system.actors};
