@@ -29,6 +29,10 @@ result<accepted_workflow> runtime::submit(const spec::workflow& workflow, submis
   return impl_->submit(workflow, std::move(info));
 }
 
+result<std::uint16_t> runtime::publish_monitors(const std::string& address, std::uint16_t port) {
+  return impl_->publish_monitors(address, port);
+}
+
 muster::measures runtime::measures() const {
   return impl_->measures();
 }

@@ -42,6 +42,7 @@ struct runtime_config {
   std::uint32_t threads = 1;                         ///< Of the actor scheduler.
   bool take_cached = true;    ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
   std::uint64_t min_free = 0; ///< Bytes that the state directory's file system must have left for new work; 0 for any.
+  bool with_network = false;  ///< Ready for `publish_monitors`; costs a few threads.
   std::chrono::milliseconds answer_limit{60'000}; ///< Of each call below; `unavailable` when it has passed.
 };
 
@@ -103,6 +104,11 @@ public:
 
   /// What it has counted. Costs the same whatever runs and ran, and asks nobody.
   [[nodiscard]] muster::measures measures() const;
+
+  /// Lets monitors in other processes connect (actors/protocol/monitor.hpp), at `address`, which should be of loopback
+  /// because nobody is authenticated, and `port`, 0 for any: which it is. Fails with `unsupported` without
+  /// `with_network`, `conflict` the second time, `io_error` for what cannot be bound.
+  [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
 
   /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
   /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line; a pool

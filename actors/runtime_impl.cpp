@@ -5,6 +5,7 @@
 #include "actors/clock.hpp"
 #include "actors/event_hub.hpp"
 #include "actors/journal_writer.hpp"
+#include "actors/monitor_gate.hpp"
 #include "actors/prober.hpp"
 #include "actors/registry.hpp"
 #include "actors/retry.hpp"
@@ -61,8 +62,8 @@ result<void> check_blindly(const spec::workflow& workflow, const error& why, sto
 runtime::impl::impl(runtime_config config, store::state_directory directory, store::writer writer,
                     std::unique_ptr<pool_set> pools)
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
-      health_(std::make_shared<store_health>(directory_.root(), config.min_free)), configuration_(config.threads),
-      system_(configuration_), pools_(std::move(pools)) {
+      health_(std::make_shared<store_health>(directory_.root(), config.min_free)),
+      configuration_(config.threads, config.with_network), system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -95,6 +96,13 @@ runtime::impl::~impl() {
     caf::scoped_actor self{system_};
     self->send_exit(prober_, caf::exit_reason::user_shutdown);
     self->wait_for(std::exchange(prober_, nullptr));
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    if (gate_) {
+      system_.middleman().unpublish(gate_);
+      end(gate_); // The system would wait for a published actor for ever.
+    }
   }
   end(registry_);
   end(cache_);
@@ -145,6 +153,28 @@ muster::measures runtime::impl::measures() const {
   out.monitors = counted_->monitors;
   out.process = measure_process();
   return out;
+}
+
+result<std::uint16_t> runtime::impl::publish_monitors(const std::string& address, std::uint16_t port) {
+  if (!system_.has_middleman())
+    return {ec::unsupported, "this runtime was started without a network"};
+  const std::lock_guard lock{mutex_};
+  if (gate_)
+    return {ec::conflict, "monitors can connect already"};
+  const auto signal = std::make_shared<gate_signal>();
+  auto gate = system_.spawn<caf::detached>(monitor_gate, directory_, counted_, signal);
+  const auto bound = system_.middleman().publish(gate, port, address.c_str(), true);
+  if (!bound) {
+    end(gate);
+    return {ec::io_error, "cannot listen for monitors at " + address + ":" + std::to_string(port) + ": " +
+                              system_.render(bound.error())};
+  }
+  gate_ = gate;
+  subscribe([gate, signal](const std::vector<event>&) {
+    if (!signal->awake.exchange(true))
+      caf::anon_send(gate, monitor::wake_atom::value);
+  });
+  return *bound;
 }
 
 // -- submissions

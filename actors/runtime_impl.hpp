@@ -3,6 +3,7 @@
 #include "actors/ask.hpp"
 #include "actors/ended_workflows.hpp"
 #include "actors/pool_set.hpp"
+#include "actors/protocol/monitor.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "actors/runtime.hpp"
 #include "actors/store_health.hpp"
@@ -42,6 +43,7 @@ public:
   [[nodiscard]] result<std::int64_t> record(store::service_change x);
   void note(store::service_change x);
   [[nodiscard]] muster::measures measures() const;
+  [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
   void stop_admitting() { admitting_ = false; }
   [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
 
@@ -113,6 +115,7 @@ private:
   cache_actor cache_;
   registry_actor registry_;
   prober_actor prober_;
+  monitor::gate_actor gate_; ///< Null until it is published.
 };
 
 } // namespace muster

@@ -1,5 +1,6 @@
 #include "actors/system_config.hpp"
 
+#include "actors/protocol/monitor.hpp"
 #include "actors/protocol/type_ids.hpp"
 
 #include <caf/all.hpp>
@@ -7,13 +8,15 @@
 namespace muster {
 
 // The only place that registers message types: each costs compile time.
-system_config::system_config(std::uint32_t threads) {
+system_config::system_config(std::uint32_t threads, bool with_network) {
   add_message_types<caf::id_block::muster>();
   // Work stealing walks whole queues under its locks when many actors are ready; sharing does not.
   set("scheduler.policy", caf::atom("sharing"));
   set("scheduler.max-threads", static_cast<std::size_t>(threads));
   // Unlimited by default: two busy actors would starve all others.
   set("scheduler.max-throughput", static_cast<std::size_t>(300));
+  if (with_network)
+    monitor::configure(*this);
 }
 
 } // namespace muster

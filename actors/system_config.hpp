@@ -6,10 +6,11 @@
 
 namespace muster {
 
-/// CAF set up for Muster: message types registered, and the scheduler as docs/decisions/scheduler.md says.
+/// CAF set up for Muster: message types registered, and the scheduler as docs/decisions/scheduler.md says; with
+/// the network that remote monitors come by if asked.
 class system_config : public caf::actor_system_config {
 public:
-  explicit system_config(std::uint32_t threads);
+  explicit system_config(std::uint32_t threads, bool with_network = false);
 };
 
 } // namespace muster
