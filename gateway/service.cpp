@@ -5,9 +5,24 @@
 #include "gateway/events/feed.hpp"
 #include "gateway/http/router.hpp"
 
+#include <arpa/inet.h>
+
+#include <cstdint>
 #include <utility>
 
 namespace muster::gateway {
+
+namespace {
+
+bool is_loopback(const std::string& address) {
+  in_addr four{};
+  constexpr std::uint32_t loopback_net = 127;
+  if (::inet_pton(AF_INET, address.c_str(), &four) == 1)
+    return ntohl(four.s_addr) >> 24U == loopback_net;
+  return address == "::1";
+}
+
+} // namespace
 
 class service::impl {
 public:
@@ -20,12 +35,18 @@ service::service(std::unique_ptr<impl> x) : impl_(std::move(x)) {}
 service::~service() = default;
 
 result<std::unique_ptr<service>> service::start(service_config config, runtime& engine) {
+  if (!config.access.tokens && !is_loopback(config.server.address))
+    return {ec::invalid_argument, "without tokens only loopback addresses are served, and " + config.server.address +
+                                      " is none: set `auth: tokens`, or listen on 127.0.0.1"};
   auto made = std::make_unique<impl>();
   // A reader for each worker, and one for what runs beside them.
   made->with = std::make_shared<services>(std::move(config.directory), config.server.workers + 1);
   made->with->engine = &engine;
   made->with->version = std::move(config.version);
-  made->with->default_pool = std::move(config.default_pool);
+  made->with->access = std::make_unique<authority>(std::move(config.access));
+  made->with->learn_log_id();
+  if (config.not_ready)
+    made->with->not_ready = std::move(config.not_ready);
   feed_config events{made->with->directory};
   events.ring_bytes = config.events.ring_bytes;
   auto feed = event_feed::start(std::move(events));

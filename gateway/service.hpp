@@ -1,12 +1,14 @@
 #pragma once
 
 #include "gateway/api/services.hpp"
+#include "gateway/auth/authority.hpp"
 #include "gateway/http/server.hpp"
 #include "muster/base/result.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,8 +29,10 @@ struct event_config {
 struct service_config {
   store::state_directory directory; ///< That of the runtime.
   http::server_config server;
-  std::string version;                ///< Of Muster.
-  std::string default_pool = "local"; ///< For specs that name none.
+  access_config access; ///< Without tokens only on loopback.
+  std::string version;  ///< Of Muster.
+  /// Why the head is not ready to serve, such as recovery; empty if it is. May be empty itself.
+  std::function<std::string()> not_ready;
   event_config events{};
 };
 

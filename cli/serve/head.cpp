@@ -135,8 +135,13 @@ private:
   }
 
   result<void> listen() {
-    gateway::service_config config{directory_, server_config_of(known_.service.server), MUSTER_VERSION,
-                                   known_.service.defaults.pool};
+    const auto& server = known_.service.server;
+    gateway::service_config config{directory_,
+                                   server_config_of(server),
+                                   {server.auth == config::auth_mode::tokens, server.allowed_hosts},
+                                   MUSTER_VERSION,
+                                   {},
+                                   {}};
     config.events.ring_bytes = static_cast<std::size_t>(known_.service.events.ring);
     config.events.bookmark = std::chrono::duration_cast<std::chrono::milliseconds>(known_.service.events.bookmark);
     auto made = gateway::service::start(std::move(config), *engine_);
@@ -275,8 +280,6 @@ private:
 int run_head(const config::configuration& known, const store::state_directory& directory, const head_options& options,
              const reread& read_again) {
   std::signal(SIGPIPE, SIG_IGN);
-  if (known.service.server.auth == config::auth_mode::tokens)
-    return report({ec::unsupported, "tokens are not there yet: serve on loopback with `auth: none`, or --no-auth"});
   if (const auto other = find_head(directory))
     return report({ec::store_locked, "a head is at work on " + directory.root().string() + " already: process " +
                                          std::to_string(other->pid) + " at " + other->address});

@@ -2,9 +2,11 @@
 #include "gateway/api/body.hpp"
 #include "gateway/api/call.hpp"
 #include "gateway/api/etag.hpp"
+#include "gateway/api/json.hpp"
 #include "gateway/api/problem.hpp"
 #include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
+#include "gateway/api/stored_workflow.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -60,6 +62,9 @@ result<http::response> cancel(call& x) {
     return what.failure();
   if (what->refusal)
     return std::move(*what->refusal);
+  if (is_finished(what->workflow.status))
+    return {ec::conflict,
+            what->workflow.id + " has ended already: it is " + std::string{to_string(what->workflow.status)}};
   if (auto done = what->engine->cancel(what->workflow.key, message, force); !done)
     return done.failure();
   return accepted(what->workflow.id);
@@ -83,11 +88,52 @@ result<http::response> retry(call& x) {
   return accepted(done->id);
 }
 
+/// A new workflow, as this one was when it was accepted.
+result<http::response> restart(call& x) {
+  if (const auto body = json_body(x.request, {}); !body)
+    return body.failure();
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  const auto workflow = x.workflow();
+  if (!workflow)
+    return workflow.failure();
+  const auto engine = x.engine();
+  if (!engine)
+    return engine.failure();
+  if (!may_change(x.request, *workflow))
+    return problem(x.request.id, "precondition_failed", workflow->id + " is not as If-Match says any more");
+  auto& reader = **x.state();
+  const auto again = rebuild_workflow(reader, *workflow);
+  if (!again)
+    return again.failure();
+  auto text = reader.spec_text(workflow->key);
+  if (!text)
+    return text.failure();
+  x.release();
+  auto options = json_of_text(workflow->options);
+  if (!options.is_object())
+    options = nlohmann::ordered_json::object();
+  options["restart_of"] = workflow->id;
+  submission_info info;
+  info.spec_text = std::move(*text);
+  info.profile = workflow->profile;
+  info.options = options.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  info.user = x.who.user;
+  info.pool = workflow->pool;
+  const auto done = (*engine)->submit(*again, std::move(info));
+  if (!done)
+    return done.failure();
+  auto out = json_response(201, {{"id", done->id}, {"notes", done->notes}, {"restart_of", workflow->id}});
+  out.headers.emplace("Location", "/v1/workflows/" + done->id);
+  return out;
+}
+
 } // namespace
 
 void add_action_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"POST", "/v1/workflows/{id}/cancel", access::write, "workflow.cancel"}, cancel);
   add_route(to, with, {"POST", "/v1/workflows/{id}/retry", access::write, "workflow.retry"}, retry);
+  add_route(to, with, {"POST", "/v1/workflows/{id}/restart", access::write, "workflow.restart"}, restart);
 }
 
 } // namespace muster::gateway

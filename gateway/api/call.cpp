@@ -2,6 +2,7 @@
 
 #include "actors/runtime.hpp"
 #include "gateway/api/problem.hpp"
+#include "gateway/auth/authority.hpp"
 #include "muster/base/log.hpp"
 #include "muster/base/utf8.hpp"
 
@@ -17,9 +18,17 @@ namespace {
 /// Longer than any id or name can be; what is longer is not looked for.
 constexpr std::size_t longest_name = 1024;
 
+/// What went wrong. The client is told no more than it may know, so the whole of it goes to the log.
+http::response refuse(const call& x, const error& why) {
+  if (kind(why.code) == error_kind::bug || why.code == ec::io_error || why.code == ec::store_corrupt)
+    log::error("api", "request failed",
+               {{"code", to_string(why.code)}, {"message", why.message}, {"request", x.request.id}});
+  return problem(x.request.id, why);
+}
+
 http::response answer_of(call& x, const action& answer) {
   auto done = answer(x);
-  return done ? std::move(*done) : problem(x.request.id, done.failure());
+  return done ? std::move(*done) : refuse(x, done.failure());
 }
 
 void set_missing(http::header_map& headers, const char* name, std::string value) {
@@ -34,6 +43,59 @@ void set_common(http::response& out, const call& x) {
     set_missing(out.headers, "X-Muster-Log-Id", x.with.log_id);
   if (x.seen() && out.status < 400)
     set_missing(out.headers, "X-Muster-Seq", std::to_string(x.seen()->value));
+}
+
+/// Finds out who asks; the answer, if they may not.
+std::optional<http::response> admit(call& x, const route& where) {
+  if (!x.with.access || where.needs == access::open)
+    return std::nullopt;
+  const auto find = [&x](std::string_view hash) -> result<std::optional<store::token_record>> {
+    auto reader = x.with.readers.take();
+    return reader ? (*reader)->token_of(hash) : result<std::optional<store::token_record>>{reader.failure()};
+  };
+  auto verdict = x.with.access->identify(x.request, find, x.with.now());
+  if (!verdict)
+    return problem(x.request.id, verdict.failure());
+  if (!verdict->who)
+    return problem(x.request.id, verdict->why.code, verdict->why.detail);
+  x.who = std::move(*verdict->who);
+  if (verdict->note_use && x.with.engine != nullptr)
+    x.with.engine->note(store::tokens_used{{{x.who.token, x.with.now()}}});
+  const bool may = where.needs == access::read || x.who.role == role::admin ||
+                   (where.needs == access::write && x.who.role == role::user);
+  if (!may)
+    return problem(x.request.id, "forbidden",
+                   std::string{"this needs the role "} + (where.needs == access::admin ? "admin" : "user or admin"));
+  return std::nullopt;
+}
+
+/// Carries out what changes something: it is written down before, and how it went after.
+http::response audited(call& x, const route& where, const action& answer) {
+  const auto engine = x.engine();
+  if (!engine)
+    return problem(x.request.id, engine.failure());
+  store::audit_record row;
+  row.time = x.with.now();
+  row.user = x.who.user;
+  row.token = x.who.token;
+  row.peer = x.request.peer;
+  row.action = where.audit;
+  for (const auto& [name, value] : x.request.segments)
+    if (value.size() <= longest_name && is_utf8(value))
+      row.target += (row.target.empty() ? "" : " ") + value;
+  row.request = x.request.id;
+  const auto number = (*engine)->record(store::audit_begun{std::move(row)});
+  if (!number)
+    return problem(x.request.id, number.failure());
+  std::string outcome = "ok";
+  auto done = answer(x);
+  auto out = done ? std::move(*done) : refuse(x, done.failure());
+  if (!done)
+    outcome = to_string(done.failure().code);
+  else if (out.status >= 400)
+    outcome = "refused with " + std::to_string(out.status);
+  (*engine)->note(store::audit_ended{*number, std::move(outcome), x.with.now()});
+  return out;
 }
 
 } // namespace
@@ -68,38 +130,47 @@ const std::string& call::segment(const char* name) const {
   return found == request.segments.end() ? none : found->second;
 }
 
+result<std::string> call::checked_name(const char* segment_name) const {
+  const auto& name = segment(segment_name);
+  if (name.size() > longest_name || !is_utf8(name))
+    return {ec::not_found,
+            "there is no such " + std::string{segment_name == std::string_view{"id"} ? "workflow" : segment_name}};
+  return name;
+}
+
 result<store::workflow_record> call::workflow() {
-  const auto& id = segment("id");
-  if (id.size() > longest_name || !is_utf8(id))
-    return {ec::not_found, "there is no such workflow"};
+  const auto id = checked_name("id");
+  if (!id)
+    return id.failure();
   const auto reader = state();
   if (!reader)
     return reader.failure();
-  auto found = (*reader)->workflow(id);
-  // What is near to it may be somebody else's.
-  if (!found && found.failure().code == ec::not_found && who.role == role::user)
-    return {ec::not_found, "there is no workflow " + id};
+  auto found = (*reader)->workflow(*id);
+  // What is near to it may be somebody else's, and so may it be itself.
+  const bool hidden = found ? !may_see(who, found->user) : found.failure().code == ec::not_found && sees_own_only(who);
+  if (hidden)
+    return {ec::not_found, "there is no workflow " + *id};
   return found;
 }
 
 result<store::group_record> call::group(const store::workflow_record& of) {
-  const auto& name = segment("group");
-  if (name.size() > longest_name || !is_utf8(name))
-    return {ec::not_found, "there is no such group in " + of.id};
+  const auto name = checked_name("group");
+  if (!name)
+    return name.failure();
   const auto reader = state();
   if (!reader)
     return reader.failure();
-  return (*reader)->group(of.key, name);
+  return (*reader)->group(of.key, *name);
 }
 
 result<store::task_record> call::task(const store::workflow_record& of) {
-  const auto& name = segment("task");
-  if (name.size() > longest_name || !is_utf8(name))
-    return {ec::not_found, "there is no such task in " + of.id};
+  const auto name = checked_name("task");
+  if (!name)
+    return name.failure();
   const auto reader = state();
   if (!reader)
     return reader.failure();
-  return (*reader)->task(of.key, name);
+  return (*reader)->task(of.key, *name);
 }
 
 result<runtime*> call::engine() const {
@@ -131,10 +202,12 @@ void add_route(http::router& to, const std::shared_ptr<services>& with, const ro
   to.add(where.method, where.path, [with, where, answer = std::move(answer)](http::request& asked) {
     const auto began = std::chrono::steady_clock::now();
     call x{asked, *with, identity{}};
-    auto out = answer_of(x, answer);
-    set_common(out, x);
-    log_answer(x, where, out, std::chrono::steady_clock::now() - began);
-    return out;
+    auto out = admit(x, where);
+    if (!out)
+      out = where.audit == nullptr ? answer_of(x, answer) : audited(x, where, answer);
+    set_common(*out, x);
+    log_answer(x, where, *out, std::chrono::steady_clock::now() - began);
+    return std::move(*out);
   });
 }
 

@@ -42,6 +42,9 @@ public:
   /// Its task that the route's `{task}` names.
   [[nodiscard]] result<store::task_record> task(const store::workflow_record& of);
 
+  /// The text of a segment that may be a name: `not_found` if nothing could have it.
+  [[nodiscard]] result<std::string> checked_name(const char* segment_name) const;
+
   /// The runtime; `unavailable` if there is none, or if it has failed.
   [[nodiscard]] result<muster::runtime*> engine() const;
 

@@ -52,6 +52,7 @@ json json_of(const store::workflow_record& x, bool grows) {
           {"name", x.name},
           {"status", to_string(x.status)},
           {"reason", x.reason},
+          {"user", text_or_null(x.user)},
           {"pool", x.pool},
           {"profile", x.profile},
           {"labels", x.labels},

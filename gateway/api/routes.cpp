@@ -6,8 +6,17 @@ namespace muster::gateway {
 
 http::router make_routes(const std::shared_ptr<services>& with) {
   http::router out;
-  for (const auto add : {add_workflow_routes, add_submit_routes, add_action_routes, add_group_routes, add_task_routes, add_result_routes})
-    add(out, with);
+  add_workflow_routes(out, with);
+  add_submit_routes(out, with);
+  add_action_routes(out, with);
+  add_group_routes(out, with);
+  add_task_routes(out, with);
+  add_result_routes(out, with);
+  add_plan_routes(out, with);
+  add_explain_routes(out, with);
+  add_pool_routes(out, with);
+  add_status_routes(out, with);
+  add_token_routes(out, with);
   add_event_routes(out, with);
   return out;
 }

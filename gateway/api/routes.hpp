@@ -21,6 +21,19 @@ void add_task_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `/v1/workflows/{id}/result`: of the whole, or of any step.
 void add_result_routes(http::router& to, const std::shared_ptr<services>& with);
 
+/// `/v1/workflows/{id}/plan`
+void add_plan_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `explain` of workflows and tasks, `/v1/workflows/{id}/steps`.
+void add_explain_routes(http::router& to, const std::shared_ptr<services>& with);
+
+/// `/v1/pools`, `/v1/nodes`
+void add_pool_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/v1/version`, `/v1/openapi.json`, `/livez`, `/readyz`
+void add_status_routes(http::router& to, const std::shared_ptr<services>& with);
+
+/// `/v1/tokens`, `/v1/audit`
+void add_token_routes(http::router& to, const std::shared_ptr<services>& with);
+
 /// All of them. Needs no server: requests can be answered in process, which is how a state directory is read where no
 /// head runs.
 [[nodiscard]] http::router make_routes(const std::shared_ptr<services>& with);

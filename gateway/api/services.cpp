@@ -1,5 +1,7 @@
 #include "gateway/api/services.hpp"
 
+#include "gateway/auth/authority.hpp"
+
 #include <utility>
 
 namespace muster::gateway {
@@ -53,5 +55,15 @@ void reader_pool::give_back(std::unique_ptr<store::reader> reader) {
 services::services(store::state_directory where, std::size_t readers_at_most)
     : directory(where), readers(std::move(where), readers_at_most),
       now([] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); }) {}
+
+services::~services() = default;
+
+void services::learn_log_id() {
+  auto reader = readers.take();
+  if (!reader)
+    return;
+  if (auto id = (*reader)->log_id())
+    log_id = std::move(*id);
+}
 
 } // namespace muster::gateway

@@ -21,6 +21,7 @@ class runtime;
 
 namespace muster::gateway {
 
+class authority;
 class event_feed;
 
 /// Readers of one store for the threads of a server: a few, opened when they are first needed and kept.
@@ -66,16 +67,25 @@ private:
 /// What handlers work with. Made before the first request and constant from then on; what it points to is thread-safe.
 struct services {
   explicit services(store::state_directory where, std::size_t readers_at_most = 8);
+  ~services();
+  services(const services&) = delete;
+  services& operator=(const services&) = delete;
 
   store::state_directory directory;
   reader_pool readers;
-  muster::runtime* engine = nullptr;          ///< Null: nothing can be changed, only read.
+  muster::runtime* engine = nullptr; ///< Null: nothing can be changed, only read.
+  /// Who may ask. Null: whoever can call this is the operator of this machine, as within one process.
+  std::unique_ptr<authority> access{};
   std::function<timestamp()> now;             ///< The wall clock.
   std::shared_ptr<event_feed> feed{};         ///< Null: there are no event streams.
   std::chrono::milliseconds bookmark{15'000}; ///< Between signs of life of event streams.
-  std::string version = "unknown";            ///< Of Muster.
-  std::string log_id{};                       ///< Of the event log; empty where it is not known.
-  std::string default_pool = "local";         ///< For specs that name none.
+  std::string version = "unknown"; ///< Of Muster.
+  std::string log_id{};            ///< Of the event log; empty where it is not known.
+  /// Why requests cannot be answered as they should yet: recovery goes on, or a stop. Empty: they can.
+  std::function<std::string()> not_ready = [] { return std::string{}; };
+
+  /// Reads `log_id` from the store, if there is one.
+  void learn_log_id();
 };
 
 } // namespace muster::gateway

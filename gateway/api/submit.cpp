@@ -3,12 +3,14 @@
 #include "actors/runtime.hpp"
 #include "gateway/api/call.hpp"
 #include "gateway/api/json.hpp"
+#include "gateway/api/plan.hpp"
 #include "gateway/api/problem.hpp"
-#include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
-#include "muster/plan/plan.hpp"
+#include "muster/base/sha256.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace muster::gateway {
 
@@ -16,40 +18,141 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr std::size_t most_groups_shown = 1000;
+
 /// 422 with everything that is wrong, and where.
 http::response refuse_spec(const call& x, const spec::load_outcome& outcome) {
   const auto count = outcome.errors.size();
-  return problem(x.request.id, "invalid_spec",
-                 count == 0 ? std::string{"the spec cannot be read"}
-                            : outcome.errors.front().message +
-                                  (count > 1 ? " (and " + std::to_string(count - 1) + " more, see errors)" : ""),
+  auto detail = count == 0 ? std::string{"the spec cannot be read"} : outcome.errors.front().message;
+  if (count > 1)
+    detail += " (and " + std::to_string(count - 1) + " more, see errors)";
+  return problem(x.request.id, "invalid_spec", detail,
                  {{"errors", json_of(outcome.errors)}, {"warnings", json_of(outcome.warnings)}});
+}
+
+/// The key under which the request may be sent again; none if it has no `Idempotency-Key`.
+result<std::optional<store::idempotency_key>> key_of(const call& x) {
+  constexpr std::size_t longest = 255;
+  const auto header = x.request.header("Idempotency-Key");
+  if (!header)
+    return std::optional<store::idempotency_key>{};
+  const bool printable = std::all_of(header->begin(), header->end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (header->empty() || header->size() > longest || !printable)
+    return {ec::invalid_argument, "Idempotency-Key: expected 1 to 255 printable characters of ASCII"};
+  sha256 digest;
+  digest.add_field(x.request.header("Content-Type").value_or(""));
+  for (const auto& [name, value] : x.request.query) {
+    digest.add_field(name);
+    digest.add_field(value);
+  }
+  digest.add_field(x.request.body);
+  return std::optional{store::idempotency_key{x.who.user, std::string{*header}, digest.hex(), {}}};
+}
+
+/// What was accepted, or accepted before: `replayed` says so.
+http::response accepted(const std::string& id, json body, bool replayed) {
+  body["id"] = id;
+  auto out = json_response(replayed ? 200 : 201, body);
+  out.headers.emplace("Location", "/v1/workflows/" + id);
+  if (replayed)
+    out.headers.emplace("Idempotent-Replayed", "true");
+  return out;
+}
+
+/// The answer that was given under this key before; none if there is none. Asked before anything else, so that a
+/// submission that was accepted is told so whatever has changed since.
+result<std::optional<http::response>> earlier_answer(call& x, const store::idempotency_key& key) {
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  const auto found = (*reader)->idempotent(key.user, key.key);
+  x.release();
+  if (!found)
+    return found.failure();
+  if (!*found || x.with.now() - (*found)->created >= store::idempotency_span)
+    return std::optional<http::response>{};
+  if ((*found)->sent.digest != key.digest)
+    return {ec::idempotency_mismatch,
+            "this Idempotency-Key was used for another request, which became " + (*found)->id};
+  auto body = json_of_text((*found)->sent.answer);
+  return std::optional{accepted((*found)->id, body.is_object() ? std::move(body) : json::object(), true)};
+}
+
+/// `notes`: what a submission would say; null where nobody was asked.
+result<http::response> tell_plan(const spec::load_outcome& spec, json notes) {
+  auto plan = plan_of(*spec.workflow, most_groups_shown);
+  if (!plan)
+    return plan.failure();
+  return json_response(200, {{"valid", true},
+                             {"errors", json::array()},
+                             {"warnings", json_of(spec.warnings)},
+                             {"notes", std::move(notes)},
+                             {"plan", std::move(*plan)}});
 }
 
 result<http::response> submit(call& x) {
   const auto wanted = read_submit_request(x.request);
   if (!wanted)
     return wanted.failure();
+  auto once = key_of(x);
+  if (!once)
+    return once.failure();
+  if (*once && !wanted->dry_run) {
+    auto before = earlier_answer(x, **once);
+    if (!before)
+      return before.failure();
+    if (*before)
+      return std::move(**before);
+  }
   const auto engine = x.engine();
   if (!engine)
     return engine.failure();
   const auto spec = load_spec(*wanted);
   if (!spec.ok())
     return refuse_spec(x, spec);
-  const auto accepted =
-      (*engine)->submit(*spec.workflow, {wanted->spec, name_of(wanted->profile), options_of(*wanted)});
-  if (!accepted)
-    return accepted.failure();
-  auto out =
-      json_response(201, {{"id", accepted->id}, {"notes", accepted->notes}, {"warnings", json_of(spec.warnings)}});
-  out.headers.emplace("Location", "/v1/workflows/" + accepted->id);
-  return out;
+  if (wanted->dry_run) {
+    const auto notes = (*engine)->check(*spec.workflow, wanted->pool);
+    return notes ? tell_plan(spec, *notes) : result<http::response>{notes.failure()};
+  }
+  json body{{"id", ""}, {"notes", json::array()}, {"warnings", json_of(spec.warnings)}};
+  submission_info info;
+  info.spec_text = wanted->spec;
+  info.profile = name_of(wanted->profile);
+  info.options = options_of(*wanted);
+  info.user = x.who.user;
+  info.pool = wanted->pool;
+  if (*once) {
+    (*once)->answer = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    info.once = std::move(**once);
+  }
+  const auto done = (*engine)->submit(*spec.workflow, std::move(info));
+  if (!done)
+    return done.failure();
+  if (!done->is_replay)
+    body["notes"] = done->notes;
+  return accepted(done->id, std::move(body), done->is_replay);
+}
+
+/// Says what is wrong with a spec, or what it would run; nothing is submitted.
+result<http::response> validate(call& x) {
+  const auto wanted = read_submit_request(x.request);
+  if (!wanted)
+    return wanted.failure();
+  const auto spec = load_spec(*wanted);
+  if (spec.ok())
+    return tell_plan(spec, nullptr);
+  return json_response(200, {{"valid", false},
+                             {"errors", json_of(spec.errors)},
+                             {"warnings", json_of(spec.warnings)},
+                             {"notes", nullptr},
+                             {"plan", nullptr}});
 }
 
 } // namespace
 
 void add_submit_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"POST", "/v1/workflows", access::write, "workflow.submit"}, submit);
+  add_route(to, with, {"POST", "/v1/validate", access::read}, validate);
 }
 
 } // namespace muster::gateway

@@ -1,10 +1,13 @@
 #include "gateway/api/submit_request.hpp"
 
 #include "gateway/api/body.hpp"
+#include "gateway/api/multipart.hpp"
 #include "gateway/api/query.hpp"
 #include "muster/spec/labels.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <utility>
 
 namespace muster::gateway {
 
@@ -126,8 +129,44 @@ result<submit_request> from_json(const http::request& x) {
   return out;
 }
 
+result<submit_request> from_form(const http::request& x) {
+  if (auto none = query_reader{x}.finish(); !none)
+    return none.failure();
+  auto parts = parse_multipart(x.header("Content-Type").value_or(""), x.body);
+  if (!parts)
+    return parts.failure();
+  submit_request out;
+  bool has_spec = false;
+  bool has_options = false;
+  for (auto& part : *parts) {
+    const bool again = part.name == "spec"      ? std::exchange(has_spec, true)
+                       : part.name == "options" ? std::exchange(has_options, true)
+                                                : out.files.count(part.name) > 0;
+    if (again)
+      return {ec::invalid_argument, "the form has the part '" + part.name.substr(0, 80) + "' twice"};
+    if (part.name == "spec") {
+      out.spec = std::move(part.body);
+    } else if (part.name == "options") {
+      const auto options = parse_json(part.body);
+      if (!options)
+        return {options.failure().code, "the part 'options': " + options.failure().message};
+      if (auto good = check_members(*options, option_names(), "the part 'options'"); !good)
+        return good.failure();
+      if (auto taken = take_options(*options, out); !taken)
+        return taken.failure();
+    } else {
+      out.files.emplace(std::move(part.name), std::move(part.body));
+    }
+  }
+  if (!has_spec)
+    return {ec::invalid_argument, "the form has no part 'spec'"};
+  return out;
+}
+
 result<submit_request> from_body(const http::request& x) {
   const auto type = media_type(x);
+  if (type == "multipart/form-data")
+    return from_form(x);
   if (type == "application/json")
     return from_json(x);
   if (type == "application/yaml" || type == "application/x-yaml" || type == "text/yaml" || type == "text/x-yaml" ||
@@ -155,6 +194,7 @@ spec::load_outcome load_spec(const submit_request& x) {
   options.set_string = x.set_string;
   options.set_env = x.set_env;
   options.read_local_files = false;
+  options.local_files = x.files;
   options.base_dir.clear();
   if (!x.parameters.empty()) {
     options.parameters_file = "parameters";

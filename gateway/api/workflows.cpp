@@ -3,6 +3,7 @@
 #include "gateway/api/json.hpp"
 #include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
+#include "muster/spec/labels.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -24,9 +25,35 @@ result<bool> is_growing(store::reader& reader, const store::workflow_record& x) 
 struct workflow_filter {
   store::workflow_query query;
   std::string text = "workflows";
+  bool nothing = false; ///< There is nothing to see for this caller: not even that it is there.
 };
 
-result<workflow_filter> filter_of(query_reader& from) {
+/// `user`, `pool` and `label`.
+result<void> take_owner_and_labels(query_reader& from, store::workflow_query& into) {
+  const auto user = from.text("user");
+  const auto pool = from.text("pool");
+  if (!user)
+    return user.failure();
+  if (!pool)
+    return pool.failure();
+  into.user = *user;
+  into.pool = pool->value_or("");
+  for (const auto& text : from.texts("label")) {
+    const auto equals = text.find('=');
+    const auto key = text.substr(0, equals);
+    if (auto good = spec::check_label_key(key); !good)
+      return {ec::invalid_argument, "query parameter 'label': " + good.failure().message};
+    store::label_filter label{key, std::nullopt};
+    if (equals != std::string::npos)
+      label.value = text.substr(equals + 1);
+    into.labels.push_back(std::move(label));
+  }
+  if (into.labels.size() > store::max_label_filters)
+    return {ec::invalid_argument, "query parameter 'label': at most 8 are taken"};
+  return {};
+}
+
+result<workflow_filter> filter_of(query_reader& from, const identity& who) {
   workflow_filter out;
   const auto statuses = from.statuses("status");
   const auto name = from.text("name");
@@ -44,10 +71,18 @@ result<workflow_filter> filter_of(query_reader& from) {
   out.query.name = name->value_or("");
   out.query.unfinished = *unfinished;
   out.query.limit = *limit;
+  if (auto taken = take_owner_and_labels(from, out.query); !taken)
+    return taken.failure();
+  if (sees_own_only(who)) {
+    out.nothing = out.query.user && *out.query.user != who.user;
+    out.query.user = who.user;
+  }
   for (const auto state : *statuses)
     out.text += " s" + std::to_string(static_cast<unsigned>(state));
   out.text += *unfinished ? " u n" : " n";
-  out.text += out.query.name;
+  out.text += out.query.name + " p" + out.query.pool + " o" + out.query.user.value_or("*");
+  for (const auto& label : out.query.labels)
+    out.text += " l" + label.name + (label.value ? '=' + *label.value : "");
   const auto before = cursor_of(from, out.text);
   if (!before)
     return before.failure();
@@ -59,11 +94,11 @@ result<workflow_filter> filter_of(query_reader& from) {
 
 result<http::response> list_workflows(call& x) {
   query_reader query{x.request};
-  const auto filter = filter_of(query);
+  const auto filter = filter_of(query, x.who);
   if (!filter)
     return filter.failure();
   auto items = json::array();
-  if (!x.with.readers.has_store())
+  if (filter->nothing || !x.with.readers.has_store())
     return json_response(200, page_of(std::move(items), std::nullopt));
   const auto reader = x.state();
   if (!reader)

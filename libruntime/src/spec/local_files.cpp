@@ -113,11 +113,26 @@ result<std::string> read_regular_file(const std::string& path, std::size_t limit
   return out;
 }
 
-std::string read_local_file(const std::string& name, const load_options& options, file& out) {
+namespace {
+
+/// The file, from where the options say.
+result<std::string> bytes_of(const std::string& name, const load_options& options) {
+  if (options.local_files) {
+    const auto found = options.local_files->find(name);
+    if (found == options.local_files->end())
+      return {ec::not_found, "'" + name + "' was not sent with the spec"};
+    return found->second;
+  }
   if (!options.read_local_files)
-    return "`localpath` cannot be read here, put the text into `contents`";
-  const auto path = !name.empty() && name.front() == '/' ? name : options.base_dir + "/" + name;
-  auto bytes = read_regular_file(path, largest_local_file);
+    return {ec::invalid_argument, "`localpath` cannot be read here, put the text into `contents`"};
+  return read_regular_file(!name.empty() && name.front() == '/' ? name : options.base_dir + "/" + name,
+                           largest_local_file);
+}
+
+} // namespace
+
+std::string read_local_file(const std::string& name, const load_options& options, file& out) {
+  auto bytes = bytes_of(name, options);
   if (!bytes)
     return bytes.failure().message;
   if (is_utf8(*bytes)) {
@@ -127,7 +142,7 @@ std::string read_local_file(const std::string& name, const load_options& options
     return options.profile == profile::osmo ? render_contents(out.contents, options) : std::string{};
   }
   if (options.profile == profile::osmo || out.base64)
-    return "'" + path + "' is not UTF-8";
+    return "'" + name + "' is not UTF-8";
   out.contents = base64(*bytes);
   out.base64 = true;
   return {};

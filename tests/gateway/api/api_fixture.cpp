@@ -15,7 +15,10 @@ std::string answer::header(const std::string& name) const {
 api_fixture::api_fixture() {
   runtime_config config;
   config.state_directory = folder_.path();
-  config.executor = make_null_driver();
+  pool_setup pool;
+  pool.executor = make_null_driver();
+  config.pools.push_back(std::move(pool));
+  config.any_pool_name = false;
   auto started = runtime::start(std::move(config));
   if (!started)
     FAIL(started.failure().message);

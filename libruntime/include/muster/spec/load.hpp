@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ struct load_options {
   std::vector<std::string> set_string; ///< `k=v`: string (`--set-string`).
   std::vector<std::string> set_env;    ///< `K=V` into the environment of every task (`--set-env`).
   bool read_local_files = true;        ///< False: `localpath` is an error, as for text that came over a network.
+  /// Bytes by the `localpath` that names them, for a spec that was sent with its files. Set: the disk is never read.
+  std::optional<std::map<std::string, std::string>> local_files;
   std::optional<pool_rules> pool;
   /// Path of a YAML or JSON mapping of values for `parameters`, weaker than `set`; empty for none (`--parameters`).
   std::string parameters_file;

@@ -1,0 +1,227 @@
+#include "gateway/api/plan.hpp"
+
+#include "gateway/api/call.hpp"
+#include "gateway/api/json.hpp"
+#include "gateway/api/paging.hpp"
+#include "gateway/api/routes.hpp"
+#include "muster/picture/outline.hpp"
+#include "muster/picture/stored.hpp"
+#include "muster/spec/codec.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <unordered_map>
+
+namespace muster::gateway {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using picture::outline_scope;
+using picture::outline_step;
+
+spec::resource resource_of(const spec::workflow& workflow, const spec::task& task) {
+  const auto found = workflow.resources.find(task.resource);
+  return found == workflow.resources.end() ? spec::resource{} : found->second;
+}
+
+const char* word_of(spec::after_on on) {
+  switch (on) {
+    case spec::after_on::success_or_skipped: return "success_or_skipped";
+    case spec::after_on::failure: return "failure";
+    case spec::after_on::always: return "always";
+    case spec::after_on::success: break;
+  }
+  return "success";
+}
+
+json steps_of(const outline_scope& scope, const spec::workflow& workflow);
+
+json step_of(const outline_step& x, const outline_scope& scope, const spec::workflow& workflow) {
+  auto after = json::array();
+  for (const auto& edge : x.edges)
+    after.push_back({{"step", scope.steps[edge.from].step->name},
+                     {"on", word_of(edge.on)},
+                     {"data", edge.is_data},
+                     {"by_element", edge.by_element}});
+  auto tasks = json::array();
+  if (const auto* gang = std::get_if<spec::group>(&x.step->body))
+    for (const auto& task : gang->tasks)
+      tasks.push_back({{"name", task.name}, {"lead", task.lead}, {"resource", json_of(resource_of(workflow, task))}});
+  auto inner = json::array();
+  for (const auto& one : x.inner)
+    inner.push_back({{"role", one.role}, {"label", one.label}, {"steps", steps_of(one, workflow)}});
+  return {{"path", x.path},
+          {"name", x.step->name},
+          {"kind", x.kind},
+          {"foreach", x.step->foreach.has_value()},
+          {"elements", x.elements ? json(*x.elements) : json(nullptr)},
+          {"says", phrases(x)},
+          {"after", std::move(after)},
+          {"tasks", std::move(tasks)},
+          {"inner", std::move(inner)}};
+}
+
+json steps_of(const outline_scope& scope, const spec::workflow& workflow) {
+  auto out = json::array();
+  for (const auto& step : scope.steps)
+    out.push_back(step_of(step, scope, workflow));
+  return out;
+}
+
+json plan_of_groups(const std::string& name, const std::string& pool, std::uint64_t groups, std::uint64_t tasks,
+                    json rows, const std::optional<std::string>& next) {
+  return {{"workflow", name},
+          {"pool", pool},
+          {"kind", "groups"},
+          {"group_count", groups},
+          {"task_count", tasks},
+          {"groups", std::move(rows)},
+          {"next", next ? json(*next) : json(nullptr)}};
+}
+
+json group_of(std::string_view name, bool barrier, bool ignore_nonlead_status, json upstream, json tasks) {
+  return {{"name", name},
+          {"barrier", barrier},
+          {"ignore_nonlead_status", ignore_nonlead_status},
+          {"upstream", std::move(upstream)},
+          {"tasks", std::move(tasks)}};
+}
+
+/// Rows of one workflow as a plan. Equal resources are decoded once.
+class stored_plan {
+public:
+  stored_plan(store::reader& reader, workflow_key key) : reader_(reader), key_(key) {}
+
+  result<json> group(const store::group_record& g) {
+    auto upstream = names_of_upstream(g.index);
+    if (!upstream)
+      return upstream.failure();
+    const auto tasks = reader_.tasks(key_, g.first_task, g.tasks);
+    if (!tasks)
+      return tasks.failure();
+    const auto bodies = reader_.bodies(key_, g.first_task, g.tasks);
+    if (!bodies)
+      return bodies.failure();
+    auto rows = json::array();
+    for (std::size_t i = 0; i < tasks->size() && i < bodies->size(); ++i) {
+      const auto resource = resource_of((*bodies)[i].request);
+      if (!resource)
+        return resource.failure();
+      rows.push_back({{"name", (*tasks)[i].name}, {"lead", (*tasks)[i].lead}, {"resource", *resource}});
+    }
+    return group_of(g.name, g.barrier, g.ignore_nonlead_status, std::move(*upstream), std::move(rows));
+  }
+
+private:
+  result<json> names_of_upstream(group_index g) {
+    const auto upstream = reader_.upstream(key_, g);
+    if (!upstream)
+      return upstream.failure();
+    auto out = json::array();
+    for (const auto index : *upstream) {
+      auto known = names_.find(index.value);
+      if (known == names_.end()) {
+        const auto found = reader_.groups(key_, index, 1);
+        if (!found)
+          return found.failure();
+        known = names_.emplace(index.value, found->empty() ? std::string{} : found->front().name).first;
+      }
+      out.push_back(known->second);
+    }
+    return out;
+  }
+
+  result<json> resource_of(const std::string& text) {
+    if (const auto known = resources_.find(text); known != resources_.end())
+      return known->second;
+    const auto decoded = spec::decode_resource(text);
+    if (!decoded)
+      return decoded.failure();
+    return resources_.emplace(text, json_of(*decoded)).first->second;
+  }
+
+  store::reader& reader_;
+  workflow_key key_;
+  std::unordered_map<std::uint32_t, std::string> names_;
+  std::unordered_map<std::string, json> resources_;
+};
+
+result<http::response> get_plan(call& x) {
+  const auto workflow = x.workflow();
+  if (!workflow)
+    return workflow.failure();
+  query_reader query{x.request};
+  const auto wanted = row_query_of(query, "plan " + workflow->id);
+  if (!wanted)
+    return wanted.failure();
+  if (!wanted->statuses.empty())
+    return {ec::invalid_argument, "query parameter 'status': a plan has no statuses"};
+  auto& reader = **x.state();
+  const auto definition = picture::read_definition(reader, *workflow);
+  if (!definition)
+    return definition.failure();
+  if (*definition) {
+    auto body = plan_of_flow(**definition);
+    body["workflow"] = workflow->id;
+    return json_response(200, body);
+  }
+  const auto page = read_page<store::group_record>(*wanted, [&](std::uint32_t first, std::size_t limit) {
+    return reader.groups(workflow->key, group_index{first}, limit);
+  });
+  if (!page)
+    return page.failure();
+  stored_plan plan{reader, workflow->key};
+  auto rows = json::array();
+  for (const auto& g : page->rows) {
+    auto row = plan.group(g);
+    if (!row)
+      return row.failure();
+    rows.push_back(std::move(*row));
+  }
+  return json_response(200, plan_of_groups(workflow->id, workflow->pool, workflow->groups, workflow->tasks,
+                                           std::move(rows), page->next));
+}
+
+} // namespace
+
+json plan_of_flow(const spec::workflow& x) {
+  const auto outline = picture::outline_of(*x.flow);
+  const auto tasks = tasks_of(outline);
+  return {{"workflow", x.name},
+          {"pool", x.pool},
+          {"kind", "flow"},
+          {"task_count", tasks ? json(*tasks) : json(nullptr)},
+          {"steps", steps_of(outline, x)}};
+}
+
+result<json> plan_of(const spec::workflow& x, std::size_t most) {
+  if (x.flow)
+    return plan_of_flow(x);
+  const auto laid_out = make_plan(x);
+  if (!laid_out)
+    return laid_out.failure();
+  auto rows = json::array();
+  for (auto g = laid_out->first_group(); g != laid_out->end_group() && rows.size() < most; ++g.value) {
+    auto upstream = json::array();
+    for (const auto from : laid_out->upstream(g))
+      upstream.push_back(laid_out->group_name(from));
+    auto tasks = json::array();
+    const auto range = laid_out->tasks(g);
+    for (std::uint32_t i = 0; i < range.count; ++i) {
+      const task_index t{range.first.value + i};
+      tasks.push_back({{"name", laid_out->task_name(t)},
+                       {"lead", laid_out->is_lead(t)},
+                       {"resource", json_of(laid_out->resource(t))}});
+    }
+    rows.push_back(group_of(laid_out->group_name(g), laid_out->barrier(g), laid_out->ignore_nonlead_status(g),
+                            std::move(upstream), std::move(tasks)));
+  }
+  return plan_of_groups(x.name, x.pool, laid_out->group_count(), laid_out->task_count(), std::move(rows), std::nullopt);
+}
+
+void add_plan_routes(http::router& to, const std::shared_ptr<services>& with) {
+  add_route(to, with, {"GET", "/v1/workflows/{id}/plan"}, get_plan);
+}
+
+} // namespace muster::gateway

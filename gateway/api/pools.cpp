@@ -1,0 +1,136 @@
+#include "actors/runtime.hpp"
+#include "gateway/api/call.hpp"
+#include "gateway/api/json.hpp"
+#include "gateway/api/query.hpp"
+#include "gateway/api/routes.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace muster::gateway {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json json_of(const capacity& x) {
+  return {{"cpu", x.cpu}, {"memory", x.memory}, {"storage", x.storage}, {"gpus", x.gpus}};
+}
+
+json json_of(const node_view& x) {
+  return {{"name", x.name},         {"pool", x.pool},     {"available", x.available},  {"reason", x.reason},
+          {"platform", x.platform}, {"labels", x.labels}, {"total", json_of(x.total)}, {"free", json_of(x.free)}};
+}
+
+json json_of(const pool_view& x) {
+  auto nodes = json::array();
+  for (const auto& node : x.nodes)
+    nodes.push_back(node.name);
+  return {{"name", x.name},
+          {"default", x.is_default},
+          {"driver", x.driver},
+          {"version", x.version},
+          {"available", x.available},
+          {"reason", x.reason},
+          {"max_parallel", x.max_parallel},
+          {"oversubscribe", x.oversubscribe},
+          {"total", json_of(x.total)},
+          {"free", json_of(x.free)},
+          {"waiting_gangs", x.waiting_gangs},
+          {"placed_gangs", x.placed_gangs},
+          {"placed_tasks", x.placed_tasks},
+          {"nodes", std::move(nodes)}};
+}
+
+result<std::vector<pool_view>> pools_of(const call& x) {
+  const auto engine = x.engine();
+  return engine ? (*engine)->pools() : result<std::vector<pool_view>>{engine.failure()};
+}
+
+/// A page of what is sorted and small: the cursor is a position.
+result<http::response> page(call& x, const char* of, const std::vector<json>& all) {
+  query_reader query{x.request};
+  const auto limit = query.limit();
+  if (!limit)
+    return limit.failure();
+  const auto first = cursor_of(query, of);
+  if (!first)
+    return first.failure();
+  if (auto known = query.finish(); !known)
+    return known.failure();
+  const auto begin = std::min<std::size_t>(first->value_or(0), all.size());
+  const auto end = std::min(begin + *limit, all.size());
+  auto items = json::array();
+  for (auto i = begin; i < end; ++i)
+    items.push_back(all[i]);
+  return json_response(200, page_of(std::move(items), end < all.size() ? std::optional{make_cursor(of, end)}
+                                                                       : std::optional<std::string>{}));
+}
+
+result<http::response> list_pools(call& x) {
+  const auto pools = pools_of(x);
+  if (!pools)
+    return pools.failure();
+  std::vector<json> all;
+  for (const auto& pool : *pools)
+    all.push_back(json_of(pool));
+  return page(x, "pools", all);
+}
+
+result<http::response> get_pool(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  const auto name = x.checked_name("pool");
+  if (!name)
+    return name.failure();
+  const auto pools = pools_of(x);
+  if (!pools)
+    return pools.failure();
+  for (const auto& pool : *pools)
+    if (pool.name == *name)
+      return json_response(200, json_of(pool));
+  return {ec::not_found, "there is no pool " + *name};
+}
+
+result<http::response> list_nodes(call& x) {
+  const auto pools = pools_of(x);
+  if (!pools)
+    return pools.failure();
+  std::vector<json> all;
+  for (const auto& pool : *pools)
+    for (const auto& node : pool.nodes)
+      all.push_back(json_of(node));
+  return page(x, "nodes", all);
+}
+
+/// A machine may be in several pools: one object for each.
+result<http::response> get_node(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  const auto name = x.checked_name("node");
+  if (!name)
+    return name.failure();
+  const auto pools = pools_of(x);
+  if (!pools)
+    return pools.failure();
+  auto found = json::array();
+  for (const auto& pool : *pools)
+    for (const auto& node : pool.nodes)
+      if (node.name == *name)
+        found.push_back(json_of(node));
+  if (found.empty())
+    return {ec::not_found, "there is no node " + *name};
+  return json_response(200, {{"name", *name}, {"pools", std::move(found)}});
+}
+
+} // namespace
+
+void add_pool_routes(http::router& to, const std::shared_ptr<services>& with) {
+  add_route(to, with, {"GET", "/v1/pools"}, list_pools);
+  add_route(to, with, {"GET", "/v1/pools/{pool}"}, get_pool);
+  add_route(to, with, {"GET", "/v1/nodes"}, list_nodes);
+  add_route(to, with, {"GET", "/v1/nodes/{node}"}, get_node);
+}
+
+} // namespace muster::gateway

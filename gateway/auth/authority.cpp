@@ -1,0 +1,125 @@
+#include "gateway/auth/authority.hpp"
+
+#include "gateway/auth/token.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace muster::gateway {
+
+namespace {
+
+/// What is remembered of tokens; beyond it all is forgotten, which costs nothing but a look into the store.
+constexpr std::size_t most_remembered = 4096;
+
+bool same_letters(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
+           return std::tolower(x) == std::tolower(y);
+         });
+}
+
+/// The host of `host:port`, brackets of IPv6 included.
+std::string_view without_port(std::string_view x) {
+  if (!x.empty() && x.front() == '[')
+    return x.substr(0, std::min(x.find(']') + 1, x.size()));
+  return x.substr(0, x.find(':'));
+}
+
+/// The token of `Authorization: Bearer ...`; none if it is something else.
+std::optional<std::string_view> bearer_of(std::string_view header) {
+  constexpr std::string_view scheme = "bearer ";
+  if (header.size() <= scheme.size() || !same_letters(header.substr(0, scheme.size()), scheme))
+    return std::nullopt;
+  header.remove_prefix(scheme.size());
+  header.remove_prefix(std::min(header.find_first_not_of(' '), header.size()));
+  return header;
+}
+
+authority::verdict refused(const char* code, std::string detail) {
+  return {std::nullopt, {code, std::move(detail)}, false};
+}
+
+} // namespace
+
+bool authority::is_own_host(std::string_view host) const {
+  const auto name = without_port(host);
+  if (same_letters(name, "localhost") || name == "[::1]")
+    return true;
+  // 127/8, as four numbers and nothing else: a name such as 127.0.0.1.example.com is somebody else's.
+  if (name.substr(0, 4) == "127." && std::count(name.begin(), name.end(), '.') == 3 &&
+      name.find_first_not_of("0123456789.") == std::string_view::npos)
+    return true;
+  return std::any_of(config_.allowed_hosts.begin(), config_.allowed_hosts.end(),
+                     [&](const std::string& x) { return same_letters(x, name) || same_letters(x, host); });
+}
+
+std::optional<authority::refusal> authority::check_host(const http::request& x) const {
+  const auto host = x.header("Host").value_or("");
+  if (!is_own_host(host))
+    return refusal{"forbidden", "'" + std::string{host.substr(0, 80)} +
+                                    "' is no name of this service; see allowed_hosts in its configuration"};
+  const auto origin = x.header("Origin");
+  if (!origin)
+    return std::nullopt;
+  const auto scheme = origin->find("://");
+  if (scheme == std::string_view::npos || !is_own_host(origin->substr(scheme + 3)))
+    return refusal{"forbidden", "requests from pages of other sites are not answered here"};
+  return std::nullopt;
+}
+
+result<authority::verdict> authority::identify(const http::request& x, const find_token& find, timestamp now,
+                                               guess_limit::clock::time_point at) {
+  if (!config_.tokens) {
+    if (auto why = check_host(x))
+      return verdict{std::nullopt, std::move(*why), false};
+    return verdict{identity{}, {}, false};
+  }
+  const auto header = x.header("Authorization");
+  if (!header)
+    return refused("unauthorized", "a token is needed (Authorization: Bearer mst_...)");
+  if (x.headers.count("Authorization") > 1)
+    return refused("unauthorized", "there is more than one Authorization");
+  const auto token = bearer_of(*header);
+  const bool well_formed = token && looks_like_token(*token);
+  const auto hash = well_formed ? hash_of_token(*token) : std::string{};
+  if (!is_known(hash) && !guesses_.may_try(x.peer, at))
+    return refused("too_many_requests", "too many wrong tokens came from here; wait");
+  auto found = well_formed ? find(hash) : result<std::optional<store::token_record>>{std::nullopt};
+  if (!found)
+    return found.failure();
+  const auto& record = *found;
+  const bool counts =
+      record && !record->revoked && (!record->expires || *record->expires > now) && record->role != role::unspecified;
+  if (!counts) {
+    guesses_.failed(x.peer, at);
+    return refused("unauthorized", "the token is not valid: it is unknown, revoked or expired");
+  }
+  remember(hash);
+  return verdict{identity{record->user, record->role, record->id}, {}, take_use(record->id, now)};
+}
+
+bool authority::is_known(const std::string& hash) {
+  const std::lock_guard lock{mutex_};
+  return known_.count(hash) > 0;
+}
+
+void authority::remember(const std::string& hash) {
+  const std::lock_guard lock{mutex_};
+  if (known_.size() >= most_remembered)
+    known_.clear();
+  known_.insert(hash);
+}
+
+bool authority::take_use(const std::string& token, timestamp now) {
+  const std::lock_guard lock{mutex_};
+  if (noted_.size() >= most_remembered)
+    noted_.clear();
+  const auto [at, is_new] = noted_.try_emplace(token, now);
+  // A clock that was set back counts as time that has passed.
+  if (!is_new && now >= at->second && now - at->second < std::chrono::minutes{1})
+    return false;
+  at->second = now;
+  return true;
+}
+
+} // namespace muster::gateway

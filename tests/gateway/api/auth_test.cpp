@@ -1,0 +1,248 @@
+#include "api_fixture.hpp"
+
+#include "gateway/auth/authority.hpp"
+#include "gateway/auth/token.hpp"
+#include "support/catch.hpp"
+
+#include <fstream>
+#include <iterator>
+
+using namespace muster;
+using namespace muster::test;
+
+namespace {
+
+using headers = std::vector<std::pair<std::string, std::string>>;
+
+headers bearing(const std::string& token) {
+  return {{"Authorization", "Bearer " + token}};
+}
+
+/// An API that asks for tokens, and a token of an admin.
+class guarded_api {
+public:
+  guarded_api() {
+    admin = create("root", "admin", {});
+    api.services().access = std::make_unique<gateway::authority>(gateway::access_config{});
+  }
+
+  /// A new token.
+  std::string create(const std::string& user, const std::string& role, const headers& as) {
+    auto all = as;
+    all.emplace_back("Content-Type", "application/json");
+    const auto got = api.ask("POST", "/v1/tokens", json{{"user", user}, {"role", role}}.dump(), all);
+    INFO(got.text);
+    REQUIRE(got.status == 201);
+    ids[got.body["token"]] = got.body["id"];
+    return got.body["token"];
+  }
+
+  unsigned submit(const std::string& token, const std::string& name) const {
+    auto all = bearing(token);
+    all.emplace_back("Content-Type", "application/yaml");
+    return api.ask("POST", "/v1/workflows", spec_of(name), all).status;
+  }
+
+  unsigned status_of(const std::string& method, const std::string& target, const std::string& token) const {
+    return api.ask(method, target, "", bearing(token)).status;
+  }
+
+  api_fixture api;
+  std::string admin;
+  std::map<std::string, std::string> ids;
+};
+
+http::request request_from(const std::string& peer, const std::string& token = {}) {
+  http::request x;
+  x.peer = peer;
+  x.headers.emplace("Host", "localhost:7717");
+  if (!token.empty())
+    x.headers.emplace("Authorization", token);
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("without a valid token nothing is told") {
+  const guarded_api x;
+  for (const auto& all :
+       {headers{}, headers{{"Authorization", ""}}, headers{{"Authorization", "Bearer"}},
+        headers{{"Authorization", "Basic " + x.admin}}, headers{{"Authorization", x.admin}}, bearing(x.admin + "x"),
+        bearing(x.admin.substr(0, 20)), bearing("mst_" + std::string(43, 'A')), bearing(std::string(20'000, 'm')),
+        headers{{"Authorization", "Bearer " + x.admin}, {"Authorization", "Bearer " + x.admin}}})
+    for (const auto* target : {"/v1/workflows", "/v1/workflows/none-1", "/v1/openapi.json", "/v1/tokens"}) {
+      const auto got = x.api.ask("GET", target, "", all);
+      CHECK((got.status == 401 || got.status == 429));
+      CHECK(got.text.find(x.admin) == std::string::npos);
+      CHECK((got.status == 429 || got.header("WWW-Authenticate").find("Bearer") == 0));
+    }
+  CHECK(x.status_of("GET", "/v1/workflows?token=" + x.admin, "") == 429);
+  CHECK(x.api.get("/livez").status == 200);
+  CHECK(x.api.get("/readyz").status == 200);
+}
+
+TEST_CASE("roles say what a token may do") {
+  guarded_api x;
+  const auto user = x.create("ann", "user", bearing(x.admin));
+  const auto viewer = x.create("eve", "viewer", bearing(x.admin));
+  CHECK(x.submit(user, "mine") == 201);
+  CHECK(x.submit(viewer, "never") == 403);
+  CHECK(x.submit(x.admin, "roots") == 201);
+  CHECK(x.status_of("GET", "/v1/workflows/mine-1", viewer) == 200);
+  CHECK(x.status_of("POST", "/v1/workflows/mine-1/cancel", viewer) == 403);
+  CHECK(x.status_of("GET", "/v1/audit", user) == 403);
+  CHECK(x.status_of("GET", "/v1/audit", viewer) == 403);
+  CHECK(x.status_of("POST", "/v1/tokens", user) == 403);
+  CHECK(x.api.ask("GET", "/v1/workflows/mine-1", "", bearing(x.admin)).body["user"] == "ann");
+}
+
+TEST_CASE("a user sees and changes what is their own, and cannot tell what else is there") {
+  guarded_api x;
+  const auto ann = x.create("ann", "user", bearing(x.admin));
+  const auto bob = x.create("bob", "user", bearing(x.admin));
+  REQUIRE(x.submit(ann, "anns") == 201);
+  REQUIRE(x.submit(bob, "bobs") == 201);
+  for (const auto* tail :
+       {"", "/spec", "/plan", "/groups", "/groups/t0-group", "/tasks", "/tasks/t0", "/tasks/t0/attempts",
+        "/tasks/t0/attempts/0", "/tasks/t0/result", "/explain", "/tasks/t0/explain", "/steps"}) {
+    const auto target = std::string{"/v1/workflows/anns-1"} + tail;
+    const auto hidden = x.api.ask("GET", target, "", bearing(bob));
+    CHECK(hidden.status == 404);
+    CHECK(hidden.body["detail"] == "there is no workflow anns-1");
+    if (std::string{tail} != "/tasks/t0/result")
+      CHECK(x.status_of("GET", target, ann) == 200);
+  }
+  // Not even what is near is told.
+  CHECK(x.api.ask("GET", "/v1/workflows/anns-2", "", bearing(bob)).body["detail"] == "there is no workflow anns-2");
+  for (const auto* action : {"cancel", "retry", "restart"})
+    CHECK(x.status_of("POST", std::string{"/v1/workflows/anns-1/"} + action, bob) == 404);
+  const auto list = x.api.ask("GET", "/v1/workflows", "", bearing(bob)).body["items"];
+  REQUIRE(list.size() == 1);
+  CHECK(list[0]["id"] == "bobs-1");
+  CHECK(x.api.ask("GET", "/v1/workflows?user=ann", "", bearing(bob)).body["items"].empty());
+  CHECK(x.api.ask("GET", "/v1/workflows", "", bearing(x.admin)).body["items"].size() == 2);
+  CHECK(x.api.ask("GET", "/v1/workflows?user=ann", "", bearing(x.admin)).body["items"].size() == 1);
+  // Keys of submissions are each user's own.
+  auto all = bearing(ann);
+  all.insert(all.end(), {{"Content-Type", "application/yaml"}, {"Idempotency-Key", "k"}});
+  CHECK(x.api.ask("POST", "/v1/workflows", spec_of("same"), all).status == 201);
+  all.front() = bearing(bob).front();
+  CHECK(x.api.ask("POST", "/v1/workflows", spec_of("same"), all).body["id"] == "same-2");
+}
+
+TEST_CASE("a token is shown once, kept as a hash, and gone when it is revoked") {
+  guarded_api x;
+  const auto ann = x.create("ann", "user", bearing(x.admin));
+  const auto bob = x.create("bob", "user", bearing(x.admin));
+  const auto list = x.api.ask("GET", "/v1/tokens", "", bearing(x.admin));
+  CHECK(list.body["items"].size() == 3);
+  CHECK(list.text.find("mst_") == std::string::npos);
+  CHECK(list.text.find(gateway::hash_of_token(ann)) == std::string::npos);
+  CHECK(x.api.ask("GET", "/v1/tokens", "", bearing(ann)).body["items"].size() == 1);
+  for (const auto& file : std::filesystem::directory_iterator(x.api.state()))
+    if (file.is_regular_file()) {
+      std::ifstream in{file.path(), std::ios::binary};
+      const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
+      CHECK(bytes.find(ann) == std::string::npos);
+    }
+  CHECK(x.status_of("GET", "/v1/tokens/" + x.ids[ann], bob) == 404);
+  CHECK(x.status_of("DELETE", "/v1/tokens/" + x.ids[ann], bob) == 404);
+  CHECK(x.status_of("DELETE", "/v1/tokens/" + x.ids[ann], x.admin) == 204);
+  CHECK(x.status_of("GET", "/v1/workflows", ann) == 401);
+  CHECK(x.status_of("GET", "/v1/workflows", bob) == 200);
+  CHECK_FALSE(x.api.ask("GET", "/v1/tokens/" + x.ids[ann], "", bearing(x.admin)).body["revoked"].is_null());
+}
+
+TEST_CASE("a token expires") {
+  guarded_api x;
+  auto all = bearing(x.admin);
+  all.emplace_back("Content-Type", "application/json");
+  const auto made = x.api.ask("POST", "/v1/tokens", R"({"user":"ann","expires_in":60})", all);
+  REQUIRE(made.status == 201);
+  CHECK(x.status_of("GET", "/v1/workflows", made.body["token"]) == 200);
+  const auto now = x.api.services().now;
+  x.api.services().now = [now] { return now() + std::chrono::seconds{61}; };
+  CHECK(x.status_of("GET", "/v1/workflows", made.body["token"]) == 401);
+  for (const auto* body : {R"({})", R"({"user":""})", R"({"user":"a b"})", R"({"user":"x","role":"god"})",
+                           R"({"user":"x","expires_in":0})", R"({"user":"x","expires_in":1.5})",
+                           R"({"user":"x","expires_in":1e300})", R"({"user":1})", R"({"user":"x","hash":"y"})"})
+    CHECK(x.api.ask("POST", "/v1/tokens", body, all).status == 400);
+}
+
+TEST_CASE("guesses are slowed down, by where they come from, and not those who know a token") {
+  gateway::authority who{gateway::access_config{}};
+  const auto good = gateway::new_token();
+  std::size_t looked = 0;
+  const auto find = [&](std::string_view hash) -> result<std::optional<store::token_record>> {
+    ++looked;
+    if (hash != gateway::hash_of_token(good))
+      return std::optional<store::token_record>{};
+    store::token_record x;
+    x.user = "ann";
+    x.role = store::role::user;
+    return std::optional{x};
+  };
+  auto at = gateway::guess_limit::clock::now();
+  const auto ask = [&](const std::string& peer, const std::string& token) {
+    const auto got = who.identify(request_from(peer, "Bearer " + token), find, timestamp{}, at);
+    return got->who ? std::string{"ok"} : std::string{got->why.code};
+  };
+  CHECK(ask("10.0.0.2", good) == "ok");
+  std::size_t refused = 0;
+  for (int i = 0; i < 100; ++i)
+    refused += ask("10.0.0.1", gateway::new_token()) == "too_many_requests" ? 1 : 0;
+  CHECK(refused == 90);
+  CHECK(looked == 11);
+  CHECK(ask("10.0.0.1", good) == "ok"); // It was right before.
+  CHECK(ask("10.0.0.3", gateway::new_token()) == "unauthorized");
+  at += std::chrono::seconds{4};
+  CHECK(ask("10.0.0.1", gateway::new_token()) == "unauthorized");
+  CHECK(ask("10.0.0.1", gateway::new_token()) == "unauthorized");
+  CHECK(ask("10.0.0.1", gateway::new_token()) == "too_many_requests");
+  for (int i = 0; i < 20'000; ++i)
+    (void)ask("peer" + std::to_string(i), "x");
+}
+
+TEST_CASE("without tokens only names of this machine are answered") {
+  gateway::authority who{gateway::access_config{false, {"head.example"}}};
+  const auto ask = [&](const std::string& host, const std::string& origin = {}) {
+    http::request x;
+    x.headers.emplace("Host", host);
+    if (!origin.empty())
+      x.headers.emplace("Origin", origin);
+    return who.identify(x, {}, {})->who.has_value();
+  };
+  for (const auto* host :
+       {"127.0.0.1:7717", "127.0.0.1", "localhost", "LocalHost:80", "[::1]:7717", "127.9.9.9", "head.example:1"})
+    CHECK(ask(host));
+  for (const auto* host : {"", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "[::2]", "128.0.0.1",
+                           "127.0.0.1@evil", "127.evil", "0.0.0.0"})
+    CHECK_FALSE(ask(host));
+  CHECK(ask("localhost:7717", "http://localhost:7717"));
+  CHECK_FALSE(ask("localhost:7717", "https://evil.example"));
+  CHECK_FALSE(ask("localhost:7717", "null"));
+  CHECK_FALSE(ask("localhost:7717", "http://localhost.evil.example"));
+}
+
+TEST_CASE("every change is in the audit log, with how it went") {
+  guarded_api x;
+  const auto ann = x.create("ann", "user", bearing(x.admin));
+  REQUIRE(x.submit(ann, "w") == 201);
+  CHECK(x.status_of("POST", "/v1/workflows/none-1/cancel", ann) == 404);
+  (void)x.api.wait("w-1");
+  // What is noted is durable with the next commit, at the latest with that of the next record.
+  (void)x.create("bob", "viewer", bearing(x.admin));
+  const auto rows = x.api.ask("GET", "/v1/audit", "", bearing(x.admin)).body["items"];
+  REQUIRE(rows.size() == 5);
+  CHECK(rows[1]["action"] == "workflow.cancel");
+  CHECK(rows[1]["target"] == "none-1");
+  CHECK(rows[1]["user"] == "ann");
+  CHECK(rows[1]["token"] == x.ids[ann]);
+  CHECK(rows[1]["peer"] == "127.0.0.1");
+  CHECK(rows[1]["outcome"] == "not_found");
+  CHECK(rows[2]["action"] == "workflow.submit");
+  CHECK(rows[2]["outcome"] == "ok");
+  CHECK(rows.dump().find("mst_") == std::string::npos);
+  CHECK(x.api.ask("GET", "/v1/audit?user=ann", "", bearing(x.admin)).body["items"].size() == 2);
+  CHECK(x.api.ask("GET", "/v1/audit?action=token.create&limit=1", "", bearing(x.admin)).body["next"].is_string());
+}

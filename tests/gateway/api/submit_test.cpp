@@ -1,0 +1,202 @@
+#include "api_fixture.hpp"
+
+#include "support/catch.hpp"
+
+#include <fstream>
+
+using namespace muster;
+using namespace muster::test;
+
+namespace {
+
+const std::vector<std::pair<std::string, std::string>> yaml{{"Content-Type", "application/yaml"}};
+
+/// A spec with one file that is named by `localpath`.
+std::string spec_with_file(const std::string& localpath) {
+  return "workflow:\n  name: files\n  tasks:\n  - name: t\n    image: none\n    command: [\"true\"]\n"
+         "    files:\n    - {path: /tmp/x, localpath: \"" +
+         localpath + "\"}\n";
+}
+
+std::string form(const std::vector<std::pair<std::string, std::string>>& parts) {
+  std::string out;
+  for (const auto& [name, body] : parts)
+    out += "--edge\r\nContent-Disposition: form-data; name=\"" + name + "\"; filename=\"f\"\r\n\r\n" + body + "\r\n";
+  return out + "--edge--\r\n";
+}
+
+answer send_form(const api_fixture& api, const std::string& body,
+                 const std::string& type = "multipart/form-data; boundary=edge") {
+  return api.ask("POST", "/v1/workflows", body, {{"Content-Type", type}});
+}
+
+} // namespace
+
+TEST_CASE("a spec is taken as text with its options in the query, and as JSON") {
+  const api_fixture api;
+  const std::string templated =
+      "workflow:\n  name: \"{{ name }}\"\n  tasks:\n  - {name: t, image: none, command: [\"{{ word }}\"]}\n"
+      "default-values:\n  name: fallback\n  word: x\n";
+  CHECK(api.ask("POST", "/v1/workflows?set-string=a", templated, yaml).status == 400);
+  const auto text = api.ask("POST", "/v1/workflows?set=name=given&set_env=A=1&pool=local", templated, yaml);
+  INFO(text.text);
+  REQUIRE(text.status == 201);
+  CHECK(text.body["id"] == "given-1");
+  const auto object =
+      api.post("/v1/workflows", {{"spec", templated}, {"set_string", {"name=given"}}, {"labels", {{"team", "blue"}}}});
+  INFO(object.text);
+  REQUIRE(object.status == 201);
+  CHECK(object.body["id"] == "given-2");
+  const auto stored = api.get("/v1/workflows/given-2").body;
+  CHECK(stored["labels"] == json{{"team", "blue"}});
+  CHECK(stored["options"]["set_string"] == json{"name=given"});
+  CHECK(api.get("/v1/workflows?label=team=blue").body["items"].size() == 1);
+  CHECK(api.get("/v1/workflows?label=team").body["items"].size() == 1);
+  CHECK(api.get("/v1/workflows?label=team=red").body["items"].empty());
+}
+
+TEST_CASE("a spec that breaks rules is refused with every place") {
+  const api_fixture api;
+  const auto refused = api.ask("POST", "/v1/workflows",
+                               "workflow:\n  name: x\n  tasks:\n  - {name: a, imagee: none}\n  - {name: a}\n", yaml);
+  CHECK(refused.status == 422);
+  CHECK(refused.body["code"] == "invalid_spec");
+  REQUIRE(refused.body["errors"].size() > 1);
+  CHECK(refused.body["errors"][0]["line"] == 4);
+  CHECK(refused.body["errors"][0]["path"].get<std::string>().find("workflow.tasks[0]") == 0);
+  const auto checked = api.ask("POST", "/v1/validate", "workflow: {}\n", yaml);
+  CHECK(checked.status == 200);
+  CHECK(checked.body["valid"] == false);
+  CHECK(api.get("/v1/workflows").body["items"].empty());
+}
+
+TEST_CASE("a dry run shows the plan and submits nothing") {
+  const api_fixture api;
+  const std::string spec = "workflow:\n  name: chain\n  tasks:\n  - {name: a, image: none, command: [\"true\"]}\n"
+                           "  - {name: b, image: none, command: [\"true\"], inputs: [{task: a}]}\n";
+  for (const auto& got :
+       {api.ask("POST", "/v1/workflows?dry_run=true", spec, yaml), api.ask("POST", "/v1/validate", spec, yaml)}) {
+    INFO(got.text);
+    REQUIRE(got.status == 200);
+    CHECK(got.body["valid"] == true);
+    CHECK(got.body["plan"]["group_count"] == 2);
+    CHECK(got.body["plan"]["groups"][1]["upstream"] == json{"a-group"});
+  }
+  CHECK(api.get("/v1/workflows").body["items"].empty());
+  const auto id = api.run(spec);
+  CHECK(api.get("/v1/workflows/" + id + "/plan").body["groups"] ==
+        api.ask("POST", "/v1/validate", spec, yaml).body["plan"]["groups"]);
+}
+
+TEST_CASE("files that a spec names come from the request, never from the head") {
+  const api_fixture api;
+  const auto secret = (api.state() / "secret").string();
+  std::ofstream{secret} << "hidden";
+  for (const auto& name : {secret, std::string{"secret"}, std::string{"../secret"}, std::string{"/etc/passwd"},
+                           std::string{"/proc/self/environ"}, std::string{"file:///etc/passwd"}}) {
+    const auto alone = api.ask("POST", "/v1/workflows", spec_with_file(name), yaml);
+    CHECK(alone.status == 422);
+    CHECK_THAT(alone.text, ContainsSubstring("was not sent with the spec"));
+    CHECK(api.post("/v1/validate", {{"spec", spec_with_file(name)}}).body["valid"] == false);
+    CHECK(send_form(api, form({{"spec", spec_with_file(name)}})).status == 422);
+    CHECK(send_form(api, form({{"spec", spec_with_file(name)}, {"other", "x"}})).status == 422);
+  }
+  const auto sent = send_form(api, form({{"spec", spec_with_file("run.sh")}, {"run.sh", "echo\r\n--edg\r\n"}}));
+  INFO(sent.text);
+  REQUIRE(sent.status == 201);
+  CHECK(api.get("/v1/workflows/files-1").body["options"]["files"] == json{"run.sh"});
+  // A parameters file is a path of the client's; here it is no option at all.
+  CHECK(api.post("/v1/workflows", {{"spec", spec_of("w")}, {"parameters_file", "/etc/passwd"}}).status == 400);
+  CHECK(api.post("/v1/workflows", {{"spec", spec_of("w")}, {"parameters", "/etc/passwd"}}).status == 400);
+  for (const auto* trick :
+       {"{% include '/etc/passwd' %}", "{{ ''.__class__.__mro__ }}", "{% import '/etc/passwd' as x %}"}) {
+    auto spec = spec_of("w") + "default-values: {a: b}\n";
+    spec.replace(spec.find("true"), 4, trick);
+    const auto got = api.post("/v1/workflows", {{"spec", spec}, {"dry_run", true}});
+    INFO(got.text);
+    CHECK(got.status == 422);
+  }
+  CHECK(api.post("/v1/workflows", {{"spec", "workflow: !include /etc/passwd\n"}}).status == 422);
+}
+
+TEST_CASE("a form that is not well-formed is refused") {
+  const api_fixture api;
+  const auto good = form({{"spec", spec_of("w")}, {"options", R"({"dry_run":true})"}});
+  CHECK(send_form(api, good).status == 200);
+  CHECK(send_form(api, "preamble\r\n" + good, "Multipart/Form-Data; charset=x; boundary=\"edge\"").status == 200);
+  for (std::size_t cut = 0; cut < good.size() - 4; cut += 7)
+    CHECK(send_form(api, good.substr(0, cut)).status == 400);
+  for (const auto* type :
+       {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=other",
+        "multipart/form-data; xboundary=edge", "text/html", "", ";", "application/x-www-form-urlencoded"})
+    CHECK(send_form(api, good, type).status == 400);
+  CHECK(send_form(api, form({{"spec", "a"}, {"spec", "b"}})).status == 400);
+  CHECK(send_form(api, form({{"options", "{}"}})).status == 400);
+  CHECK(send_form(api, form({{"spec", spec_of("w")}, {"options", "[]"}})).status == 400);
+  CHECK(send_form(api, form({{"spec", spec_of("w")}, {"options", R"({"spec":"x"})"}})).status == 400);
+  CHECK(send_form(api, "--edge\r\n\r\nno name\r\n--edge--").status == 400);
+  CHECK(send_form(api, "--edge\r\nX: " + std::string(9000, 'x') + "\r\n\r\n\r\n--edge--").status == 400);
+  std::vector<std::pair<std::string, std::string>> many{{"spec", spec_of("w")}};
+  for (int i = 0; i < 1001; ++i)
+    many.emplace_back("f" + std::to_string(i), "");
+  CHECK(send_form(api, form(many)).status == 413);
+}
+
+TEST_CASE("bodies with wrong types, unknown members or hostile JSON are refused") {
+  const api_fixture api;
+  const auto spec = spec_of("w");
+  for (const json& body :
+       {json::array(), json("text"), json(1), json{{"spec", 1}}, json{{"spec", nullptr}}, json{{"spec", {"x"}}},
+        json{{"spec", spec}, {"set", "a=1"}}, json{{"spec", spec}, {"set", {1}}}, json{{"spec", spec}, {"set", {"a"}}},
+        json{{"spec", spec}, {"set", {"=1"}}}, json{{"spec", spec}, {"dry_run", "yes"}},
+        json{{"spec", spec}, {"pool", 7}}, json{{"spec", spec}, {"profile", "slurm"}},
+        json{{"spec", spec}, {"labels", {{"a", 1}}}}, json{{"spec", spec}, {"labels", {{"bad key!", "x"}}}},
+        json{{"spec", spec}, {"labels", json::array()}}, json{{"spec", spec}, {"what", true}}, json{{"spec", ""}}}) {
+    const auto got = api.post("/v1/workflows", body);
+    INFO(body.dump() << got.text);
+    CHECK(got.status == 400);
+  }
+  const auto send = [&api](const std::string& text) {
+    return api.ask("POST", "/v1/workflows", text, {{"Content-Type", "application/json"}}).status;
+  };
+  CHECK(send("") == 400);
+  CHECK(send("{") == 400);
+  CHECK(send("{\"spec\":\"\xff\xfe\"}") == 400);
+  CHECK(send(std::string(1'000'000, '[')) == 400);
+  CHECK(send("{\"spec\":" + std::string(100'000, '{')) == 400);
+  CHECK(send("{\"spec\":1e999999}") == 400);
+  CHECK(send("{\"spec\":99999999999999999999999999999999999999}") == 400);
+  json many{{"spec", spec}, {"set", json::array()}};
+  for (int i = 0; i < 10'000; ++i)
+    many["set"].push_back("k" + std::to_string(i) + "=1");
+  CHECK(api.post("/v1/workflows", many).status == 413);
+  std::string query = "/v1/workflows?dry_run";
+  for (int i = 0; i < 10'000; ++i)
+    query += "&set=k=1";
+  CHECK(api.ask("POST", query, spec, yaml).status == 413);
+  CHECK(api.get("/v1/workflows").body["items"].empty());
+}
+
+TEST_CASE("a submission with a key is accepted once") {
+  const api_fixture api;
+  const auto send = [&api](const std::string& key, const std::string& spec,
+                           const std::string& target = "/v1/workflows") {
+    return api.ask("POST", target, spec, {{"Content-Type", "application/yaml"}, {"Idempotency-Key", key}});
+  };
+  const auto first = send("k1", spec_of("once"));
+  REQUIRE(first.status == 201);
+  const auto again = send("k1", spec_of("once"));
+  CHECK(again.status == 200);
+  CHECK(again.header("Idempotent-Replayed") == "true");
+  CHECK(again.header("Location") == first.header("Location"));
+  CHECK(again.body == first.body);
+  const auto other = send("k1", spec_of("other"));
+  CHECK(other.status == 422);
+  CHECK(other.body["code"] == "idempotency_mismatch");
+  CHECK(send("k1", spec_of("once"), "/v1/workflows?pool=local").status == 422);
+  CHECK(send("k2", spec_of("once")).body["id"] == "once-2");
+  CHECK(send("", spec_of("once")).status == 400);
+  CHECK(send(std::string(256, 'k'), spec_of("once")).status == 400);
+  CHECK(send("\xff", spec_of("once")).status == 400);
+  CHECK(api.get("/v1/workflows?name=once").body["items"].size() == 2);
+}
