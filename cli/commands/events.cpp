@@ -2,6 +2,7 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/reading.hpp"
 #include "cli/terminal/event_line.hpp"
 #include "cli/terminal/style.hpp"
 #include "muster/event/json.hpp"
@@ -23,6 +24,7 @@ struct events_options {
   std::uint64_t after = 0;
   bool follow = false;
   list_format format = list_format::table;
+  head_choice head;
 };
 
 class event_printer {
@@ -76,6 +78,14 @@ int print_events(store::reader& reader, store::event_query query, const events_o
 int events(const context& ctx, const events_options& options) {
   if (options.follow && options.format == list_format::json)
     return report_usage("--follow has no end to close a JSON array at: use -o jsonl");
+  const auto elsewhere = means_other_machine(ctx, options.head);
+  if (!elsewhere)
+    return report(elsewhere.failure());
+  if (*elsewhere) {
+    auto head = require_head(ctx, options.head);
+    return head ? events_on_head(**head, {options.id, options.after, options.follow, options.format})
+                : report(head.failure());
+  }
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -108,6 +118,7 @@ void add_events(CLI::App& app, context& ctx) {
   command->add_flag("-f,--follow", options->follow, "Go on as events come, until the workflow ends");
   add_list_format(*command, options->format);
   add_state_dir(*command, ctx);
+  add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster events last -f -o jsonl");
   command->callback([&ctx, options] { ctx.action = [&ctx, options] { return events(ctx, *options); }; });
 }

@@ -3,6 +3,7 @@
 #include "cli/commands/listing.hpp"
 #include "cli/commands/watch.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/reading.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
 
@@ -27,6 +28,7 @@ struct logs_options {
   std::optional<std::uint32_t> attempt;
   std::optional<store::log_origin> only;
   bool follow = false;
+  head_choice head;
 };
 
 void print_line(const log_line& x, bool prefixed, const style& look) {
@@ -150,6 +152,14 @@ private:
 };
 
 int logs(const context& ctx, const logs_options& options) {
+  const auto elsewhere = means_other_machine(ctx, options.head);
+  if (!elsewhere)
+    return report(elsewhere.failure());
+  if (*elsewhere) {
+    const char* only = !options.only ? "" : *options.only == store::log_origin::output ? "stdout" : "stderr";
+    return logs_on_head(ctx, options.head,
+                        {options.id, options.task, options.lines, options.attempt, only, options.follow});
+  }
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -186,6 +196,7 @@ void add_logs(CLI::App& app, context& ctx) {
       ->check(CLI::IsMember({"stdout", "stderr"}));
   command->add_flag("-f,--follow", options->follow, "Go on as output comes, until the end");
   add_state_dir(*command, ctx);
+  add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster logs last -t server -n 20 -f");
   command->callback([&ctx, options] { ctx.action = [&ctx, options] { return logs(ctx, *options); }; });
 }

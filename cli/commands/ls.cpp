@@ -2,117 +2,88 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/terminal/table.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/connection.hpp"
 #include "cli/terminal/text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <iostream>
 #include <memory>
-#include <unistd.h>
 
 namespace muster::cli {
 
 namespace {
 
+using json = nlohmann::ordered_json;
+
 struct ls_options {
   std::vector<std::string> statuses;
   std::string name;
+  std::string user;
+  std::string pool;
+  std::vector<std::string> labels;
   std::size_t limit = 20;
   bool unfinished = false;
   list_format format = list_format::table;
+  bool wide = false;
+  head_choice head;
 };
 
-nlohmann::ordered_json to_json(const store::workflow_record& x) {
-  return {{"id", x.id},
-          {"name", x.name},
-          {"status", to_string(x.status)},
-          {"reason", x.reason},
-          {"pool", x.pool},
-          {"profile", x.profile},
-          {"labels", x.labels},
-          {"groups", x.groups},
-          {"tasks", x.tasks},
-          {"submitted", json_time(x.submitted)},
-          {"started", json_time(x.started)},
-          {"ended", json_time(x.ended)}};
+std::string labels_of(const json& x) {
+  std::string out;
+  if (const auto labels = x.find("labels"); labels != x.end() && labels->is_object())
+    for (const auto& [key, value] : labels->items())
+      out += (out.empty() ? "" : ",") + key + '=' + text_of(*labels, key.c_str());
+  return out;
 }
 
-/// Prints workflows in one of the formats, page by page.
-class workflow_printer {
-public:
-  explicit workflow_printer(list_format format)
-      : format_(format), rows_({"ID", "STATUS", "TASKS", "SUBMITTED", "TOOK", "REASON"},
-                               style::for_descriptor(STDOUT_FILENO), std::cout),
-        objects_(format) {}
+item_view workflow_view() {
+  item_view x;
+  x.header = {"ID", "STATUS", "TASKS", "SUBMITTED", "TOOK", "REASON"};
+  x.wide_header = {"GROUPS", "POOL", "USER", "LABELS"};
+  x.cells = [](const json& w) -> std::vector<cell> {
+    return {{text_of(w, "id")},
+            {text_of(w, "status"), tone_of(status_of(w))},
+            {text_of(w, "tasks") + (w.value("growing", false) ? " so far" : "")},
+            {show_time(time_of(w, "submitted"))},
+            {elapsed(time_of(w, "started"), time_of(w, "ended"))},
+            {text_of(w, "reason")}};
+  };
+  x.wide_cells = [](const json& w) -> std::vector<cell> {
+    return {{text_of(w, "groups")}, {text_of(w, "pool")}, {text_of(w, "user")}, {labels_of(w)}};
+  };
+  return x;
+}
 
-  /// `grows`: its tasks are those so far.
-  void add(const store::workflow_record& x, bool grows) {
-    if (format_ == list_format::name)
-      std::cout << x.id << '\n';
-    else if (format_ == list_format::table)
-      rows_.add({{x.id},
-                 {std::string(to_string(x.status)), tone_of(x.status)},
-                 {std::to_string(x.tasks) + (grows ? " so far" : "")},
-                 {show_time(x.submitted)},
-                 {elapsed(x.started, x.ended)},
-                 {x.reason}});
-    else
-      objects_.add(to_json(x));
-  }
-
-  void finish() {
-    if (format_ == list_format::table)
-      rows_.flush();
-    else
-      objects_.finish();
-  }
-
-private:
-  list_format format_;
-  table rows_;
-  json_list objects_;
-};
+query_list query_of(const ls_options& options, const std::vector<status>& statuses) {
+  query_list out;
+  std::string names;
+  for (const auto s : statuses)
+    names += (names.empty() ? "" : ",") + std::string{to_string(s)};
+  const auto add = [&out](const char* name, const std::string& value) {
+    if (!value.empty())
+      out.emplace_back(name, value);
+  };
+  add("status", names);
+  add("name", options.name);
+  add("user", options.user);
+  add("pool", options.pool);
+  for (const auto& label : options.labels)
+    add("label", label);
+  add("unfinished", options.unfinished ? "true" : "");
+  return out;
+}
 
 int list(const context& ctx, const ls_options& options) {
   const auto statuses = parse_statuses(options.statuses);
   if (!statuses)
     return report_usage(statuses.failure().message);
-  const auto directory = find_state_directory(ctx);
-  if (!directory)
-    return report(directory.failure());
-  workflow_printer printer(options.format);
-  if (!directory->has_store()) {
-    printer.finish();
-    return exit_completed;
-  }
-  auto reader = store::reader::open(*directory);
-  if (!reader)
-    return report(reader.failure());
-
-  constexpr std::size_t page_size = 500;
-  store::workflow_query query;
-  query.name = options.name;
-  query.statuses = *statuses;
-  query.unfinished = options.unfinished;
-  for (std::size_t left = options.limit; left > 0;) {
-    query.limit = std::min(left, page_size);
-    const auto page = reader->workflows(query);
-    if (!page)
-      return report(page.failure());
-    for (const auto& x : *page) {
-      const auto flow = is_finished(x.status) ? result<std::string>{std::string{}} : reader->flow(x.key);
-      printer.add(x, flow && !flow->empty());
-    }
-    if (page->size() < query.limit)
-      break;
-    query.before = page->back().key;
-    left -= page->size();
-  }
-  printer.finish();
-  return exit_completed;
+  auto head = find_reading_api(ctx, options.head);
+  if (!head)
+    return report(head.failure());
+  return print_list(**head, client::path_of({"workflows"}), query_of(options, *statuses), options.limit,
+                    workflow_view(), options.format, options.wide);
 }
 
 } // namespace
@@ -124,12 +95,17 @@ void add_ls(CLI::App& app, context& ctx) {
       ->type_name("STATUS,...")
       ->allow_extra_args(false);
   command->add_option("--name", options->name, "Only workflows of this name");
+  command->add_option("--user", options->user, "Only those that this user submitted to a head");
+  command->add_option("--pool", options->pool, "Only those of this pool");
+  command->add_option("--label", options->labels, "Only those with this label; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--limit", options->limit, "At most so many (default: 20)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   command->add_flag("--unfinished", options->unfinished, "Only those that have not ended");
-  add_list_format(*command, options->format);
-  add_state_dir(*command, ctx);
+  add_list_format(*command, options->format, &options->wide);
+  add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster ls --status running,failed --limit 5");
   command->callback([&ctx, options] { ctx.action = [&ctx, options] { return list(ctx, *options); }; });
 }

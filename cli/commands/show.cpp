@@ -3,6 +3,7 @@
 #include "cli/commands/flow_state.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/reading.hpp"
 #include "cli/terminal/table.hpp"
 #include "cli/terminal/text.hpp"
 
@@ -29,6 +30,7 @@ struct show_options {
   bool failed = false;
   bool all = false;
   list_format format = list_format::table;
+  head_choice head;
 };
 
 nlohmann::ordered_json to_json(const store::attempt_record& x) {
@@ -334,10 +336,29 @@ private:
   std::optional<spec::workflow> definition_; ///< Of a flow.
 };
 
+/// Statuses of tasks that failed by themselves, not by what was before them.
+std::vector<status> own_failures() {
+  std::vector<status> out;
+  for (unsigned number = 0; number < 64; ++number)
+    if (const auto s = static_cast<status>(number);
+        is_failed(s) && s != status::failed_upstream && parse_status(to_string(s)) == s)
+      out.push_back(s);
+  return out;
+}
+
 int show(const context& ctx, const show_options& options) {
   auto statuses = parse_statuses(options.statuses);
   if (!statuses)
     return report_usage(statuses.failure().message);
+  const auto elsewhere = means_other_machine(ctx, options.head);
+  if (!elsewhere)
+    return report(elsewhere.failure());
+  if (*elsewhere) {
+    if (options.failed)
+      *statuses = own_failures();
+    auto head = require_head(ctx, options.head);
+    return head ? show_on_head(**head, {options.id, options.task, *statuses, options.format}) : report(head.failure());
+  }
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -374,6 +395,7 @@ void add_show(CLI::App& app, context& ctx) {
   command->add_flag("--all", options->all, "All elements that run or failed, and the whole of a result");
   add_list_format(*command, options->format);
   add_state_dir(*command, ctx);
+  add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster show last --failed");
   command->callback([&ctx, options] { ctx.action = [&ctx, options] { return show(ctx, *options); }; });
 }

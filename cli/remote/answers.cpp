@@ -190,9 +190,9 @@ std::vector<std::string> header_of(const item_view& view, bool wide) {
 
 } // namespace
 
-item_printer::item_printer(const item_view& view, list_format format, bool wide)
-    : view_(view), format_(format), wide_(wide && view.wide_cells),
-      rows_(header_of(view, wide_), style::for_descriptor(STDOUT_FILENO), std::cout), objects_(format) {}
+item_printer::item_printer(item_view view, list_format format, bool wide)
+    : view_(std::move(view)), format_(format), wide_(wide && view_.wide_cells),
+      rows_(header_of(view_, wide_), style::for_descriptor(STDOUT_FILENO), std::cout), objects_(format) {}
 
 void item_printer::add(const json& x) {
   if (format_ == list_format::name) {

@@ -59,12 +59,12 @@ struct item_view {
 /// Prints a list in the format that is wanted, as it comes.
 class item_printer {
 public:
-  item_printer(const item_view& view, list_format format, bool wide);
+  item_printer(item_view view, list_format format, bool wide);
   void add(const nlohmann::ordered_json& x);
   void finish();
 
 private:
-  const item_view& view_;
+  item_view view_;
   list_format format_;
   bool wide_;
   table rows_;

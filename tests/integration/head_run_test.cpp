@@ -145,3 +145,27 @@ TEST_CASE("a backup of a head at work is restored elsewhere") {
   REQUIRE(restored.ready());
   CHECK_THAT(other({"run", muster.file("w.yaml", one_task("true"))}).out, ContainsSubstring("single-2"));
 }
+
+TEST_CASE("what is read of a head elsewhere is what its own machine shows") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  CHECK(muster({"run", muster.file("w.yaml", one_task("exit 4")), "-q"}).exit_code == 3);
+  const muster_program elsewhere;
+  const auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--address", head.address()});
+    auto said = elsewhere(words);
+    INFO(said.err);
+    CHECK(said.exit_code == 0);
+    return said.out;
+  };
+  for (const auto* format : {"table", "wide", "json", "jsonl", "name"})
+    CHECK(ask({"ls", "-o", format}) == muster({"ls", "-o", format}).out);
+  CHECK(ask({"events", "last"}) == muster({"events", "last"}).out);
+  CHECK(ask({"events", "last", "-f", "-o", "jsonl"}) == muster({"events", "single-1", "-o", "jsonl"}).out);
+  CHECK_THAT(ask({"show", "last"}), ContainsSubstring("single-1  FAILED") && ContainsSubstring("only"));
+  CHECK(ask({"show", "last", "--failed", "-o", "name"}) == "only\n");
+  CHECK_THAT(ask({"show", "single-1", "-t", "only", "-o", "json"}), ContainsSubstring("\"exit_code\": 4"));
+  CHECK(elsewhere({"show", "nothing-1", "--address", head.address()}).exit_code == 4);
+  CHECK(elsewhere({"ls", "--status", "runing", "--address", head.address()}).exit_code == 2);
+}

@@ -1,0 +1,153 @@
+#include "cli/commands/errors.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/reading.hpp"
+#include "cli/terminal/text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <unistd.h>
+
+namespace muster::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t most_tasks = 10'000'000;
+
+void print_head(const json& x, const style& look) {
+  std::cout << look.paint(tone::strong, text_of(x, "id")) << "  "
+            << look.paint(tone_of(status_of(x)), text_of(x, "status"));
+  if (const auto reason = text_of(x, "reason"); !reason.empty())
+    std::cout << "  " << printable(reason);
+  std::cout << "\nsubmitted " << show_time(time_of(x, "submitted")) << "   started " << show_time(time_of(x, "started"))
+            << "   ended " << show_time(time_of(x, "ended")) << '\n'
+            << count_of(static_cast<std::uint64_t>(number_of(x, "groups")), "group") << ", "
+            << count_of(static_cast<std::uint64_t>(number_of(x, "tasks")), "task")
+            << (x.value("growing", false) ? " so far" : "");
+  if (const auto counts = x.find("task_counts"); counts != x.end() && counts->is_object())
+    for (const auto& [name, number] : counts->items())
+      std::cout << "  " << look.paint(tone_of(parse_status(name).value_or(status::unspecified)), name) << ' '
+                << text_of(*counts, name.c_str());
+  std::cout << "\n\n";
+}
+
+item_view task_view_of() {
+  item_view x;
+  x.header = {"TASK", "GROUP", "STATUS", "ATTEMPT", "EXIT", "NODE", "TOOK", "REASON"};
+  x.cells = [](const json& t) -> std::vector<cell> {
+    const auto attempt = t.value("attempt", json(nullptr));
+    const auto times = attempt.is_object() ? attempt.value("times", json::object()) : json::object();
+    return {{text_of(t, "name")},
+            {text_of(t, "group")},
+            {text_of(t, "status"), tone_of(status_of(t))},
+            {text_of(attempt, "number")},
+            {text_of(attempt, "exit_code")},
+            {text_of(attempt, "node")},
+            {elapsed(time_of(times, "running"), time_of(times, "ended"))},
+            {text_of(t, "reason")}};
+  };
+  x.name = "name";
+  return x;
+}
+
+int show_task(client::api& head, const std::string& id, const head_show& what, const style& look) {
+  const auto path = [&](std::vector<std::string> more) {
+    std::vector<std::string> parts{"workflows", id, "tasks", what.task};
+    parts.insert(parts.end(), more.begin(), more.end());
+    return client::path_of(parts);
+  };
+  const auto task = get_json(head, path({}));
+  if (!task)
+    return report(task.why());
+  if (what.format != list_format::table) {
+    print_object(*task, what.format, "name");
+    return exit_completed;
+  }
+  item_printer rows(task_view_of(), list_format::table, false);
+  rows.add(*task);
+  rows.finish();
+  if (const auto result = get_json(head, path({"result"})); result && !result->is_null())
+    std::cout << '\n' << look.paint(tone::strong, "result") << "  " << printable(dump(*result)) << '\n';
+  return exit_completed;
+}
+
+} // namespace
+
+int show_on_head(client::api& head, const head_show& what) {
+  const auto id = workflow_id(head, what.id);
+  if (!id)
+    return report(id.why());
+  const auto look = style::for_descriptor(STDOUT_FILENO);
+  if (!what.task.empty())
+    return show_task(head, *id, what, look);
+  const auto workflow = get_json(head, client::path_of({"workflows", *id}));
+  if (!workflow)
+    return report(workflow.why());
+  query_list query;
+  for (const auto s : what.statuses)
+    query.emplace_back("status", std::string{to_string(s)});
+  const auto tasks = client::path_of({"workflows", *id, "tasks"});
+  if (what.format != list_format::json) {
+    if (what.format == list_format::table)
+      print_head(*workflow, look);
+    return print_list(head, tasks, query, most_tasks, task_view_of(), what.format, false);
+  }
+  auto out = *workflow;
+  auto list = json::array();
+  const auto done = each_item(head, tasks, query, most_tasks, [&](const json& x) { list.push_back(x); });
+  if (!done)
+    return report(done.why());
+  out["task_list"] = std::move(list);
+  std::cout << dump(out, 1) << '\n';
+  return exit_completed;
+}
+
+int explain_on_head(client::api& head, const std::string& name, const std::string& task) {
+  const auto id = workflow_id(head, name);
+  if (!id)
+    return report(id.why());
+  const auto got = get_json(head, task.empty() ? client::path_of({"workflows", *id, "explain"})
+                                               : client::path_of({"workflows", *id, "tasks", task, "explain"}));
+  if (!got)
+    return report(got.why());
+  const auto look = style::for_descriptor(STDOUT_FILENO);
+  const std::function<void(const json&, std::size_t)> tell_causes = [&](const json& x, std::size_t depth) {
+    if (const auto causes = x.find("causes"); causes != x.end() && causes->is_array())
+      for (const auto& c : *causes) {
+        std::cout << std::string(2 * depth, ' ') << "because of " << printable(text_of(c, "task")) << "  "
+                  << look.paint(tone_of(status_of(c)), text_of(c, "status")) << "  " << printable(text_of(c, "reason"))
+                  << '\n';
+        tell_causes(c, depth + 1);
+      }
+    if (const auto more = number_of(x, "more_causes"); more > 0)
+      std::cout << std::string(2 * depth, ' ') << "and of " << static_cast<std::uint64_t>(more) << " more\n";
+  };
+  const auto tell = [&](const json& x) {
+    std::cout << look.paint(tone::strong, printable(text_of(x, "name"))) << "  "
+              << look.paint(tone_of(status_of(x)), text_of(x, "status"));
+    if (const auto reason = text_of(x, "reason"); !reason.empty())
+      std::cout << "  " << printable(reason);
+    std::cout << '\n';
+    tell_causes(x, 1);
+    if (x.value("wrote_log", false))
+      std::cout << "  what it wrote: muster logs " << *id << " -t " << printable(text_of(x, "name")) << '\n';
+  };
+  if (!task.empty()) {
+    tell(*got);
+    return exit_completed;
+  }
+  const auto items = got->find("items");
+  if (items == got->end() || !items->is_array() || items->empty())
+    std::cout << "every task of " << *id << " was run and is COMPLETED\n";
+  else
+    for (const auto& x : *items)
+      tell(x);
+  if (const auto more = number_of(*got, "more"); more > 0)
+    std::cout << "and " << static_cast<std::uint64_t>(more) << " more; name one: muster explain " << *id << " TASK\n";
+  return exit_completed;
+}
+
+} // namespace muster::cli
