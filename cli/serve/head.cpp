@@ -149,6 +149,8 @@ private:
       return made.failure();
     service_ = *std::move(made);
     address_ = own_address(known_.service.server, service_->port());
+    if (auto published = publish_monitors(); !published)
+      return published;
     head_file file;
     file.address = address_;
     file.pid = ::getpid();
@@ -157,6 +159,22 @@ private:
     if (known_.service.server.tls)
       file.ca = known_.service.server.tls->cert.string();
     return write_head_file(directory_, file);
+  }
+
+  result<void> publish_monitors() {
+    const auto& where = known_.service.monitors.listen;
+    if (where == "off")
+      return {};
+    const auto listen = config::parse_listen(where);
+    if (!listen)
+      return listen.failure();
+    if (!listen->is_loopback())
+      log::warn(component, "monitors are not authenticated, and can connect from elsewhere", {{"listen", where}});
+    const auto port = engine_->publish_monitors(listen->address, listen->port);
+    if (!port)
+      return port.failure();
+    log::info(component, "monitors can connect", {{"address", listen->address}, {"port", unsigned{*port}}});
+    return {};
   }
 
   /// Until a signal or a failure ends it.

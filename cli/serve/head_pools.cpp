@@ -112,6 +112,8 @@ result<runtime_config> make_runtime_config(const config::configuration& known, c
                                            const std::vector<std::string>& only) {
   const auto names = pool_names(known, only);
   auto out = settings_of(known.service.defaults, directory);
+  out.min_free = static_cast<std::uint64_t>(known.service.admission.min_free);
+  out.with_network = known.service.monitors.listen != "off";
   if (std::find(names.begin(), names.end(), out.default_pool) == names.end())
     out.default_pool = names.front();
   driver_maker drivers{known, directory};
