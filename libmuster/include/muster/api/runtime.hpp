@@ -125,6 +125,7 @@ public:
   void on_event(std::function<void(const event&)> use) const;
 
 private:
+  friend class head;
   friend class local_runtime;
   explicit run(std::shared_ptr<run_backend> x) noexcept : backend_(std::move(x)) {}
   std::shared_ptr<run_backend> backend_;

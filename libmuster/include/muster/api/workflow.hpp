@@ -358,6 +358,7 @@ public:
   [[nodiscard]] std::string to_yaml() const;
 
 private:
+  friend class head;
   friend class local_runtime;
 };
 
