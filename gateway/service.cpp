@@ -4,9 +4,12 @@
 #include "gateway/api/routes.hpp"
 #include "gateway/events/feed.hpp"
 #include "gateway/http/router.hpp"
+#include "gateway/metrics/figures.hpp"
+#include "gateway/metrics/request_meter.hpp"
 
 #include <arpa/inet.h>
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -28,7 +31,9 @@ class service::impl {
 public:
   std::shared_ptr<services> with;
   http::router routes;
-  std::unique_ptr<http::server> listener; ///< Last: it ends before what its handlers use.
+  request_meter requests;
+  std::atomic<http::server*> started{nullptr}; ///< Once it listens.
+  std::unique_ptr<http::server> listener;      ///< Last: it ends before what its handlers use.
 };
 
 service::service(std::unique_ptr<impl> x) : impl_(std::move(x)) {}
@@ -61,11 +66,21 @@ result<std::unique_ptr<service>> service::start(service_config config, runtime& 
   });
   made->with->feed->notify(); // What was committed in between.
   made->routes = make_routes(made->with);
+  made->with->public_metrics = config.public_metrics;
+  made->with->write_metrics = [own = made.get()](metrics_page& to) {
+    own->requests.write(to);
+    if (const auto started = own->started.load())
+      write_server_figures(to, started->figures());
+  };
+  config.server.observe = [own = made.get()](const http::request& x, const http::exchange& how) {
+    own->requests.note(x.method, own->routes.pattern_of(x), how.status, how.took, how.stream);
+  };
   auto listener = http::server::start(std::move(config.server),
                                       [&routes = made->routes](http::request& x) { return routes.route(x); });
   if (!listener)
     return listener.failure();
   made->listener = std::move(*listener);
+  made->started = made->listener.get();
   return std::unique_ptr<service>(new service(std::move(made)));
 }
 

@@ -34,6 +34,7 @@ struct service_config {
   /// Why the head is not ready to serve, such as recovery; empty if it is. May be empty itself.
   std::function<std::string()> not_ready;
   event_config events{};
+  bool public_metrics = false; ///< `/metrics` needs no token from anywhere, not only on loopback.
 };
 
 /// The API of one runtime, listening. All members are thread-safe.

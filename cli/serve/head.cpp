@@ -142,6 +142,7 @@ private:
                                    MUSTER_VERSION,
                                    {},
                                    {}};
+    config.public_metrics = server.public_metrics;
     config.events.ring_bytes = static_cast<std::size_t>(known_.service.events.ring);
     config.events.bookmark = std::chrono::duration_cast<std::chrono::milliseconds>(known_.service.events.bookmark);
     auto made = gateway::service::start(std::move(config), *engine_);

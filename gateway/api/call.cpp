@@ -47,7 +47,9 @@ void set_common(http::response& out, const call& x) {
 
 /// Finds out who asks; the answer, if they may not.
 std::optional<http::response> admit(call& x, const route& where) {
-  if (!x.with.access || where.needs == access::open)
+  const bool is_open = where.needs == access::open ||
+                       (where.needs == access::local && (x.request.peer_is_local || x.with.public_metrics));
+  if (!x.with.access || is_open)
     return std::nullopt;
   const auto find = [&x](std::string_view hash) -> result<std::optional<store::token_record>> {
     auto reader = x.with.readers.take();
@@ -61,7 +63,7 @@ std::optional<http::response> admit(call& x, const route& where) {
   x.who = std::move(*verdict->who);
   if (verdict->note_use && x.with.engine != nullptr)
     x.with.engine->note(store::tokens_used{{{x.who.token, x.with.now()}}});
-  const bool may = where.needs == access::read || x.who.role == role::admin ||
+  const bool may = where.needs == access::read || where.needs == access::local || x.who.role == role::admin ||
                    (where.needs == access::write && x.who.role == role::user);
   if (!may)
     return problem(x.request.id, "forbidden",

@@ -63,6 +63,7 @@ enum class access : std::uint8_t {
   read = 1,  ///< Any token.
   write = 2, ///< Users and admins.
   admin = 3,
+  local = 4, ///< Anybody on this machine; any token from elsewhere.
 };
 
 /// How a route is reached.

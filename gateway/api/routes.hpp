@@ -33,6 +33,8 @@ void add_status_routes(http::router& to, const std::shared_ptr<services>& with);
 
 /// `/v1/tokens`, `/v1/audit`
 void add_token_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/metrics`
+void add_metrics_routes(http::router& to, const std::shared_ptr<services>& with);
 
 /// All of them. Needs no server: requests can be answered in process, which is how a state directory is read where no
 /// head runs.

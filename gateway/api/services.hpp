@@ -23,6 +23,7 @@ namespace muster::gateway {
 
 class authority;
 class event_feed;
+class metrics_page;
 
 /// Readers of one store for the threads of a server: a few, opened when they are first needed and kept.
 class reader_pool {
@@ -79,10 +80,14 @@ struct services {
   std::function<timestamp()> now;             ///< The wall clock.
   std::shared_ptr<event_feed> feed{};         ///< Null: there are no event streams.
   std::chrono::milliseconds bookmark{15'000}; ///< Between signs of life of event streams.
-  std::string version = "unknown"; ///< Of Muster.
-  std::string log_id{};            ///< Of the event log; empty where it is not known.
+  std::string version = "unknown";            ///< Of Muster.
+  std::string log_id{};                       ///< Of the event log; empty where it is not known.
   /// Why requests cannot be answered as they should yet: recovery goes on, or a stop. Empty: they can.
   std::function<std::string()> not_ready = [] { return std::string{}; };
+
+  bool public_metrics = false; ///< `/metrics` needs no token from anywhere.
+  /// Adds what the server and those around it count to `/metrics`; set before the first request.
+  std::function<void(metrics_page&)> write_metrics = [](metrics_page&) {};
 
   /// Reads `log_id` from the store, if there is one.
   void learn_log_id();

@@ -55,6 +55,7 @@ void connection::answer_whole(response x, answer_framing how) {
 
 void connection::answer_stream(response x, answer_framing how) {
   state_ = state::streaming;
+  exchange_.stream = true;
   stream_left_ = how.length = x.stream_length;
   chunked_ = how.chunked = !how.length && is_1_1_;
   if (!how.length && !how.chunked)

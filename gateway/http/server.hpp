@@ -31,6 +31,7 @@ struct exchange {
   std::uint64_t bytes = 0;                    ///< Of the body as it was made; of a stream until it ended.
   std::chrono::steady_clock::duration took{}; ///< From the end of the request's header to the end of the answer.
   bool complete = true;                       ///< The client was sent all of it.
+  bool stream = false;                        ///< It was made while it was sent.
 };
 
 /// Everything a client may ask for is bounded here.

@@ -1,10 +1,16 @@
 #include "support/catch.hpp"
 
+#include "actors/runtime.hpp"
+#include "gateway/events/feed.hpp"
+#include "gateway/http/server.hpp"
+#include "gateway/metrics/figures.hpp"
 #include "gateway/metrics/page.hpp"
-#include "gateway/metrics/process_figures.hpp"
 #include "gateway/metrics/request_meter.hpp"
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <string>
 
 using namespace muster::gateway;
@@ -56,12 +62,51 @@ TEST_CASE("requests are counted by route, and whatever clients send makes no new
   CHECK(text.find("METHOD") == std::string::npos);
 }
 
-TEST_CASE("a process says how it stands") {
+TEST_CASE("a runtime says how it stands, whatever it has run") {
+  muster::measures x;
+  x.tasks[muster::status::running] = 3;
+  x.task_transitions[muster::status::completed] = 7;
+  x.drivers.resize(1);
+  x.drivers[0].pools = "docker,local";
+  x.drivers[0].starts.bounds = {1};
+  x.drivers[0].starts.counts = {2, 1};
+  x.process.resident_bytes = 4096;
   metrics_page page;
-  write_process_figures(page);
+  write_runtime_figures(page, x);
   const auto text = page.text();
-  for (const auto* name : {"process_cpu_seconds_total ", "process_resident_memory_bytes ", "process_open_fds ",
-                           "process_threads ", "process_start_time_seconds ", "process_max_fds "})
-    CHECK_THAT(text, ContainsSubstring(std::string{"\n"} + name));
-  CHECK(text.find("process_resident_memory_bytes 0\n") == std::string::npos);
+  for (const auto* line :
+       {"muster_tasks{status=\"RUNNING\"} 3\n", "muster_tasks{status=\"PENDING\"} 0\n",
+        "muster_task_transitions_total{status=\"COMPLETED\"} 7\n", "process_resident_memory_bytes 4096\n",
+        "muster_executor_call_seconds_count{pools=\"docker,local\",call=\"start\"} 3\n", "muster_store_full 0\n"})
+    CHECK_THAT(text, ContainsSubstring(line));
+  CHECK(text.find("muster_tasks{status=\"COMPLETED\"}") == std::string::npos);
+}
+
+TEST_CASE("the dashboard asks only for what there is") {
+  metrics_page page;
+  muster::measures x;
+  x.drivers.resize(1);
+  write_runtime_figures(page, x);
+  write_feed_figures(page, {});
+  write_server_figures(page, {});
+  request_meter meter;
+  meter.note("GET", "/", 200, 1ms, false);
+  meter.write(page);
+  page.gauge("muster_build_info", "", 1);
+  const auto known = page.text();
+  std::ifstream file(MUSTER_SOURCE_DIR "/config/grafana/muster.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  REQUIRE(text.size() > 1000);
+  const std::regex name("\\b(muster|process)_[a-z_]+");
+  std::size_t found = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at) {
+    auto wanted = at->str();
+    for (const std::string suffix : {"_bucket", "_sum", "_count"})
+      if (wanted.size() > suffix.size() && wanted.compare(wanted.size() - suffix.size(), suffix.size(), suffix) == 0)
+        wanted.resize(wanted.size() - suffix.size());
+    INFO(wanted);
+    CHECK(known.find("# TYPE " + wanted + " ") != std::string::npos);
+    ++found;
+  }
+  CHECK(found > 15);
 }
