@@ -39,7 +39,8 @@ const CLI::App& deepest(const CLI::App& app) {
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
+    if (command->get_name().rfind("__", 0) != 0)
+      names.push_back(command->get_name());
   return names;
 }
 

@@ -1,8 +1,11 @@
 #include "cli/commands/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/connection.hpp"
 #include "cli/suggest.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -19,6 +22,7 @@ struct completed_option {
   std::string text;
   std::vector<std::string> values; ///< What it takes, where that is a short list.
   bool takes_value = false;
+  bool takes_task = false; ///< Its value is a task of the workflow that the line names.
 };
 
 /// A command as a shell completes it.
@@ -58,6 +62,7 @@ completed_command describe(const CLI::App& command) {
       x.text = option->get_description();
       x.values = split(type);
       x.takes_value = option->get_items_expected_max() > 0;
+      x.takes_task = type == "TASK";
       out.options.push_back(std::move(x));
     } else if (type == "ID") {
       out.takes_id = true;
@@ -67,13 +72,28 @@ completed_command describe(const CLI::App& command) {
       out.words = split(type);
     }
   }
+  // Of commands such as `pool ls`: the second word, and what any of them takes.
+  for (const auto* inner : command.get_subcommands([](const CLI::App*) { return true; })) {
+    auto x = describe(*inner);
+    out.words.push_back(x.name);
+    for (auto& option : x.options)
+      if (std::none_of(out.options.begin(), out.options.end(),
+                       [&](const completed_option& known) { return known.names == option.names; }))
+        out.options.push_back(std::move(option));
+  }
   return out;
+}
+
+/// Commands that scripts of completion call themselves are not shown.
+bool is_hidden(const CLI::App& command) {
+  return command.get_name().rfind("__", 0) == 0;
 }
 
 std::vector<completed_command> describe_all(const CLI::App& app) {
   std::vector<completed_command> out;
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    out.push_back(describe(*command));
+    if (!is_hidden(*command))
+      out.push_back(describe(*command));
   return out;
 }
 
@@ -92,7 +112,7 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-constexpr const char* list_ids = "muster ls -o name --limit 50 2>/dev/null";
+constexpr const char* list_ids = "muster __complete ids 2>/dev/null";
 
 void print_bash(const std::vector<completed_command>& commands) {
   std::vector<std::string> names;
@@ -118,6 +138,11 @@ void print_bash(const std::vector<completed_command>& commands) {
           patterns.push_back(x.name + ':' + name);
         std::cout << "    " << joined(patterns, " | ") << ") COMPREPLY=($(compgen -W " << quoted(joined(option.values))
                   << " -- \"$word\")); return ;;\n";
+      } else if (option.takes_task) {
+        for (const auto& name : option.names)
+          std::cout << "    " << x.name << ':' << name
+                    << ") COMPREPLY=($(compgen -W \"$(muster __complete tasks \"${COMP_WORDS[2]}\" 2>/dev/null)\" -- "
+                       "\"$word\")); return ;;\n";
       }
   std::cout << "    *:--state-dir) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
                "  esac\n"
@@ -162,6 +187,9 @@ void print_zsh(const std::vector<completed_command>& commands) {
       if (option.takes_value && !option.values.empty())
         std::cout << "        " << joined(option.names, "|") << ") compadd -- " << joined(option.values)
                   << "; return ;;\n";
+      else if (option.takes_task)
+        std::cout << "        " << joined(option.names, "|")
+                  << ") compadd -- ${(f)\"$(muster __complete tasks $words[3] 2>/dev/null)\"}; return ;;\n";
     std::cout << "        --state-dir) _files -/; return ;;\n      esac\n";
     if (x.takes_id)
       std::cout << "      ids=(last ${(f)\"$(" << list_ids << ")\"})\n      compadd -- $ids ;;\n";
@@ -178,6 +206,8 @@ void print_zsh(const std::vector<completed_command>& commands) {
 std::string values_for_fish(const completed_option& option) {
   if (std::find(option.names.begin(), option.names.end(), "--state-dir") != option.names.end())
     return " -a '(__fish_complete_directories)'";
+  if (option.takes_task)
+    return " -a '(muster __complete tasks (commandline -opc)[3] 2>/dev/null)'";
   return option.values.empty() ? "" : " -a " + quoted(joined(option.values));
 }
 
@@ -217,6 +247,25 @@ int print_completion(const CLI::App& app, const std::string& shell) {
   return exit_completed;
 }
 
+/// Names that a shell offers, one a line; nothing where they cannot be had: a completion has nobody to complain to.
+int complete(const context& ctx, const std::vector<std::string>& words) {
+  constexpr std::size_t most = 200;
+  auto head = find_reading_api(ctx, {});
+  if (!head)
+    return exit_completed;
+  const auto print = [&](const std::vector<std::string>& path, const char* member) {
+    (void)each_item(**head, client::path_of(path), {}, most,
+                    [&](const nlohmann::ordered_json& x) { std::cout << text_of(x, member) << '\n'; });
+  };
+  if (words.front() == "ids") {
+    print({"workflows"}, "id");
+  } else if (words.front() == "tasks" && words.size() > 1) {
+    if (const auto id = workflow_id(**head, words[1]))
+      print({"workflows", *id, "tasks"}, "name");
+  }
+  return exit_completed;
+}
+
 } // namespace
 
 void add_completion(CLI::App& app, context& ctx) {
@@ -233,6 +282,12 @@ void add_completion(CLI::App& app, context& ctx) {
       });
   command->footer("Example:\n  source <(muster completion bash)");
   command->callback([&app, &ctx, shell] { ctx.action = [&app, shell] { return print_completion(app, *shell); }; });
+
+  auto* asked = app.add_subcommand("__complete", "For completion scripts");
+  asked->group("");
+  auto words = std::make_shared<std::vector<std::string>>();
+  asked->add_option("words", *words, "What to list: ids, or tasks ID")->required();
+  asked->callback([&ctx, words] { ctx.action = [&ctx, words] { return complete(ctx, *words); }; });
 }
 
 } // namespace muster::cli

@@ -5,7 +5,8 @@ using namespace muster::test;
 
 TEST_CASE("every command explains itself with an example") {
   const muster_program muster;
-  const auto* name = GENERATE("run", "resume", "validate", "plan", "ls", "show", "logs", "events", "completion");
+  const auto* name = GENERATE("run", "resume", "validate", "plan", "ls", "show", "logs", "events", "completion",
+                              "serve", "submit", "wait", "cancel", "restart", "delete", "top", "backup", "restore");
   INFO(name);
   const auto said = muster({name, "--help"});
   CHECK(said.exit_code == 0);
@@ -66,7 +67,7 @@ TEST_CASE("completion scripts know the commands, and the shells accept them") {
     INFO(shell);
     const auto script = muster({"completion", shell});
     CHECK(script.exit_code == 0);
-    for (const auto* word : {"validate", "resume", "max-parallel", "ls -o name"})
+    for (const auto* word : {"validate", "resume", "max-parallel", "__complete ids"})
       CHECK_THAT(script.out, ContainsSubstring(word));
     CHECK_THAT(script.out, !ContainsSubstring("I,J")); // What stands for a value is none.
     if (run({{"bash", "-c", "command -v " + shell}, {}, {}, false}).exit_code != 0)
@@ -112,4 +113,7 @@ TEST_CASE("bash completes commands, options, values and ids") {
   CHECK(complete("muster run --max-p", 2) == "--max-parallel\n");
   CHECK(complete("muster ls -o js", 3) == "json jsonl\n");
   CHECK(complete("muster show kn", 2) == "known-1\n");
+  CHECK(complete("muster logs known-1 -t o", 4) == "only\n");
+  CHECK(complete("muster pool ", 2) == "ls show\n");
+  CHECK(complete("muster __c", 1) == "\n");
 }
