@@ -2,6 +2,7 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/reading.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
 #include "muster/picture/explanation.hpp"
@@ -65,7 +66,14 @@ private:
   style look_;
 };
 
-int explain(const context& ctx, const std::string& id, const std::string& task) {
+int explain(const context& ctx, const head_choice& choice, const std::string& id, const std::string& task) {
+  const auto elsewhere = means_other_machine(ctx, choice);
+  if (!elsewhere)
+    return report(elsewhere.failure());
+  if (*elsewhere) {
+    auto head = require_head(ctx, choice);
+    return head ? explain_on_head(**head, id, task) : report(head.failure());
+  }
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -104,9 +112,12 @@ void add_explain(CLI::App& app, context& ctx) {
   command->add_option("task", names->second, "A task or step; without it all of which there is something to say")
       ->type_name("TASK");
   add_state_dir(*command, ctx);
+  auto head = std::make_shared<head_choice>();
+  add_head_choice(*command, *head, ctx);
   command->footer("Example:\n  muster explain last train.2");
-  command->callback(
-      [&ctx, names] { ctx.action = [&ctx, names] { return explain(ctx, names->first, names->second); }; });
+  command->callback([&ctx, names, head] {
+    ctx.action = [&ctx, names, head] { return explain(ctx, *head, names->first, names->second); };
+  });
 }
 
 } // namespace muster::cli

@@ -106,6 +106,8 @@ private:
   style look_;
 };
 
+[[nodiscard]] result<std::unique_ptr<client::api>> find_source(const context& ctx, const head_choice& choice);
+
 /// Draws over what was drawn before.
 void draw(const std::string& text) {
   std::cout << "\x1b[H" << text << "\x1b[J" << std::flush;
@@ -118,7 +120,7 @@ int live(const context& ctx, client::api& head, const top_options& options) {
   auto inbox = signal_inbox::open();
   if (!inbox)
     return report(inbox.failure());
-  auto events = find_reading_api(ctx, options.head);
+  auto events = find_source(ctx, options.head);
   if (!events)
     return report(events.failure());
   screen shown(head, options);
@@ -160,8 +162,19 @@ int live(const context& ctx, client::api& head, const top_options& options) {
   return broken ? report(*broken) : exit_completed;
 }
 
+/// The head, which knows its pools as well, if it answers; else what is stored.
+result<std::unique_ptr<client::api>> find_source(const context& ctx, const head_choice& choice) {
+  auto head = find_head_api(ctx, choice);
+  if (!head || !*head)
+    return head ? find_reading_api(ctx, choice) : std::move(head);
+  const auto other = means_other_machine(ctx, choice);
+  if (other && !*other && !get_json(**head, client::path_of({"pools"})))
+    return find_reading_api(ctx, choice); // It wants a token; who may read the directory needs none.
+  return head;
+}
+
 int top(const context& ctx, const top_options& options) {
-  auto head = find_reading_api(ctx, options.head);
+  auto head = find_source(ctx, options.head);
   if (!head)
     return report(head.failure());
   if (!options.once && is_terminal(STDOUT_FILENO))

@@ -1,9 +1,15 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
 
+#include <array>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sstream>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 using namespace muster::test;
@@ -202,4 +208,114 @@ TEST_CASE("the log of a head is logfmt, or JSON, a line a record") {
       CHECK(x.contains(key));
   }
   CHECK(count >= 4);
+}
+
+TEST_CASE("a head asks for tokens; who holds one does what its role allows") {
+  const muster_program muster;
+  const auto admin = muster({"token", "create", "root", "--role", "admin"});
+  INFO(admin.err);
+  REQUIRE(admin.exit_code == 0);
+  const auto admin_file = muster.file("admin.token", admin.out);
+  head_program head(muster, {});
+  REQUIRE(head.ready());
+  const auto spec = muster.file("w.yaml", one_task("sleep 60"));
+  CHECK(muster({"submit", spec}).exit_code == 6);
+  CHECK(muster({"submit", spec, "--token-file", muster.file("wrong.token", "mst_wrong\n")}).exit_code == 6);
+  const auto ada = muster({"token", "create", "ada", "--token-file", admin_file});
+  INFO(ada.err);
+  REQUIRE(ada.exit_code == 0);
+  const auto ada_file = muster.file("ada.token", ada.out);
+  const auto bob_file = muster.file("bob.token", muster({"token", "create", "bob", "--token-file", admin_file}).out);
+  const auto submitted = muster({"submit", spec, "--token-file", ada_file});
+  INFO(submitted.err);
+  REQUIRE(submitted.exit_code == 0);
+  CHECK(muster({"cancel", "single-1", "--token-file", bob_file}).exit_code == 4); // Not there, for somebody else.
+  CHECK(muster({"token", "create", "eve", "--role", "admin", "--token-file", ada_file}).exit_code == 6);
+  CHECK(muster({"cancel", "single-1", "--token-file", ada_file, "--force"}).exit_code == 0);
+  const auto listed = muster({"token", "list", "--token-file", admin_file, "-o", "jsonl"});
+  CHECK(listed.exit_code == 0);
+  CHECK_THAT(listed.out, ContainsSubstring("ada"));
+  const auto secret = trimmed(ada.out);
+  CHECK(listed.out.find(secret) == std::string::npos);
+  CHECK(head.log().find(secret) == std::string::npos);
+  std::string id;
+  std::istringstream lines(listed.out);
+  for (std::string line; std::getline(lines, line);)
+    if (const auto x = nlohmann::json::parse(line); x["user"] == "ada")
+      id = x["id"];
+  CHECK(muster({"token", "revoke", id, "--token-file", admin_file}).exit_code == 0);
+  CHECK(muster({"submit", spec, "--token-file", ada_file}).exit_code == 6);
+}
+
+namespace {
+
+/// The socket of a service manager.
+class manager {
+public:
+  explicit manager(const fs::path& path) : path_(path.string()) {
+    socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    bound_ = ::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~manager() { ::close(socket_); }
+  manager(const manager&) = delete;
+  manager& operator=(const manager&) = delete;
+
+  /// Reads what is said until `text` comes.
+  bool hears(const std::string& text) {
+    for (const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+         std::chrono::steady_clock::now() < until;) {
+      if (said_.find(text) != std::string::npos)
+        return true;
+      pollfd waiting{socket_, POLLIN, 0};
+      if (::poll(&waiting, 1, 100) <= 0)
+        continue;
+      std::array<char, 4096> buffer{};
+      const auto got = ::recv(socket_, buffer.data(), buffer.size(), 0);
+      if (got > 0)
+        said_.append(buffer.data(), static_cast<std::size_t>(got)) += '\n';
+    }
+    return false;
+  }
+  void forget() { said_.clear(); }
+  [[nodiscard]] bool bound() const { return bound_; }
+  [[nodiscard]] const std::string& said() const { return said_; }
+
+private:
+  std::string path_;
+  int socket_ = -1;
+  bool bound_ = false;
+  std::string said_;
+};
+
+} // namespace
+
+TEST_CASE("the service manager is told how the head is") {
+  const muster_program muster;
+  manager systemd(muster.folder() / "notify");
+  REQUIRE(systemd.bound());
+  const auto log = (muster.folder() / "head.log").string();
+  auto what = muster.with({"serve", "--no-auth", "--listen", "127.0.0.1:0", "--state-dir", muster.state().string(),
+                           "--config", muster.file("c.yaml", "log: {file: " + log + "}\n")});
+  what.env["NOTIFY_SOCKET"] = (muster.folder() / "notify").string();
+  what.env["WATCHDOG_USEC"] = "300000";
+  subprocess head(what);
+  REQUIRE(systemd.hears("READY=1"));
+  CHECK_THAT(systemd.said(), ContainsSubstring("STATUS=ready at http://127.0.0.1:"));
+  systemd.forget();
+  CHECK(systemd.hears("WATCHDOG=1"));
+  systemd.forget();
+  CHECK(systemd.hears("WATCHDOG=1")); // It goes on.
+  // Tasks do not speak to the service manager.
+  CHECK(muster({"run", muster.file("w.yaml", one_task("test -z \"$NOTIFY_SOCKET\" -a -z \"$WATCHDOG_USEC\""))})
+            .exit_code == 0);
+  systemd.forget();
+  head.signal(SIGHUP);
+  CHECK(systemd.hears("READY=1"));
+  CHECK_THAT(systemd.said(), ContainsSubstring("RELOADING=1\nMONOTONIC_USEC="));
+  head.signal(SIGTERM);
+  CHECK(systemd.hears("STOPPING=1"));
+  CHECK(head.finish().exit_code == 0);
 }

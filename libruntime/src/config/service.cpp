@@ -238,7 +238,7 @@ std::vector<std::string> changes_that_need_restart(const service_settings& befor
   auto second = after;
   visit(a, first);
   visit(b, second);
-  static const std::vector<std::string> reloaded = {"log.level", "log.levels", "retention.", "admission."};
+  static const std::vector<std::string> reloaded = {"log.level", "log.levels"};
   std::vector<std::string> out;
   for (const auto& [path, value] : a.values) {
     const bool taken = std::any_of(reloaded.begin(), reloaded.end(), [&p = path](const std::string& x) {

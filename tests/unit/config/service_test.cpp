@@ -163,8 +163,6 @@ TEST_CASE("which changes need a restart") {
   auto after = before;
   after.log.level = log::level::debug;
   after.log.levels["http"] = log::level::warn;
-  after.retention.workflows.count = 5;
-  after.admission.min_free = 0;
   CHECK(changes_that_need_restart(before, after).empty());
   after.server.listen = "127.0.0.1:1";
   after.log.file = "/x";
