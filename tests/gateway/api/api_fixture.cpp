@@ -3,7 +3,11 @@
 #include "executors/null/null_driver.hpp"
 #include "gateway/api/routes.hpp"
 #include "gateway/http/target.hpp"
+#include "support/api_contract.hpp"
 #include "support/catch.hpp"
+
+#include <algorithm>
+#include <cctype>
 
 namespace muster::test {
 
@@ -45,8 +49,19 @@ answer api_fixture::ask(const std::string& method, const std::string& target, co
   x.headers.emplace("Host", "127.0.0.1:7717");
   for (const auto& [name, value] : headers)
     x.headers.emplace(name, value);
+  const auto pattern = routes_.pattern_of(x);
   auto got = routes_.route(x);
   answer out{got.status, std::move(got.headers), std::move(got.body), nullptr};
+  api_contract::exchange seen{method, pattern, out.status, {}, out.text};
+  for (const auto& [name, value] : out.headers) {
+    auto key = name;
+    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
+    seen.headers.emplace(std::move(key), value);
+  }
+  for (const auto& problem : api_contract::instance().check(seen))
+    FAIL_CHECK(method << ' ' << target.substr(0, 200) << " is not answered as docs/openapi.yaml says: " << problem
+                      << '\n'
+                      << out.text.substr(0, 2000));
   if (out.header("Content-Type").find("json") != std::string::npos)
     out.body = json::parse(out.text);
   return out;
