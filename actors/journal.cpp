@@ -138,12 +138,23 @@ void flush_later(journal_pointer self) {
     self->delayed_send(self, journal_state::patience, internal_atom::value, flush_atom::value, state.transaction);
 }
 
+/// Else they would get the time at which there was room.
+void stamp(event_list& list) {
+  const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
+  for (auto& x : list.events)
+    if (x.time == timestamp{})
+      x.time = now;
+}
+
 void gather(journal_pointer self, journal_entry x, journal_state::promise who) {
   auto& state = self->state;
   if (state.health->is_full() && is_refusable(x))
     return refuse(who, *state.health->refusal());
-  if (const auto* list = std::get_if<event_list>(&x))
+  if (auto* list = std::get_if<event_list>(&x)) {
     state.facts += list->events.size();
+    if (state.health->is_full())
+      stamp(*list);
+  }
   state.gathered.push_back(std::move(x));
   state.waiting.push_back(std::move(who));
   state.health->set_backlog(state.gathered.size());

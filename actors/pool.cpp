@@ -93,7 +93,7 @@ void say_placed(pool_pointer self, gang_key key, const assignment& where, attemp
 void promise_ahead(pool_pointer self, gang_key key) {
   auto& state = self->state;
   const auto depth = state.runs.depth();
-  if (!state.starts_after || depth == 0)
+  if (!state.starts_after || depth == 0 || !state.paused.empty())
     return;
   auto [promised, last] = state.queue->heirs_of(key);
   if (promised > depth / 2) // Rather several at once than one by one.
@@ -149,6 +149,8 @@ void serve(pool_pointer self, pool_state::network_line& line) {
 
 void grant_waiting(pool_pointer self) {
   auto& state = self->state;
+  if (!state.paused.empty())
+    return;
   constexpr std::size_t at_once = 64;
   for (;;) {
     const auto grants = state.queue->poll(at_once);
@@ -275,6 +277,8 @@ void take_request(pool_pointer self, const placement_request& request, const pla
 }
 
 std::string why_unavailable(const pool_state& state) {
+  if (state.queue && !state.paused.empty())
+    return state.paused;
   return "pool " + state.config.name + " is unavailable" + (state.unavailable.empty() ? "" : ": " + state.unavailable);
 }
 
@@ -298,6 +302,17 @@ void widen(node_amounts& x, const node_amounts& by) {
   x.storage = std::max(x.storage, by.storage);
 }
 
+/// Takes up what was kept.
+void take_early(pool_pointer self) {
+  auto& state = self->state;
+  if (!state.queue || !state.paused.empty())
+    return;
+  for (const auto& [arrival, x] : std::exchange(state.early, {})) {
+    state.clients[key_of(x.what.workflow, x.what.group)].early = 0;
+    take_request(self, x.what, *x.layout);
+  }
+}
+
 void join(pool_pointer self, const std::string& node, const capabilities& offered, const executor_actor& executor) {
   auto& state = self->state;
   state.executors[node] = executor;
@@ -311,10 +326,7 @@ void join(pool_pointer self, const std::string& node, const capabilities& offere
   if (offered.addresses)
     state.networks.emplace(*offered.addresses, state.config.first_address);
   state.alone_without_address = offered.alone_without_address;
-  for (const auto& [arrival, x] : std::exchange(state.early, {})) {
-    state.clients[key_of(x.what.workflow, x.what.group)].early = 0;
-    take_request(self, x.what, *x.layout);
-  }
+  take_early(self);
 }
 
 } // namespace
@@ -339,6 +351,12 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
           self->send(client.group, delayed_atom::value, client.ticket, why_unavailable(state));
         }
       },
+      [&state](stop_atom, const std::string& why) { state.paused = why; },
+      [self, &state](start_atom) {
+        state.paused.clear();
+        grant_waiting(self);
+        take_early(self);
+      },
       [&state](report_atom) { return view_of(state); },
       [self, &state](check_atom, const plan_ptr& layout, const node_amounts& at_least) {
         if (state.queue) {
@@ -359,7 +377,8 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         client.last = request.last;
         client.asked = self->clock().now();
         const auto begun = std::chrono::steady_clock::now();
-        if (state.queue)
+        // What runs already holds its place, whatever comes.
+        if (state.queue && (state.paused.empty() || !request.held.empty()))
           take_request(self, request, *layout);
         else
           keep_request(self, request, layout);

@@ -49,7 +49,7 @@ struct pool_state {
     caf::actor_clock::time_point asked; ///< When it asked for them.
     std::uint64_t early = 0;            ///< Its entry in `early`; 0 for none.
   };
-  /// What came before there was a node.
+  /// What came before there was a node, or while nothing was placed.
   struct early_request {
     placement_request what;
     plan_ptr layout;
@@ -73,6 +73,7 @@ struct pool_state {
   std::map<std::uint64_t, early_request> early; ///< By arrival, until a node joins.
   std::uint64_t arrivals = 0;
   node_amounts at_least;        ///< What its nodes are to be taken for when they join.
+  std::string paused;           ///< Why nothing is placed for now; empty if it is.
   std::string unavailable;      ///< Why there is no node, for people.
   muster::capabilities offered; ///< Of the node.
 };

@@ -3,6 +3,7 @@
 #include "actors/ask.hpp"
 #include "actors/leftovers.hpp"
 #include "actors/node.hpp"
+#include "actors/wall_clock.hpp"
 #include "muster/base/log.hpp"
 #include "muster/spec/names.hpp"
 
@@ -19,13 +20,7 @@ namespace {
 /// Of a POOL to say that a NODE's offer is in its mailbox.
 constexpr std::chrono::milliseconds join_limit{60'000};
 
-/// Leases of a later runtime are newer than those of an earlier one, whatever those counted to.
-epoch first_epoch() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count())};
-}
-
-pool_config config_of(const pool_setup& setup, std::size_t position, bool is_default) {
+pool_config config_of(const pool_setup& setup, std::size_t position, bool is_default, epoch first) {
   pool_config x;
   x.name = setup.name;
   x.is_default = is_default;
@@ -36,7 +31,7 @@ pool_config config_of(const pool_setup& setup, std::size_t position, bool is_def
   constexpr std::uint32_t addresses_per_pool = 1U << 18U;
   x.first_address = static_cast<std::uint32_t>(getpid()) * addresses_per_runtime + 1 +
                     static_cast<std::uint32_t>(position) * addresses_per_pool;
-  x.first_epoch = first_epoch();
+  x.first_epoch = first;
   return x;
 }
 
@@ -105,12 +100,14 @@ void pool_set::start(caf::actor_system& system, const store::state_directory& di
                      const std::shared_ptr<meters>& counted, const failure_handler& on_failure) {
   system_ = &system;
   directory_ = directory;
+  // Leases of a later runtime are newer than those of an earlier one.
+  const auto first = take_first_epoch(directory, std::chrono::time_point_cast<duration>(timestamp::clock::now()));
   for (auto& x : executors_) {
     x->actor = system.spawn(executor, x->runs, x->counted);
     x->listener = std::make_unique<executor_listener>(x->actor);
   }
   for (std::size_t i = 0; i < pools_.size(); ++i) {
-    auto config = config_of(setups_[i], i, setups_[i].name == default_);
+    auto config = config_of(setups_[i], i, setups_[i].name == default_, first);
     config.counted = counted;
     pools_[i].actor = system.spawn(pool, std::move(config), on_failure);
   }
@@ -171,6 +168,16 @@ std::vector<std::string> pool_set::probe_again() {
   for (const auto& name : up)
     log::info("pool", "pool is available", {{"pool", name}});
   return up;
+}
+
+void pool_set::pause(const std::string& why) {
+  for (const auto& x : pools_)
+    caf::anon_send(x.actor, stop_atom::value, why);
+}
+
+void pool_set::go_on() {
+  for (const auto& x : pools_)
+    caf::anon_send(x.actor, start_atom::value);
 }
 
 bool pool_set::all_up() const {
@@ -239,7 +246,8 @@ void pool_set::end() {
   };
   for (auto& x : pools_) {
     end(x.node);
-    end(x.actor);
+    // The handle stays: the JOURNAL may say meanwhile that its store is full.
+    caf::anon_send_exit(x.actor, caf::exit_reason::user_shutdown);
   }
   for (auto& x : executors_)
     end(x->actor);

@@ -45,6 +45,9 @@ public:
 
   /// Probes what is down once more; blocks. Names the pools that are available since.
   [[nodiscard]] std::vector<std::string> probe_again();
+  /// Until `go_on` no POOL gives a place to whoever asks, and `why` is what they wait for.
+  void pause(const std::string& why);
+  void go_on();
   /// Whether all pools are available.
   [[nodiscard]] bool all_up() const;
 

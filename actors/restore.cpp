@@ -1,6 +1,7 @@
 #include "actors/restore.hpp"
 
 #include "actors/stored_rows.hpp"
+#include "actors/wall_clock.hpp"
 #include "executors/data/folders.hpp"
 #include "muster/state/aggregate.hpp"
 
@@ -57,13 +58,6 @@ result<std::vector<found>> adopt_all(driver& runs, const plan& layout, const sto
   return results;
 }
 
-duration ran_for(const store::group_record& g) {
-  if (!g.times.running)
-    return {};
-  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-  return std::max(duration{}, now - *g.times.running);
-}
-
 /// Where a task is. A new attempt that was only intended will be where the one before was: its peers know that address.
 result<placed_member> place_of(store::reader& from, workflow_key key, const store::task_record& t) {
   placed_member place;
@@ -90,7 +84,7 @@ result<group_restore> restore_group(store::reader& from, workflow_key key, const
                                     const std::vector<store::task_record>& tasks, const std::vector<found>& adopted,
                                     const caf::strong_actor_ptr& executor) {
   group_restore x;
-  x.ran = ran_for(g);
+  x.ran = passed_since(g.times.running, std::chrono::time_point_cast<duration>(timestamp::clock::now()));
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
     const auto& t = tasks[g.first_task.value + i];
     recorded_member member;

@@ -68,6 +68,12 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
   };
+  health_->on_change([this](const std::string& why) {
+    if (why.empty())
+      pools_->go_on();
+    else
+      pools_->pause("waiting for room on the disk of the state directory: " + why);
+  });
   hub_ = system_.spawn(event_hub);
   journal_writer_ = system_.spawn<caf::detached>(journal_writer, std::make_shared<store::writer>(std::move(writer)),
                                                  hub_, counted_, on_failure);

@@ -5,13 +5,19 @@
 namespace muster {
 
 void store_health::set_full(const std::string& why) {
-  const std::lock_guard lock{mutex_};
-  why_ = why;
-  full_ = true;
+  bool is_new = false;
+  {
+    const std::lock_guard lock{mutex_};
+    why_ = why;
+    is_new = !full_.exchange(true);
+  }
+  if (is_new && tell_)
+    tell_(why);
 }
 
 void store_health::clear() {
-  full_ = false;
+  if (full_.exchange(false) && tell_)
+    tell_({});
 }
 
 std::optional<error> store_health::refusal() const {

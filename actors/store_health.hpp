@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace muster {
 
@@ -18,6 +20,9 @@ public:
   /// `min_free`: bytes that the file system of `directory` must have left for new work; 0 for any.
   store_health(std::filesystem::path directory, std::uint64_t min_free)
       : directory_(std::move(directory)), min_free_(min_free) {}
+
+  /// Told, by whoever notices, when it becomes full, and why, and when that is over (an empty text). Before any use.
+  void on_change(std::function<void(const std::string& why)> tell) { tell_ = std::move(tell); }
 
   void set_full(const std::string& why);
   void clear();
@@ -34,6 +39,7 @@ public:
 private:
   std::filesystem::path directory_;
   std::uint64_t min_free_;
+  std::function<void(const std::string&)> tell_;
   std::atomic<bool> full_{false};
   std::atomic<std::size_t> backlog_{0};
   mutable std::mutex mutex_;

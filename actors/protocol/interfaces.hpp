@@ -131,6 +131,8 @@ using pool_actor = caf::typed_actor<
     caf::reacts_to<join_atom, std::string, capabilities, executor_actor>,
     /// From the PROBER: there is no node yet, and why. What is asked for meanwhile waits with that reason.
     caf::reacts_to<delayed_atom, std::string>,
+    /// From the facade: nothing may be placed for now, and why; it may again.
+    caf::reacts_to<stop_atom, std::string>, caf::reacts_to<start_atom>,
     /// From the facade: how is it?
     caf::replies_to<report_atom>::with<pool_view_ptr>,
     /// From the REGISTRY: take the nodes for at least as large as this; could every gang of the plan then be placed on

@@ -63,6 +63,9 @@ public:
   void take_up_flow(const spec::workflow& what, plan_ptr recorded, restore_ptr restore);
   /// Cancels it.
   void cancel(bool force);
+  /// As while the store is full.
+  void pause_pool(const std::string& why) { caf::anon_send(pool_, stop_atom::value, why), settle(); }
+  void go_on_pool() { caf::anon_send(pool_, start_atom::value), settle(); }
   /// Lets everything happen that happens without time passing.
   void settle();
   /// Lets time pass, in steps, until the workflow has ended; false if it has not by then.

@@ -283,6 +283,27 @@ TEST_CASE("a runtime outlives a full disk") {
     REQUIRE(t.status == status::completed);
 }
 
+TEST_CASE("while the disk is full nothing more is started") {
+  actor_fixture x;
+  x.offered.total.cpu = 1;
+  x.behaviour = [](const std::string&, std::uint32_t) {
+    script s;
+    s.runs_for = std::chrono::seconds{10};
+    return s;
+  };
+  x.begin(make_workflow({make_task("a"), make_task("b")}));
+  x.settle();
+  CHECK(x.position("start a 0") >= 0);
+  x.pause_pool("waiting for room");
+  x.advance(std::chrono::seconds{60});
+  CHECK(x.task_status("a") == status::completed);
+  CHECK(x.position("start b 0") < 0);
+  x.go_on_pool();
+  CHECK(x.run_until_finished());
+  CHECK(x.ended() == status::completed);
+  CHECK(x.position("start b 0") >= 0);
+}
+
 TEST_CASE("nothing is admitted where too little is free") {
   const temporary_folder state;
   auto r = start(state.path(), std::uint64_t{1} << 62U);

@@ -1,6 +1,7 @@
 #include "actor_fixture.hpp"
 
 #include "actors/runtime.hpp"
+#include "actors/wall_clock.hpp"
 #include "executors/null/null_driver.hpp"
 #include "muster/store/reader.hpp"
 #include "support/catch.hpp"
@@ -334,4 +335,20 @@ TEST_CASE("pools that share a driver share its executor") {
   twice.state_directory = state.path() / "other";
   twice.pools = {{"a", make_null_driver()}, {"a", make_null_driver()}};
   CHECK(runtime::start(std::move(twice)).failure().code == ec::invalid_argument);
+}
+
+TEST_CASE("the wall clock may jump") {
+  const timestamp now{std::chrono::hours{1'000'000}};
+  CHECK(passed_since(std::nullopt, now) == duration{});
+  CHECK(passed_since(now - std::chrono::hours{2}, now) == std::chrono::hours{2});
+  CHECK(passed_since(now + std::chrono::hours{2}, now) == duration{});
+  const auto first = epoch_after({}, now);
+  CHECK(epoch_after(first, now + std::chrono::hours{24}).value > first.value);
+  CHECK(epoch_after(first, now - std::chrono::hours{24}).value > first.value);
+  CHECK(epoch_after({}, timestamp{} - std::chrono::hours{1}).value > 0);
+  const temporary_folder state;
+  const store::state_directory directory{state.path()};
+  const auto one = take_first_epoch(directory, now);
+  const auto two = take_first_epoch(directory, now - std::chrono::hours{24});
+  CHECK(two.value > one.value);
 }
