@@ -18,6 +18,7 @@ http::router make_routes(const std::shared_ptr<services>& with) {
   add_status_routes(out, with);
   add_metrics_routes(out, with);
   add_token_routes(out, with);
+  add_log_level_routes(out, with);
   add_event_routes(out, with);
   return out;
 }

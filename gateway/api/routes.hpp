@@ -33,6 +33,8 @@ void add_status_routes(http::router& to, const std::shared_ptr<services>& with);
 
 /// `/v1/tokens`, `/v1/audit`
 void add_token_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/v1/log-levels`
+void add_log_level_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `/metrics`
 void add_metrics_routes(http::router& to, const std::shared_ptr<services>& with);
 

@@ -224,6 +224,24 @@ TEST_CASE("without tokens only names of this machine are answered") {
   CHECK_FALSE(ask("localhost:7717", "http://localhost.evil.example"));
 }
 
+TEST_CASE("an admin changes what is logged") {
+  guarded_api x;
+  const auto user = x.create("ann", "user", bearing(x.admin));
+  auto all = bearing(x.admin);
+  all.emplace_back("Content-Type", "application/json");
+  CHECK(x.status_of("GET", "/v1/log-levels", user) == 403);
+  CHECK(x.status_of("PUT", "/v1/log-levels", user) == 403);
+  const auto before = x.api.ask("GET", "/v1/log-levels", "", all);
+  REQUIRE(before.status == 200);
+  const auto set = x.api.ask("PUT", "/v1/log-levels", R"({"level":"warn","components":{"api":"off"}})", all);
+  CHECK(set.status == 200);
+  CHECK(x.api.ask("GET", "/v1/log-levels", "", all).body == json{{"level", "warn"}, {"components", {{"api", "off"}}}});
+  for (const auto* body :
+       {R"({"level":"loud"})", R"({"components":{"api":1}})", R"({"components":{"nothing":"info"}})", "[]", "{"})
+    CHECK(x.api.ask("PUT", "/v1/log-levels", body, all).status == 400);
+  CHECK(x.api.ask("PUT", "/v1/log-levels", before.text, all).body == before.body);
+}
+
 TEST_CASE("every change is in the audit log, with how it went") {
   guarded_api x;
   const auto ann = x.create("ann", "user", bearing(x.admin));
