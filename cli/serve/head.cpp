@@ -12,6 +12,7 @@
 #include "muster/event/json.hpp"
 #include "muster/store/reader.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -233,8 +234,7 @@ private:
         stop_tasks();
     }
     if (service_) {
-      const bool hurried = inbox_.pending();
-      service_->drain(clock::now() + (hurried ? milliseconds{0} : rounded(known_.service.server.drain)));
+      drain();
       service_.reset();
     }
     tell_.status("writing what is left");
@@ -242,6 +242,15 @@ private:
     engine_.reset();
     log::info(component, "head has stopped; tasks that run go on until the next start");
     log::install(nullptr);
+  }
+
+  /// Lets answers that are under way finish, until the time is up or another signal comes.
+  void drain() {
+    constexpr auto slice = milliseconds{100};
+    const auto until = clock::now() + rounded(known_.service.server.drain);
+    while (!inbox_.pending() && clock::now() < until && service_->server().figures().connections > 0)
+      service_->drain(std::min(until, clock::now() + slice));
+    service_->drain(clock::now());
   }
 
   /// Cancels every workflow and waits for the ends; a second signal kills, a third waits no more.

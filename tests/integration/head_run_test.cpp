@@ -24,7 +24,7 @@ TEST_CASE("run hands a spec to the head at work, shows it, and exits as ever") {
   const auto wrong = muster({"run", muster.file("x.yaml", "workflow: {name: 3x}\n")});
   CHECK(wrong.exit_code == 1);
   CHECK_THAT(wrong.err, ContainsSubstring("x.yaml:1"));
-  CHECK_THAT(head.log(), ContainsSubstring("route=/v1/workflows"));
+  CHECK(head.wait_for_log("route=/v1/workflows"));
 }
 
 TEST_CASE("run --detach prints the id; options of local runs are refused with a head") {
