@@ -7,10 +7,13 @@
 #include "gateway/api/problem.hpp"
 #include "gateway/api/routes.hpp"
 #include "muster/base/sha256.hpp"
+#include "muster/spec/gangs.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <set>
+#include <variant>
 
 namespace muster::gateway {
 
@@ -78,6 +81,32 @@ result<std::optional<http::response>> earlier_answer(call& x, const store::idemp
   return std::optional{accepted((*found)->id, body.is_object() ? std::move(body) : json::object(), true)};
 }
 
+/// Refuses inputs from workflows that the caller may not see. They are told as if there were none.
+result<void> check_inputs(call& x, const spec::workflow& workflow) {
+  if (!sees_own_only(x.who))
+    return {};
+  std::set<std::string> ids;
+  for (const auto* gang : spec::gangs_of(workflow))
+    for (const auto& task : gang->tasks)
+      for (const auto& input : task.inputs)
+        if (const auto* from = std::get_if<spec::task_input>(&input.from); from != nullptr && !from->workflow.empty())
+          ids.insert(from->workflow);
+  if (ids.empty())
+    return {};
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  for (const auto& id : ids) {
+    const auto found = (*reader)->workflow(id);
+    if (!found && found.failure().code != ec::not_found)
+      return found.failure();
+    if (!found || !may_see(x.who, found->user))
+      return {ec::invalid_spec, "an input is of " + id + ", and there is no workflow of that id"};
+  }
+  x.release();
+  return {};
+}
+
 /// `notes`: what a submission would say; null where nobody was asked.
 result<http::response> tell_plan(const spec::load_outcome& spec, json notes) {
   auto plan = plan_of(*spec.workflow, most_groups_shown);
@@ -110,6 +139,8 @@ result<http::response> submit(call& x) {
   const auto spec = load_spec(*wanted);
   if (!spec.ok())
     return refuse_spec(x, spec);
+  if (auto good = check_inputs(x, *spec.workflow); !good)
+    return good.failure();
   if (wanted->dry_run) {
     const auto notes = (*engine)->check(*spec.workflow, wanted->pool);
     return notes ? tell_plan(spec, *notes) : result<http::response>{notes.failure()};

@@ -122,6 +122,23 @@ TEST_CASE("a user sees and changes what is their own, and cannot tell what else 
   CHECK(x.api.ask("GET", "/v1/workflows?user=ann", "", bearing(bob)).body["items"].empty());
   CHECK(x.api.ask("GET", "/v1/workflows", "", bearing(x.admin)).body["items"].size() == 2);
   CHECK(x.api.ask("GET", "/v1/workflows?user=ann", "", bearing(x.admin)).body["items"].size() == 1);
+  // Nor can it be reached through an input.
+  const std::string thief =
+      "workflow:\n  name: thief\n  tasks:\n  - {name: t, image: none, command: [\"true\"], inputs: "
+      "[{task: \"anns-1:t0\"}]}\n";
+  for (const auto* target : {"/v1/workflows", "/v1/workflows?dry_run"}) {
+    const auto post = [&](const std::string& token) {
+      auto as = bearing(token);
+      as.emplace_back("Content-Type", "application/yaml");
+      return x.api.ask("POST", target, thief, as);
+    };
+    (void)x.api.wait("anns-1");
+    CHECK(post(bob).status == 422);
+    CHECK(post(bob).body["detail"].get<std::string>().find("no workflow of that id") != std::string::npos);
+    const auto own = post(ann);
+    INFO(own.text);
+    CHECK(own.status < 300);
+  }
   // Keys of submissions are each user's own.
   auto all = bearing(ann);
   all.insert(all.end(), {{"Content-Type", "application/yaml"}, {"Idempotency-Key", "k"}});
