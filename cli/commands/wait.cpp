@@ -1,13 +1,16 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
+#include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
+#include "cli/remote/store_writer.hpp"
 #include "cli/terminal/text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <thread>
@@ -28,7 +31,8 @@ struct wait_options {
 
 /// The status that one ended with; asked for less and less often, for a run may take days. Nothing at the deadline.
 client::outcome<std::optional<status>> wait_for(client::api& head, const std::string& id,
-                                                std::optional<clock::time_point> deadline) {
+                                                std::optional<clock::time_point> deadline,
+                                                const std::function<bool()>& is_run) {
   for (milliseconds pause{50};; pause = std::min(pause * 3 / 2, milliseconds{2'000})) {
     const auto x = get_json(head, client::path_of({"workflows", id}));
     if (!x && !x.why().unreachable())
@@ -40,6 +44,9 @@ client::outcome<std::optional<status>> wait_for(client::api& head, const std::st
       std::cout << std::endl;
       return std::optional{status_of(*x)};
     }
+    if (x && !is_run())
+      return client::problem_of(error{ec::conflict, id + " is " + text_of(*x, "status") +
+                                                        " and nobody runs it; to go on: muster resume " + id});
     if (deadline && clock::now() >= *deadline)
       return x ? client::outcome<std::optional<status>>{std::optional<status>{}}
                : client::outcome<std::optional<status>>{x.why()};
@@ -56,12 +63,15 @@ int wait(const context& ctx, const wait_options& options) {
   std::optional<clock::time_point> deadline;
   if (const auto limit = parse_duration(options.timeout))
     deadline = clock::now() + *limit;
+  const auto elsewhere = means_other_machine(ctx, options.head);
+  const auto directory = find_state_directory(ctx);
+  const auto is_run = [&] { return !elsewhere || *elsewhere || !directory || has_writer(*directory); };
   int code = exit_completed;
   for (const auto& name : options.ids) {
     const auto id = workflow_id(**head, name);
     if (!id)
       return report(id.why());
-    const auto ended = wait_for(**head, *id, deadline);
+    const auto ended = wait_for(**head, *id, deadline, is_run);
     if (!ended)
       return report(ended.why());
     if (!*ended)

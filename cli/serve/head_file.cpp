@@ -19,7 +19,8 @@ std::filesystem::path path_in(const store::state_directory& where) {
   return where.root() / "head.json";
 }
 
-/// When the process began, in ticks since boot: with its number it names a process for good. 0 if there is none.
+/// When the process began, in ticks since boot: with its number it names a process for good. 0 if there is none, or if
+/// it has ended and only its parent does not know yet.
 unsigned long long start_of(pid_t pid) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
@@ -28,7 +29,11 @@ unsigned long long start_of(pid_t pid) {
   if (name_end == std::string::npos)
     return 0;
   std::istringstream fields(text.substr(name_end + 1));
-  constexpr int fields_before = 19;
+  constexpr int fields_before = 18;
+  std::string state;
+  fields >> state;
+  if (state == "Z" || state == "X")
+    return 0;
   std::string skipped;
   for (int i = 0; i < fields_before; ++i)
     fields >> skipped;

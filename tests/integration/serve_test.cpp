@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
+#include "support/processes.hpp"
 
 #include <array>
 #include <chrono>
@@ -331,4 +332,18 @@ TEST_CASE("a stop ends streams, and a second signal waits for nobody") {
   head.process().signal(SIGTERM);
   CHECK(head.process().finish().exit_code == 0);
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(15));
+}
+
+TEST_CASE("nobody waits for what nobody runs") {
+  const muster_program muster;
+  const cleaner at_end(muster.state());
+  {
+    head_program head(muster);
+    REQUIRE(head.ready());
+    REQUIRE(muster({"submit", muster.file("w.yaml", until_released(muster))}).exit_code == 0);
+    head.stop(SIGKILL);
+  }
+  const auto waited = muster({"wait", "last"});
+  CHECK(waited.exit_code == 5);
+  CHECK_THAT(waited.err, ContainsSubstring("nobody runs it; to go on: muster resume single-1"));
 }
