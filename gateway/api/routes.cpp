@@ -11,6 +11,8 @@ http::router make_routes(const std::shared_ptr<services>& with) {
   add_action_routes(out, with);
   add_group_routes(out, with);
   add_task_routes(out, with);
+  add_log_routes(out, with);
+  add_output_routes(out, with);
   add_result_routes(out, with);
   add_plan_routes(out, with);
   add_explain_routes(out, with);

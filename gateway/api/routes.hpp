@@ -18,6 +18,10 @@ void add_action_routes(http::router& to, const std::shared_ptr<services>& with);
 void add_group_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `/v1/workflows/{id}/tasks`, their attempts and results.
 void add_task_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/v1/workflows/{id}/tasks/{task}/logs`
+void add_log_routes(http::router& to, const std::shared_ptr<services>& with);
+/// `/v1/workflows/{id}/tasks/{task}/outputs`: list, download, all as one archive.
+void add_output_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `/v1/workflows/{id}/result`: of the whole, or of any step.
 void add_result_routes(http::router& to, const std::shared_ptr<services>& with);
 

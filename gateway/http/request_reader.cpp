@@ -20,7 +20,7 @@ bool same(std::string_view a, std::string_view b) noexcept {
 }
 
 refusal body_too_large(const server_config& limits) {
-  return {413, "body_too_large",
+  return {413, "payload_too_large",
           "the body of the request is larger than " + std::to_string(limits.body_bytes) + " bytes"};
 }
 

@@ -79,11 +79,13 @@ TEST_CASE("every query parameter that is described is known, and takes what it i
       const auto name = parameter.at("name").get<std::string>();
       if (parameter.at("in") != "query" || name == "cursor" || name == "step")
         continue;
-      const auto type = parameter.at("schema").at("type").get<std::string>();
-      const std::string value = name == "status"    ? "RUNNING"
-                                : type == "integer" ? "1"
-                                : type == "boolean" ? "true"
-                                                    : "x";
+      const auto& form = parameter.at("schema");
+      const auto type = form.at("type").get<std::string>();
+      const std::string value = name == "status"        ? "RUNNING"
+                                : type == "integer"     ? std::to_string(form.value("minimum", 1))
+                                : type == "boolean"     ? "true"
+                                : form.contains("enum") ? form["enum"][0].get<std::string>()
+                                                        : "x";
       const auto got = api.get(target + "?" + name + "=" + value);
       INFO(target << ' ' << name << ' ' << got.text);
       CHECK((got.status == 200 || got.status == 404));

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "gateway/api/beneath.hpp"
+#include "gateway/http/stream.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace muster::gateway {
+
+/// The head of one entry of a tar archive (POSIX.1-2001): 512 bytes, and a pax head before it for a name or a size that
+/// ustar has no room for. `path` ends with `/` for a folder.
+[[nodiscard]] std::string tar_head(std::string_view path, std::uint64_t size, std::int64_t modified, bool is_folder);
+
+/// A folder as a tar archive that is made while it is sent. Files that links within it lead to are there as files;
+/// links that lead out, and what is neither file nor folder, are left out.
+class tar_stream final : public http::body_stream {
+public:
+  explicit tar_stream(descriptor folder);
+
+  void start(http::waker /*wake*/) override {}
+  [[nodiscard]] next produce(std::string& out, std::size_t room) override;
+
+private:
+  /// A folder that is gone through.
+  struct level {
+    std::string path; ///< With a final `/`; empty for the first.
+    std::vector<std::string> names;
+    std::size_t at = 0;
+  };
+
+  [[nodiscard]] bool enter(const std::string& path);
+  [[nodiscard]] bool add_next(std::string& out);
+  [[nodiscard]] bool add_file(std::string& out, std::size_t room);
+
+  const descriptor root_;
+  std::vector<level> levels_;
+  opened_file file_; ///< The one that is being sent.
+  std::uint64_t sent_ = 0;
+  bool has_begun_ = false;
+};
+
+} // namespace muster::gateway
