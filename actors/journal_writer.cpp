@@ -65,6 +65,8 @@ struct write {
   }
 
   journal_answer operator()(const service_change_ptr& x) const {
+    if (const auto* gone = std::get_if<store::workflow_removed>(x.get()))
+      return remove(*gone);
     const auto changed = state.writer->change_service(*x);
     if (changed)
       return service_answer{*changed};
@@ -72,6 +74,16 @@ struct write {
       return fail(changed.failure());
     log::warn("journal", "change of the service refused", {{"why", changed.failure().message}});
     return changed.failure();
+  }
+
+  journal_answer remove(const store::workflow_removed& x) const {
+    auto fact = state.writer->remove_workflow(x.workflow, x.text);
+    if (!fact)
+      return is_refusal(fact.failure().code) ? journal_answer{fact.failure()} : fail(fact.failure());
+    const service_answer answer{static_cast<std::int64_t>(fact->seq.value)};
+    state.submitted.events.push_back(std::move(*fact));
+    state.appended.push_back(nullptr);
+    return answer;
   }
 
   journal_answer fail(const error& why) const {

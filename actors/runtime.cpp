@@ -69,6 +69,10 @@ result<void> runtime::cancel(workflow_key workflow, const std::string& message, 
   return impl_->cancel(workflow, message, force);
 }
 
+result<void> runtime::remove(const std::string& id, const std::string& text) {
+  return impl_->remove(id, text);
+}
+
 result<std::int64_t> runtime::record(store::service_change x) {
   return impl_->record(std::move(x));
 }

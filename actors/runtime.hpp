@@ -145,6 +145,11 @@ public:
   /// it is finished. One that is not live is canceled when it is taken up.
   [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
 
+  /// Deletes a finished workflow: its rows, logs and outputs; its events stay as long as others. Returns once that is
+  /// durable; its folder is in the trash of the state directory then, which RETENTION empties. `not_found`, or
+  /// `conflict` if it has not finished or is being retried.
+  [[nodiscard]] result<void> remove(const std::string& id, const std::string& text);
+
   /// Changes what the service keeps beside workflows, and returns once that is durable: the number of the row that was
   /// made, else how many were changed.
   [[nodiscard]] result<std::int64_t> record(store::service_change x);

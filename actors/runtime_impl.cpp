@@ -348,6 +348,31 @@ result<void> runtime::impl::cancel_held(workflow_key workflow, const std::string
   return stored ? result<void>{} : result<void>{stored.failure()};
 }
 
+result<void> runtime::impl::remove(const std::string& id, const std::string& text) {
+  auto reader = store::reader::open(directory_);
+  if (!reader)
+    return reader.failure();
+  const auto found = reader->workflow(id);
+  if (!found)
+    return found.failure();
+  // While it is claimed here nobody retries it.
+  const auto claimed = take_claim(*found);
+  if (!claimed)
+    return claimed.failure();
+  const auto record_now = reader->workflow(found->key);
+  if (!record_now)
+    return record_now.failure();
+  if (!is_finished(record_now->status))
+    return {ec::conflict, "workflow " + id + " is " + std::string{to_string(record_now->status)} +
+                              ": only what has finished is deleted; cancel it first"};
+  // Its end is durable, but its actors may still be at work in its folder.
+  if (auto gone = ask<sequence>(registry_, settle_atom::value, found->key); !gone)
+    return gone.failure();
+  if (auto done = record(store::workflow_removed{found->key, text}); !done)
+    return done.failure();
+  return directory_.discard(id);
+}
+
 // -- rows of the service
 
 result<std::int64_t> runtime::impl::record(store::service_change x) {

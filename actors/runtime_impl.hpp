@@ -40,6 +40,7 @@ public:
   [[nodiscard]] std::string why_held(workflow_key workflow);
   [[nodiscard]] result<accepted_workflow> retry(const std::string& id, const retry_request& request);
   [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
+  [[nodiscard]] result<void> remove(const std::string& id, const std::string& text);
   [[nodiscard]] result<std::int64_t> record(store::service_change x);
   void note(store::service_change x);
   [[nodiscard]] muster::measures measures() const;

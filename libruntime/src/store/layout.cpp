@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <system_error>
 #include <utility>
@@ -135,6 +136,43 @@ fs::path state_directory::output_link(std::string_view id, std::string_view task
 }
 
 // -- the lock
+
+std::optional<std::string> state_directory::id_of(const fs::path& folder) const {
+  const auto name = folder.filename().string();
+  std::string id;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    unsigned value = 0;
+    if (name[i] != '%') {
+      id += name[i];
+      continue;
+    }
+    const auto* first = name.data() + i + 1;
+    if (i + 2 >= name.size() || std::from_chars(first, first + 2, value, 16).ptr != first + 2)
+      return std::nullopt;
+    id += static_cast<char>(value);
+    i += 2;
+  }
+  // Whatever is named otherwise is not ours.
+  if (id.empty() || workflow(id).filename() != folder.filename())
+    return std::nullopt;
+  return id;
+}
+
+result<void> state_directory::discard(std::string_view id) const {
+  if (auto made = make(trash()); !made)
+    return made;
+  const auto from = workflow(id);
+  const auto to = (trash() / from.filename()).string();
+  // Something may have been written there once more since an earlier move.
+  constexpr int most_moves = 100;
+  for (int i = 0; i < most_moves; ++i) {
+    if (::rename(from.c_str(), (to + (i == 0 ? "" : '~' + std::to_string(i))).c_str()) == 0 || errno == ENOENT)
+      return {};
+    if (errno != ENOTEMPTY && errno != EEXIST)
+      break;
+  }
+  return {ec::io_error, "folder " + from.string() + " cannot be moved to the trash: " + reason_of(errno)};
+}
 
 namespace {
 

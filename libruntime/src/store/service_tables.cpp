@@ -203,6 +203,12 @@ struct service_tables::apply_one {
     return t.run(t.measured_, "noting the size of a workflow");
   }
 
+  // What touches events and rows of workflows is the writer's own.
+  template <class Other>
+  result<std::int64_t> operator()(const Other&) const {
+    return error{ec::internal, "a change was passed to the wrong tables"};
+  }
+
 private:
   result<std::int64_t> bury(const std::string& webhook, const dead_letter& x) const {
     auto& q = t.letter_;

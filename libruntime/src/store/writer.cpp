@@ -204,6 +204,18 @@ result<void> writer::impl::change_cache(const cache_change& x) {
 }
 
 result<std::int64_t> writer::impl::change_service(const service_change& x) {
+  if (const auto* gone = std::get_if<workflow_removed>(&x)) {
+    const auto fact = remove_workflow(gone->workflow, gone->text, {});
+    return fact ? result<std::int64_t>{static_cast<std::int64_t>(fact->seq.value)} : fact.failure();
+  }
+  if (const auto* swept = std::get_if<rows_swept>(&x)) {
+    const auto more = sweep(swept->rows);
+    return more ? result<std::int64_t>{*more ? 1 : 0} : more.failure();
+  }
+  if (const auto* old = std::get_if<events_compacted>(&x)) {
+    const auto removed = compact(old->through, old->rows);
+    return removed ? result<std::int64_t>{static_cast<std::int64_t>(*removed)} : removed.failure();
+  }
   if (auto done = begin(); !done)
     return done.failure();
   // Rows of workflows that a change looks at may still be in memory.

@@ -43,6 +43,14 @@ public:
 
   // -- of one workflow, `id` being `<name>-<n>`. A name that would not be a plain file name is percent-encoded.
 
+  /// `workflows`
+  [[nodiscard]] std::filesystem::path workflows() const { return root_ / "workflows"; }
+  /// Folders of deleted workflows, until they are removed: `trash`
+  [[nodiscard]] std::filesystem::path trash() const { return root_ / "trash"; }
+  /// The id whose folder this would be; none if that cannot be told from its name.
+  [[nodiscard]] std::optional<std::string> id_of(const std::filesystem::path& folder) const;
+  /// Moves the folder of a workflow into the trash, in one step; nothing happens if there is none. `io_error`.
+  [[nodiscard]] result<void> discard(std::string_view id) const;
   /// `workflows/<id>`
   [[nodiscard]] std::filesystem::path workflow(std::string_view id) const;
   /// `workflows/<id>/tasks/<task>`: what the names of all that belongs to a task begin with.

@@ -190,9 +190,26 @@ struct workflow_measured {
   std::int64_t bytes = 0;
 };
 
+// -- what need not be kept
+
+/// Deletes a finished workflow, as `writer::remove_workflow`. The number is that of its event.
+struct workflow_removed {
+  workflow_key workflow;
+  std::string text; ///< Why.
+};
+/// As `writer::sweep`. The number is 1 if there is more.
+struct rows_swept {
+  std::size_t rows = 2000;
+};
+/// As `writer::compact`. The number of events that were removed.
+struct events_compacted {
+  sequence through;
+  std::size_t rows = 2000;
+};
+
 /// One change; what belongs together is one alternative.
-using service_change =
-    std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
-                 idempotency_expired, webhook_created, webhook_deleted, webhook_progress, workflow_measured>;
+using service_change = std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
+                                    idempotency_expired, webhook_created, webhook_deleted, webhook_progress,
+                                    workflow_measured, workflow_removed, rows_swept, events_compacted>;
 
 } // namespace muster::store
