@@ -37,7 +37,7 @@ std::int64_t size_of(const fs::path& folder) {
 } // namespace
 
 retention::retention(retention_config config, runtime& engine)
-    : config_(std::move(config)), engine_(engine), policy_(config_.policy) {}
+    : config_(std::move(config)), engine_(engine), policy_(config_.policy), interval_(config_.interval) {}
 
 retention::~retention() {
   {
@@ -61,10 +61,11 @@ void retention::wake() {
   changed_.notify_all();
 }
 
-void retention::set_policy(const store::retention_policy& policy) {
+void retention::set_policy(const store::retention_policy& policy, std::optional<std::chrono::milliseconds> interval) {
   {
     const std::lock_guard lock{mutex_};
     policy_ = policy;
+    interval_ = interval.value_or(interval_);
   }
   wake();
 }
@@ -83,7 +84,7 @@ void retention::run() {
   for (;;) {
     {
       std::unique_lock lock{mutex_};
-      changed_.wait_for(lock, config_.interval, [this] { return stopping_ || is_due_; });
+      changed_.wait_for(lock, interval_, [this] { return stopping_ || is_due_; });
       if (stopping_)
         return;
       is_due_ = false;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace muster {
@@ -23,7 +24,7 @@ struct retention_config {
   store::retention_policy policy;
   std::chrono::milliseconds interval{300'000}; ///< Between looks at what may go.
   std::size_t piece = 2000;                    ///< Rows, or events, that one transaction removes.
-  std::function<timestamp()> now;              ///< Empty: the wall clock.
+  std::function<timestamp()> now{};            ///< Empty: the wall clock.
 };
 
 /// What one pass did.
@@ -50,8 +51,8 @@ public:
   /// A pass is due now, for example because somebody has deleted something. Any thread.
   void wake();
 
-  /// Another policy from now on.
-  void set_policy(const store::retention_policy& policy);
+  /// Another policy from now on, and another interval if it is given.
+  void set_policy(const store::retention_policy& policy, std::optional<std::chrono::milliseconds> interval = {});
 
   /// One pass, on the caller's thread; not while the thread of `start` lives. Fails with what the store says, and has
   /// done a part then.
@@ -77,6 +78,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   store::retention_policy policy_;
+  std::chrono::milliseconds interval_;
   bool is_due_ = true;
   bool stopping_ = false;
   std::thread thread_;

@@ -65,6 +65,13 @@ result<std::unique_ptr<service>> service::start(service_config config, runtime& 
       living->notify();
   });
   made->with->feed->notify(); // What was committed in between.
+  auto webhooks = std::move(config.webhooks);
+  webhooks.directory = made->with->directory;
+  webhooks.record = [&engine](store::service_change x) { return engine.record(std::move(x)); };
+  auto dispatcher = webhook_dispatcher::start(std::move(webhooks), *made->with->feed);
+  if (!dispatcher)
+    return dispatcher.failure();
+  made->with->webhooks = std::move(*dispatcher);
   made->routes = make_routes(made->with);
   made->with->public_metrics = config.public_metrics;
   made->with->write_metrics = [own = made.get()](metrics_page& to) {

@@ -3,6 +3,7 @@
 #include "gateway/api/services.hpp"
 #include "gateway/auth/authority.hpp"
 #include "gateway/http/server.hpp"
+#include "gateway/webhooks/dispatcher.hpp"
 #include "muster/base/result.hpp"
 
 #include <chrono>
@@ -35,6 +36,7 @@ struct service_config {
   std::function<std::string()> not_ready;
   event_config events{};
   bool public_metrics = false; ///< `/metrics` needs no token from anywhere, not only on loopback.
+  webhook_config webhooks{};   ///< Its directory, `record` and clock are set here.
 };
 
 /// The API of one runtime, listening. All members are thread-safe.

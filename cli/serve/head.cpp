@@ -1,5 +1,6 @@
 #include "cli/serve/head.hpp"
 
+#include "actors/retention.hpp"
 #include "actors/runtime.hpp"
 #include "cli/commands/errors.hpp"
 #include "cli/exit_code.hpp"
@@ -32,6 +33,17 @@ constexpr auto component = "serve";
 
 milliseconds rounded(duration x) {
   return std::chrono::duration_cast<milliseconds>(x);
+}
+
+store::retention_policy policy_of(const config::retention_settings& x) {
+  store::retention_policy out;
+  out.workflow_age = x.workflows.age;
+  out.workflow_count = x.workflows.count;
+  out.workflow_bytes = x.workflows.bytes;
+  out.event_age = x.events.age;
+  out.event_count = x.events.count;
+  out.audit_age = x.audit.age;
+  return out;
 }
 
 http::server_config server_config_of(const config::server_settings& x) {
@@ -107,6 +119,7 @@ private:
     pulse_.emplace(*engine_, tell_);
     if (auto done = recover(); !done)
       return done;
+    keep();
     if (auto done = listen(); !done)
       return done;
     tell_.ready("ready at " + address_);
@@ -135,6 +148,23 @@ private:
     return {};
   }
 
+  /// Begins to remove what need not be kept.
+  void keep() {
+    retention_config config{directory_, policy_of(known_.service.retention)};
+    config.interval = rounded(known_.service.retention.interval);
+    keeper_ = std::make_shared<retention>(std::move(config), *engine_);
+    if (const auto found = keeper_->find_orphans(); !found)
+      log::warn(component, "folders of deleted workflows were not looked for", {{"why", found.failure().message}});
+    // The handler stays with the runtime, which ends later.
+    engine_->subscribe([weak = std::weak_ptr<retention>{keeper_}](const std::vector<event>& batch) {
+      const auto is_deletion = [](const event& x) { return x.type == event_type::workflow_deleted; };
+      if (std::any_of(batch.begin(), batch.end(), is_deletion))
+        if (const auto living = weak.lock())
+          living->wake();
+    });
+    keeper_->start();
+  }
+
   result<void> listen() {
     const auto& server = known_.service.server;
     gateway::service_config config{directory_,
@@ -146,6 +176,11 @@ private:
     config.public_metrics = server.public_metrics;
     config.events.ring_bytes = static_cast<std::size_t>(known_.service.events.ring);
     config.events.bookmark = std::chrono::duration_cast<std::chrono::milliseconds>(known_.service.events.bookmark);
+    const auto& webhooks = known_.service.webhooks;
+    config.webhooks.allow_private = webhooks.allow_private;
+    config.webhooks.most = webhooks.most;
+    config.webhooks.attempts = webhooks.attempts;
+    config.webhooks.timeout = rounded(webhooks.timeout);
     auto made = gateway::service::start(std::move(config), *engine_);
     if (!made)
       return made.failure();
@@ -210,6 +245,7 @@ private:
             {next->service.log.level, {next->service.log.levels.begin(), next->service.log.levels.end()}});
         !set)
       log::error(component, "log levels stay", {{"why", set.failure().message}});
+    keeper_->set_policy(policy_of(next->service.retention), rounded(next->service.retention.interval));
     if (known_.service.server.tls)
       if (auto read = service_->server().reload_tls(); !read)
         log::error(component, "certificates stay", {{"why", read.failure().message}});
@@ -237,6 +273,7 @@ private:
       drain();
       service_.reset();
     }
+    keeper_.reset();
     tell_.status("writing what is left");
     pulse_.reset();
     engine_.reset();
@@ -299,6 +336,7 @@ private:
   notifier& tell_;
   std::unique_ptr<runtime> engine_;
   std::optional<pulse> pulse_;
+  std::shared_ptr<retention> keeper_;
   std::unique_ptr<gateway::service> service_;
   std::string address_;
 };

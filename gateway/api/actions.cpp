@@ -128,12 +128,27 @@ result<http::response> restart(call& x) {
   return out;
 }
 
+/// Gone with its logs and outputs, once it has ended.
+result<http::response> remove(call& x) {
+  auto what = find_target(x);
+  if (!what)
+    return what.failure();
+  if (what->refusal)
+    return std::move(*what->refusal);
+  if (auto done = what->engine->remove(what->workflow.id, x.who.user.empty() ? "" : "by " + x.who.user); !done)
+    return done.failure();
+  http::response out;
+  out.status = 204;
+  return out;
+}
+
 } // namespace
 
 void add_action_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"POST", "/v1/workflows/{id}/cancel", access::write, "workflow.cancel"}, cancel);
   add_route(to, with, {"POST", "/v1/workflows/{id}/retry", access::write, "workflow.retry"}, retry);
   add_route(to, with, {"POST", "/v1/workflows/{id}/restart", access::write, "workflow.restart"}, restart);
+  add_route(to, with, {"DELETE", "/v1/workflows/{id}", access::write, "workflow.delete"}, remove);
 }
 
 } // namespace muster::gateway

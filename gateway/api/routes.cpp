@@ -1,6 +1,7 @@
 #include "gateway/api/routes.hpp"
 
 #include "gateway/events/routes.hpp"
+#include "gateway/webhooks/routes.hpp"
 
 namespace muster::gateway {
 
@@ -22,6 +23,7 @@ http::router make_routes(const std::shared_ptr<services>& with) {
   add_token_routes(out, with);
   add_log_level_routes(out, with);
   add_event_routes(out, with);
+  add_webhook_routes(out, with);
   return out;
 }
 

@@ -24,6 +24,7 @@ namespace muster::gateway {
 class authority;
 class event_feed;
 class metrics_page;
+class webhook_dispatcher;
 
 /// Readers of one store for the threads of a server: a few, opened when they are first needed and kept.
 class reader_pool {
@@ -77,11 +78,12 @@ struct services {
   muster::runtime* engine = nullptr; ///< Null: nothing can be changed, only read.
   /// Who may ask. Null: whoever can call this is the operator of this machine, as within one process.
   std::unique_ptr<authority> access{};
-  std::function<timestamp()> now;             ///< The wall clock.
-  std::shared_ptr<event_feed> feed{};         ///< Null: there are no event streams.
-  std::chrono::milliseconds bookmark{15'000}; ///< Between signs of life of event streams.
-  std::string version = "unknown";            ///< Of Muster.
-  std::string log_id{};                       ///< Of the event log; empty where it is not known.
+  std::function<timestamp()> now;                 ///< The wall clock.
+  std::shared_ptr<event_feed> feed{};             ///< Null: there are no event streams.
+  std::shared_ptr<webhook_dispatcher> webhooks{}; ///< Null: there are no webhooks. It reads `feed`.
+  std::chrono::milliseconds bookmark{15'000};     ///< Between signs of life of event streams.
+  std::string version = "unknown";                ///< Of Muster.
+  std::string log_id{};                           ///< Of the event log; empty where it is not known.
   /// Why requests cannot be answered as they should yet: recovery goes on, or a stop. Empty: they can.
   std::function<std::string()> not_ready = [] { return std::string{}; };
 

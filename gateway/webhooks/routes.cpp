@@ -1,0 +1,319 @@
+#include "gateway/webhooks/routes.hpp"
+
+#include "actors/runtime.hpp"
+#include "gateway/api/call.hpp"
+#include "gateway/api/problem.hpp"
+#include "gateway/api/query.hpp"
+#include "gateway/webhooks/dispatcher.hpp"
+#include "gateway/webhooks/filter.hpp"
+#include "gateway/webhooks/signature.hpp"
+#include "gateway/webhooks/target.hpp"
+#include "muster/event/json.hpp"
+
+#include <nlohmann/json.hpp>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <utility>
+
+namespace muster::gateway {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t most_names = 100; ///< In a filter.
+constexpr std::chrono::milliseconds test_timeout{10'000};
+
+/// 96 random bits; `wh_` and 24 hex digits.
+result<std::string> make_id() {
+  std::array<unsigned char, 12> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+    return {ec::io_error, "no random bytes can be had for an id"};
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string out = "wh_";
+  for (const auto b : bytes)
+    (out += hex[b >> 4U]) += hex[b & 15U];
+  return out;
+}
+
+json time_or_null(const std::optional<timestamp>& x) {
+  return x ? json(to_rfc3339(*x)) : json(nullptr);
+}
+
+json to_json(const store::webhook_record& x) {
+  return {{"id", x.id},
+          {"url", x.url},
+          {"user", x.user},
+          {"filter", to_public_json(webhook_filter_from(x.filter))},
+          {"state", x.state == store::webhook_state::active ? "active" : "disabled"},
+          {"reason", x.reason},
+          {"cursor", x.cursor.value},
+          {"failures", x.failures},
+          {"created", to_rfc3339(x.created)},
+          {"last", time_or_null(x.last)},
+          {"next", time_or_null(x.next)},
+          {"last_outcome", x.last_outcome}};
+}
+
+json to_json(const store::dead_letter& x) {
+  auto body = json::parse(x.body, nullptr, false);
+  return {{"message", x.message},
+          {"first", x.first.value},
+          {"last", x.last.value},
+          {"time", to_rfc3339(x.time)},
+          {"attempts", x.attempts},
+          {"problem", x.problem},
+          {"body", body.is_discarded() ? json(nullptr) : std::move(body)}};
+}
+
+/// The dispatcher, or why there is none.
+result<webhook_dispatcher*> dispatcher_of(call& x) {
+  if (auto engine = x.engine(); !engine)
+    return engine.failure();
+  if (!x.with.webhooks)
+    return error{ec::unavailable, "this head delivers no webhooks"};
+  return x.with.webhooks.get();
+}
+
+/// The webhook that the route names, if the caller may see it.
+result<store::webhook_record> find(call& x) {
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  auto found = (*reader)->webhook(x.segment("id"));
+  if (found && !may_see(x.who, found->user))
+    return error{ec::not_found, "there is no webhook " + x.segment("id")};
+  return found;
+}
+
+/// A list of texts, or one text.
+result<std::vector<std::string>> names_of(const json& x, const char* key) {
+  std::vector<std::string> out;
+  const auto wrong = [key] {
+    return error{ec::invalid_argument, "filter." + std::string{key} + " must be a list of texts"};
+  };
+  if (x.is_string())
+    return std::vector<std::string>{x.get<std::string>()};
+  if (!x.is_array())
+    return wrong();
+  for (const auto& one : x) {
+    if (!one.is_string())
+      return wrong();
+    out.push_back(one.get<std::string>());
+  }
+  if (out.size() > most_names)
+    return error{ec::invalid_argument, "filter." + std::string{key} + " names too many"};
+  return out;
+}
+
+result<webhook_filter> read_filter(call& x, const json& from) {
+  webhook_filter out;
+  if (!from.is_object())
+    return error{ec::invalid_argument, "filter must be an object"};
+  for (const auto& [key, value] : from.items()) {
+    if (key != "types" && key != "workflow" && key != "workflows")
+      return error{ec::invalid_argument, "filter has an unknown member " + key + "; there are types and workflows"};
+    auto names = names_of(value, key.c_str());
+    if (!names)
+      return names.failure();
+    auto& into = key == "types" ? out.types : out.workflows;
+    into.insert(into.end(), names->begin(), names->end());
+  }
+  event_filter check;
+  if (auto done = set_types(check, out.types); !done)
+    return done.failure();
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  for (const auto& id : out.workflows) {
+    const auto found = (*reader)->workflow(id);
+    if (!found && found.failure().code != ec::not_found)
+      return found.failure();
+    if (!found || !may_see(x.who, found->user))
+      return error{ec::invalid_argument, "there is no workflow " + id};
+    out.keys.push_back(found->key);
+  }
+  return out;
+}
+
+result<store::webhook_record> read_body(call& x, bool allow_private) {
+  const auto body = json::parse(x.request.body, nullptr, false);
+  if (!body.is_object())
+    return error{ec::invalid_argument, "the body must be a JSON object with url"};
+  store::webhook_record out;
+  webhook_filter filter;
+  for (const auto& [key, value] : body.items()) {
+    if (key == "url" && value.is_string()) {
+      out.url = value.get<std::string>();
+    } else if (key == "filter") {
+      auto read = read_filter(x, value);
+      if (!read)
+        return read.failure();
+      filter = std::move(*read);
+    } else {
+      return error{ec::invalid_argument, "the body has a member " + key +
+                                             " that is unknown or of the wrong type; "
+                                             "there are url and filter"};
+    }
+  }
+  if (auto good = check_webhook_url(out.url, allow_private); !good)
+    return good.failure();
+  out.filter = to_text(filter);
+  return out;
+}
+
+result<http::response> create(call& x) {
+  auto dispatcher = dispatcher_of(x);
+  if (!dispatcher)
+    return dispatcher.failure();
+  const auto& config = (*dispatcher)->config();
+  auto made = read_body(x, config.allow_private);
+  if (!made)
+    return made.failure();
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  const auto others = (*reader)->webhooks(0, config.most);
+  if (!others)
+    return others.failure();
+  if (others->size() >= config.most)
+    return error{ec::conflict, "there are " + std::to_string(config.most) + " webhooks already; delete one first"};
+  made->cursor = x.seen().value_or(sequence{});
+  x.release();
+  auto id = make_id();
+  auto secret = make_webhook_secret();
+  if (!id || !secret)
+    return id ? secret.failure() : id.failure();
+  made->id = *id;
+  made->user = x.who.user;
+  made->sees_all = x.who.role != role::user;
+  made->created = x.with.now();
+  if (const auto stored = config.record(store::webhook_created{*made, *secret}); !stored)
+    return stored.failure();
+  (*dispatcher)->reload();
+  auto body = to_json(*made);
+  body["secret"] = *secret; // Shown this once.
+  auto out = json_response(201, body);
+  out.headers.emplace("Location", "/v1/webhooks/" + made->id);
+  return out;
+}
+
+result<http::response> list(call& x) {
+  query_reader query{x.request};
+  const auto limit = query.limit();
+  const auto first = cursor_of(query, "webhooks");
+  if (!limit || !first)
+    return limit ? first.failure() : limit.failure();
+  if (auto known = query.finish(); !known)
+    return known.failure();
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  const auto user = x.who.role == role::user ? std::optional{x.who.user} : std::nullopt;
+  const auto found = (*reader)->webhooks(static_cast<std::int64_t>(first->value_or(0)), *limit, user);
+  if (!found)
+    return found.failure();
+  json items = json::array();
+  for (const auto& one : *found)
+    items.push_back(to_json(one));
+  json next = nullptr;
+  if (found->size() == *limit)
+    next = make_cursor("webhooks", static_cast<std::uint64_t>(found->back().number));
+  return json_response(200, {{"items", std::move(items)}, {"next", std::move(next)}});
+}
+
+result<http::response> get(call& x) {
+  const auto found = find(x);
+  if (!found)
+    return found.failure();
+  return json_response(200, to_json(*found));
+}
+
+result<http::response> remove(call& x) {
+  auto dispatcher = dispatcher_of(x);
+  if (!dispatcher)
+    return dispatcher.failure();
+  const auto found = find(x);
+  if (!found)
+    return found.failure();
+  x.release();
+  if (const auto done = (*dispatcher)->config().record(store::webhook_deleted{found->id}); !done)
+    return done.failure();
+  (*dispatcher)->reload();
+  http::response out;
+  out.status = 204;
+  return out;
+}
+
+result<http::response> list_dead(call& x) {
+  query_reader query{x.request};
+  const auto limit = query.limit();
+  const auto of = "dead " + x.segment("id");
+  const auto before = cursor_of(query, of);
+  if (!limit || !before)
+    return limit ? before.failure() : limit.failure();
+  if (auto known = query.finish(); !known)
+    return known.failure();
+  const auto hook = find(x);
+  if (!hook)
+    return hook.failure();
+  const auto reader = x.state();
+  const auto found = (*reader)->dead_letters(hook->id, static_cast<std::int64_t>(before->value_or(0)), *limit);
+  if (!found)
+    return found.failure();
+  json items = json::array();
+  for (const auto& one : *found)
+    items.push_back(to_json(one));
+  json next = nullptr;
+  if (found->size() == *limit)
+    next = make_cursor(of, static_cast<std::uint64_t>(found->back().number));
+  return json_response(200, {{"items", std::move(items)}, {"next", std::move(next)}});
+}
+
+/// Posts a message of its own, once, and says what became of it. One at a time: it holds a worker.
+result<http::response> test(call& x) {
+  static std::mutex busy;
+  auto dispatcher = dispatcher_of(x);
+  if (!dispatcher)
+    return dispatcher.failure();
+  const auto found = find(x);
+  if (!found)
+    return found.failure();
+  const auto reader = x.state();
+  const auto secret = (*reader)->webhook_secret(found->id);
+  if (!secret)
+    return secret.failure();
+  x.release();
+  const std::unique_lock lock{busy, std::try_to_lock};
+  if (!lock)
+    return problem(x.request.id, "too_many_requests", "another webhook is being tested; try again");
+  const auto now = x.with.now();
+  const auto id = make_id();
+  if (!id)
+    return id.failure();
+  auto body = json{{"type", "muster.test"}, {"timestamp", to_rfc3339(now)}, {"data", json::object()}}.dump();
+  auto post = make_post((*dispatcher)->config(), found->url, *secret, "msg_test_" + *id, std::move(body), now);
+  if (!post)
+    return post.failure();
+  post->timeout = std::min(post->timeout, test_timeout);
+  const auto got = post_and_wait(std::move(*post));
+  return json_response(200, {{"ok", got.is_good()},
+                             {"status", got.status == 0 ? json(nullptr) : json(got.status)},
+                             {"problem", got.problem}});
+}
+
+} // namespace
+
+void add_webhook_routes(http::router& to, const std::shared_ptr<services>& with) {
+  add_route(to, with, {"POST", "/v1/webhooks", access::write, "webhook.create"}, create);
+  add_route(to, with, {"GET", "/v1/webhooks", access::read}, list);
+  add_route(to, with, {"GET", "/v1/webhooks/{id}", access::read}, get);
+  add_route(to, with, {"DELETE", "/v1/webhooks/{id}", access::write, "webhook.delete"}, remove);
+  add_route(to, with, {"POST", "/v1/webhooks/{id}/test", access::write, "webhook.test"}, test);
+  add_route(to, with, {"GET", "/v1/webhooks/{id}/dead", access::read}, list_dead);
+}
+
+} // namespace muster::gateway
