@@ -80,7 +80,7 @@ const std::vector<hostile> table{
     {"a method without end", std::string(200, 'A') + " / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
     {"a TLS hello", "\x16\x03\x01\x02" + nul + "\x01" + nul + nul, 400},
     {"binary noise", "\x01\x02\x03\x04\xff\xfe", 400},
-    {"a chunk without a size", with("Transfer-Encoding: chunked\r\n") + "zz\r\n", 400},
+    {"a chunk without a size", with("Transfer-Encoding: chunked\r\n") + "zz\r\n\r\n", 400},
     {"a chunk larger than any", with("Transfer-Encoding: chunked\r\n") + "ffffffffffffffffff\r\n", 400},
     {"a chunk of 2^64-1 bytes", with("Transfer-Encoding: chunked\r\n") + "ffffffffffffffff\r\n", 413},
     {"a chunk that does not end", with("Transfer-Encoding: chunked\r\n") + "1\r\nabc\r\n", 400},
@@ -148,6 +148,24 @@ TEST_CASE("requests in pieces of any size are understood alike") {
     REQUIRE(client.read_answer().body == "/first ");
     client.send(whole.substr(cut));
     REQUIRE(client.read_answer().body == "/a/b abcde");
+  }
+}
+
+TEST_CASE("a body in chunks may come byte by byte, also its end") {
+  const auto server = serve([](http::request& x) {
+    http::response answer;
+    answer.body = "got " + x.body;
+    return answer;
+  });
+  for (const std::string chunks : {"0\r\n\r\n", "0\r\nA: b\r\n\r\n", "1\r\na\r\n0\r\n\r\n"}) {
+    raw_client client(server->port());
+    client.send(get("/first") + with("Transfer-Encoding: chunked\r\n"));
+    REQUIRE(client.read_answer().body == "got ");
+    for (const char c : chunks) {
+      client.send(std::string(1, c));
+      CHECK_FALSE((&c != &chunks.back() && client.wait_readable(std::chrono::milliseconds(2))));
+    }
+    CHECK(client.read_answer().body == (chunks[0] == '1' ? "got a" : "got "));
   }
 }
 
