@@ -5,6 +5,7 @@
 #include "muster/base/log.hpp"
 
 #include <caf/all.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -41,6 +42,7 @@ public:
   inquiry(cache_pointer self, const cache_question& asked) : self_(self), state_(self->state), asked_(asked) {}
 
   cache_answer answer() {
+    const bool may_take = state_.may_take && !wants_none();
     if (!asked_.spec.task.outputs.empty())
       return run_unknown("it publishes to a URL, which has to be done each time");
     auto parts = parts_of(asked_.spec, asked_.key, *state_.contents);
@@ -48,13 +50,13 @@ public:
       return run_unknown("what it depends on cannot be read: " + parts.failure().message);
     const auto key = flow::cache_key(*parts);
     if (const auto other = state_.running.find(key); other != state_.running.end()) {
-      if (!asked_.is_begun && state_.may_take)
+      if (!asked_.is_begun && may_take)
         return {cache_verdict::wait, key, "waiting for the same task in " + other->second.name, {}};
       return run_unknown("the same task runs in " + other->second.name + " as well");
     }
     if (asked_.is_begun)
       return run(key, *parts, "it was begun before a restart");
-    if (!state_.may_take)
+    if (!may_take)
       return run(key, *parts, "--no-cache was given");
     if (!open_reader())
       return run(key, *parts, "the store could not be read");
@@ -64,6 +66,19 @@ public:
   }
 
 private:
+  /// Whether the workflow was submitted with `no_cache`: its tasks are run, and serve later ones all the same.
+  bool wants_none() {
+    const auto workflow = asked_.spec.id.workflow;
+    if (state_.looked_at != workflow && open_reader()) {
+      const auto record = state_.reader->workflow(workflow);
+      const auto options = record ? nlohmann::json::parse(record->options, nullptr, false) : nlohmann::json{};
+      const auto found = options.is_object() ? options.find("no_cache") : options.end();
+      state_.looked_at = workflow;
+      state_.takes_none = options.is_object() && found != options.end() && *found == true;
+    }
+    return state_.looked_at == workflow && state_.takes_none;
+  }
+
   bool open_reader() {
     if (state_.reader)
       return true;

@@ -65,6 +65,8 @@ struct cache_state {
   std::optional<store::state_directory> directory;
   journal_actor journal;
   bool may_take = true;
+  workflow_key looked_at;  ///< Whose options were looked at last,
+  bool takes_none = false; ///< and what they say.
   std::shared_ptr<const std::atomic<bool>> stopping;
   std::optional<data::content_reader> contents;
   std::optional<store::reader> reader; ///< Opened when first needed.

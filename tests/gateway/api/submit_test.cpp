@@ -200,3 +200,21 @@ TEST_CASE("a submission with a key is accepted once") {
   CHECK(send("\xff", spec_of("once")).status == 400);
   CHECK(api.get("/v1/workflows?name=once").body["items"].size() == 2);
 }
+
+TEST_CASE("a workflow that is submitted without the cache runs its tasks, and serves later ones") {
+  const api_fixture api;
+  const std::string spec =
+      "workflow:\n  name: same\n  tasks:\n  - {name: t, cache: true, image: none, command: [\"true\"]}\n";
+  const auto run = [&](bool no_cache) {
+    const auto got = api.post("/v1/workflows", {{"spec", spec}, {"no_cache", no_cache}});
+    INFO(got.text);
+    REQUIRE(got.status == 201);
+    const std::string id = got.body["id"];
+    CHECK(api.wait(id) == status::completed);
+    return api.get("/v1/workflows/" + id + "/tasks/t/explain").body["cache"]["text"].get<std::string>();
+  };
+  CHECK(run(false) == "no earlier task is like it");
+  CHECK(run(false) == "cached: same as same-1 t");
+  CHECK(run(true) == "--no-cache was given");
+  CHECK(run(false).find("cached: same as same-3 t") == 0);
+}
