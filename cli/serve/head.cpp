@@ -194,7 +194,7 @@ private:
     file.started = to_rfc3339(std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now()));
     file.version = MUSTER_VERSION;
     if (known_.service.server.tls)
-      file.ca = known_.service.server.tls->cert.string();
+      file.ca = std::filesystem::absolute(known_.service.server.tls->cert).string();
     return write_head_file(directory_, file);
   }
 

@@ -93,6 +93,12 @@ bool is_local(const std::string& address) {
          address.rfind("https://localhost", 0) == 0 || address.rfind("https://[::1]", 0) == 0;
 }
 
+/// Whether it will be no better in a moment.
+bool is_final(CURLcode code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+         code == CURLE_SSL_CONNECT_ERROR || code == CURLE_UNSUPPORTED_PROTOCOL;
+}
+
 /// Whether `code` means that the head has not seen the request.
 bool never_arrived(CURLcode code) {
   return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
@@ -126,7 +132,8 @@ public:
       const auto code = perform(x, got, {}, config_.answer_timeout);
       const bool may_repeat = x.repeatable || x.method == "GET" || never_arrived(code);
       const bool busy = code == CURLE_OK && got.status == 503;
-      if ((code == CURLE_OK && !busy) || got.too_large || !may_repeat || clock::now() + pause > until) {
+      if ((code == CURLE_OK && !busy) || got.too_large || !may_repeat || is_final(code) ||
+          clock::now() + pause > until) {
         if (code != CURLE_OK)
           return unreachable(code, got);
         if (got.status >= 400)

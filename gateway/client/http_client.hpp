@@ -20,7 +20,7 @@ struct http_config {
   /// A stream in which nothing comes for so long is taken for lost; bookmarks come every 15 seconds.
   std::chrono::milliseconds silence{60'000};
   /// How long requests that may be repeated are tried again where the head is not reached or has no room.
-  std::chrono::milliseconds patience{5'000};
+  std::chrono::milliseconds patience{3'000};
 };
 
 /// Talks HTTP by libcurl, one connection kept. Redirects are not followed, so a token goes nowhere else; proxies of the

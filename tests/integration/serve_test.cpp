@@ -347,3 +347,34 @@ TEST_CASE("nobody waits for what nobody runs") {
   CHECK(waited.exit_code == 5);
   CHECK_THAT(waited.err, ContainsSubstring("nobody runs it; to go on: muster resume single-1"));
 }
+
+TEST_CASE("a head with a certificate is reached by who trusts it, and by no other") {
+  const muster_program muster;
+  const auto cert = (muster.folder() / "c.pem").string();
+  const auto key = (muster.folder() / "k.pem").string();
+  if (run({{"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"},
+           {},
+           {},
+           false})
+          .exit_code != 0) {
+    WARN("skipped: openssl makes no certificate here");
+    return;
+  }
+  head_program head(muster,
+                    {"--no-auth", "--config", muster.file("tls.yaml", "server: {tls: {cert: c.pem, key: k.pem}}\n")});
+  REQUIRE(head.ready());
+  CHECK_THAT(head.address(), ContainsSubstring("https://127.0.0.1:"));
+  const auto spec = muster.file("w.yaml", one_task("true"));
+  const auto near = muster({"run", spec}); // head.json says whom to trust.
+  INFO(near.err);
+  CHECK(near.exit_code == 0);
+  const muster_program elsewhere;
+  const auto stranger = elsewhere({"pool", "ls", "--address", head.address()});
+  CHECK(stranger.exit_code == 7);
+  CHECK_THAT(stranger.err, ContainsSubstring("certificate"));
+  REQUIRE(elsewhere({"context", "set", "lab", "--address", head.address(), "--ca", cert}).exit_code == 0);
+  CHECK(elsewhere({"pool", "ls"}).exit_code == 0);
+  head.process().signal(SIGHUP); // Certificates are read again while it works.
+  CHECK(elsewhere({"pool", "ls"}).exit_code == 0);
+}
