@@ -169,3 +169,31 @@ TEST_CASE("what is read of a head elsewhere is what its own machine shows") {
   CHECK(elsewhere({"show", "nothing-1", "--address", head.address()}).exit_code == 4);
   CHECK(elsewhere({"ls", "--status", "runing", "--address", head.address()}).exit_code == 2);
 }
+
+TEST_CASE("what tasks wrote comes from the head, while they run and afterwards") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto go = (muster.folder() / "go").string();
+  const auto spec =
+      muster.file("w.yaml", one_task("echo first\nuntil [ -e " + go + " ]; do sleep 0.05; done\necho second"));
+  subprocess run(muster.with({"run", spec}));
+  REQUIRE(run.wait_for("only | first"));
+  const muster_program elsewhere;
+  subprocess follower(elsewhere.with({"logs", "last", "-f", "--address", head.address()}));
+  REQUIRE(follower.wait_for("only | first"));
+  muster.file("go", "");
+  CHECK_THAT(run.finish().out, ContainsSubstring("only | second") && ContainsSubstring("single-1 COMPLETED"));
+  CHECK(follower.finish().out == "only | first\nonly | second\n");
+  const auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--address", head.address()});
+    return elsewhere(words);
+  };
+  CHECK(ask({"logs", "last"}).out == "only | first\nonly | second\n");
+  CHECK(ask({"logs", "last", "-t", "only", "-n", "1"}).out == "second\n");
+  CHECK(ask({"logs", "last", "-t", "onyl"}).exit_code == 4);
+  CHECK(ask({"logs", "last", "-t", "only", "--attempt", "3"}).exit_code == 4);
+  const auto failed = muster({"run", muster.file("f.yaml", one_task("echo why; exit 5")), "-q"});
+  CHECK(failed.exit_code == 3);
+  CHECK_THAT(failed.err, ContainsSubstring("    | why"));
+}
