@@ -89,7 +89,9 @@ TEST_CASE("above the actors only their facade is known") {
   for (const auto* layer : {"gateway", "cli", "libmuster"})
     for (const auto& include : includes_of(layer)) {
       INFO(include.file << " includes " << include.name);
-      CHECK((layer_of(include.name) != "actors" || include.name == "actors/runtime.hpp"));
+      // What removes the past works through the facade alone.
+      const bool facade = include.name == "actors/runtime.hpp" || include.name == "actors/retention.hpp";
+      CHECK((layer_of(include.name) != "actors" || facade));
     }
 }
 
