@@ -42,22 +42,31 @@ std::optional<error> ended_workflows::failure() const {
   return failure_;
 }
 
+std::optional<status> ended_workflows::stored(workflow_key workflow) const {
+  if (auto reader = store::reader::open(directory_))
+    if (const auto record = reader->workflow(workflow); record && is_finished(record->status))
+      return record->status;
+  return std::nullopt;
+}
+
 std::optional<status> ended_workflows::wait(workflow_key workflow, deadline until) {
   std::unique_lock lock{mutex_};
-  // Asked once, the store need not be asked again: an end that comes later is noted.
-  if (ended_.count(workflow) == 0 && asked_ != workflow) {
-    lock.unlock();
-    if (auto reader = store::reader::open(directory_))
-      if (const auto record = reader->workflow(workflow); record && is_finished(record->status))
-        return record->status;
-    lock.lock();
-    asked_ = workflow;
-  }
   const auto over = [&] { return failure_ || ended_.count(workflow) > 0; };
-  if (until)
-    changed_.wait_until(lock, *until, over);
-  else
-    changed_.wait(lock, over);
+  for (;;) {
+    // Asked once, the store need not be asked again: an end that comes later is noted.
+    if (ended_.count(workflow) == 0 && asked_ != workflow) {
+      lock.unlock();
+      if (const auto found = stored(workflow))
+        return found;
+      lock.lock();
+      asked_ = workflow;
+    }
+    const auto slice = std::chrono::steady_clock::now() + patience;
+    const bool is_last = until && *until <= slice;
+    if (changed_.wait_until(lock, is_last ? *until : slice, over) || is_last)
+      break;
+    asked_ = {}; // So many may have ended meanwhile that this one is not remembered.
+  }
   const auto found = ended_.find(workflow);
   return found == ended_.end() ? std::nullopt : std::optional{found->second};
 }

@@ -40,7 +40,10 @@ public:
 private:
   /// How many ends are remembered; `wait` asks the store first.
   static constexpr std::size_t remembered = 1024;
+  /// After which `wait` asks it again.
+  static constexpr std::chrono::seconds patience{5};
 
+  [[nodiscard]] std::optional<status> stored(workflow_key workflow) const;
   void remember(workflow_key workflow, status how);
 
   store::state_directory directory_;
