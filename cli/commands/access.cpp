@@ -118,8 +118,10 @@ void add_token(CLI::App& app, context& ctx) {
       });
   add_list_format(*make, options->format, nullptr);
   add_head_choice(*make, options->head, ctx);
-  make->footer("Where no head runs, the first ones are made in the state directory itself.\n\n"
-               "Example:\n  muster token create --role admin admin > admin.token");
+  make->footer(
+      "The user that a head runs as needs no token for this: the head leaves its first one in admin.token of its\n"
+      "state directory. Where no head runs, tokens are made in the state directory itself.\n\n"
+      "Example:\n  muster token create --role admin admin > admin.token");
   make->callback([&ctx, options] { ctx.action = [&ctx, options] { return create(ctx, *options); }; });
 
   auto* ls = command->add_subcommand("list", "List them, never the tokens themselves");

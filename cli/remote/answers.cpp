@@ -80,7 +80,9 @@ int report(const client::problem& why) {
     }
   std::cerr << "muster: " << printable(why.detail.empty() ? why.code : why.detail);
   if (why.status == 401)
-    std::cerr << "; give --token-file, or set MUSTER_TOKEN_FILE";
+    std::cerr << "; give --token-file, or set MUSTER_TOKEN_FILE. A head without a token of an admin leaves one in its "
+                 "state directory, at its start or at SIGHUP: commands of the head's user find it there, also by "
+                 "--token-file STATE_DIR/admin.token";
   std::cerr << std::endl;
   return exit_code_for(why);
 }

@@ -2,6 +2,7 @@
 
 #include "cli/commands/listing.hpp"
 #include "cli/remote/local_api.hpp"
+#include "cli/serve/first_token.hpp"
 #include "cli/serve/head_file.hpp"
 #include "cli/suggest.hpp"
 #include "gateway/client/http_client.hpp"
@@ -10,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdlib>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,7 @@ struct target {
   std::string address;
   std::filesystem::path token_file;
   std::filesystem::path ca;
+  std::filesystem::path own_token{}; ///< What counts if nobody names a token.
 };
 
 result<config::client_settings> read_contexts(const std::string& file) {
@@ -54,7 +57,12 @@ std::optional<target> of_directory(const context& ctx) {
   if (!directory)
     return std::nullopt;
   const auto found = find_head(*directory);
-  return found ? std::optional{target{found->address, {}, found->ca}} : std::nullopt;
+  if (!found)
+    return std::nullopt;
+  // Who owns the directory is the operator of its head, and has what that left for them.
+  const auto token = first_token_file(*directory);
+  const bool readable = ::access(token.c_str(), R_OK) == 0;
+  return target{found->address, {}, found->ca, readable ? token : std::filesystem::path{}};
 }
 
 /// Which head is meant by its address; nothing if only the directory can tell.
@@ -85,6 +93,8 @@ result<std::unique_ptr<client::api>> connect(const target& to, const head_choice
     file = to.token_file;
   if (const auto* named = environment("MUSTER_TOKEN_FILE"); file.empty() && named != nullptr)
     file = named;
+  if (file.empty())
+    file = to.own_token;
   if (!file.empty()) {
     auto token = client::read_token(file);
     if (!token)

@@ -30,7 +30,8 @@ void add_head_choice(CLI::App& command, head_choice& choice, context& ctx);
 
 /// The head that the user means: that of `--address`, else of `--context`, else the one at work on `--state-dir`, else
 /// of `MUSTER_ADDRESS`, else of the current context, else the one at work on the usual state directory. Null if none of
-/// them helps. The token is that of `--token-file`, else of the context, else of `MUSTER_TOKEN_FILE`. Asks nobody yet.
+/// them helps. The token is that of `--token-file`, else of the context, else of `MUSTER_TOKEN_FILE`, else, of a head
+/// that its state directory names, the one it left there for its operator. Asks nobody yet.
 [[nodiscard]] result<std::unique_ptr<client::api>> find_head_api(const context& ctx, const head_choice& choice);
 
 /// The same; where there is none, `not_found` says how one is named.

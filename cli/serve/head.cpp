@@ -4,6 +4,7 @@
 #include "actors/runtime.hpp"
 #include "cli/commands/errors.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/serve/first_token.hpp"
 #include "cli/serve/head_file.hpp"
 #include "cli/serve/head_pools.hpp"
 #include "cli/serve/log_sink.hpp"
@@ -120,6 +121,7 @@ private:
     if (auto done = recover(); !done)
       return done;
     keep();
+    see_to_token();
     if (auto done = listen(); !done)
       return done;
     tell_.ready("ready at " + address_);
@@ -146,6 +148,22 @@ private:
     for (const auto& x : report->failures)
       log::error(component, "workflow cannot be taken up", {{"workflow", x.id}, {"why", x.why.message}});
     return {};
+  }
+
+  /// Somebody must be able to ask. If that cannot be seen to now, for want of room say, it is tried again.
+  void see_to_token() {
+    token_at_ = clock::time_point::max();
+    if (known_.service.server.auth != config::auth_mode::tokens)
+      return;
+    const auto made = ensure_admin_token(directory_, *engine_);
+    const auto file = first_token_file(directory_).string();
+    if (!made) {
+      log::error(component, "nobody has a token of an admin, and none can be made; it is tried again",
+                 {{"file", file}, {"why", made.failure().message}});
+      token_at_ = clock::now() + seconds{10};
+    } else if (*made) {
+      log::warn(component, "nobody had a token of an admin, so one was made", {{"file", file}});
+    }
   }
 
   /// Begins to remove what need not be kept.
@@ -229,6 +247,8 @@ private:
         log::error(component, "head cannot go on", {{"why", problem->message}});
         return exit_error;
       }
+      if (clock::now() >= token_at_)
+        see_to_token();
       inbox_.wait(longest);
     }
   }
@@ -249,6 +269,7 @@ private:
     if (known_.service.server.tls)
       if (auto read = service_->server().reload_tls(); !read)
         log::error(component, "certificates stay", {{"why", read.failure().message}});
+    see_to_token();
     std::string later;
     for (const auto& key : changes_that_need_restart(known_.service, next->service))
       later += (later.empty() ? "" : " ") + key;
@@ -339,6 +360,7 @@ private:
   std::shared_ptr<retention> keeper_;
   std::unique_ptr<gateway::service> service_;
   std::string address_;
+  clock::time_point token_at_ = clock::time_point::max(); ///< When a token is to be made again.
 };
 
 } // namespace

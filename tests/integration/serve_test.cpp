@@ -32,6 +32,13 @@ std::size_t lines_of(const fs::path& path) {
   return count;
 }
 
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 std::string trimmed(std::string x) {
   while (!x.empty() && x.back() == '\n')
     x.pop_back();
@@ -246,6 +253,54 @@ TEST_CASE("a head asks for tokens; who holds one does what its role allows") {
       id = x["id"];
   CHECK(muster({"token", "revoke", id, "--token-file", admin_file}).exit_code == 0);
   CHECK(muster({"submit", spec, "--token-file", ada_file}).exit_code == 6);
+}
+
+TEST_CASE("a head that nobody has a token of leaves one for its operator") {
+  const muster_program muster;
+  const auto file = muster.state() / "admin.token";
+  const auto permissions = [&] { return fs::status(file).permissions(); };
+  const auto spec = muster.file("w.yaml", one_task("true"));
+  std::string first;
+  {
+    head_program head(muster, {});
+    REQUIRE(head.ready());
+    REQUIRE(fs::exists(file));
+    CHECK(permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+    first = text_of(file);
+    CHECK(first.rfind("mst_", 0) == 0);
+    CHECK_THAT(head.log(), ContainsSubstring(file.string()));
+    CHECK(head.log().find(trimmed(first)) == std::string::npos);
+    // Whoever runs commands on the state directory has it without a word.
+    const auto made = muster({"token", "create", "ada"});
+    INFO(made.err);
+    REQUIRE(made.exit_code == 0);
+    CHECK(muster({"submit", spec, "--token-file", muster.file("ada.token", made.out)}).exit_code == 0);
+    const muster_program elsewhere;
+    const auto refused = elsewhere({"ls", "--address", head.address()});
+    CHECK(refused.exit_code == 6);
+    CHECK_THAT(refused.err, ContainsSubstring("admin.token"));
+    CHECK(elsewhere({"ls", "--address", head.address(), "--token-file", file.string()}).exit_code == 0);
+    CHECK(head.stop(SIGTERM).exit_code == 0);
+  }
+  head_program head(muster, {}); // It counts still, so it stays.
+  REQUIRE(head.ready());
+  CHECK(text_of(file) == first);
+  const auto listed = muster({"token", "list", "-o", "jsonl"});
+  INFO(listed.err);
+  std::istringstream lines(listed.out);
+  std::size_t admins = 0;
+  for (std::string line; std::getline(lines, line);)
+    if (const auto x = nlohmann::json::parse(line); x["role"] == "admin") {
+      ++admins;
+      CHECK(muster({"token", "revoke", x["id"].get<std::string>()}).exit_code == 0);
+    }
+  CHECK(admins == 1);
+  CHECK(muster({"token", "list"}).exit_code == 6);
+  head.process().signal(SIGHUP); // Nobody is an admin any more: its operator need not stop it.
+  REQUIRE(head.wait_for_log("configuration was read again"));
+  CHECK(text_of(file) != first);
+  CHECK(permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+  CHECK(muster({"token", "list"}).exit_code == 0);
 }
 
 namespace {
