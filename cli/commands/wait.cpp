@@ -4,8 +4,10 @@
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
+#include "cli/remote/event_reading.hpp"
 #include "cli/remote/store_writer.hpp"
 #include "cli/terminal/text.hpp"
+#include "gateway/client/events.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -13,7 +15,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <thread>
+#include <utility>
 
 namespace muster::cli {
 
@@ -29,32 +31,94 @@ struct wait_options {
   head_choice head;
 };
 
-/// The status that one ended with; asked for less and less often, for a run may take days. Nothing at the deadline.
-client::outcome<std::optional<status>> wait_for(client::api& head, const std::string& id,
-                                                std::optional<clock::time_point> deadline,
-                                                const std::function<bool()>& is_run) {
-  for (milliseconds pause{50};; pause = std::min(pause * 3 / 2, milliseconds{2'000})) {
-    const auto x = get_json(head, client::path_of({"workflows", id}));
-    if (!x && !x.why().unreachable())
-      return x.why();
-    if (x && is_finished(status_of(*x))) {
-      std::cout << id << ' ' << text_of(*x, "status");
-      if (const auto reason = text_of(*x, "reason"); !reason.empty())
-        std::cout << "  " << printable(reason);
-      std::cout << std::endl;
-      return std::optional{status_of(*x)};
+/// One workflow, until it has ended: how it stands, and then the events that follow that.
+class end_watch {
+public:
+  /// `is_run` says whether anybody works on it, as far as that can be told.
+  end_watch(client::api& head, std::string id, std::optional<clock::time_point> deadline, std::function<bool()> is_run)
+      : head_(head), id_(std::move(id)), deadline_(deadline), is_run_(std::move(is_run)) {}
+
+  /// The status that it ended with; nothing at the deadline.
+  client::outcome<std::optional<status>> wait() {
+    for (;;) {
+      // Asked first: who has run it to its end may be gone when the answer comes.
+      const bool runs = goes_on();
+      client::request x;
+      x.path = client::path_of({"workflows", id_});
+      const auto got = head_.send(x);
+      if (!got)
+        return got.why();
+      const auto now = nlohmann::ordered_json::parse(got->body, nullptr, false);
+      if (is_finished(status_of(now)))
+        return std::optional{ended(status_of(now), text_of(now, "reason"))};
+      if (!runs)
+        return client::problem_of(error{ec::conflict, id_ + " is " + text_of(now, "status") +
+                                                          " and nobody runs it; to go on: muster resume " + id_});
+      if (deadline_ && clock::now() >= *deadline_)
+        return std::optional<status>{};
+      const auto followed = follow(std::strtoull(got->header("x-muster-seq").c_str(), nullptr, 10));
+      // What the store was restored to is another log: it is asked anew how things stand.
+      if (!followed && followed.why().status != 410)
+        return followed.why();
+      if (followed && *followed)
+        return *followed;
     }
-    if (x && !is_run())
-      return client::problem_of(error{ec::conflict, id + " is " + text_of(*x, "status") +
-                                                        " and nobody runs it; to go on: muster resume " + id});
-    if (deadline && clock::now() >= *deadline)
-      return x ? client::outcome<std::optional<status>>{std::optional<status>{}}
-               : client::outcome<std::optional<status>>{x.why()};
-    if (!x && !deadline && pause >= milliseconds{2'000})
-      return x.why();
-    std::this_thread::sleep_for(deadline ? std::min<clock::duration>(pause, *deadline - clock::now()) : pause);
   }
-}
+
+private:
+  client::outcome<std::optional<status>> follow(std::uint64_t after) {
+    std::optional<status> end;
+    client::event_handler handler;
+    handler.on_event = [&](std::uint64_t, std::string_view line) {
+      const auto x = read_event(line);
+      away_ = false;
+      if (x && x->fact.type == event_type::workflow_status && is_finished(x->fact.status))
+        end = ended(x->fact.status, x->fact.text);
+      return !end;
+    };
+    handler.tick = [this] { return (!deadline_ || clock::now() < *deadline_) && goes_on(); };
+    handler.on_lost = [this](const client::problem& why) {
+      if (!std::exchange(away_, true))
+        std::cerr << "muster: " << why.detail << "; trying again" << std::endl;
+    };
+    const client::event_request which{after, {{"workflow", id_}, {"type", "workflow.status"}}};
+    const auto done = client::follow_events(head_, which, handler);
+    return done ? client::outcome<std::optional<status>>{end} : done.why();
+  }
+
+  /// False where nobody runs it. Who has just seen it run gives a head some time to come back.
+  bool goes_on() {
+    constexpr std::chrono::seconds patience{30};
+    constexpr milliseconds interval{500};
+    const auto now = clock::now();
+    if (asked_ && now - *asked_ < interval)
+      return goes_on_;
+    asked_ = now;
+    if (is_run_()) {
+      last_run_ = now;
+      told_ = false;
+    } else if (last_run_ && !std::exchange(told_, true)) {
+      std::cerr << "muster: nobody runs " << id_ << " any more; waiting for a head to come back" << std::endl;
+    }
+    goes_on_ = last_run_ && now - *last_run_ < patience;
+    return goes_on_;
+  }
+
+  status ended(status how, const std::string& reason) const {
+    std::cout << id_ << ' ' << to_string(how) << (reason.empty() ? "" : "  " + printable(reason)) << std::endl;
+    return how;
+  }
+
+  client::api& head_;
+  std::string id_;
+  std::optional<clock::time_point> deadline_;
+  std::function<bool()> is_run_;
+  std::optional<clock::time_point> asked_;
+  std::optional<clock::time_point> last_run_;
+  bool goes_on_ = true;
+  bool told_ = false;
+  bool away_ = false;
+};
 
 int wait(const context& ctx, const wait_options& options) {
   auto head = find_reading_api(ctx, options.head);
@@ -71,7 +135,7 @@ int wait(const context& ctx, const wait_options& options) {
     const auto id = workflow_id(**head, name);
     if (!id)
       return report(id.why());
-    const auto ended = wait_for(**head, *id, deadline, is_run);
+    const auto ended = end_watch(**head, *id, deadline, is_run).wait();
     if (!ended)
       return report(ended.why());
     if (!*ended)

@@ -3,18 +3,39 @@
 #include "gateway/api/problem.hpp"
 #include "gateway/api/routes.hpp"
 #include "gateway/api/services.hpp"
+#include "gateway/events/feed.hpp"
 #include "gateway/http/target.hpp"
 
 #include <algorithm>
 #include <cctype>
-#include <thread>
+#include <condition_variable>
+#include <mutex>
 
 namespace muster::cli {
 
 namespace {
 
-using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+
+/// Wakes who waits for a stream. Streams may ring it after they have ended, so both share it.
+class doorbell {
+public:
+  void ring() {
+    const std::lock_guard lock{mutex_};
+    rung_ = true;
+    changed_.notify_one();
+  }
+  void wait(milliseconds most) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, most, [this] { return rung_; });
+    rung_ = false;
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool rung_ = false;
+};
 
 class local_api final : public client::api {
 public:
@@ -61,6 +82,9 @@ private:
     auto target = http::parse_target(x.path + client::query_text(x.query));
     if (!target)
       return gateway::problem("local", target.failure());
+    if (x.path == client::path_of({"events"}))
+      if (auto started = start_feed(); !started)
+        return gateway::problem("local", started.failure());
     in.path = std::move(target->path);
     in.parts = std::move(target->parts);
     in.query = std::move(target->query);
@@ -85,10 +109,22 @@ private:
     return out;
   }
 
-  /// Asks the stream for more until it ends. Nobody wakes it here, so it is asked again every tenth of a second.
-  static client::stream_end pump(http::body_stream& from, const client::on_piece& piece, const client::on_tick& tick) {
+  /// Events come from a feed, which reads the store on a thread of its own; so it is made when it is wanted.
+  result<void> start_feed() {
+    if (with_->feed)
+      return {};
+    auto made = gateway::event_feed::start({with_->directory});
+    if (!made)
+      return made.failure();
+    with_->feed = std::move(*made);
+    return {};
+  }
+
+  /// Asks the stream for more until it ends. What it waits for is written by another process, so it is asked again.
+  client::stream_end pump(http::body_stream& from, const client::on_piece& piece, const client::on_tick& tick) {
     constexpr std::size_t room = 64 * 1024;
-    from.start([] {});
+    const auto bell = std::make_shared<doorbell>();
+    from.start([bell] { bell->ring(); });
     for (;;) {
       std::string some;
       const auto next = from.produce(some, room);
@@ -100,8 +136,11 @@ private:
         return client::stream_end::broken;
       if (tick && !tick())
         return client::stream_end::stopped;
-      if (next == http::body_stream::next::wait)
-        std::this_thread::sleep_for(milliseconds{100}); // Its store is another process's: it is asked again.
+      if (next == http::body_stream::next::wait) {
+        if (with_->feed)
+          with_->feed->notify();
+        bell->wait(milliseconds{50});
+      }
     }
   }
 

@@ -14,7 +14,8 @@ namespace muster::client {
 
 /// Which events are followed.
 struct event_request {
-  std::uint64_t after = 0;                                  ///< Begin behind the event of this number.
+  /// Begin behind the event of this number; nothing: with the first one that there still is.
+  std::optional<std::uint64_t> after;
   std::vector<std::pair<std::string, std::string>> filters; ///< `workflow`, `group`, `task`, `type`.
 };
 
@@ -31,8 +32,8 @@ struct event_handler {
 };
 
 /// Follows the log of a head, over lost connections and restarts of it, without gaps and without telling anything
-/// twice. Returns how it ended, or the problem that trying again cannot help: `event_gone` (410) with the earliest
-/// number in its body, no token, a head that stays away for `patience`.
+/// twice. Returns `stopped` when the caller wants no more, or else the problem that trying again cannot help: `gone`
+/// (410) with the earliest number in its body, no token, a head that stays away for `patience`.
 outcome<stream_end> follow_events(api& head, const event_request& what, const event_handler& handler,
                                   std::chrono::milliseconds patience = std::chrono::minutes{5});
 

@@ -1,6 +1,6 @@
 #include "event_feed.hpp"
 
-#include "muster/store/reader.hpp"
+#include "convert.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -38,9 +38,10 @@ event_feed::~event_feed() {
     thread_.join();
 }
 
-void event_feed::subscribe(workflow_key workflow, std::function<void(const event&)> use) {
+void event_feed::subscribe(workflow_key workflow, std::function<void(const event&)> use,
+                           std::function<void(const result<void>&)> on_end) {
   const std::lock_guard lock{state_->mutex};
-  state_->fresh.push_back({workflow, std::move(use), {}, false, false});
+  state_->fresh.push_back({workflow, std::move(use), std::move(on_end), {}, false, false});
   state_->woken = true;
   if (!thread_.joinable())
     thread_ = std::thread([state = state_, directory = directory_] { run(state, directory); });
@@ -55,44 +56,57 @@ void event_feed::wake() {
   state_->changed.notify_all();
 }
 
+void event_feed::subscription::end(const result<void>& how) {
+  over = true;
+  if (!on_end)
+    return;
+  try {
+    on_end(how);
+  } catch (...) { // NOLINT(bugprone-empty-catch): whoever throws wants no more, and there is no more.
+  }
+}
+
+void event_feed::deliver(subscription& x, store::reader& reader, const std::function<bool()>& stopping) {
+  if (!x.after) {
+    const auto first = reader.earliest();
+    if (!first)
+      return x.end(to_api(first.failure()));
+    x.after = sequence{first->value - 1};
+  }
+  store::event_query query;
+  query.workflow = x.workflow;
+  for (bool more = true; more;) {
+    query.after = *x.after;
+    const auto page = reader.events(query);
+    if (!page)
+      return x.end(to_api(page.failure()));
+    for (const auto& one : page->events) {
+      if (stopping())
+        return;
+      if (one.fact.type == event_type::workflow_status)
+        x.finished = is_finished(one.fact.status);
+      else if (one.fact.type == event_type::workflow_retried)
+        x.finished = false;
+      try {
+        x.use(to_api(one));
+      } catch (...) {
+        x.over = true;
+        return;
+      }
+    }
+    x.after = page->next_after;
+    more = !page->at_end;
+  }
+  if (x.finished)
+    x.end({});
+}
+
 void event_feed::run(const std::shared_ptr<shared_state>& state, const store::state_directory& directory) {
   auto reader = store::reader::open(directory);
-  if (!reader)
-    return; // Whoever made the runtime has written the store: it is gone, and there is nobody to tell.
   std::vector<subscription> all;
   const auto stopping = [&] {
     const std::lock_guard lock{state->mutex};
     return state->stopping;
-  };
-  const auto deliver = [&](subscription& x) {
-    store::event_query query;
-    query.workflow = x.workflow;
-    for (bool more = true; more && !x.over;) {
-      query.after = x.after;
-      const auto page = reader->events(query);
-      if (!page) {
-        x.over = true; // The first of them were compacted.
-        return;
-      }
-      for (const auto& one : page->events) {
-        if (stopping())
-          return;
-        if (one.fact.type == event_type::workflow_status)
-          x.finished = is_finished(one.fact.status);
-        else if (one.fact.type == event_type::workflow_retried)
-          x.finished = false;
-        try {
-          x.use(to_api(one));
-        } catch (...) {
-          x.over = true;
-        }
-        if (x.over)
-          return;
-      }
-      x.over = x.finished && page->at_end;
-      x.after = page->next_after;
-      more = !page->at_end;
-    }
   };
   while (true) {
     {
@@ -104,7 +118,11 @@ void event_feed::run(const std::shared_ptr<shared_state>& state, const store::st
       std::move(state->fresh.begin(), state->fresh.end(), std::back_inserter(all));
       state->fresh.clear();
     }
-    std::for_each(all.begin(), all.end(), deliver);
+    for (auto& x : all)
+      if (reader)
+        deliver(x, *reader, stopping);
+      else
+        x.end(to_api(reader.failure()));
     all.erase(std::remove_if(all.begin(), all.end(), [](const subscription& x) { return x.over; }), all.end());
   }
 }

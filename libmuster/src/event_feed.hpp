@@ -4,11 +4,13 @@
 
 #include "muster/base/ids.hpp"
 #include "muster/store/layout.hpp"
+#include "muster/store/reader.hpp"
 
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -22,9 +24,10 @@ public:
   /// Ends after the call that is under way. On the feed's own thread it does not wait for that.
   ~event_feed();
 
-  /// All events of a workflow, from the first on, until there are no more and it has ended. What `use` throws ends its
-  /// subscription.
-  void subscribe(workflow_key workflow, std::function<void(const event&)> use);
+  /// All events of a workflow, from the first that is kept on, until there are no more and it has ended; then `on_end`,
+  /// if there is one, with what was wrong if it came to that. What either throws ends its subscription.
+  void subscribe(workflow_key workflow, std::function<void(const event&)> use,
+                 std::function<void(const result<void>&)> on_end);
 
   /// Something was committed.
   void wake();
@@ -33,10 +36,16 @@ private:
   struct subscription {
     workflow_key workflow;
     std::function<void(const event&)> use;
-    sequence after{};
+    std::function<void(const result<void>&)> on_end;
+    std::optional<sequence> after{};
     bool finished = false; ///< The workflow is, as far as it was read.
     bool over = false;
+
+    void end(const result<void>& how);
   };
+
+  /// Passes on what is new of one.
+  static void deliver(subscription& x, store::reader& reader, const std::function<bool()>& stopping);
 
   /// Shared with the thread, which may outlive the feed for a moment.
   struct shared_state {

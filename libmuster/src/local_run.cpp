@@ -165,8 +165,8 @@ public:
     return to_api(engine_->engine().cancel(accepted_.key, reason, force));
   }
 
-  void on_event(std::function<void(const event&)> use) override {
-    engine_->feed().subscribe(accepted_.key, std::move(use));
+  void on_event(std::function<void(const event&)> use, std::function<void(const api::result<void>&)> on_end) override {
+    engine_->feed().subscribe(accepted_.key, std::move(use), std::move(on_end));
   }
 
 private:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -82,6 +83,31 @@ private:
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   std::vector<std::thread> threads_;
 };
+
+/// Until the workflow has ended, or `stopping`.
+result<void> pass_on_events(const head::impl& link, const std::string& id, const std::function<void(const event&)>& use,
+                            const std::atomic<bool>& stopping) {
+  const auto own = link.connect();
+  if (!own)
+    return own.failure();
+  client::event_handler handler;
+  std::exception_ptr thrown; // It must not pass through libcurl.
+  handler.on_event = [&](std::uint64_t, std::string_view line) {
+    const auto x = value::from_json(line);
+    try {
+      if (x)
+        use(event_of(*x));
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    return !thrown && !stopping && !(x && is_end(*x));
+  };
+  handler.tick = [&] { return !stopping.load(); };
+  const auto how = client::follow_events(**own, {{}, {{"workflow", id}}}, handler, link.patience());
+  if (thrown)
+    std::rethrow_exception(thrown);
+  return how ? result<void>{} : result<void>{to_api(how.why())};
+}
 
 class remote_run final : public run_backend {
 public:
@@ -226,21 +252,16 @@ public:
     return done ? result<void>{} : result<void>{done.failure()};
   }
 
-  void on_event(std::function<void(const event&)> use) override {
-    followers_.add([link = link_, id = id_, use = std::move(use)](const std::atomic<bool>& stopping) {
-      const auto own = link->connect();
-      if (!own)
-        return;
-      client::event_handler handler;
-      handler.on_event = [&](std::uint64_t, std::string_view line) {
-        const auto x = value::from_json(line);
-        if (x)
-          use(event_of(*x));
-        return !stopping && !(x && is_end(*x));
-      };
-      handler.tick = [&] { return !stopping.load(); };
-      static_cast<void>(client::follow_events(**own, {0, {{"workflow", id}}}, handler, link->patience()));
-    });
+  void on_event(std::function<void(const event&)> use, std::function<void(const result<void>&)> on_end) override {
+    followers_.add(
+        [link = link_, id = id_, use = std::move(use), on_end = std::move(on_end)](const std::atomic<bool>& stopping) {
+          try {
+            const auto how = pass_on_events(*link, id, use, stopping);
+            if (on_end && !stopping)
+              on_end(how);
+          } catch (...) { // NOLINT(bugprone-empty-catch): whoever throws wants no more.
+          }
+        });
   }
 
 private:
@@ -268,8 +289,6 @@ private:
     const auto how = client::follow_events(**own, which, handler, link_->patience());
     if (!how)
       return to_api(how.why());
-    if (!has_ended && *how != client::stream_end::stopped)
-      return {ec::unavailable, "the head broke off"};
     return has_ended;
   }
 

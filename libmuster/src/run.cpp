@@ -74,8 +74,8 @@ api::result<void> run::cancel(const std::string& reason, bool force) const {
   return backend_->cancel(reason, force);
 }
 
-void run::on_event(std::function<void(const event&)> use) const {
-  backend_->on_event(std::move(use));
+void run::on_event(std::function<void(const event&)> use, std::function<void(const api::result<void>&)> on_end) const {
+  backend_->on_event(std::move(use), std::move(on_end));
 }
 
 } // namespace muster::api

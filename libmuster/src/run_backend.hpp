@@ -28,7 +28,8 @@ public:
                                                  const std::function<bool(std::string_view)>& on_text) = 0;
   [[nodiscard]] virtual result<task_state> task(const std::string& name) = 0;
   [[nodiscard]] virtual result<void> cancel(const std::string& reason, bool force) = 0;
-  virtual void on_event(std::function<void(const event&)> use) = 0;
+  /// `on_end` may be empty.
+  virtual void on_event(std::function<void(const event&)> use, std::function<void(const result<void>&)> on_end) = 0;
 };
 
 } // namespace muster::api

@@ -5,6 +5,10 @@
 #include <muster/muster.hpp>
 
 #include <algorithm>
+#include <csignal>
+#include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -114,6 +118,73 @@ TEST_CASE("a run on a head is cancelled") {
   REQUIRE(ended);
   CHECK(ended->status == api::status::failed_canceled);
   CHECK(run.cancel("again").failure().code == api::ec::conflict);
+}
+
+TEST_CASE("a run is waited for, and its events are told, over a restart of the head") {
+  const muster_program muster;
+  auto service = std::make_unique<head_program>(muster);
+  REQUIRE(service->ready());
+  const auto address = service->address();
+  auto head = connect(*service);
+  api::workflow w{"patient"};
+  w.task("waits", {"sh", "-c", "until [ -e " + (muster.folder() / "go").string() + " ]; do sleep 0.05; done"});
+  const auto run = head.submit(w).or_throw();
+  std::mutex mutex;
+  std::vector<std::uint64_t> numbers;
+  std::optional<bool> told_to_the_end;
+  run.on_event(
+      [&](const api::event& x) {
+        const std::lock_guard lock{mutex};
+        numbers.push_back(x.sequence);
+      },
+      [&](const api::result<void>& how) {
+        const std::lock_guard lock{mutex};
+        told_to_the_end = how.ok();
+      });
+  auto ended = std::async(std::launch::async, [&] { return run.wait(enough); });
+  REQUIRE(service->wait_for_log("route=/v1/events"));
+  service->stop(SIGKILL);
+  CHECK(ended.wait_for(0s) == std::future_status::timeout);
+  service = std::make_unique<head_program>(
+      muster, std::vector<std::string>{"--no-auth", "--listen", "127.0.0.1:" + address.substr(address.rfind(':') + 1)});
+  REQUIRE(service->ready());
+  muster.file("go", "");
+  const auto how = ended.get().or_throw();
+  REQUIRE(how);
+  CHECK(how->completed());
+  REQUIRE(muster::test::eventually([&] {
+    const std::lock_guard lock{mutex};
+    return told_to_the_end.has_value();
+  }));
+  const std::lock_guard lock{mutex};
+  CHECK(told_to_the_end == true);
+  CHECK(std::adjacent_find(numbers.begin(), numbers.end(), std::greater_equal<>{}) == numbers.end());
+}
+
+TEST_CASE("a head that stays away ends waiting and events by an error") {
+  const muster_program muster;
+  const muster::test::cleaner at_end(muster.state());
+  head_program service(muster);
+  REQUIRE(service.ready());
+  api::head_options options;
+  options.address = service.address();
+  options.patience = 200ms;
+  auto head = api::head::connect(options).or_throw();
+  api::workflow w{"long"};
+  w.task("sleeps", {"sleep", "600"});
+  const auto run = head.submit(w).or_throw();
+  std::promise<api::result<void>> followed;
+  run.on_event([](const api::event&) {}, [&](const api::result<void>& how) { followed.set_value(how); });
+  REQUIRE(service.wait_for_log("route=/v1/events"));
+  service.stop(SIGKILL);
+  const auto waited = run.wait();
+  REQUIRE_FALSE(waited);
+  CHECK(waited.failure().code == api::ec::unavailable);
+  auto told = followed.get_future();
+  REQUIRE(told.wait_for(enough) == std::future_status::ready);
+  const auto how = told.get();
+  REQUIRE_FALSE(how);
+  CHECK(how.failure().code == api::ec::unavailable);
 }
 
 TEST_CASE("a head that is not there, or an address that is none, says so") {

@@ -1,11 +1,35 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
+#include "support/processes.hpp"
 
 #include <csignal>
+#include <filesystem>
+#include <memory>
 
 // `muster run` and its like where a head is at work.
 
 using namespace muster::test;
+
+namespace {
+
+/// A task that runs until there is a file of that name in the folder of the test.
+std::string until_there(const muster_program& muster, const std::string& name) {
+  return one_task("until [ -e " + (muster.folder() / name).string() + " ]; do sleep 0.05; done");
+}
+
+/// A head where one was before.
+std::unique_ptr<head_program> again_at(const muster_program& muster, const std::string& address) {
+  const auto port = address.substr(address.rfind(':') + 1);
+  return std::make_unique<head_program>(muster, std::vector<std::string>{"--no-auth", "--listen", "127.0.0.1:" + port});
+}
+
+std::size_t threads_of(pid_t pid) {
+  std::error_code none;
+  const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/task", none);
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+} // namespace
 
 TEST_CASE("run hands a spec to the head at work, shows it, and exits as ever") {
   const muster_program muster;
@@ -74,19 +98,47 @@ TEST_CASE("a run that is watched outlives a restart of its head") {
   auto head = std::make_unique<head_program>(muster);
   REQUIRE(head->ready());
   const auto address = head->address();
-  const auto port = address.substr(address.rfind(':') + 1);
-  subprocess run(muster.with({"run", muster.file("w.yaml", one_task("until [ -e " + (muster.folder() / "go").string() +
-                                                                    " ]; do sleep 0.05; done"))}));
+  subprocess run(muster.with({"run", muster.file("w.yaml", until_there(muster, "go"))}));
   REQUIRE(run.wait_for("only  RUNNING"));
   CHECK(head->stop(SIGTERM).exit_code == 0);
   REQUIRE(run.wait_for("trying again"));
-  head = std::make_unique<head_program>(muster, std::vector<std::string>{"--no-auth", "--listen", "127.0.0.1:" + port});
+  head = again_at(muster, address);
   REQUIRE(head->ready());
   muster.file("go", "");
   const auto ended = run.finish();
   INFO(ended.out << ended.err);
   CHECK(ended.exit_code == 0);
   CHECK_THAT(ended.out, ContainsSubstring("single-1 COMPLETED"));
+}
+
+TEST_CASE("wait goes on where it was when the head comes back") {
+  const bool killed = GENERATE(false, true);
+  const muster_program muster;
+  auto head = std::make_unique<head_program>(muster);
+  REQUIRE(head->ready());
+  const auto address = head->address();
+  REQUIRE(muster({"submit", muster.file("w.yaml", until_there(muster, "go"))}).exit_code == 0);
+  const muster_program elsewhere;
+  auto far_wait = elsewhere.with({"wait", "last", "--address", address});
+  far_wait.terminal = true;
+  auto near_wait = muster.with({"wait", "single-1"}); // Reads the state directory.
+  near_wait.terminal = true;
+  subprocess far(far_wait);
+  subprocess near(near_wait);
+  REQUIRE(head->wait_for_log("route=/v1/events"));
+  REQUIRE(eventually([&] { return threads_of(near.pid()) > 1; })); // Events are read by one of their own.
+  head->stop(killed ? SIGKILL : SIGTERM);
+  REQUIRE(far.wait_for("trying again"));
+  REQUIRE(near.wait_for("waiting for a head to come back"));
+  head = again_at(muster, address);
+  REQUIRE(head->ready());
+  muster.file("go", "");
+  for (auto* one : {&far, &near}) {
+    const auto ended = one->finish();
+    INFO(ended.out);
+    CHECK(ended.exit_code == 0);
+    CHECK_THAT(ended.out, ContainsSubstring("single-1 COMPLETED"));
+  }
 }
 
 TEST_CASE("retry asks the head at work, and shows what runs again") {

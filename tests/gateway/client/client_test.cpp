@@ -29,7 +29,7 @@ public:
   outcome<stream_end> stream(const request& x, const on_piece& piece, const on_tick&,
                              std::map<std::string, std::string>* headers) override {
     for (const auto& [name, value] : x.query)
-      if (name == "after")
+      if (name == "after" || name == "from")
         asked.push_back(value);
     const auto id = x.headers.find("Muster-Log-Id");
     logs.push_back(id == x.headers.end() ? "" : id->second);
@@ -131,6 +131,26 @@ TEST_CASE("a follower ends when it is told to, and at what trying again cannot h
   scripted_head away({{{}, problem{0, "unreachable", "away", {}}}});
   handler.tick = [] { return false; };
   CHECK(*follow_events(away, {5, {}}, handler) == stream_end::stopped);
+}
+
+TEST_CASE("a follower that is told no number begins with what there still is") {
+  scripted_head head({{{line(7)}, stream_end::broken}});
+  event_handler handler;
+  handler.on_event = [](std::uint64_t, std::string_view) { return true; };
+  CHECK(follow_events(head, {{}, {}}, handler).why().status == 410);
+  CHECK(head.asked == std::vector<std::string>{"earliest", "7"});
+}
+
+TEST_CASE("a head that stays away is an error, also where its streams end well") {
+  event_handler handler;
+  handler.on_event = [](std::uint64_t, std::string_view) { return true; };
+  scripted_head away({{{}, problem{0, "unreachable", "away", {}}}});
+  CHECK(follow_events(away, {5, {}}, handler, std::chrono::milliseconds{-1}).why().detail == "away");
+  scripted_head ends({{{}, stream_end::finished}});
+  const auto ended = follow_events(ends, {5, {}}, handler, std::chrono::milliseconds{-1});
+  REQUIRE_FALSE(ended.ok());
+  CHECK(ended.why().unreachable());
+  CHECK_THAT(ended.why().detail, ContainsSubstring("scripted broke off"));
 }
 
 TEST_CASE("addresses that are none are refused before anybody is asked") {

@@ -121,8 +121,10 @@ public:
   /// Ends it: FAILED_CANCELED. Returns once the request is durable. With `force` without grace for tasks that run.
   [[nodiscard]] api::result<void> cancel(const std::string& reason, bool force = false) const;
 
-  /// Every event of it, from the first on, in order, until its end; on a thread of the runtime, one call at a time.
-  void on_event(std::function<void(const event&)> use) const;
+  /// Every event of it, from the first that is still kept on, in order, until its end; on a thread of the runtime, one
+  /// call at a time. `on_end`, unless empty, is called once after them: with an error where they could not be followed
+  /// to the end, as when a head stays away. Neither is called any more once the last handle is gone.
+  void on_event(std::function<void(const event&)> use, std::function<void(const api::result<void>&)> on_end = {}) const;
 
 private:
   friend class head;
