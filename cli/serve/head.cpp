@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
 
@@ -45,6 +46,16 @@ store::retention_policy policy_of(const config::retention_settings& x) {
   out.event_count = x.events.count;
   out.audit_age = x.audit.age;
   return out;
+}
+
+/// Each client costs a descriptor, and shells permit 1024 as a rule. After the warden was launched: tasks keep the
+/// limit that they know, for some programs cannot live with another one.
+void permit_many_clients() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &files);
+  }
 }
 
 http::server_config server_config_of(const config::server_settings& x) {
@@ -106,6 +117,7 @@ private:
     auto config = make_runtime_config(known_, directory_, options_.pools);
     if (!config)
       return config.failure();
+    permit_many_clients();
     auto sink = open_service_log(known_.service.log);
     if (!sink)
       return sink.failure();

@@ -2,6 +2,7 @@
 
 #include "executors/process/spawn.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -44,6 +46,16 @@ result<socket_address> address_of(const std::string& folder, const char* name) {
   out.address.sun_family = AF_UNIX;
   std::memcpy(out.address.sun_path, path.c_str(), path.size() + 1);
   return out;
+}
+
+/// How many files this program might open when it began. A head raises its own limit; tasks keep this one, for some
+/// programs cannot live with another.
+rlim_t files_at_start() {
+  static const rlim_t limit = [] {
+    rlimit files{};
+    return ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : RLIM_INFINITY;
+  }();
+  return limit;
 }
 
 // -- in the launched process
@@ -92,9 +104,17 @@ std::int64_t number_argument(const char* text) {
   return out;
 }
 
-/// Argument 1 is the folder, then the numbers of `warden_options`.
+void limit_files(std::int64_t most) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0)
+    return;
+  files.rlim_cur = std::min(static_cast<rlim_t>(most), files.rlim_max);
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
+}
+
+/// Argument 1 is the folder, then the numbers of `warden_options` and the limit of open files.
 int warden_main(int argc, char** argv) {
-  if (argc != 6)
+  if (argc != 7)
     return 2;
   drop_inherited_files();
   settle_signals();
@@ -105,6 +125,7 @@ int warden_main(int argc, char** argv) {
   options.logs.head = number_argument(argv[3]);
   options.logs.tail = number_argument(argv[4]);
   options.leftover_grace = std::chrono::milliseconds{number_argument(argv[5])};
+  limit_files(number_argument(argv[6]));
 
   auto lock = take_lock(folder);
   if (!lock) {
@@ -135,6 +156,7 @@ int warden_main(int argc, char** argv) {
 /// Runs before `main` of any program that is linked with the process driver: when it was started to be a warden, it is
 /// one, and `main` never begins. So no program can forget to ask.
 [[gnu::constructor]] void become_warden(int argc, char** argv, char** /*environment*/) {
+  static_cast<void>(files_at_start());
   if (argc > 0 && std::strcmp(argv[0], warden_name) == 0)
     ::_exit(warden_main(argc, argv));
 }
@@ -167,16 +189,13 @@ result<void> launch(const std::string& folder, const warden_options& options) {
   unique_fd writing{ends[1]};
 
   const std::string numbers[] = {std::to_string(options.logs.most), std::to_string(options.logs.head),
-                                 std::to_string(options.logs.tail), std::to_string(options.leftover_grace.count())};
+                                 std::to_string(options.logs.tail), std::to_string(options.leftover_grace.count()),
+                                 std::to_string(static_cast<std::int64_t>(files_at_start()))};
   // posix_spawn does not write through them.
   const auto plain = [](const char* text) { return const_cast<char*>(text); };
-  char* const arguments[] = {plain(warden_name),
-                             plain(folder.c_str()),
-                             plain(numbers[0].c_str()),
-                             plain(numbers[1].c_str()),
-                             plain(numbers[2].c_str()),
-                             plain(numbers[3].c_str()),
-                             nullptr};
+  char* const arguments[] = {
+      plain(warden_name),        plain(folder.c_str()),     plain(numbers[0].c_str()), plain(numbers[1].c_str()),
+      plain(numbers[2].c_str()), plain(numbers[3].c_str()), plain(numbers[4].c_str()), nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, writing.get(), 2);
