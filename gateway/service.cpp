@@ -1,16 +1,19 @@
 #include "gateway/service.hpp"
 
 #include "actors/runtime.hpp"
+#include "gateway/api/problem.hpp"
 #include "gateway/api/routes.hpp"
 #include "gateway/events/feed.hpp"
 #include "gateway/http/router.hpp"
 #include "gateway/metrics/figures.hpp"
 #include "gateway/metrics/request_meter.hpp"
+#include "muster/base/log.hpp"
 
 #include <arpa/inet.h>
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <utility>
 
 namespace muster::gateway {
@@ -29,66 +32,116 @@ bool is_loopback(const std::string& address) {
 
 class service::impl {
 public:
-  std::shared_ptr<services> with;
-  http::router routes;
-  request_meter requests;
-  std::atomic<http::server*> started{nullptr}; ///< Once it listens.
-  std::unique_ptr<http::server> listener;      ///< Last: it ends before what its handlers use.
+  impl(service_config config, runtime& engine)
+      : settings(std::move(config)), engine_(engine),
+        // A reader for each worker, and one for what runs beside them.
+        with(std::make_shared<services>(settings.directory, settings.server.workers + 1)) {
+    with->engine = &engine_;
+    with->version = settings.version;
+    with->access = std::make_unique<authority>(settings.access);
+    with->public_metrics = settings.public_metrics;
+    with->not_ready = [this] {
+      const std::lock_guard lock{mutex_};
+      return not_ready_;
+    };
+    with->write_metrics = [this](metrics_page& to) {
+      requests_.write(to);
+      if (const auto started = started_.load())
+        write_server_figures(to, started->figures());
+    };
+    with->learn_log_id();
+    add_status_routes(before_, with);
+  }
+
+  result<void> listen() {
+    auto config = settings.server;
+    config.observe = [this](const http::request& x, const http::exchange& how) {
+      const auto all = routes();
+      requests_.note(x.method, (all ? *all : before_).pattern_of(x), how.status, how.took, how.stream);
+    };
+    config.log = [](std::string_view message) { log::error("http", message, {}); };
+    auto made = http::server::start(std::move(config), [this](http::request& x) { return answer(x); });
+    if (!made)
+      return made.failure();
+    listener = std::move(*made);
+    started_ = listener.get();
+    return {};
+  }
+
+  result<void> open() {
+    feed_config events{with->directory};
+    events.ring_bytes = settings.events.ring_bytes;
+    auto feed = event_feed::start(std::move(events));
+    if (!feed)
+      return feed.failure();
+    with->feed = std::move(*feed);
+    with->bookmark = settings.events.bookmark;
+    // The handler stays with the runtime, which may outlive the service.
+    engine_.subscribe([weak = std::weak_ptr<event_feed>{with->feed}](const std::vector<event>&) {
+      if (const auto living = weak.lock())
+        living->notify();
+    });
+    with->feed->notify(); // What was committed in between.
+    auto webhooks = settings.webhooks;
+    webhooks.directory = with->directory;
+    webhooks.record = [this](store::service_change x) { return engine_.record(std::move(x)); };
+    auto dispatcher = webhook_dispatcher::start(std::move(webhooks), *with->feed);
+    if (!dispatcher)
+      return dispatcher.failure();
+    with->webhooks = std::move(*dispatcher);
+    // Whoever sees the routes sees all that they use.
+    std::atomic_store(&routes_, std::make_shared<const http::router>(make_routes(with)));
+    return {};
+  }
+
+  void set_not_ready(std::string why) {
+    const std::lock_guard lock{mutex_};
+    not_ready_ = std::move(why);
+  }
+
+  const service_config settings;
+
+private:
+  [[nodiscard]] std::shared_ptr<const http::router> routes() const { return std::atomic_load(&routes_); }
+
+  http::response answer(http::request& x) const {
+    if (const auto all = routes())
+      return all->route(x);
+    return before_.pattern_of(x).empty() ? problem(x.id, "not_ready", with->not_ready()) : before_.route(x);
+  }
+
+  runtime& engine_;
+  std::mutex mutex_;
+  std::string not_ready_ = "the head starts";
+  http::router before_;                        ///< What is answered until `routes_` is there.
+  std::shared_ptr<const http::router> routes_; ///< Null until it is open; only by atomic functions.
+  request_meter requests_;
+  std::atomic<http::server*> started_{nullptr}; ///< Once it listens.
+
+public:
+  const std::shared_ptr<services> with;
+  std::unique_ptr<http::server> listener; ///< Last: it ends before what its handlers use.
 };
 
 service::service(std::unique_ptr<impl> x) : impl_(std::move(x)) {}
 service::~service() = default;
 
-result<std::unique_ptr<service>> service::start(service_config config, runtime& engine) {
+result<std::unique_ptr<service>> service::listen(service_config config, runtime& engine) {
   if (!config.access.tokens && !is_loopback(config.server.address))
     return {ec::invalid_argument, "without tokens only loopback addresses are served, and " + config.server.address +
                                       " is none: set `auth: tokens`, or listen on 127.0.0.1"};
-  auto made = std::make_unique<impl>();
-  // A reader for each worker, and one for what runs beside them.
-  made->with = std::make_shared<services>(std::move(config.directory), config.server.workers + 1);
-  made->with->engine = &engine;
-  made->with->version = std::move(config.version);
-  made->with->access = std::make_unique<authority>(std::move(config.access));
-  made->with->learn_log_id();
-  if (config.not_ready)
-    made->with->not_ready = std::move(config.not_ready);
-  feed_config events{made->with->directory};
-  events.ring_bytes = config.events.ring_bytes;
-  auto feed = event_feed::start(std::move(events));
-  if (!feed)
-    return feed.failure();
-  made->with->feed = std::move(*feed);
-  made->with->bookmark = config.events.bookmark;
-  // The handler stays with the runtime, which may outlive the service.
-  engine.subscribe([weak = std::weak_ptr<event_feed>{made->with->feed}](const std::vector<event>&) {
-    if (const auto living = weak.lock())
-      living->notify();
-  });
-  made->with->feed->notify(); // What was committed in between.
-  auto webhooks = std::move(config.webhooks);
-  webhooks.directory = made->with->directory;
-  webhooks.record = [&engine](store::service_change x) { return engine.record(std::move(x)); };
-  auto dispatcher = webhook_dispatcher::start(std::move(webhooks), *made->with->feed);
-  if (!dispatcher)
-    return dispatcher.failure();
-  made->with->webhooks = std::move(*dispatcher);
-  made->routes = make_routes(made->with);
-  made->with->public_metrics = config.public_metrics;
-  made->with->write_metrics = [own = made.get()](metrics_page& to) {
-    own->requests.write(to);
-    if (const auto started = own->started.load())
-      write_server_figures(to, started->figures());
-  };
-  config.server.observe = [own = made.get()](const http::request& x, const http::exchange& how) {
-    own->requests.note(x.method, own->routes.pattern_of(x), how.status, how.took, how.stream);
-  };
-  auto listener = http::server::start(std::move(config.server),
-                                      [&routes = made->routes](http::request& x) { return routes.route(x); });
-  if (!listener)
-    return listener.failure();
-  made->listener = std::move(*listener);
-  made->started = made->listener.get();
+  auto made = std::make_unique<impl>(std::move(config), engine);
+  if (auto listening = made->listen(); !listening)
+    return listening.failure();
   return std::unique_ptr<service>(new service(std::move(made)));
+}
+
+result<void> service::open() {
+  return impl_->open();
+}
+
+void service::set_not_ready(std::string why) {
+  impl_->set_not_ready(std::move(why));
 }
 
 std::uint16_t service::port() const noexcept {

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,23 +31,28 @@ struct service_config {
   http::server_config server;
   access_config access; ///< Without tokens only on loopback.
   std::string version;  ///< Of Muster.
-  /// Why the head is not ready to serve, such as recovery; empty if it is. May be empty itself.
-  std::function<std::string()> not_ready;
   event_config events{};
   bool public_metrics = false; ///< `/metrics` needs no token from anywhere, not only on loopback.
   webhook_config webhooks{};   ///< Its directory, `record` and clock are set here.
 };
 
-/// The API of one runtime, listening. All members are thread-safe.
+/// The API of one runtime, listening. All members are thread-safe but `open`, which is called once.
 class service {
 public:
-  /// Listens and answers from now on; `engine` must outlive it. Fails as `http::server::start`.
-  [[nodiscard]] static result<std::unique_ptr<service>> start(service_config config, runtime& engine);
+  /// Listens from now on: `/livez` says that the process lives, `/readyz` what `set_not_ready` said last, and all else
+  /// is answered with 503 until `open`. `engine` must outlive it. Fails as `http::server::start`.
+  [[nodiscard]] static result<std::unique_ptr<service>> listen(service_config config, runtime& engine);
 
   /// Closes everything at once.
   ~service();
   service(const service&) = delete;
   service& operator=(const service&) = delete;
+
+  /// Answers everything from now on; events and webhooks begin. Fails if the store cannot be read.
+  [[nodiscard]] result<void> open();
+
+  /// Why nothing should be sent here, such as recovery or a stop; empty if it is ready. It stays open nevertheless.
+  void set_not_ready(std::string why);
 
   [[nodiscard]] std::uint16_t port() const noexcept;
 

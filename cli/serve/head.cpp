@@ -7,12 +7,13 @@
 #include "cli/serve/first_token.hpp"
 #include "cli/serve/head_file.hpp"
 #include "cli/serve/head_pools.hpp"
+#include "cli/serve/head_settings.hpp"
 #include "cli/serve/log_sink.hpp"
 #include "cli/serve/pulse.hpp"
+#include "cli/serve/stop_tasks.hpp"
 #include "gateway/service.hpp"
 #include "muster/base/log.hpp"
 #include "muster/event/json.hpp"
-#include "muster/store/reader.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -33,21 +34,6 @@ using std::chrono::seconds;
 
 constexpr auto component = "serve";
 
-milliseconds rounded(duration x) {
-  return std::chrono::duration_cast<milliseconds>(x);
-}
-
-store::retention_policy policy_of(const config::retention_settings& x) {
-  store::retention_policy out;
-  out.workflow_age = x.workflows.age;
-  out.workflow_count = x.workflows.count;
-  out.workflow_bytes = x.workflows.bytes;
-  out.event_age = x.events.age;
-  out.event_count = x.events.count;
-  out.audit_age = x.audit.age;
-  return out;
-}
-
 /// Each client costs a descriptor, and shells permit 1024 as a rule. After the warden was launched: tasks keep the
 /// limit that they know, for some programs cannot live with another one.
 void permit_many_clients() {
@@ -56,42 +42,6 @@ void permit_many_clients() {
     files.rlim_cur = files.rlim_max;
     (void)::setrlimit(RLIMIT_NOFILE, &files);
   }
-}
-
-http::server_config server_config_of(const config::server_settings& x) {
-  http::server_config out;
-  const auto listen = config::parse_listen(x.listen); // Was checked when it was read.
-  out.address = listen ? listen->address : out.address;
-  out.port = listen ? listen->port : out.port;
-  if (x.tls)
-    out.tls = http::tls_files{x.tls->cert, x.tls->key};
-  const auto& limits = x.limits;
-  out.threads = limits.threads;
-  out.workers = limits.workers;
-  out.queue = limits.queue;
-  out.connections = limits.connections;
-  out.connections_per_peer = limits.connections_per_peer;
-  out.header_bytes = static_cast<std::size_t>(limits.header_bytes);
-  out.body_bytes = static_cast<std::size_t>(limits.body_bytes);
-  out.body_bytes_total = static_cast<std::size_t>(limits.body_bytes_total);
-  out.header_timeout = rounded(limits.header_timeout);
-  out.body_timeout = rounded(limits.body_timeout);
-  out.idle_timeout = rounded(limits.idle_timeout);
-  out.write_timeout = rounded(limits.write_timeout);
-  return out;
-}
-
-/// `127.0.0.1` where it listens everywhere: what a command of this machine can call.
-std::string own_address(const config::server_settings& x, std::uint16_t port) {
-  const auto listen = config::parse_listen(x.listen);
-  auto host = listen ? listen->address : std::string{"127.0.0.1"};
-  if (host == "0.0.0.0")
-    host = "127.0.0.1";
-  else if (host == "::")
-    host = "::1";
-  if (host.find(':') != std::string::npos)
-    host = '[' + host + ']';
-  return (x.tls ? "https://" : "http://") + host + ':' + std::to_string(port);
 }
 
 /// A head from its start to its end.
@@ -104,6 +54,7 @@ public:
   int run() {
     if (auto started = start(); !started) {
       log::error(component, "head cannot start", {{"why", started.failure().message}});
+      remove_head_file(directory_);
       return exit_code_of(started.failure().code);
     }
     const auto code = wait();
@@ -130,11 +81,14 @@ private:
       return engine.failure();
     engine_ = *std::move(engine);
     pulse_.emplace(*engine_, tell_);
+    // It can be seen to live while it takes up what it left, which may last.
+    if (auto done = listen(); !done)
+      return done;
     if (auto done = recover(); !done)
       return done;
     keep();
     see_to_token();
-    if (auto done = listen(); !done)
+    if (auto done = open(); !done)
       return done;
     tell_.ready("ready at " + address_);
     log::info(component, "head is ready", {{"address", address_}});
@@ -143,12 +97,15 @@ private:
 
   result<void> recover() {
     auto told = clock::now();
+    service_->set_not_ready("taking up workflows");
     const auto report = engine_->recover([&](const recovery_progress& x) {
+      const auto how_far = "taking up workflows: " + std::to_string(x.done()) + " of " + std::to_string(x.found);
+      service_->set_not_ready(how_far);
       if (clock::now() - told < seconds{1})
         return;
       told = clock::now();
       tell_.extend(seconds{30});
-      tell_.status("taking up workflows: " + std::to_string(x.done()) + " of " + std::to_string(x.found));
+      tell_.status(how_far);
     });
     if (!report)
       return report.failure();
@@ -180,7 +137,7 @@ private:
 
   /// Begins to remove what need not be kept.
   void keep() {
-    retention_config config{directory_, policy_of(known_.service.retention)};
+    retention_config config{directory_, retention_policy_of(known_.service.retention)};
     config.interval = rounded(known_.service.retention.interval);
     keeper_ = std::make_shared<retention>(std::move(config), *engine_);
     if (const auto found = keeper_->find_orphans(); !found)
@@ -196,33 +153,32 @@ private:
   }
 
   result<void> listen() {
-    const auto& server = known_.service.server;
-    gateway::service_config config{directory_,
-                                   server_config_of(server),
-                                   {server.auth == config::auth_mode::tokens, server.allowed_hosts},
-                                   MUSTER_VERSION,
-                                   {},
-                                   {}};
-    config.public_metrics = server.public_metrics;
-    config.events.ring_bytes = static_cast<std::size_t>(known_.service.events.ring);
-    config.events.bookmark = std::chrono::duration_cast<std::chrono::milliseconds>(known_.service.events.bookmark);
-    const auto& webhooks = known_.service.webhooks;
-    config.webhooks.allow_private = webhooks.allow_private;
-    config.webhooks.most = webhooks.most;
-    config.webhooks.attempts = webhooks.attempts;
-    config.webhooks.timeout = rounded(webhooks.timeout);
-    auto made = gateway::service::start(std::move(config), *engine_);
+    auto made = gateway::service::listen(service_config_of(known_.service, directory_), *engine_);
     if (!made)
       return made.failure();
     service_ = *std::move(made);
     address_ = own_address(known_.service.server, service_->port());
+    log::info(component, "head listens", {{"address", address_}});
+    return publish_address(false);
+  }
+
+  /// From now on it answers everything.
+  result<void> open() {
+    if (auto done = service_->open(); !done)
+      return done;
     if (auto published = publish_monitors(); !published)
       return published;
+    service_->set_not_ready({});
+    return publish_address(true);
+  }
+
+  result<void> publish_address(bool ready) {
     head_file file;
     file.address = address_;
     file.pid = ::getpid();
-    file.started = to_rfc3339(std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now()));
+    file.started = started_;
     file.version = MUSTER_VERSION;
+    file.ready = ready;
     if (known_.service.server.tls)
       file.ca = std::filesystem::absolute(known_.service.server.tls->cert).string();
     return write_head_file(directory_, file);
@@ -277,7 +233,7 @@ private:
             {next->service.log.level, {next->service.log.levels.begin(), next->service.log.levels.end()}});
         !set)
       log::error(component, "log levels stay", {{"why", set.failure().message}});
-    keeper_->set_policy(policy_of(next->service.retention), rounded(next->service.retention.interval));
+    keeper_->set_policy(retention_policy_of(next->service.retention), rounded(next->service.retention.interval));
     if (known_.service.server.tls)
       if (auto read = service_->server().reload_tls(); !read)
         log::error(component, "certificates stay", {{"why", read.failure().message}});
@@ -297,10 +253,13 @@ private:
   void stop() {
     tell_.stopping("stopping");
     remove_head_file(directory_);
+    if (service_)
+      service_->set_not_ready("the head is being stopped");
     if (engine_->failure() == std::nullopt) {
       engine_->stop_admitting();
       if (options_.stop_tasks)
-        stop_tasks();
+        stop_tasks(*engine_, directory_, inbox_, tell_,
+                   rounded(known_.service.defaults.stop_grace) + milliseconds{seconds{30}});
     }
     if (service_) {
       drain();
@@ -323,44 +282,6 @@ private:
     service_->drain(clock::now());
   }
 
-  /// Cancels every workflow and waits for the ends; a second signal kills, a third waits no more.
-  void stop_tasks() {
-    auto reader = store::reader::open(directory_);
-    if (!reader)
-      return;
-    const auto all = unfinished(*reader);
-    cancel(all, false);
-    unsigned hurries = 0;
-    const auto until = clock::now() + rounded(known_.service.defaults.stop_grace) + seconds{30};
-    for (auto left = all.size(); left > 0 && hurries < 2 && clock::now() < until;) {
-      tell_.extend(seconds{30});
-      tell_.status("ending tasks: " + std::to_string(left) + " workflows are left");
-      inbox_.wait(milliseconds{100});
-      while (inbox_.next())
-        if (++hurries == 1)
-          cancel(all, true);
-      left = unfinished(*reader).size();
-    }
-  }
-
-  static std::vector<workflow_key> unfinished(store::reader& reader) {
-    store::workflow_query query;
-    query.unfinished = true;
-    query.limit = 100'000;
-    std::vector<workflow_key> out;
-    if (const auto found = reader.workflows(query))
-      for (const auto& x : *found)
-        out.push_back(x.key);
-    return out;
-  }
-
-  void cancel(const std::vector<workflow_key>& all, bool force) {
-    for (const auto key : all)
-      if (const auto done = engine_->cancel(key, "the head was stopped with --stop-tasks", force);
-          !done && done.failure().code != ec::conflict)
-        log::warn(component, "workflow cannot be canceled", {{"why", done.failure().message}});
-  }
-
   const config::configuration& known_;
   const store::state_directory& directory_;
   const head_options& options_;
@@ -372,6 +293,8 @@ private:
   std::shared_ptr<retention> keeper_;
   std::unique_ptr<gateway::service> service_;
   std::string address_;
+  const std::string started_ =
+      to_rfc3339(std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now()));
   clock::time_point token_at_ = clock::time_point::max(); ///< When a token is to be made again.
 };
 

@@ -104,6 +104,11 @@ bool never_arrived(CURLcode code) {
   return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
 }
 
+/// Whether the head says that it has not looked at the request.
+bool never_began(const problem& x) {
+  return x.code == "not_ready";
+}
+
 } // namespace
 
 /// One easy handle within one multi handle: the connection is kept between requests.
@@ -130,8 +135,9 @@ public:
     for (milliseconds pause{100};; pause = std::min(pause * 2, milliseconds{2'000})) {
       transfer got;
       const auto code = perform(x, got, {}, config_.answer_timeout);
-      const bool may_repeat = x.repeatable || x.method == "GET" || never_arrived(code);
       const bool busy = code == CURLE_OK && got.status == 503;
+      const bool may_repeat =
+          x.repeatable || x.method == "GET" || never_arrived(code) || (busy && never_began(problem_of(503, got.body)));
       if ((code == CURLE_OK && !busy) || got.too_large || !may_repeat || is_final(code) ||
           clock::now() + pause > until) {
         if (code != CURLE_OK)

@@ -37,11 +37,11 @@ std::size_t lines_of(const fs::path& path) {
   return count;
 }
 
-/// Of the head that is at work, by what it says of itself; empty while none is. From any thread.
+/// Of the head that is ready, by what it says of itself; empty while none is. From any thread.
 std::string address_of_head(const fs::path& state) {
   std::ifstream file(state / "head.json");
   const auto x = nlohmann::json::parse(file, nullptr, false);
-  return x.is_object() ? x.value("address", "") : std::string{};
+  return x.is_object() && x.value("ready", false) ? x.value("address", "") : std::string{};
 }
 
 /// What must hold of the store once all is quiet.

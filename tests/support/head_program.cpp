@@ -42,7 +42,8 @@ head_program::head_program(const muster_program& muster, std::vector<std::string
 std::string head_program::address() const {
   std::ifstream in(muster_.state() / "head.json");
   const auto x = nlohmann::json::parse(in, nullptr, false);
-  return x.is_object() && x.value("pid", 0) == process_->pid() ? x.value("address", "") : std::string{};
+  const bool ours = x.is_object() && x.value("pid", 0) == process_->pid() && x.value("ready", false);
+  return ours ? x.value("address", "") : std::string{};
 }
 
 outcome head_program::stop(int signal) {

@@ -18,7 +18,7 @@ public:
 
   [[nodiscard]] bool ready() const { return ready_; }
   [[nodiscard]] subprocess& process() { return *process_; }
-  /// Of head.json.
+  /// Of head.json; empty until it is ready.
   [[nodiscard]] std::string address() const;
   /// Stops it by a signal and waits for its end.
   outcome stop(int signal);
