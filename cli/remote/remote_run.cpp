@@ -184,13 +184,7 @@ private:
       std::cerr << ": " << printable(text_of(*workflow, "reason"));
     std::cerr << '\n';
     std::size_t shown = 0;
-    std::string failures;
-    for (const auto s :
-         {status::failed, status::failed_server_error, status::failed_backend_error, status::failed_exec_timeout,
-          status::failed_queue_timeout, status::failed_image_pull, status::failed_evicted, status::failed_start_error,
-          status::failed_start_timeout, status::failed_preempted, status::failed_submission})
-      failures += (failures.empty() ? "" : ",") + std::string{to_string(s)};
-    (void)each_item(head_, client::path_of({"workflows", id_, "tasks"}), {{"status", failures}}, most + 1,
+    (void)each_item(head_, client::path_of({"workflows", id_, "tasks"}), {{"failed", "true"}}, most + 1,
                     [&](const json& task) {
                       if (++shown <= most)
                         report_task(task, look);

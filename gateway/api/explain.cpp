@@ -105,10 +105,14 @@ json state_of(const picture::step_state& x) {
 
 /// How the steps of a flow stand; an empty list of a workflow that has none.
 result<http::response> list_steps(call& x) {
-  constexpr std::size_t most_failures = 10;
+  constexpr std::size_t usual_failures = 10;
   // All rows are looked at, so there must be an end to them.
   constexpr std::uint32_t most_tasks = 1'000'000;
-  if (auto known = query_reader{x.request}.finish(); !known)
+  query_reader query{x.request};
+  const auto failures = query.number("failures", 0, most_tasks);
+  if (!failures)
+    return failures.failure();
+  if (auto known = query.finish(); !known)
     return known.failure();
   const auto workflow = x.workflow();
   if (!workflow)
@@ -122,7 +126,7 @@ result<http::response> list_steps(call& x) {
   auto items = json::array();
   bool left_out = false;
   if (*definition) {
-    const auto state = picture::read_flow_state(reader, *workflow, **definition, most_failures);
+    const auto state = picture::read_flow_state(reader, *workflow, **definition, failures->value_or(usual_failures));
     if (!state)
       return state.failure();
     for (const auto& step : state->steps)

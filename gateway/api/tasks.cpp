@@ -2,6 +2,7 @@
 #include "gateway/api/json.hpp"
 #include "gateway/api/paging.hpp"
 #include "gateway/api/routes.hpp"
+#include "muster/picture/stored.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,35 +14,82 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// Names of groups by index; neighbours share one.
-class group_names {
+/// Tasks with what their groups say of them; neighbours share one.
+class task_view {
 public:
-  group_names(store::reader& reader, workflow_key key) : reader_(reader), key_(key) {}
+  task_view(store::reader& reader, workflow_key key) : reader_(reader), key_(key) {}
 
-  result<std::string> name(group_index g) {
-    if (known_ && known_->index == g)
-      return known_->name;
+  result<json> view(const store::task_record& x) {
+    if (!group_ || group_->index != x.group)
+      if (auto known = learn(x.group); !known)
+        return known.failure();
+    auto out = json_of(x, group_->name);
+    out["waits_for"] = waits_for_.empty() || is_group_finished(x.status) ? json(nullptr) : json(waits_for_);
+    return out;
+  }
+
+private:
+  result<void> learn(group_index g) {
     auto found = reader_.groups(key_, g, 1);
     if (!found)
       return found.failure();
     if (found->empty() || found->front().index != g)
       return {ec::store_corrupt, "a task is in no group"};
-    known_ = std::move(found->front());
-    return known_->name;
+    auto reason = waiting_reason(found->front());
+    if (!reason)
+      return reason.failure();
+    group_ = std::move(found->front());
+    waits_for_ = std::move(*reason);
+    return {};
   }
 
-private:
+  /// What a group that has not begun waits for: its place, or the groups before it.
+  result<std::string> waiting_reason(const store::group_record& group) {
+    constexpr std::size_t names_shown = 3;
+    if (is_finished(group.status))
+      return std::string{};
+    if (group.status == status::running || !group.reason.empty())
+      return group.reason;
+    const auto upstream = reader_.upstream(key_, group.index);
+    if (!upstream)
+      return upstream.failure();
+    std::string text;
+    std::size_t open = 0;
+    for (const auto index : *upstream) {
+      const auto found = reader_.groups(key_, index, 1);
+      if (!found)
+        return found.failure();
+      if (!found->empty() && !is_finished(found->front().status) && ++open <= names_shown)
+        text += (text.empty() ? "waits for " : ", ") + found->front().name;
+      if (open > names_shown)
+        return text + " and others";
+    }
+    return text;
+  }
+
   store::reader& reader_;
   workflow_key key_;
-  std::optional<store::group_record> known_;
+  std::optional<store::group_record> group_;
+  std::string waits_for_;
 };
+
+/// Where a task stands in the `foreach` around it; null if there is none, or if that cannot be told.
+json element_of(store::reader& reader, const store::workflow_record& workflow, const std::string& task) {
+  const auto definition = picture::read_definition(reader, workflow);
+  if (!definition || !*definition)
+    return nullptr;
+  const auto place = picture::find_element(reader, workflow, **definition, task);
+  if (!place || !*place)
+    return nullptr;
+  return {{"index", (*place)->index}, {"item", (*place)->item ? json_of_text(*(*place)->item) : json(nullptr)}};
+}
 
 result<http::response> list_tasks(call& x) {
   const auto workflow = x.workflow();
   if (!workflow)
     return workflow.failure();
   query_reader query{x.request};
-  const auto wanted = row_query_of(query, "tasks " + workflow->id);
+  const auto wanted = row_query_of(query, "tasks " + workflow->id, true);
   if (!wanted)
     return wanted.failure();
   auto& reader = **x.state();
@@ -50,13 +98,13 @@ result<http::response> list_tasks(call& x) {
   });
   if (!page)
     return page.failure();
-  group_names groups{reader, workflow->key};
+  task_view tasks{reader, workflow->key};
   auto items = json::array();
   for (const auto& t : page->rows) {
-    const auto group = groups.name(t.group);
-    if (!group)
-      return group.failure();
-    items.push_back(json_of(t, *group));
+    auto one = tasks.view(t);
+    if (!one)
+      return one.failure();
+    items.push_back(std::move(*one));
   }
   return json_response(200, page_of(std::move(items), page->next));
 }
@@ -71,16 +119,16 @@ result<http::response> get_task(call& x) {
   if (!task)
     return task.failure();
   auto& reader = **x.state();
-  const auto group = group_names{reader, workflow->key}.name(task->group);
-  if (!group)
-    return group.failure();
+  auto body = task_view{reader, workflow->key}.view(*task);
+  if (!body)
+    return body.failure();
   const auto attempts = reader.attempts(workflow->key, task->index);
   if (!attempts)
     return attempts.failure();
-  auto body = json_of(*task, *group);
-  body["workflow"] = workflow->id;
-  body["attempts"] = attempts->size();
-  return json_response(200, body);
+  (*body)["workflow"] = workflow->id;
+  (*body)["attempts"] = attempts->size();
+  (*body)["element"] = element_of(reader, *workflow, task->name);
+  return json_response(200, *body);
 }
 
 result<http::response> list_attempts(call& x) {

@@ -296,11 +296,7 @@ private:
   [[nodiscard]] std::string why_failed(std::string out) {
     constexpr int most_shown = 3;
     auto x = question({"workflows", id_, "tasks"});
-    for (const auto* name : {"FAILED", "FAILED_CANCELED", "FAILED_SERVER_ERROR", "FAILED_BACKEND_ERROR",
-                             "FAILED_EXEC_TIMEOUT", "FAILED_QUEUE_TIMEOUT", "FAILED_IMAGE_PULL", "FAILED_EVICTED",
-                             "FAILED_START_ERROR", "FAILED_START_TIMEOUT", "FAILED_PREEMPTED"})
-      x.query.emplace_back("status", name);
-    x.query.emplace_back("limit", std::to_string(most_shown));
+    x.query = {{"failed", "true"}, {"limit", std::to_string(most_shown)}};
     const auto page = link_->get(x);
     if (!page)
       return out;

@@ -113,6 +113,10 @@ TEST_CASE("a flow tells its steps and its plan, and is restarted") {
   INFO(steps.text);
   REQUIRE(steps.body["items"].size() == 2);
   CHECK(steps.body["items"][0]["elements"]["completed"] == 3);
+  CHECK(api.get("/v1/workflows/fan-1/steps?failures=x").status == 400);
+  const auto one = api.get("/v1/workflows/fan-1/tasks/each.1").body;
+  CHECK(one["element"] == json{{"index", 1}, {"item", 2}});
+  CHECK(api.get("/v1/workflows/fan-1/tasks/last").body["element"].is_null());
   CHECK(api.get("/v1/workflows/fan-1/plan").body["kind"] == "flow");
   CHECK(api.get("/v1/workflows/fan-1/tasks").body["items"].size() == 4);
   CHECK(api.ask("POST", "/v1/workflows/fan-1/restart").status == 201);

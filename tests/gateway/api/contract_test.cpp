@@ -70,8 +70,13 @@ TEST_CASE("every query parameter that is described is known, and takes what it i
     if (!item.contains("get") || path == "/v1/events")
       continue;
     auto target = path;
-    for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-             {"webhooks/{id}", "webhooks/none"}, {"{id}", "w-1"}, {"{task}", "t0"}, {"{group}", "t0-group"}, {"{attempt}", "0"}, {"{pool}", "local"}})
+    for (const auto& [name, value] :
+         std::vector<std::pair<std::string, std::string>>{{"webhooks/{id}", "webhooks/none"},
+                                                          {"{id}", "w-1"},
+                                                          {"{task}", "t0"},
+                                                          {"{group}", "t0-group"},
+                                                          {"{attempt}", "0"},
+                                                          {"{pool}", "local"}})
       if (const auto at = target.find(name); at != std::string::npos)
         target.replace(at, name.size(), value);
     for (const auto& one : item["get"].value("parameters", json::array())) {

@@ -99,6 +99,9 @@ TEST_CASE("lists are read page by page, without a gap and without a repetition")
   CHECK(read_all("/v1/workflows/odd-1/tasks?limit=2&status=COMPLETED,failed") ==
         std::vector<std::string>{"t0", "t1", "t2", "t3", "t4"});
   CHECK(read_all("/v1/workflows/odd-1/tasks?limit=2&status=FAILED").empty());
+  CHECK(read_all("/v1/workflows/odd-1/tasks?limit=2&failed=true").empty());
+  CHECK(read_all("/v1/workflows/odd-1/tasks?limit=2&failed=false").size() == 5);
+  CHECK(api.get("/v1/workflows/odd-1/groups?failed=true").status == 400); // Of tasks alone.
   CHECK(read_all("/v1/workflows/odd-1/groups?limit=4").size() == 5);
 }
 
