@@ -88,8 +88,7 @@ result<std::optional<std::uint32_t>> attempt_of(const store::task_record& task, 
   return std::optional{static_cast<std::uint32_t>(wanted.attempt.value_or(task.attempt->number))};
 }
 
-result<http::response> answer_log(call& x, const std::shared_ptr<commit_clock>& clock,
-                                  const std::shared_ptr<services>& with) {
+result<http::response> answer_log(call& x, log_followers& followers, const std::shared_ptr<services>& with) {
   const auto wanted = wanted_of(x.request);
   if (!wanted)
     return wanted.failure();
@@ -136,16 +135,23 @@ result<http::response> answer_log(call& x, const std::shared_ptr<commit_clock>& 
     if (count == 0)
       return out;
   }
-  out.stream = std::make_unique<log_stream>(with, clock, std::move(what));
+  std::unique_ptr<log_followers::place> place;
+  if (wanted->follow) {
+    auto admitted = followers.admit();
+    if (!admitted)
+      return admitted.failure();
+    place = std::move(*admitted);
+  }
+  out.stream = std::make_unique<log_stream>(with, std::move(place), std::move(what));
   return out;
 }
 
 } // namespace
 
 void add_log_routes(http::router& to, const std::shared_ptr<services>& with) {
-  const auto clock = std::make_shared<commit_clock>(with->readers);
+  const auto followers = std::make_shared<log_followers>();
   add_route(to, with, {"GET", "/v1/workflows/{id}/tasks/{task}/logs"},
-            [clock, with](call& x) { return answer_log(x, clock, with); });
+            [followers, with](call& x) { return answer_log(x, *followers, with); });
 }
 
 } // namespace muster::gateway

@@ -32,6 +32,18 @@ using strand_timer = net::basic_waitable_timer<clock, net::wait_traits<clock>, s
 /// How much the kernel takes of what the client is not ready for.
 constexpr int unsent_limit = 128 * 1024;
 
+/// A client that vanished without a word is found out after a minute and a half, also where nothing is sent to it.
+void ask_for_life(int listener) {
+  constexpr int on = 1;
+  constexpr int silence = 60; // Seconds.
+  constexpr int between = 10;
+  constexpr int most = 3;
+  ::setsockopt(listener, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(listener, IPPROTO_TCP, TCP_KEEPIDLE, &silence, sizeof silence);
+  ::setsockopt(listener, IPPROTO_TCP, TCP_KEEPINTVL, &between, sizeof between);
+  ::setsockopt(listener, IPPROTO_TCP, TCP_KEEPCNT, &most, sizeof most);
+}
+
 io_result result_of(const error_code& error) {
   if (!error)
     return io_result::ok;
@@ -216,6 +228,7 @@ public:
     if (error)
       return {error == net::error::address_in_use ? ec::unavailable : ec::invalid_argument,
               "cannot listen on " + text + " port " + std::to_string(wanted) + ": " + error.message()};
+    ask_for_life(acceptor_.native_handle()); // Those that are accepted have it from there.
     port_ = acceptor_.local_endpoint(error).port();
     return {};
   }

@@ -84,7 +84,7 @@ public:
   store::state_directory directory;
   store::writer writer;
   workflow_key first;
-  std::unique_ptr<gateway::event_feed> feed;
+  std::shared_ptr<gateway::event_feed> feed;
 };
 
 /// The client of one stream, without a socket.
@@ -103,10 +103,10 @@ public:
   /// Asks once.
   http::body_stream::next ask(std::size_t room = 64 * 1024) {
     std::string out;
-    const auto said = body_->produce(out, room);
+    last_ = body_->produce(out, room);
     text += out;
     largest = std::max(largest, out.size());
-    return said;
+    return last_;
   }
 
   /// Asks until it has nothing more now, or ends.
@@ -118,18 +118,32 @@ public:
 
   /// Reads until the event of that number has come.
   void read_to(std::uint64_t seq, std::size_t room = 64 * 1024) {
+    read_until(
+        [&] {
+          const auto have = events();
+          return !have.empty() && have.back() >= seq;
+        },
+        room);
+  }
+
+  /// Reads until `done`. When the stream has nothing more for now, it is asked again when it wakes, and only then.
+  template <class Condition>
+  void read_until(Condition done, std::size_t room = 64 * 1024) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
-    for (;;) {
+    while (!done()) {
       const auto before = wakes();
-      const auto said = drain(room);
-      const auto have = events();
-      if (!have.empty() && have.back() >= seq)
+      const auto said = ask(room);
+      if (said == http::body_stream::next::more)
+        continue;
+      if (done())
         return;
       REQUIRE(said == http::body_stream::next::wait);
       std::unique_lock lock{shared_->mutex};
       REQUIRE(shared_->changed.wait_until(lock, deadline, [&] { return shared_->wakes != before; }));
     }
   }
+  /// What it said when it was asked last.
+  [[nodiscard]] http::body_stream::next last() const noexcept { return last_; }
 
   [[nodiscard]] std::size_t wakes() const {
     const std::lock_guard lock{shared_->mutex};
@@ -167,6 +181,7 @@ private:
   }
 
   std::unique_ptr<http::body_stream> body_;
+  http::body_stream::next last_ = http::body_stream::next::more;
   std::shared_ptr<shared_part> shared_ = std::make_shared<shared_part>();
 };
 
