@@ -7,25 +7,6 @@ namespace muster {
 
 namespace {
 
-/// Equal for equal gangs only.
-std::string text_of(const gang& who) {
-  std::string text;
-  const auto put = [&](const std::string& x) {
-    text += std::to_string(x.size());
-    text += ':';
-    text += x;
-  };
-  for (const auto& x : who) {
-    for (const auto n : {x.cpu, x.gpu, x.memory, x.storage})
-      text += std::to_string(n) + ',';
-    put(x.platform);
-    for (const auto& node : x.nodes_excluded)
-      put(node);
-    text += ';';
-  }
-  return text;
-}
-
 /// Gives members without indices those of their node that nobody has.
 void add_missing_gpus(const gang& who, assignment& places, const std::vector<node_state>& nodes) {
   std::set<std::pair<std::uint32_t, std::uint32_t>> given;
@@ -44,7 +25,10 @@ void add_missing_gpus(const gang& who, assignment& places, const std::vector<nod
 } // namespace
 
 gang_queue::gang_queue(std::vector<node_state> nodes, queue_policy policy)
-    : nodes_(std::move(nodes)), policy_(policy) {}
+    : cluster_(std::make_unique<cluster>()), policy_(policy) {
+  for (auto& node : nodes)
+    cluster_->join(std::move(node));
+}
 
 std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, const gang& who) {
   if (entries_.count(key) != 0)
@@ -56,20 +40,21 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   const auto number = line_for(who);
   auto& e = entries_[key];
   e.line = number;
-  auto tried = try_place(who);
-  if (auto* where = std::get_if<assignment>(&tried); where != nullptr && may_pass(number)) {
-    hold(e, std::move(*where));
-    return e.where;
+  auto& line = lines_[number];
+  if (may_pass(number)) {
+    if (auto where = try_place(line.who)) {
+      if (!fronts_.empty())
+        ++passes_;
+      hold(e, *std::move(where));
+      return e.where;
+    }
   }
   e.arrival = next_arrival_++;
-  auto& line = lines_[number];
   if (line.waiting.empty())
     fronts_.emplace(e.arrival, number);
   line.waiting.emplace_back(e.arrival, key);
   ++waiting_;
-  if (auto* why = std::get_if<no_place>(&tried))
-    return std::move(*why);
-  return no_place{"waiting behind older groups"};
+  return no_place{why_not(line.who)};
 }
 
 result<assignment> gang_queue::restore(gang_key key, const gang& who,
@@ -84,14 +69,15 @@ result<assignment> gang_queue::restore(gang_key key, const gang& who,
   assignment places;
   for (const auto& [name, gpus] : where) {
     const auto& wanted = name.empty() ? elsewhere : name;
-    const auto at = std::find_if(nodes_.begin(), nodes_.end(), [&](const node_state& x) { return x.name == wanted; });
-    if (at == nodes_.end())
+    const auto at = cluster_->find(wanted);
+    if (!at)
       return {ec::not_found, "node '" + wanted + "' is not in this pool"};
-    places.push_back({static_cast<std::uint32_t>(at - nodes_.begin()), gpus});
+    places.push_back({*at, gpus});
   }
-  add_missing_gpus(who, places, nodes_);
+  add_missing_gpus(who, places, nodes());
   auto& e = entries_[key];
   e.line = line_for(who);
+  cluster_->take(who, places);
   hold(e, places);
   return places;
 }
@@ -104,8 +90,8 @@ bool gang_queue::withdraw(gang_key key) {
   entries_.erase(at);
   auto& line = lines_[e.line];
   if (e.arrival == 0) {
-    give_back(line.who, e.where, nodes_);
-    members_placed_ -= line.who.size();
+    cluster_->give_back(line.who.who, e.where);
+    members_placed_ -= line.who.who.size();
   } else {
     --waiting_;
     ++line.gone;
@@ -117,11 +103,11 @@ bool gang_queue::withdraw(gang_key key) {
 
 std::optional<gang_key> gang_queue::promise(gang_key of) {
   const auto at = entries_.find(of);
-  if (at == entries_.end() || nodes_.size() != 1 || has_heir(at->second))
+  if (at == entries_.end() || nodes().size() != 1 || has_heir(at->second))
     return std::nullopt;
   auto& line = lines_[at->second.line];
   const bool promised_itself = at->second.arrival != 0 && at->second.arrival <= line.promised_until;
-  if ((at->second.arrival != 0 && !promised_itself) || line.who.size() != 1 || line.who.front().gpu != 0)
+  if ((at->second.arrival != 0 && !promised_itself) || line.who.who.size() != 1 || line.who.who.front().gpu != 0)
     return std::nullopt;
   // Their order in the line is that of their arrivals.
   auto next = std::upper_bound(line.waiting.begin(), line.waiting.end(), line.promised_until,
@@ -149,7 +135,10 @@ std::optional<grant> gang_queue::hand_over(gang_key key) {
   withdraw(key);
   if (e.arrival != 0 || !has_heir(e))
     return std::nullopt;
-  leave_line(entries_[e.heir->second], e.where);
+  auto& heir = entries_[e.heir->second];
+  cluster_->take(lines_[heir.line].who.who, e.where);
+  hold(heir, e.where);
+  leave_line(heir);
   return grant{e.heir->second, e.where};
 }
 
@@ -182,23 +171,11 @@ std::optional<std::string> gang_queue::why_waiting(gang_key key) const {
   const auto at = entries_.find(key);
   if (at == entries_.end() || at->second.arrival == 0)
     return std::nullopt;
-  auto tried = try_place(lines_[at->second.line].who);
-  if (auto* why = std::get_if<no_place>(&tried))
-    return std::move(why->reason);
-  return "waiting behind older groups";
+  return why_not(lines_[at->second.line].who);
 }
 
 void gang_queue::widen(const node_amounts& at_least) {
-  const auto raise = [](std::int64_t& total, std::int64_t& free, std::int64_t wanted) {
-    const auto more = std::max<std::int64_t>(0, wanted - total);
-    total += more;
-    free += more;
-  };
-  for (auto& node : nodes_) {
-    raise(node.total.cpu, node.free.cpu, at_least.cpu);
-    raise(node.total.memory, node.free.memory, at_least.memory);
-    raise(node.total.storage, node.free.storage, at_least.storage);
-  }
+  cluster_->widen(at_least);
 }
 
 std::optional<std::string> gang_queue::never_fits(const gang& who) const {
@@ -207,14 +184,22 @@ std::optional<std::string> gang_queue::never_fits(const gang& who) const {
   if (policy_.max_parallel && who.size() > *policy_.max_parallel)
     return "has " + std::to_string(who.size()) + " tasks that start together: at most " +
            std::to_string(*policy_.max_parallel) + " may run in parallel";
-  return muster::never_fits(who, nodes_);
+  auto prepared = cluster_->prepare(who);
+  return cluster_->never_fits(prepared);
 }
 
-std::variant<assignment, no_place> gang_queue::try_place(const gang& who) const {
-  if (policy_.max_parallel && members_placed_ + who.size() > *policy_.max_parallel)
-    return no_place{"waiting for others to end: " + std::to_string(members_placed_) + " of at most " +
-                    std::to_string(*policy_.max_parallel) + " tasks run in parallel"};
-  return place(who, nodes_);
+std::optional<assignment> gang_queue::try_place(prepared_gang& who) {
+  if (policy_.max_parallel && members_placed_ + who.who.size() > *policy_.max_parallel)
+    return std::nullopt;
+  return cluster_->place(who);
+}
+
+std::string gang_queue::why_not(prepared_gang& who) const {
+  if (policy_.max_parallel && members_placed_ + who.who.size() > *policy_.max_parallel)
+    return "waiting for others to end: " + std::to_string(members_placed_) + " of at most " +
+           std::to_string(*policy_.max_parallel) + " tasks run in parallel";
+  auto why = cluster_->why_not(who);
+  return why.empty() ? "waiting behind older groups" : why;
 }
 
 /// Whether a newcomer of this line may go ahead of all who wait. Those who fit were granted by the last `poll`.
@@ -226,7 +211,6 @@ bool gang_queue::may_pass(std::uint32_t number) {
     passes_ = 0;
   if (!lines_[number].waiting.empty() || fronts_.size() >= policy_.look_ahead || passes_ >= policy_.max_passes)
     return false;
-  ++passes_;
   return true;
 }
 
@@ -240,34 +224,31 @@ std::optional<grant> gang_queue::grant_one() {
     if (tried++ == std::max(policy_.look_ahead, 1U) || (!oldest && passes_ >= policy_.max_passes))
       return std::nullopt;
     auto& line = lines_[number];
-    auto place_found = try_place(line.who);
-    auto* where = std::get_if<assignment>(&place_found);
-    if (where == nullptr)
+    auto where = try_place(line.who);
+    if (!where)
       continue;
     if (!oldest)
       ++passes_;
     const auto key = line.waiting.front().second;
     auto& e = entries_[key];
-    leave_line(e, std::move(*where));
+    hold(e, *std::move(where));
+    leave_line(e);
     return grant{key, e.where};
   }
   return std::nullopt;
 }
 
 /// A waiting gang gets its places.
-void gang_queue::leave_line(entry& e, assignment where) {
-  hold(e, std::move(where));
+void gang_queue::leave_line(entry& e) {
   --waiting_;
   ++lines_[e.line].gone;
   clean_line(e.line);
 }
 
 void gang_queue::hold(entry& e, assignment where) {
-  const auto& who = lines_[e.line].who;
   e.arrival = 0;
   e.where = std::move(where);
-  take(who, e.where, nodes_);
-  members_placed_ += who.size();
+  members_placed_ += e.where.size();
 }
 
 std::uint32_t gang_queue::line_for(const gang& who) {
@@ -281,7 +262,7 @@ std::uint32_t gang_queue::line_for(const gang& who) {
       at->second = free_lines_.back();
       free_lines_.pop_back();
     }
-    lines_[at->second].who = who;
+    lines_[at->second].who = cluster_->prepare(who);
     lines_[at->second].text = std::move(text);
   }
   ++lines_[at->second].entries;

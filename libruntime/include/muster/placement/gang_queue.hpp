@@ -1,10 +1,12 @@
 #pragma once
 
-#include "muster/placement/placement.hpp"
+#include "muster/base/result.hpp"
+#include "muster/placement/cluster.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -82,7 +84,7 @@ public:
   /// Why a gang would never fit; nothing if it would.
   [[nodiscard]] std::optional<std::string> never_fits(const gang& who) const;
 
-  [[nodiscard]] const std::vector<node_state>& nodes() const noexcept { return nodes_; }
+  [[nodiscard]] const std::vector<node_state>& nodes() const noexcept { return cluster_->nodes(); }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
   /// Gangs that hold places, and their members.
   [[nodiscard]] std::size_t holding() const noexcept { return entries_.size() - waiting_; }
@@ -92,7 +94,7 @@ private:
   using arrived = std::pair<std::uint64_t, gang_key>; ///< Number in the order of arrival.
   /// Gangs with equal requests, oldest first.
   struct queue_line {
-    gang who;
+    prepared_gang who;
     std::deque<arrived> waiting;
     std::size_t gone = 0;             ///< How many in `waiting` wait no more.
     std::size_t entries = 0;          ///< Gangs that refer to this line, waiting or placed.
@@ -108,18 +110,19 @@ private:
 
   [[nodiscard]] std::uint32_t line_for(const gang& who);
   void drop_from_line(std::uint32_t number);
-  void hold(entry& e, assignment where);
-  [[nodiscard]] std::variant<assignment, no_place> try_place(const gang& who) const;
+  void hold(entry& e, assignment where); ///< What is taken already.
+  [[nodiscard]] std::optional<assignment> try_place(prepared_gang& who);
+  [[nodiscard]] std::string why_not(prepared_gang& who) const;
   void clean_line(std::uint32_t number);
   [[nodiscard]] bool may_pass(std::uint32_t number);
   [[nodiscard]] bool waits(const arrived& x) const;
   [[nodiscard]] std::optional<grant> grant_one();
-  void leave_line(entry& e, assignment where);
+  void leave_line(entry& e);
   [[nodiscard]] bool has_heir(const entry& e) const;
 
-  std::vector<node_state> nodes_;
+  std::unique_ptr<cluster> cluster_;
   queue_policy policy_;
-  std::vector<queue_line> lines_;
+  mutable std::vector<queue_line> lines_; ///< A gang is brought up to date when it is looked at.
   std::vector<std::uint32_t> free_lines_;
   std::unordered_map<std::string, std::uint32_t> lines_by_text_;
   std::set<std::pair<std::uint64_t, std::uint32_t>> fronts_; ///< Lines that have waiting gangs, oldest front first.

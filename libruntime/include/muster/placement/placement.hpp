@@ -1,17 +1,13 @@
 #pragma once
 
-#include "muster/base/array_view.hpp"
-#include "muster/base/result.hpp"
 #include "muster/spec/model.hpp"
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
-/// Which gang fits where, and why not. Values only: whoever owns the nodes calls `place`, then `take`.
+/// What gangs ask for, and what nodes have. Values only.
 namespace muster {
 
 /// What one member asks of its node.
@@ -22,6 +18,9 @@ struct resource_request {
   std::int64_t storage = std::int64_t{1} << 30U; ///< Bytes.
   std::string platform;                          ///< Empty: any.
   std::vector<std::string> nodes_excluded;
+  std::map<std::string, std::string> labels; ///< That the node must carry.
+  /// Members that name the same groups for a topology key, and for all coarser ones, belong in one domain of that key.
+  std::vector<spec::topology> topologies;
 };
 
 /// The request that a resource of a spec stands for; unset fields take their default.
@@ -30,6 +29,18 @@ struct resource_request {
 /// The requests of tasks that get their places together or not at all.
 using gang = std::vector<resource_request>;
 
+/// How the members of a gang are laid out.
+enum class placement_strategy : std::uint8_t {
+  pack = 1, ///< On as few nodes as possible, each the one that is left with the least.
+  spread,   ///< On as many as possible, the emptiest first.
+};
+
+/// A topology key of a pool: nodes with the same value of `label` are one domain.
+struct topology_key {
+  std::string key; ///< As specs name it.
+  std::string label;
+};
+
 /// Amounts of what can be shared out in any portion. Bytes for memory and storage.
 struct node_amounts {
   std::int64_t cpu = 0;
@@ -37,15 +48,29 @@ struct node_amounts {
   std::int64_t storage = 0;
 };
 
+/// Whether a node takes new gangs.
+enum class node_condition : std::uint8_t {
+  ready = 1,
+  cordoned, ///< No new gangs; those that hold places go on.
+  draining, ///< Likewise, and those are to end.
+  lost,     ///< Nobody knows what became of it and of those that hold places there.
+  gone,     ///< It left. Its position is given to another once nobody holds a place there.
+};
+
+/// `ready`, `cordoned`, ...
+[[nodiscard]] const char* to_string(node_condition x) noexcept;
+
 /// A node, and what is left of it.
 struct node_state {
   std::string name;
   std::string platform; ///< Empty: takes requests for any platform.
   std::map<std::string, std::string> labels;
   node_amounts total;
-  node_amounts free;                    ///< Negative after a `take` beyond what is free.
-  std::vector<std::uint32_t> gpus;      ///< All indices, ascending.
-  std::vector<std::uint32_t> free_gpus; ///< Ascending.
+  node_amounts free;                                 ///< Negative after a booking beyond what is free.
+  std::vector<std::uint32_t> gpus;                   ///< All indices, ascending.
+  std::vector<std::uint32_t> free_gpus;              ///< Ascending.
+  std::vector<std::vector<std::uint32_t>> gpu_links; ///< Indices that are neighbours, as by NVLink; disjoint.
+  node_condition condition = node_condition::ready;
 };
 
 /// An empty node. `oversubscribe` multiplies CPUs, memory and storage, for hosts whose tasks are light; not GPUs.
@@ -69,19 +94,5 @@ struct no_place {
 
 /// The amounts that a node of that capacity offers when it is taken for `factor` times as large.
 [[nodiscard]] node_amounts oversubscribed(const node_amounts& capacity, double factor);
-
-/// A place for every member, or why there is none now. Big members choose first, each the node it fills best; the same
-/// gang and nodes always give the same answer. Takes nothing.
-[[nodiscard]] std::variant<assignment, no_place> place(const gang& who, const std::vector<node_state>& nodes);
-
-/// Why this gang would not even have a place if all nodes were empty; nothing if it would. Also refuses what asks for
-/// no CPU, memory or storage, or for less than no GPU.
-[[nodiscard]] std::optional<std::string> never_fits(const gang& who, const std::vector<node_state>& nodes);
-
-/// Books an assignment. It need not fit (a gang that runs already is booked whatever is free).
-void take(const gang& who, const assignment& where, std::vector<node_state>& nodes);
-
-/// The inverse of `take`.
-void give_back(const gang& who, const assignment& where, std::vector<node_state>& nodes);
 
 } // namespace muster

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "muster/placement/node_index.hpp"
+#include "muster/placement/placement.hpp"
+#include "muster/placement/prepared_gang.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace muster {
+
+/// The nodes of a pool, who may use them, and what is free. The same nodes, gangs and calls in the same order always
+/// give the same places.
+class cluster {
+public:
+  /// `keys` are the topology's, the coarsest first.
+  explicit cluster(std::vector<topology_key> keys = {});
+
+  /// A node joins, or is there again under its name: then capacity, labels and condition are taken over, and what is
+  /// held there stays held. Its position.
+  std::uint32_t join(node_state node);
+  void set_condition(std::uint32_t node, node_condition x);
+  /// Takes every node for at least as large as this.
+  void widen(const node_amounts& at_least);
+  /// Forgets a node that is `gone`; nobody may hold a place there.
+  void forget(std::uint32_t node);
+  [[nodiscard]] std::optional<std::uint32_t> find(const std::string& name) const;
+  /// By position. Those that were forgotten have no name.
+  [[nodiscard]] const std::vector<node_state>& nodes() const noexcept { return nodes_; }
+
+  [[nodiscard]] prepared_gang prepare(gang who, placement_strategy strategy = placement_strategy::pack);
+
+  /// False when the gang certainly has no place now; cheap.
+  [[nodiscard]] bool could_fit(const prepared_gang& x);
+  /// Takes a place for every member, if there are places for all.
+  [[nodiscard]] std::optional<assignment> place(prepared_gang& x);
+  /// Books places. They need not be free (a gang that runs already is booked whatever is).
+  void take(const gang& who, const assignment& where);
+  /// The inverse.
+  void give_back(const gang& who, const assignment& where);
+
+  /// Why there is no place now, in words; empty if there is.
+  [[nodiscard]] std::string why_not(prepared_gang& x);
+  /// Why there would be none even if all nodes were empty and ready; nothing if there would. Also refuses what asks for
+  /// no CPU, memory or storage, or for less than no GPU.
+  [[nodiscard]] std::optional<std::string> never_fits(prepared_gang& x);
+
+private:
+  /// What `nodes_` does not say of a node.
+  struct holdings {
+    std::uint32_t platform = 0;
+    std::vector<std::uint32_t> gpus; ///< Held; one that was restored for two gangs is here twice.
+  };
+
+  [[nodiscard]] std::uint32_t platform_number(const std::string& name);
+  void set_up(std::uint32_t node);
+  void count_free_gpus(std::uint32_t node);
+  void nodes_changed();
+  void bring_up_to_date(prepared_gang& x);
+  [[nodiscard]] std::shared_ptr<const node_mask> allowed_for(const resource_request& x);
+  [[nodiscard]] assignment book(const gang& who, const node_choice& nodes);
+  void hold(std::uint32_t node, const resource_request& x, const std::vector<std::uint32_t>& gpus);
+  std::int64_t release(std::uint32_t node, const resource_request& x, const std::vector<std::uint32_t>& gpus);
+
+  std::vector<topology_key> keys_;
+  std::vector<node_state> nodes_;
+  std::vector<holdings> held_; ///< By position as well.
+  std::unordered_map<std::string, std::uint32_t> by_name_;
+  std::vector<std::uint32_t> unused_; ///< Positions of those that were forgotten.
+  std::vector<std::string> platforms_{""};
+  node_index free_;
+  node_index empty_;                                                      ///< As if nobody held a place.
+  std::vector<std::vector<node_mask>> domains_;                           ///< By key.
+  std::unordered_map<std::string, std::weak_ptr<const node_mask>> masks_; ///< By what they were made from.
+  std::uint64_t generation_ = 1;                                          ///< Of the set of nodes.
+};
+
+} // namespace muster

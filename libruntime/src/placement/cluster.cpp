@@ -1,0 +1,299 @@
+#include "muster/placement/cluster.hpp"
+
+#include "placement/gang_placer.hpp"
+#include "placement/gpu_choice.hpp"
+#include "placement/reason.hpp"
+#include "placement/topology.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+/// Of requests for a platform that no node is of: only nodes that take all do.
+constexpr auto no_such_platform = std::numeric_limits<std::uint32_t>::max();
+
+node_room need_of(const resource_request& x) noexcept {
+  return {x.gpu, x.cpu, x.memory, x.storage};
+}
+
+node_room room_of(const node_amounts& x, std::size_t gpus) noexcept {
+  return {static_cast<std::int64_t>(gpus), x.cpu, x.memory, x.storage};
+}
+
+bool asks_sensibly(const resource_request& x) noexcept {
+  return x.cpu > 0 && x.memory > 0 && x.storage > 0 && x.gpu >= 0;
+}
+
+node_amounts minus(const node_amounts& a, const node_amounts& b) noexcept {
+  return {a.cpu - b.cpu, a.memory - b.memory, a.storage - b.storage};
+}
+
+node_amounts plus(const node_amounts& a, const node_amounts& b) noexcept {
+  return {a.cpu + b.cpu, a.memory + b.memory, a.storage + b.storage};
+}
+
+} // namespace
+
+cluster::cluster(std::vector<topology_key> keys) : keys_(std::move(keys)) {}
+
+std::uint32_t cluster::join(node_state node) {
+  const auto known = by_name_.find(node.name);
+  std::uint32_t number = 0;
+  if (known != by_name_.end()) {
+    number = known->second;
+    const auto& before = nodes_[number];
+    node.free = minus(node.total, minus(before.total, before.free));
+  } else if (!unused_.empty()) {
+    number = unused_.back();
+    unused_.pop_back();
+  } else {
+    number = static_cast<std::uint32_t>(nodes_.size());
+    nodes_.emplace_back();
+    held_.emplace_back();
+  }
+  by_name_[node.name] = number;
+  held_[number].platform = platform_number(node.platform);
+  nodes_[number] = std::move(node);
+  count_free_gpus(number);
+  set_up(number);
+  nodes_changed();
+  return number;
+}
+
+void cluster::set_condition(std::uint32_t node, node_condition x) {
+  nodes_[node].condition = x;
+  set_up(node);
+}
+
+void cluster::widen(const node_amounts& at_least) {
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
+    auto& node = nodes_[n];
+    const node_amounts wider{std::max(node.total.cpu, at_least.cpu), std::max(node.total.memory, at_least.memory),
+                             std::max(node.total.storage, at_least.storage)};
+    node.free = plus(node.free, minus(wider, node.total));
+    node.total = wider;
+    set_up(n);
+  }
+}
+
+void cluster::forget(std::uint32_t node) {
+  by_name_.erase(nodes_[node].name);
+  nodes_[node] = {};
+  nodes_[node].condition = node_condition::gone;
+  held_[node] = {};
+  set_up(node);
+  unused_.push_back(node);
+  nodes_changed();
+}
+
+std::optional<std::uint32_t> cluster::find(const std::string& name) const {
+  const auto at = by_name_.find(name);
+  return at == by_name_.end() ? std::nullopt : std::make_optional(at->second);
+}
+
+/// Takes over into both indices what a node has.
+void cluster::set_up(std::uint32_t number) {
+  const auto& node = nodes_[number];
+  const auto platform = held_[number].platform;
+  free_.set(number, platform, room_of(node.free, node.free_gpus.size()), node.condition == node_condition::ready);
+  empty_.set(number, platform, room_of(node.total, node.gpus.size()), node.condition != node_condition::gone);
+}
+
+void cluster::count_free_gpus(std::uint32_t number) {
+  auto& node = nodes_[number];
+  const auto& held = held_[number].gpus;
+  node.free_gpus.clear();
+  for (const auto gpu : node.gpus)
+    if (std::find(held.begin(), held.end(), gpu) == held.end())
+      node.free_gpus.push_back(gpu);
+}
+
+std::uint32_t cluster::platform_number(const std::string& name) {
+  const auto at = std::find(platforms_.begin(), platforms_.end(), name);
+  if (at == platforms_.end())
+    platforms_.push_back(name);
+  return static_cast<std::uint32_t>(std::find(platforms_.begin(), platforms_.end(), name) - platforms_.begin());
+}
+
+void cluster::nodes_changed() {
+  ++generation_;
+  masks_.clear();
+  domains_ = domains_of(nodes_, keys_);
+}
+
+std::shared_ptr<const node_mask> cluster::allowed_for(const resource_request& x) {
+  if (x.nodes_excluded.empty() && x.labels.empty())
+    return nullptr;
+  resource_request only;
+  only.nodes_excluded = x.nodes_excluded;
+  only.labels = x.labels;
+  auto& known = masks_[text_of(only)];
+  if (auto made = known.lock())
+    return made;
+  auto mask = std::make_shared<node_mask>();
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n)
+    if (carries_labels(x, nodes_[n]) && !excludes(x, nodes_[n]))
+      mask->add(n);
+  known = mask;
+  return mask;
+}
+
+prepared_gang cluster::prepare(gang who, placement_strategy strategy) {
+  prepared_gang x;
+  x.who = std::move(who);
+  x.strategy = strategy;
+  std::unordered_map<std::string, std::uint32_t> shapes;
+  std::vector<std::uint32_t> shape_of;
+  std::vector<std::vector<topology_wish>> wishes;
+  for (std::uint32_t m = 0; m < x.who.size(); ++m) {
+    auto same = x.who[m];
+    wishes.push_back(wishes_of(same, keys_, x.unknown_key));
+    same.topologies.clear();
+    const auto [at, fresh] = shapes.try_emplace(text_of(same), static_cast<std::uint32_t>(x.shapes.size()));
+    if (fresh)
+      x.shapes.push_back({m, need_of(same), 0, nullptr});
+    shape_of.push_back(at->second);
+  }
+  sort_shapes(x.shapes, shape_of);
+  x.root = group_members(wishes, shape_of, x.shapes);
+  bring_up_to_date(x);
+  return x;
+}
+
+void cluster::bring_up_to_date(prepared_gang& x) {
+  if (x.made_for == generation_)
+    return;
+  x.made_for = generation_;
+  x.largest = {};
+  x.one_kind = true;
+  for (auto& shape : x.shapes) {
+    const auto& asks = x.who[shape.first];
+    const auto platform = std::find(platforms_.begin(), platforms_.end(), asks.platform);
+    shape.platform =
+        platform == platforms_.end() ? no_such_platform : static_cast<std::uint32_t>(platform - platforms_.begin());
+    shape.allowed = allowed_for(asks);
+    x.one_kind = x.one_kind && shape.platform == x.shapes.front().platform && shape.allowed == x.shapes.front().allowed;
+    x.largest = larger(x.largest, shape.need);
+  }
+  x.platform = x.one_kind && !x.shapes.empty() ? x.shapes.front().platform : 0;
+}
+
+bool cluster::could_fit(const prepared_gang& x) {
+  return within(x.largest, free_.most(x.platform)) && within(x.root.sum, free_.sum(x.platform));
+}
+
+std::optional<assignment> cluster::place(prepared_gang& x) {
+  bring_up_to_date(x);
+  if (!could_fit(x))
+    return std::nullopt;
+  const auto nodes = gang_placer{free_, x, domains_}.run();
+  if (!nodes)
+    return std::nullopt;
+  return book(x.who, *nodes);
+}
+
+/// Chooses GPUs on the nodes that were chosen, and writes down who holds what. The index has it already.
+assignment cluster::book(const gang& who, const node_choice& nodes) {
+  assignment where(who.size());
+  std::unordered_map<std::uint32_t, std::pair<std::size_t, std::vector<std::uint32_t>>> gpus; // By node: next, chosen.
+  for (std::size_t i = 0; i < who.size(); ++i)
+    if (who[i].gpu > 0)
+      gpus[nodes[i]].first += static_cast<std::size_t>(who[i].gpu);
+  for (auto& [node, chosen] : gpus)
+    chosen = {0, choose_gpus(nodes_[node], chosen.first)};
+  for (std::size_t i = 0; i < who.size(); ++i) {
+    where[i].node = nodes[i];
+    if (who[i].gpu > 0) {
+      auto& [next, chosen] = gpus[nodes[i]];
+      const auto first = chosen.begin() + static_cast<std::ptrdiff_t>(next);
+      where[i].gpus.assign(first, first + static_cast<std::ptrdiff_t>(who[i].gpu));
+      next += static_cast<std::size_t>(who[i].gpu);
+    }
+    hold(nodes[i], who[i], where[i].gpus);
+  }
+  return where;
+}
+
+void cluster::hold(std::uint32_t number, const resource_request& x, const std::vector<std::uint32_t>& gpus) {
+  auto& node = nodes_[number];
+  node.free = minus(node.free, {x.cpu, x.memory, x.storage});
+  auto& held = held_[number].gpus;
+  for (const auto gpu : gpus) {
+    held.push_back(gpu);
+    const auto at = std::lower_bound(node.free_gpus.begin(), node.free_gpus.end(), gpu);
+    if (at != node.free_gpus.end() && *at == gpu)
+      node.free_gpus.erase(at);
+  }
+}
+
+void cluster::take(const gang& who, const assignment& where) {
+  for (std::size_t i = 0; i < who.size(); ++i) {
+    const auto n = where[i].node;
+    const auto before = nodes_[n].free_gpus.size();
+    hold(n, who[i], where[i].gpus);
+    const auto taken = static_cast<std::int64_t>(before - nodes_[n].free_gpus.size());
+    free_.change(n, {-taken, -who[i].cpu, -who[i].memory, -who[i].storage});
+  }
+}
+
+/// What a member held is free; how many GPUs are free because of that.
+std::int64_t cluster::release(std::uint32_t number, const resource_request& x, const std::vector<std::uint32_t>& gpus) {
+  auto& node = nodes_[number];
+  node.free = plus(node.free, {x.cpu, x.memory, x.storage});
+  auto& held = held_[number].gpus;
+  std::int64_t freed = 0;
+  for (const auto gpu : gpus) {
+    if (const auto at = std::find(held.begin(), held.end(), gpu); at != held.end()) {
+      *at = held.back();
+      held.pop_back();
+    }
+    const bool is_free = std::find(held.begin(), held.end(), gpu) == held.end();
+    const auto at = std::lower_bound(node.free_gpus.begin(), node.free_gpus.end(), gpu);
+    if (!is_free || !std::binary_search(node.gpus.begin(), node.gpus.end(), gpu) ||
+        (at != node.free_gpus.end() && *at == gpu))
+      continue;
+    node.free_gpus.insert(at, gpu);
+    ++freed;
+  }
+  return freed;
+}
+
+void cluster::give_back(const gang& who, const assignment& where) {
+  for (std::size_t i = 0; i < who.size();) {
+    const auto n = where[i].node;
+    node_room freed;
+    for (; i < who.size() && where[i].node == n; ++i)
+      freed = muster::plus(freed, {release(n, who[i], where[i].gpus), who[i].cpu, who[i].memory, who[i].storage});
+    free_.change(n, freed);
+  }
+}
+
+std::string cluster::why_not(prepared_gang& x) {
+  bring_up_to_date(x);
+  gang_placer search{free_, x, domains_};
+  const auto mark = free_.mark();
+  const auto found = search.run();
+  free_.roll_back(mark);
+  return found ? std::string{} : describe_failure(x, search.failed(), nodes_, keys_, false);
+}
+
+std::optional<std::string> cluster::never_fits(prepared_gang& x) {
+  for (const auto& asks : x.who)
+    if (!asks_sensibly(asks))
+      return "asks for " + describe(asks) + ": CPU, memory and storage must be above 0";
+  if (!x.unknown_key.empty())
+    return "the pool has no topology key '" + x.unknown_key + "'";
+  bring_up_to_date(x);
+  gang_placer search{empty_, x, domains_};
+  const auto mark = empty_.mark();
+  const auto found = search.run();
+  empty_.roll_back(mark);
+  return found ? std::nullopt : std::make_optional(describe_failure(x, search.failed(), nodes_, keys_, true));
+}
+
+} // namespace muster

@@ -1,0 +1,205 @@
+#include "support/catch.hpp"
+
+#include "muster/placement/cluster.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+using namespace muster;
+
+namespace {
+
+constexpr std::int64_t gib = std::int64_t{1} << 30U;
+
+resource_request ask(std::int64_t cpu, std::int64_t gpu = 0, std::int64_t memory = gib) {
+  resource_request x;
+  x.cpu = cpu;
+  x.gpu = gpu;
+  x.memory = memory;
+  return x;
+}
+
+node_state node(std::string name, std::int64_t cpu, std::vector<std::uint32_t> gpus = {}) {
+  return make_node(std::move(name), {cpu, 64 * gib, 100 * gib}, std::move(gpus));
+}
+
+cluster cluster_of(std::vector<node_state> nodes, std::vector<topology_key> keys = {}) {
+  cluster c{std::move(keys)};
+  for (auto& n : nodes)
+    c.join(std::move(n));
+  return c;
+}
+
+std::string reason(const gang& who, cluster& nodes) {
+  auto x = nodes.prepare(who);
+  return nodes.why_not(x);
+}
+
+std::optional<std::string> never(const gang& who, cluster&& nodes) {
+  auto x = nodes.prepare(who);
+  return nodes.never_fits(x);
+}
+
+assignment places(const gang& who, cluster& nodes, placement_strategy strategy = placement_strategy::pack) {
+  auto x = nodes.prepare(who, strategy);
+  const auto found = nodes.place(x);
+  REQUIRE(found);
+  return *found;
+}
+
+/// The nodes of the members.
+std::vector<std::uint32_t> nodes_of(const assignment& where) {
+  std::vector<std::uint32_t> numbers;
+  for (const auto& x : where)
+    numbers.push_back(x.node);
+  return numbers;
+}
+
+using numbers = std::vector<std::uint32_t>;
+
+const numbers eight{0, 1, 2, 3, 4, 5, 6, 7};
+
+} // namespace
+
+TEST_CASE("a gang gets a place for every member, or the reason why not") {
+  auto nodes = cluster_of({node("local", 4, {0, 1})});
+  const gang three{ask(3, 1)};
+  const auto where = places(three, nodes);
+  CHECK(where[0].gpus == numbers{0});
+  CHECK(reason({ask(2)}, nodes) == "waiting for 2 CPUs: 1 of 4 free on node local");
+  CHECK(reason({ask(1), ask(1)}, nodes) == "waiting for 2 CPUs: 1 of 4 free on node local, for 2 tasks together");
+  CHECK(reason({ask(1, 2, 100 * gib)}, nodes) ==
+        "waiting for 2 GPUs: 1 of 2 free; 100 GiB of memory: 63 GiB of 64 GiB free on node local");
+  const gang one{ask(1, 1)};
+  const auto second = places(one, nodes);
+  CHECK(second[0].gpus == numbers{1});
+  nodes.give_back(one, second);
+  nodes.give_back(three, where);
+  CHECK(nodes.nodes()[0].free.cpu == 4);
+  CHECK(nodes.nodes()[0].free_gpus == numbers{0, 1});
+}
+
+TEST_CASE("what can never fit says so") {
+  const auto local = [] { return cluster_of({node("local", 4)}); };
+  CHECK(never({ask(8)}, local()) == "needs 8 CPUs: node local has 4");
+  CHECK(never({ask(3), ask(3)}, local()) == "needs 6 CPUs: node local has 4, for 2 tasks together");
+  CHECK_FALSE(never({ask(2), ask(2)}, local()));
+  CHECK_THAT(*never({ask(0)}, local()), ContainsSubstring("must be above 0"));
+  CHECK_THAT(*never({ask(-1)}, local()), ContainsSubstring("must be above 0"));
+  const auto most = std::numeric_limits<std::int64_t>::max();
+  CHECK(never({ask(most), ask(most)}, local()));
+  CHECK(never({ask(1)}, cluster_of({})) == "there is no node");
+}
+
+TEST_CASE("big members choose first, each the node it fills best") {
+  auto nodes = cluster_of({node("a", 8), node("b", 4)});
+  CHECK(nodes_of(places({ask(2), ask(8), ask(2)}, nodes)) == numbers{1, 0, 1});
+}
+
+TEST_CASE("a gang is packed on as few nodes as possible") {
+  auto nodes = cluster_of({node("a", 64, eight), node("b", 64, eight), node("c", 64, eight)});
+  SECTION("a node is filled before another is broken") {
+    CHECK(nodes_of(places(gang(3, ask(1, 1)), nodes)) == numbers{0, 0, 0});
+    CHECK(nodes_of(places({ask(1, 1)}, nodes)) == numbers{0});
+    CHECK(nodes_of(places(gang(8, ask(1, 1)), nodes)) == numbers(8, 1));
+    CHECK(nodes_of(places({ask(1, 4)}, nodes)) == numbers{0});
+  }
+  SECTION("what exceeds one node takes whole nodes first") {
+    CHECK(nodes_of(places(gang(2, ask(1, 2)), nodes)) == numbers{0, 0});
+    auto where = nodes_of(places(gang(10, ask(1, 1)), nodes));
+    CHECK(std::count(where.begin(), where.end(), 1U) == 8);
+    CHECK(std::count(where.begin(), where.end(), 0U) == 2);
+  }
+  SECTION("tasks without GPUs leave nodes with GPUs alone") {
+    nodes.join(node("plain", 64));
+    CHECK(nodes_of(places(gang(2, ask(1)), nodes)) == numbers{3, 3});
+  }
+}
+
+TEST_CASE("a gang is spread when it says so") {
+  auto nodes = cluster_of({node("a", 8), node("b", 8), node("c", 4)});
+  CHECK(nodes_of(places(gang(4, ask(1)), nodes, placement_strategy::spread)) == numbers{0, 1, 2, 0});
+  CHECK(nodes_of(places(gang(2, ask(4)), nodes, placement_strategy::spread)) == numbers{1, 0});
+}
+
+TEST_CASE("GPUs that are neighbours go together") {
+  auto x = node("a", 64, eight);
+  x.gpu_links = {{0, 2, 4, 6}, {1, 3, 5, 7}};
+  auto nodes = cluster_of({x});
+  CHECK(places({ask(1, 2)}, nodes)[0].gpus == numbers{0, 2});
+  CHECK(places({ask(1, 2)}, nodes)[0].gpus == numbers{4, 6});
+  const auto first = places({ask(1, 1)}, nodes);
+  CHECK(first[0].gpus == numbers{1});
+  const auto rest = places(gang(3, ask(1, 1)), nodes);
+  CHECK(rest[0].gpus == numbers{3});
+  nodes.give_back(gang(3, ask(1, 1)), rest);
+  nodes.give_back({ask(1, 1)}, first);
+  CHECK(places(gang(2, ask(1, 2)), nodes)[1].gpus == numbers{5, 7});
+}
+
+TEST_CASE("platform, labels and excluded nodes bind") {
+  std::vector<node_state> two{node("a", 4), node("b", 4)};
+  two[0].platform = "x86";
+  two[1].platform = "arm";
+  two[1].labels = {{"disk", "fast"}};
+  auto x = ask(1);
+  x.platform = "arm";
+  auto nodes = cluster_of(two);
+  CHECK(places({x}, nodes)[0].node == 1);
+  x.nodes_excluded = {"b"};
+  CHECK(never({x}, cluster_of(two)) == "nodesExcluded leaves no node");
+  x.platform = "riscv";
+  CHECK(never({x}, cluster_of(two)) == "no node is of platform riscv");
+  two[0].platform.clear();
+  nodes = cluster_of(two);
+  CHECK(places({x}, nodes)[0].node == 0);
+  auto fast = ask(1);
+  fast.labels = {{"disk", "fast"}};
+  CHECK(places({fast}, nodes)[0].node == 1);
+  fast.labels["disk"] = "slow";
+  CHECK(never({fast}, cluster_of(two)) == "no node carries the labels that it asks for");
+}
+
+TEST_CASE("nodes join, leave, take nothing and change while gangs hold places") {
+  auto nodes = cluster_of({node("a", 4, {0, 1})});
+  const gang one{ask(1, 1)};
+  const auto first = places(one, nodes);
+  nodes.set_condition(0, node_condition::cordoned);
+  CHECK(reason(one, nodes) == "waiting for a node that takes new tasks: 1 cordoned");
+  CHECK(nodes.join(node("b", 4, {0})) == 1);
+  auto second = places(one, nodes);
+  CHECK(second[0].node == 1);
+  // It is there again, with one GPU less, and that one is held.
+  CHECK(nodes.join(node("a", 3, {1, 2})) == 0);
+  CHECK(nodes.nodes()[0].free.cpu == 2);
+  CHECK(nodes.nodes()[0].free_gpus == numbers{1, 2});
+  nodes.give_back(one, first);
+  CHECK(nodes.nodes()[0].free_gpus == numbers{1, 2});
+  CHECK(nodes.nodes()[0].free.cpu == 3);
+  nodes.give_back(one, second);
+  nodes.set_condition(1, node_condition::gone);
+  nodes.forget(1);
+  CHECK_FALSE(nodes.find("b"));
+  CHECK(nodes.join(node("c", 4)) == 1);
+}
+
+TEST_CASE("a GPU that two gangs were booked on is free when both have gone") {
+  auto nodes = cluster_of({node("a", 8, {0, 1})});
+  const gang one{ask(1, 1)};
+  nodes.take(one, {{0, {0}}});
+  nodes.take(one, {{0, {0}}});
+  nodes.give_back(one, {{0, {0}}});
+  CHECK(nodes.nodes()[0].free_gpus == numbers{1});
+  nodes.give_back(one, {{0, {0}}});
+  CHECK(nodes.nodes()[0].free_gpus == numbers{0, 1});
+  CHECK(places(gang(2, ask(1, 1)), nodes).size() == 2);
+}
+
+TEST_CASE("oversubscription multiplies CPUs, memory and storage, not GPUs") {
+  const auto n = make_node("local", {2, gib, gib}, {3, 1, 3}, 2.5);
+  CHECK(n.total.cpu == 5);
+  CHECK(n.total.memory == 5 * gib / 2);
+  CHECK(n.gpus == std::vector<std::uint32_t>{1, 3});
+}
