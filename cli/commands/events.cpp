@@ -1,27 +1,31 @@
+#include "gateway/client/events.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/remote/reading.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/connection.hpp"
+#include "cli/remote/event_reading.hpp"
 #include "cli/terminal/event_line.hpp"
 #include "cli/terminal/style.hpp"
-#include "muster/event/json.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <iostream>
 #include <memory>
-#include <thread>
+#include <optional>
 #include <unistd.h>
 
 namespace muster::cli {
 
 namespace {
 
+using json = nlohmann::ordered_json;
+
 struct events_options {
   std::string id;
-  std::uint64_t after = 0;
+  std::optional<std::uint64_t> after;
   bool follow = false;
   list_format format = list_format::table;
   head_choice head;
@@ -32,13 +36,18 @@ public:
   explicit event_printer(list_format format)
       : format_(format), look_(style::for_descriptor(STDOUT_FILENO)), objects_(format) {}
 
-  void add(const store::named_event& x) {
+  /// Returns whether it was the end of a workflow.
+  bool add(std::uint64_t seq, std::string_view line) {
+    const auto x = read_event(line);
+    if (!x)
+      return false;
     if (format_ == list_format::table)
-      std::cout << x.fact.seq.value << "  " << event_line(x, look_) << '\n';
+      std::cout << seq << "  " << event_line(*x, look_) << '\n';
     else if (format_ == list_format::name)
-      std::cout << x.fact.seq.value << '\n';
+      std::cout << seq << '\n';
     else
-      objects_.add_raw(to_json(x.fact, {x.workflow, x.group, x.task}));
+      objects_.add_raw(std::string{line});
+    return x->fact.type == event_type::workflow_status && is_finished(x->fact.status);
   }
   void finish() { objects_.finish(); }
 
@@ -48,62 +57,81 @@ private:
   json_list objects_;
 };
 
-int print_events(store::reader& reader, store::event_query query, const events_options& options) {
-  constexpr auto poll_interval = std::chrono::milliseconds(100);
-  event_printer printer(options.format);
-  while (true) {
-    const auto page = reader.events(query);
-    if (!page)
-      return report(page.failure());
-    bool ended = false;
-    for (const auto& x : page->events) {
-      printer.add(x);
-      ended = ended || (x.fact.type == event_type::workflow_status && is_finished(x.fact.status));
+/// What there is, page by page: a page says up to where it has looked.
+std::optional<client::problem> print_pages(client::api& head, std::optional<std::uint64_t> after,
+                                           const query_list& filters, event_printer& printer) {
+  for (;;) {
+    client::request x;
+    x.path = client::path_of({"events"});
+    x.accept = "application/cloudevents-batch+json";
+    x.query = filters;
+    x.query.emplace_back(after ? "after" : "from", after ? std::to_string(*after) : "earliest");
+    x.query.emplace_back("limit", "1000");
+    const auto got = head.send(x);
+    if (!got)
+      return got.why();
+    const auto page = json::parse(got->body, nullptr, false);
+    if (!page.is_array())
+      return client::problem{500, "internal", "the answer of " + head.name() + " is no page of events", {}};
+    std::size_t events = 0;
+    for (const auto& one : page) {
+      const auto data = one.is_object() ? one.find("data") : one.end();
+      if (!one.is_object() || data == one.end() || !data->is_object())
+        continue;
+      const auto seq = static_cast<std::uint64_t>(number_of(*data, "seq"));
+      after = std::max(after.value_or(0), seq);
+      if (text_of(one, "type") == "muster.bookmark")
+        continue;
+      ++events;
+      printer.add(seq, dump(*data));
     }
-    query.after = page->next_after;
-    if (!page->at_end)
-      continue;
-    // One workflow has a last event; the journal as a whole has none.
-    if (!options.follow || (query.workflow && ended))
-      break;
-    std::cout.flush();
-    if (!std::cout)
-      break;
-    std::this_thread::sleep_for(poll_interval);
+    if (events == 0 || !std::cout)
+      return std::nullopt;
   }
-  printer.finish();
-  return exit_completed;
+}
+
+std::optional<client::problem> follow(client::api& head, const events_options& options, const query_list& filters,
+                                      event_printer& printer) {
+  bool away = false;
+  client::event_handler handler;
+  handler.on_event = [&](std::uint64_t seq, std::string_view line) {
+    away = false;
+    const bool last = printer.add(seq, line) && !filters.empty(); // One workflow has a last event; the log has none.
+    std::cout.flush();
+    return !last && static_cast<bool>(std::cout);
+  };
+  handler.on_lost = [&](const client::problem& why) {
+    if (!std::exchange(away, true))
+      std::cerr << "muster: " << why.detail << "; trying again" << std::endl;
+  };
+  const auto done = client::follow_events(head, {options.after, filters}, handler);
+  return done ? std::nullopt : std::optional{done.why()};
 }
 
 int events(const context& ctx, const events_options& options) {
   if (options.follow && options.format == list_format::json)
     return report_usage("--follow has no end to close a JSON array at: use -o jsonl");
-  const auto elsewhere = means_other_machine(ctx, options.head);
-  if (!elsewhere)
-    return report(elsewhere.failure());
-  if (*elsewhere) {
-    auto head = require_head(ctx, options.head);
-    return head ? events_on_head(**head, {options.id, options.after, options.follow, options.format})
-                : report(head.failure());
-  }
-  const auto directory = find_state_directory(ctx);
-  if (!directory)
-    return report(directory.failure());
-  auto reader = open_reader(*directory);
-  if (!reader)
-    return report(reader.failure());
-  store::event_query query;
-  query.after = sequence{options.after};
-  auto follow = options;
+  auto head = find_reading_api(ctx, options.head);
+  if (!head)
+    return report(head.failure());
+  query_list filters;
+  bool ended = false;
   if (!options.id.empty()) {
-    const auto workflow = find_workflow(*reader, options.id);
+    const auto id = workflow_id(**head, options.id);
+    if (!id)
+      return report(id.why());
+    const auto workflow = get_json(**head, client::path_of({"workflows", *id}));
     if (!workflow)
-      return report(workflow.failure());
-    query.workflow = workflow->key;
+      return report(workflow.why());
+    filters.emplace_back("workflow", *id);
     // What has ended already gets no further event, wherever the reading begins.
-    follow.follow = options.follow && !is_finished(workflow->status);
+    ended = is_finished(status_of(*workflow));
   }
-  return print_events(*reader, query, follow);
+  event_printer printer(options.format);
+  const auto wrong = options.follow && !ended ? follow(**head, options, filters, printer)
+                                              : print_pages(**head, options.after, filters, printer);
+  printer.finish();
+  return wrong ? report(*wrong) : exit_completed;
 }
 
 } // namespace
@@ -117,7 +145,6 @@ void add_events(CLI::App& app, context& ctx) {
       ->check(CLI::NonNegativeNumber);
   command->add_flag("-f,--follow", options->follow, "Go on as events come, until the workflow ends");
   add_list_format(*command, options->format);
-  add_state_dir(*command, ctx);
   add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster events last -f -o jsonl");
   command->callback([&ctx, options] { ctx.action = [&ctx, options] { return events(ctx, *options); }; });

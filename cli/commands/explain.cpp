@@ -2,12 +2,13 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/remote/reading.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/connection.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
-#include "muster/picture/explanation.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <memory>
@@ -17,6 +18,15 @@ namespace muster::cli {
 
 namespace {
 
+using json = nlohmann::ordered_json;
+
+struct explain_options {
+  std::string id;
+  std::string task;
+  std::string format = "text";
+  head_choice head;
+};
+
 /// Prints explanations for people.
 class explanation_printer {
 public:
@@ -24,82 +34,83 @@ public:
       : workflow_(std::move(workflow)), look_(style::for_descriptor(STDOUT_FILENO)) {}
 
   /// `asked`: what the user named; empty if nothing.
-  void print(const picture::explanation& x, const std::string& asked) const {
-    if (!asked.empty() && asked != x.name)
-      std::cout << asked << " has not begun; it is in\n";
-    std::cout << look_.paint(tone::strong, x.name) << "  " << look_.paint(tone_of(x.status), to_string(x.status));
-    if (!x.reason.empty())
-      std::cout << "  " << printable(x.reason);
+  void print(const json& x, const std::string& asked) const {
+    const auto name = text_of(x, "name");
+    const auto reason = text_of(x, "reason");
+    if (!asked.empty() && asked != name)
+      std::cout << printable(asked) << " has not begun; it is in\n";
+    std::cout << look_.paint(tone::strong, printable(name)) << "  "
+              << look_.paint(tone_of(status_of(x)), text_of(x, "status"));
+    if (!reason.empty())
+      std::cout << "  " << printable(reason);
     std::cout << '\n';
-    if (x.elements)
-      std::cout << "  " << x.elements->total << " elements: " << x.elements->running << " running, "
-                << x.elements->completed << " completed, " << x.elements->failed << " failed, " << x.elements->skipped
-                << " skipped\n";
-    if (x.cache)
-      print_cache(*x.cache, x.reason);
-    print_causes(x.causes, x.more_causes, 1);
-    if (x.wrote_log)
-      std::cout << "  what it wrote: muster logs " << workflow_ << " -t " << x.name << '\n';
+    if (const auto counts = member(x, "elements"); counts.is_object())
+      std::cout << "  " << text_of(counts, "total") << " elements: " << text_of(counts, "running") << " running, "
+                << text_of(counts, "completed") << " completed, " << text_of(counts, "failed") << " failed, "
+                << text_of(counts, "skipped") << " skipped\n";
+    if (const auto cache = member(x, "cache"); cache.is_object())
+      print_cache(cache, reason);
+    print_causes(x, 1);
+    if (x.value("wrote_log", false))
+      std::cout << "  what it wrote: muster logs " << workflow_ << " -t " << printable(name) << '\n';
   }
 
 private:
-  static void print_cache(const picture::cache_answer& x, const std::string& reason) {
+  static json member(const json& x, const char* name) { return x.is_object() ? x.value(name, json(nullptr)) : json(); }
+
+  static void print_cache(const json& x, const std::string& reason) {
     // Of one that was taken the reason says it already.
-    if (x.text != reason)
-      std::cout << "  it was run although it is marked cache: " << printable(x.text) << '\n';
-    if (!x.key.empty())
-      std::cout << "  cache key: " << x.key << '\n';
+    if (const auto text = text_of(x, "text"); text != reason)
+      std::cout << "  it was run although it is marked cache: " << printable(text) << '\n';
+    if (const auto key = text_of(x, "key"); !key.empty())
+      std::cout << "  cache key: " << printable(key) << '\n';
   }
 
-  void print_causes(const std::vector<picture::cause>& causes, std::uint64_t more, std::size_t depth) const {
+  void print_causes(const json& of, std::size_t depth) const {
     const std::string margin(2 * depth, ' ');
-    for (const auto& x : causes) {
-      std::cout << margin << "because of " << x.task << "  " << look_.paint(tone_of(x.status), to_string(x.status))
-                << (x.reason.empty() ? "" : "  " + printable(x.reason)) << '\n';
-      print_causes(x.behind, x.more_behind, depth + 1);
+    for (const auto& x : member(of, "causes")) {
+      const auto reason = text_of(x, "reason");
+      std::cout << margin << "because of " << printable(text_of(x, "task")) << "  "
+                << look_.paint(tone_of(status_of(x)), text_of(x, "status"))
+                << (reason.empty() ? "" : "  " + printable(reason)) << '\n';
+      print_causes(x, depth + 1);
     }
-    if (more > 0)
-      std::cout << margin << "and of " << more << " more\n";
+    if (number_of(of, "more_causes") > 0)
+      std::cout << margin << "and of " << text_of(of, "more_causes") << " more\n";
   }
 
   std::string workflow_;
   style look_;
 };
 
-int explain(const context& ctx, const head_choice& choice, const std::string& id, const std::string& task) {
-  const auto elsewhere = means_other_machine(ctx, choice);
-  if (!elsewhere)
-    return report(elsewhere.failure());
-  if (*elsewhere) {
-    auto head = require_head(ctx, choice);
-    return head ? explain_on_head(**head, id, task) : report(head.failure());
-  }
-  const auto directory = find_state_directory(ctx);
-  if (!directory)
-    return report(directory.failure());
-  auto reader = open_reader(*directory);
-  if (!reader)
-    return report(reader.failure());
-  const auto workflow = find_workflow(*reader, id);
-  if (!workflow)
-    return report(workflow.failure());
-  const explanation_printer printer{workflow->id};
-  if (!task.empty()) {
-    const auto one = picture::explain(*reader, *workflow, task);
-    if (!one)
-      return report(one.failure());
-    printer.print(*one, task);
+int explain(const context& ctx, const explain_options& options) {
+  auto head = find_reading_api(ctx, options.head);
+  if (!head)
+    return report(head.failure());
+  const auto id = workflow_id(**head, options.id);
+  if (!id)
+    return report(id.why());
+  const auto got =
+      get_json(**head, options.task.empty() ? client::path_of({"workflows", *id, "explain"})
+                                            : client::path_of({"workflows", *id, "tasks", options.task, "explain"}));
+  if (!got)
+    return report(got.why());
+  if (options.format == "json") {
+    std::cout << dump(*got, 1) << '\n';
     return exit_completed;
   }
-  const auto all = picture::explain(*reader, *workflow);
-  if (!all)
-    return report(all.failure());
-  for (const auto& x : all->items)
+  const explanation_printer printer(*id);
+  if (!options.task.empty()) {
+    printer.print(*got, options.task);
+    return exit_completed;
+  }
+  const auto items = got->value("items", json::array());
+  for (const auto& x : items)
     printer.print(x, {});
-  if (all->more > 0)
-    std::cout << "and " << all->more << " more; name one: muster explain " << workflow->id << " TASK\n";
-  if (all->items.empty())
-    std::cout << "every task of " << workflow->id << " was run and is COMPLETED\n";
+  if (number_of(*got, "more") > 0)
+    std::cout << "and " << text_of(*got, "more") << " more; name one: muster explain " << *id << " TASK\n";
+  if (items.empty())
+    std::cout << "every task of " << *id << " was run and is COMPLETED\n";
   return exit_completed;
 }
 
@@ -107,17 +118,14 @@ int explain(const context& ctx, const head_choice& choice, const std::string& id
 
 void add_explain(CLI::App& app, context& ctx) {
   auto* command = app.add_subcommand("explain", "Say why a task waits, was not run, or was run although it is cached");
-  auto names = std::make_shared<std::pair<std::string, std::string>>();
-  command->add_option("id", names->first, "A workflow's id, or 'last'")->type_name("ID")->required();
-  command->add_option("task", names->second, "A task or step; without it all of which there is something to say")
+  auto options = std::make_shared<explain_options>();
+  command->add_option("id", options->id, "A workflow's id, or 'last'")->type_name("ID")->required();
+  command->add_option("task", options->task, "A task or step; without it all of which there is something to say")
       ->type_name("TASK");
-  add_state_dir(*command, ctx);
-  auto head = std::make_shared<head_choice>();
-  add_head_choice(*command, *head, ctx);
+  add_text_or_json(*command, options->format);
+  add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster explain last train.2");
-  command->callback([&ctx, names, head] {
-    ctx.action = [&ctx, names, head] { return explain(ctx, *head, names->first, names->second); };
-  });
+  command->callback([&ctx, options] { ctx.action = [&ctx, options] { return explain(ctx, *options); }; });
 }
 
 } // namespace muster::cli

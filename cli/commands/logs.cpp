@@ -1,176 +1,192 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
-#include "cli/commands/listing.hpp"
-#include "cli/commands/watch.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/remote/reading.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/connection.hpp"
+#include "cli/remote/remote_watch.hpp"
 #include "cli/terminal/style.hpp"
-#include "cli/terminal/text.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <iostream>
-#include <limits>
-#include <map>
 #include <memory>
-#include <thread>
+#include <set>
 #include <unistd.h>
 
 namespace muster::cli {
 
 namespace {
 
+using json = nlohmann::ordered_json;
+
 struct logs_options {
   std::string id;
   std::string task;
   std::optional<std::uint64_t> lines;
   std::optional<std::uint32_t> attempt;
-  std::optional<store::log_origin> only;
+  std::string only; ///< `stdout`, `stderr` or empty.
   bool follow = false;
   head_choice head;
 };
 
-void print_line(const log_line& x, bool prefixed, const style& look) {
-  if (prefixed)
-    std::cout << look.paint_number(x.number, x.task) << " | ";
-  std::cout << x.text << '\n';
-}
-
-/// Prints logs of one workflow from the state directory.
-class log_printer {
+class line_printer {
 public:
-  log_printer(store::reader& reader, const store::state_directory& directory, store::workflow_record workflow,
-              const logs_options& options)
-      : reader_(reader), directory_(directory), workflow_(std::move(workflow)), options_(options),
-        look_(style::for_descriptor(STDOUT_FILENO)) {}
-
-  result<void> print() {
-    if (!options_.task.empty()) {
-      auto task = reader_.task(workflow_.key, options_.task);
-      if (!task)
-        return task.failure();
-      only_ = std::move(*task);
-    }
-    prefixed_ = !only_ && workflow_.tasks > 1;
-    if (options_.follow)
-      return follow();
-    return only_ ? print_task(*only_) : print_all();
+  explicit line_printer(bool prefixed) : prefixed_(prefixed), look_(style::for_descriptor(STDOUT_FILENO)) {}
+  void operator()(const log_line& x) const {
+    if (prefixed_)
+      std::cout << look_.paint_number(x.number, x.task) << " | ";
+    std::cout << x.text << '\n';
   }
 
 private:
-  [[nodiscard]] result<void> print_all() {
-    constexpr std::size_t page_size = 500;
-    for (task_index first{0};; first.value += page_size) {
-      const auto page = reader_.tasks(workflow_.key, first, page_size);
-      if (!page)
-        return page.failure();
-      for (const auto& task : *page)
-        if (task.attempt && (!options_.attempt || *options_.attempt <= task.attempt->number))
-          if (auto printed = print_task(task); !printed)
-            return printed;
-      if (page->size() < page_size || !std::cout)
-        return {};
-    }
-  }
-
-  [[nodiscard]] result<void> print_task(const store::task_record& task) {
-    if (!task.attempt)
-      return {ec::not_found, "task '" + task.name + "' was not started: it is " + std::string(to_string(task.status)) +
-                                 (task.reason.empty() ? "" : ", " + printable(task.reason))};
-    if (options_.attempt && *options_.attempt > task.attempt->number)
-      return {ec::not_found, "task '" + task.name + "' has no attempt " + std::to_string(*options_.attempt) +
-                                 "; the latest is " + std::to_string(task.attempt->number)};
-    const auto file = directory_.log(workflow_.id, task.name, options_.attempt.value_or(task.attempt->number));
-    if (auto told = check_streams(task, file); !told)
-      return told;
-    log_tail tail(file, options_.lines ? offset_of_last_lines(file, *options_.lines, options_.only) : 0, options_.only);
-    line_cutter lines;
-    const auto whole = std::numeric_limits<std::size_t>::max();
-    const auto pass = [&](std::string_view line) { print_line({task.name, task.index.value, line}, true, look_); };
-    tail.read(whole, [&](std::string_view piece) {
-      if (!std::cout)
-        return;
-      if (prefixed_)
-        lines.feed(piece, pass);
-      else
-        std::cout << piece;
-    });
-    lines.finish(pass);
-    return {};
-  }
-
-  [[nodiscard]] result<void> check_streams(const store::task_record& task, const std::filesystem::path& file) const {
-    if (!options_.only || tells_streams(file))
-      return {};
-    return {ec::unsupported,
-            "the log of task '" + task.name +
-                "' does not tell stdout and stderr apart: the driver that ran it writes both into one; "
-                "leave --stream out"};
-  }
-
-  [[nodiscard]] result<void> follow() {
-    if (only_ && only_->attempt)
-      if (auto told = check_streams(
-              *only_, directory_.log(workflow_.id, only_->name, options_.attempt.value_or(only_->attempt->number)));
-          !told)
-        return told;
-    constexpr auto poll_interval = std::chrono::milliseconds(50);
-    watch_filter filter;
-    filter.attempt = options_.attempt;
-    filter.last_lines = options_.lines;
-    filter.only = options_.only;
-    if (only_)
-      filter.task = only_->index;
-    bool task_over = false;
-    watch_handler handler;
-    handler.on_line = [this](const log_line& x) { print_line(x, prefixed_, look_); };
-    handler.on_event = [&](const store::named_event& x) {
-      task_over = task_over || (only_ && x.fact.type == event_type::task_status && x.fact.task == only_->index &&
-                                (is_group_finished(x.fact.status) || options_.attempt == x.fact.attempt) &&
-                                is_finished(x.fact.status));
-    };
-    workflow_watch watch(reader_, directory_, workflow_, {}, filter, handler);
-    while (!watch.ended() && !task_over && std::cout) {
-      const auto stepped = watch.step();
-      if (!stepped)
-        return stepped.failure();
-      std::cout.flush();
-      if (!*stepped)
-        std::this_thread::sleep_for(poll_interval);
-    }
-    return {};
-  }
-
-  store::reader& reader_;
-  const store::state_directory& directory_;
-  store::workflow_record workflow_;
-  const logs_options& options_;
+  bool prefixed_;
   style look_;
-  std::optional<store::task_record> only_;
+};
+
+/// The logs of one workflow.
+class log_printer {
+public:
+  /// `events` is another way to the same head, for what is followed.
+  log_printer(client::api& head, client::api& events, const logs_options& options)
+      : head_(head), events_(events), options_(options) {}
+
+  int print() {
+    const auto id = workflow_id(head_, options_.id);
+    if (!id)
+      return report(id.why());
+    id_ = *id;
+    client::request x;
+    x.path = client::path_of({"workflows", id_});
+    const auto got = head_.send(x);
+    if (!got)
+      return report(got.why());
+    const auto workflow = json::parse(got->body, nullptr, false);
+    const auto after = std::strtoull(got->header("x-muster-seq").c_str(), nullptr, 10);
+    prefixed_ = options_.task.empty() && (number_of(workflow, "tasks") > 1 || workflow.value("growing", false));
+    return options_.follow && !is_finished(status_of(workflow)) ? follow(after) : print_all();
+  }
+
+private:
+  /// Calls `use` with the task that was named, or with each that has the attempt that is asked for.
+  std::optional<client::problem> each_task(const std::function<void(const json&)>& use) {
+    if (!options_.task.empty()) {
+      const auto task = get_json(head_, client::path_of({"workflows", id_, "tasks", options_.task}));
+      if (!task)
+        return task.why();
+      use(*task);
+      return std::nullopt;
+    }
+    constexpr std::size_t all = 10'000'000;
+    const auto done = each_item(head_, client::path_of({"workflows", id_, "tasks"}), {}, all, [&](const json& task) {
+      if (attempt_of(task))
+        use(task);
+    });
+    return done ? std::nullopt : std::optional{done.why()};
+  }
+
+  static const json& latest_of(const json& task) { return task.at("attempt"); }
+
+  /// The latest attempt of a task, or the one that is asked for, if it was made.
+  [[nodiscard]] std::optional<std::uint32_t> attempt_of(const json& task) const {
+    if (!task.contains("attempt") || !latest_of(task).is_object())
+      return std::nullopt;
+    const auto latest = static_cast<std::uint32_t>(number_of(latest_of(task), "number"));
+    return options_.attempt && *options_.attempt > latest ? std::nullopt
+                                                          : std::optional{options_.attempt.value_or(latest)};
+  }
+
+  /// What there is. Where there are no prefixes, byte by byte as it was written.
+  int print_all() {
+    std::size_t number = 0;
+    std::optional<client::problem> wrong;
+    const line_printer lines(true);
+    const auto failed = each_task([&](const json& task) {
+      if (wrong || !std::cout)
+        return;
+      const auto name = text_of(task, "name");
+      // That of one that was named, and has none: the head says why there is none.
+      log_pieces log(
+          head_, {id_, name, attempt_of(task).value_or(options_.attempt.value_or(0)), options_.lines, options_.only});
+      line_cutter cutter;
+      const auto pass = [&](std::string_view line) { lines({name, number, line}); };
+      for (std::uint64_t got = 1; got > 0 && std::cout;) {
+        const auto read = log.next([&](std::string_view piece) {
+          if (prefixed_)
+            cutter.feed(piece, pass);
+          else
+            std::cout << piece;
+        });
+        if (!read)
+          wrong = read.why();
+        got = read ? *read : 0;
+      }
+      cutter.finish(pass);
+      ++number;
+    });
+    if (wrong || failed)
+      return report(wrong ? *wrong : *failed);
+    return exit_completed;
+  }
+
+  /// Whether more may come of the log that is asked for.
+  [[nodiscard]] bool is_open(const json& task) const {
+    if (is_group_finished(status_of(task)))
+      return false;
+    const auto shown = attempt_of(task);
+    return !options_.attempt || !shown ||
+           (*shown == number_of(latest_of(task), "number") && !is_finished(status_of(latest_of(task))));
+  }
+
+  int follow(std::uint64_t after) {
+    const line_printer print(prefixed_);
+    std::set<std::pair<std::string, std::uint32_t>> told; // Their ends may come once more, as events.
+    remote_logs logs(head_, id_, print, options_.only);
+    bool goes_on = true;
+    const auto failed = each_task([&](const json& task) {
+      goes_on = options_.task.empty() || is_open(task);
+      const auto number = attempt_of(task);
+      if (!number)
+        return;
+      const auto name = text_of(task, "name");
+      logs.open(name, *number, options_.lines);
+      if (*number == number_of(latest_of(task), "number") && !is_finished(status_of(latest_of(task))))
+        return;
+      logs.finish(name, *number);
+      told.emplace(name, *number);
+    });
+    if (failed)
+      return report(*failed);
+    if (!goes_on)
+      return logs.failure() ? report(*logs.failure()) : exit_completed;
+    remote_watch_handler handler;
+    handler.on_line = print;
+    handler.tick = [] {
+      std::cout.flush();
+      return static_cast<bool>(std::cout);
+    };
+    remote_watch_filter filter{options_.task, options_.attempt, options_.only, std::move(told)};
+    const auto done = watch_on_head(events_, head_, id_, after, filter, handler, &logs);
+    if (!done)
+      return report(done.why());
+    return logs.failure() ? report(*logs.failure()) : exit_completed;
+  }
+
+  client::api& head_;
+  client::api& events_;
+  const logs_options& options_;
+  std::string id_;
   bool prefixed_ = false;
 };
 
 int logs(const context& ctx, const logs_options& options) {
-  const auto elsewhere = means_other_machine(ctx, options.head);
-  if (!elsewhere)
-    return report(elsewhere.failure());
-  if (*elsewhere) {
-    const char* only = !options.only ? "" : *options.only == store::log_origin::output ? "stdout" : "stderr";
-    return logs_on_head(ctx, options.head,
-                        {options.id, options.task, options.lines, options.attempt, only, options.follow});
-  }
-  const auto directory = find_state_directory(ctx);
-  if (!directory)
-    return report(directory.failure());
-  auto reader = open_reader(*directory);
-  if (!reader)
-    return report(reader.failure());
-  auto workflow = find_workflow(*reader, options.id);
-  if (!workflow)
-    return report(workflow.failure());
-  const auto printed = log_printer(*reader, *directory, std::move(*workflow), options).print();
-  return printed ? exit_completed : report(printed.failure());
+  auto head = find_reading_api(ctx, options.head);
+  if (!head)
+    return report(head.failure());
+  auto events = find_reading_api(ctx, options.head);
+  if (!events)
+    return report(events.failure());
+  return log_printer(**head, **events, options).print();
 }
 
 } // namespace
@@ -186,16 +202,10 @@ void add_logs(CLI::App& app, context& ctx) {
   command->add_option("--attempt", options->attempt, "This attempt, counted from 0, not the latest")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
-  const std::map<std::string, store::log_origin> streams{{"stdout", store::log_origin::output},
-                                                         {"stderr", store::log_origin::errors}};
-  command
-      ->add_option_function<std::string>(
-          "--stream", [options, streams](const std::string& name) { options->only = streams.at(name); },
-          "Only what tasks wrote to this: stdout or stderr (containers)")
+  command->add_option("--stream", options->only, "Only what tasks wrote to this: stdout or stderr (containers)")
       ->type_name("STREAM")
       ->check(CLI::IsMember({"stdout", "stderr"}));
   command->add_flag("-f,--follow", options->follow, "Go on as output comes, until the end");
-  add_state_dir(*command, ctx);
   add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster logs last -t server -n 20 -f");
   command->callback([&ctx, options] { ctx.action = [&ctx, options] { return logs(ctx, *options); }; });

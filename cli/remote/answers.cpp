@@ -142,7 +142,7 @@ client::outcome<std::string> workflow_id(client::api& head, const std::string& i
   if (!found)
     return found.why();
   if (newest.empty())
-    return client::problem{404, "not_found", "there is no workflow yet", {}};
+    return client::problem{404, "not_found", "there is no workflow yet at " + head.name(), {}};
   return newest;
 }
 

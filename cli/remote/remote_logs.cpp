@@ -4,19 +4,37 @@
 
 namespace muster::cli {
 
+client::outcome<std::uint64_t> log_pieces::next(const std::function<void(std::string_view)>& use) {
+  constexpr auto piece = "262144";
+  client::request wanted;
+  wanted.path = client::path_of({"workflows", what_.workflow, "tasks", what_.task, "logs"});
+  wanted.accept = "text/plain";
+  wanted.query = {{"attempt", std::to_string(what_.attempt)}, {"limit", piece}};
+  if (what_.last_lines)
+    wanted.query.emplace_back("tail", std::to_string(*what_.last_lines));
+  else
+    wanted.query.emplace_back("offset", std::to_string(offset_));
+  if (!what_.only.empty())
+    wanted.query.emplace_back("stream", what_.only);
+  const auto got = head_->send(wanted);
+  if (!got)
+    return got.why();
+  const auto number = [&got](const char* header) { return std::strtoull(got->header(header).c_str(), nullptr, 10); };
+  const auto begin = what_.last_lines ? number("x-muster-offset") : offset_;
+  what_.last_lines.reset();
+  // Of one stream alone fewer bytes come than are passed over.
+  offset_ = got->header("x-muster-end-offset").empty() ? begin + got->body.size() : number("x-muster-end-offset");
+  use(got->body);
+  return offset_ - begin;
+}
+
 remote_logs::remote_logs(client::api& head, std::string workflow, log_sink sink, std::string only)
     : head_(head), workflow_(std::move(workflow)), sink_(std::move(sink)), only_(std::move(only)) {}
 
 void remote_logs::open(const std::string& task, std::uint32_t attempt, std::optional<std::uint64_t> last_lines) {
-  const auto [at, is_new] = open_.try_emplace(key{task, attempt});
-  if (!is_new)
-    return;
-  at->second.number = numbers_++;
-  at->second.last_lines = last_lines;
-}
-
-bool remote_logs::is_open(const std::string& task, std::uint32_t attempt) const {
-  return open_.count({task, attempt}) > 0;
+  if (open_.count({task, attempt}) == 0)
+    open_.emplace(key{task, attempt},
+                  followed{numbers_++, log_pieces(head_, {workflow_, task, attempt, last_lines, only_})});
 }
 
 bool remote_logs::pump() {
@@ -26,8 +44,13 @@ bool remote_logs::pump() {
   for (std::size_t i = 0; i < most && i < open_.size(); ++i) {
     if (at == open_.end())
       at = open_.begin();
-    any = read(at->first, at->second).value_or(0) > 0 || any;
-    ++at;
+    const auto now = at++;
+    if (now->second.ended) {
+      if (read_rest(now))
+        open_.erase(now);
+    } else if (const auto got = read(now); got && *got > 0) {
+      any = true;
+    }
   }
   next_ = at == open_.end() ? key{} : at->first;
   return any;
@@ -36,37 +59,35 @@ bool remote_logs::pump() {
 void remote_logs::finish(const std::string& task, std::uint32_t attempt) {
   open(task, attempt);
   const auto at = open_.find({task, attempt});
-  while (read(at->first, at->second).value_or(0) > 0) {
-  }
-  at->second.lines.finish([&](std::string_view line) { sink_({task, at->second.number, line}); });
-  open_.erase(at);
+  at->second.ended = true;
+  if (read_rest(at))
+    open_.erase(at);
 }
 
-std::optional<std::size_t> remote_logs::read(const key& which, followed& x) {
-  constexpr auto piece = "262144";
-  client::request wanted;
-  wanted.path = client::path_of({"workflows", workflow_, "tasks", which.first, "logs"});
-  wanted.accept = "text/plain";
-  wanted.query = {{"attempt", std::to_string(which.second)}, {"limit", piece}};
-  if (x.last_lines)
-    wanted.query.emplace_back("tail", std::to_string(*x.last_lines));
-  else
-    wanted.query.emplace_back("offset", std::to_string(x.offset));
-  if (!only_.empty())
-    wanted.query.emplace_back("stream", only_);
-  const auto got = head_.send(wanted);
-  if (!got) {
-    if (!got.why().unreachable() && got.why().status != 404)
-      failure_ = got.why();
-    return std::nullopt;
+void remote_logs::finish_rest() {
+  for (auto at = open_.begin(); at != open_.end();)
+    at = at->second.ended && read_rest(at) ? open_.erase(at) : std::next(at);
+}
+
+bool remote_logs::read_rest(place at) {
+  for (;;) {
+    const auto got = read(at);
+    if (!got && got.why().unreachable())
+      return false;
+    if (!got || *got == 0)
+      break;
   }
-  const auto begin = x.last_lines ? std::strtoull(got->header("x-muster-offset").c_str(), nullptr, 10) : x.offset;
-  const auto end = got->header("x-muster-end-offset");
-  x.last_lines.reset();
-  // Of one stream alone fewer bytes come than are passed over.
-  x.offset = end.empty() ? begin + got->body.size() : std::strtoull(end.c_str(), nullptr, 10);
-  x.lines.feed(got->body, [&](std::string_view line) { sink_({which.first, x.number, line}); });
-  return x.offset - begin;
+  at->second.lines.finish([&](std::string_view line) { sink_({at->first.first, at->second.number, line}); });
+  return true;
+}
+
+client::outcome<std::uint64_t> remote_logs::read(place at) {
+  auto& x = at->second;
+  const auto pass = [&](std::string_view line) { sink_({at->first.first, x.number, line}); };
+  const auto got = x.log.next([&](std::string_view piece) { x.lines.feed(piece, pass); });
+  if (!got && !got.why().unreachable() && got.why().status != 404)
+    failure_ = got.why();
+  return got;
 }
 
 } // namespace muster::cli

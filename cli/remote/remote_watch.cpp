@@ -24,7 +24,9 @@ public:
       handler_.on_event(*x);
     if (x->fact.type == event_type::workflow_status && is_finished(x->fact.status))
       ended = x->fact.status;
-    return !ended;
+    if (ended)
+      logs_.finish_rest();
+    return !ended && !is_last_of_task(*x);
   }
 
   bool tick() {
@@ -36,9 +38,16 @@ public:
   std::optional<status> ended;
 
 private:
+  [[nodiscard]] bool is_last_of_task(const store::named_event& x) const {
+    return !filter_.task.empty() && x.fact.type == event_type::task_status && x.task == filter_.task &&
+           is_finished(x.fact.status) &&
+           (filter_.attempt ? *filter_.attempt <= x.fact.attempt : is_group_finished(x.fact.status));
+  }
+
   void follow_logs(const store::named_event& x) {
     const bool wanted = handler_.on_line && (filter_.task.empty() || filter_.task == x.task) &&
-                        (!filter_.attempt || *filter_.attempt == x.fact.attempt);
+                        (!filter_.attempt || *filter_.attempt == x.fact.attempt) &&
+                        filter_.told.count({x.task, x.fact.attempt}) == 0;
     if (!wanted)
       return;
     if (x.fact.status == status::running)

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace muster::cli {
 
@@ -21,15 +23,17 @@ struct remote_watch_handler {
 
 /// Which logs a watch reads.
 struct remote_watch_filter {
-  std::string task; ///< Empty: of all.
+  std::string task; ///< Empty: of all. Else the watch ends with this task, or with its attempt.
   std::optional<std::uint32_t> attempt;
   std::string only; ///< `stdout`, `stderr` or empty.
+  /// Attempts of which everything was told before: their ends may still come as events.
+  std::set<std::pair<std::string, std::uint32_t>> told;
 };
 
 /// Follows one workflow on a head until it has ended: its events in order, and the logs of its attempts as they grow. A
 /// task's output comes before the event of its end. Survives lost connections and restarts of the head. `events` and
 /// `others` are two ways to the same head: one is busy with the stream. Returns the final status; none if `tick` ended
-/// it.
+/// it, or the task that alone is read.
 [[nodiscard]] client::outcome<std::optional<status>>
 watch_on_head(client::api& events, client::api& others, const std::string& workflow, std::uint64_t after,
               const remote_watch_filter& filter, const remote_watch_handler& handler, remote_logs* logs = nullptr);

@@ -105,49 +105,4 @@ int show_on_head(client::api& head, const head_show& what) {
   return exit_completed;
 }
 
-int explain_on_head(client::api& head, const std::string& name, const std::string& task) {
-  const auto id = workflow_id(head, name);
-  if (!id)
-    return report(id.why());
-  const auto got = get_json(head, task.empty() ? client::path_of({"workflows", *id, "explain"})
-                                               : client::path_of({"workflows", *id, "tasks", task, "explain"}));
-  if (!got)
-    return report(got.why());
-  const auto look = style::for_descriptor(STDOUT_FILENO);
-  const std::function<void(const json&, std::size_t)> tell_causes = [&](const json& x, std::size_t depth) {
-    if (const auto causes = x.find("causes"); causes != x.end() && causes->is_array())
-      for (const auto& c : *causes) {
-        std::cout << std::string(2 * depth, ' ') << "because of " << printable(text_of(c, "task")) << "  "
-                  << look.paint(tone_of(status_of(c)), text_of(c, "status")) << "  " << printable(text_of(c, "reason"))
-                  << '\n';
-        tell_causes(c, depth + 1);
-      }
-    if (const auto more = number_of(x, "more_causes"); more > 0)
-      std::cout << std::string(2 * depth, ' ') << "and of " << static_cast<std::uint64_t>(more) << " more\n";
-  };
-  const auto tell = [&](const json& x) {
-    std::cout << look.paint(tone::strong, printable(text_of(x, "name"))) << "  "
-              << look.paint(tone_of(status_of(x)), text_of(x, "status"));
-    if (const auto reason = text_of(x, "reason"); !reason.empty())
-      std::cout << "  " << printable(reason);
-    std::cout << '\n';
-    tell_causes(x, 1);
-    if (x.value("wrote_log", false))
-      std::cout << "  what it wrote: muster logs " << *id << " -t " << printable(text_of(x, "name")) << '\n';
-  };
-  if (!task.empty()) {
-    tell(*got);
-    return exit_completed;
-  }
-  const auto items = got->find("items");
-  if (items == got->end() || !items->is_array() || items->empty())
-    std::cout << "every task of " << *id << " was run and is COMPLETED\n";
-  else
-    for (const auto& x : *items)
-      tell(x);
-  if (const auto more = number_of(*got, "more"); more > 0)
-    std::cout << "and " << static_cast<std::uint64_t>(more) << " more; name one: muster explain " << *id << " TASK\n";
-  return exit_completed;
-}
-
 } // namespace muster::cli

@@ -112,7 +112,7 @@ result<http::response> answer_log(call& x, log_followers& followers, const std::
     if (wanted->only && !store::tells_streams(file))
       return {ec::unsupported, "the log of task " + task->name +
                                    " does not tell stdout and stderr apart: the driver that ran it writes both into "
-                                   "one; leave stream out"};
+                                   "one; ask for both"};
     if (wanted->tail)
       what.offset = store::offset_of_last_lines(file, *wanted->tail, wanted->only);
   }
