@@ -6,8 +6,6 @@
 #include "support/muster_program.hpp"
 #include "support/processes.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -35,13 +33,6 @@ std::size_t lines_of(const fs::path& path) {
   for (std::string line; std::getline(file, line);)
     ++count;
   return count;
-}
-
-/// Of the head that is ready, by what it says of itself; empty while none is. From any thread.
-std::string address_of_head(const fs::path& state) {
-  std::ifstream file(state / "head.json");
-  const auto x = nlohmann::json::parse(file, nullptr, false);
-  return x.is_object() && x.value("ready", false) ? x.value("address", "") : std::string{};
 }
 
 /// What must hold of the store once all is quiet.
@@ -93,33 +84,32 @@ TEST_CASE("a head that is killed under load keeps all its promises") {
   promises told;
   auto head = std::make_unique<head_program>(muster, options);
   REQUIRE(head->ready());
-  crowd clients{[state = muster.state()] { return address_of_head(state); }, told, marks.string(), 8, 2, seed};
+  crowd clients{told, marks.string(), 8, 2, seed};
+  clients.head_is_at(head->address());
   for (unsigned long round = 0; round < rounds; ++round) {
     INFO("round " << round);
     // Killed when so many more answers were given, and a little later, in the middle of something.
     const auto enough = told.acknowledged() + 1 + random() % 60;
-    REQUIRE(eventually([&] { return told.acknowledged() >= enough; }, 120s));
+    REQUIRE(told.wait_for_acknowledged(enough, 120s));
     const auto spin = std::chrono::steady_clock::now() + std::chrono::microseconds{random() % 20'000};
     while (std::chrono::steady_clock::now() < spin) {
     }
+    clients.head_is_at({});
     head->stop(SIGKILL);
     head = std::make_unique<head_program>(muster, options);
     REQUIRE(head->ready());
+    clients.head_is_at(head->address());
   }
   clients.stop_submitting();
   // All that was accepted ends.
   auto reader = store::reader::open(store::state_directory{muster.state()});
   REQUIRE(reader);
-  const auto quiet = eventually(
-      [&] {
-        store::workflow_query query;
-        query.unfinished = true;
-        query.limit = 1;
-        const auto live = reader->workflows(query);
-        return live && live->empty();
-      },
-      300s);
-  CHECK(quiet);
+  CHECK(told.wait_for_ends(300s));
+  store::workflow_query unfinished;
+  unfinished.unfinished = true;
+  const auto live = reader->workflows(unfinished);
+  REQUIRE(live);
+  CHECK(live->empty());
   const auto last = reader->latest();
   REQUIRE(last);
   CHECK(clients.finish(last->value, 60s));

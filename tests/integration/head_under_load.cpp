@@ -16,6 +16,7 @@ using json = nlohmann::json;
 void promises::submitted(const std::string& id) {
   const std::lock_guard lock{mutex_};
   ++acknowledged_;
+  changed_.notify_all();
   if (!workflows_.emplace(id, false).second)
     complaints_ += "two submissions were answered with " + id + '\n';
 }
@@ -24,6 +25,7 @@ void promises::canceled(const std::string& id) {
   const std::lock_guard lock{mutex_};
   ++acknowledged_;
   workflows_[id] = true;
+  changed_.notify_all();
 }
 
 void promises::told(const std::string& line, std::uint64_t last) {
@@ -42,6 +44,7 @@ void promises::told(const std::string& line, std::uint64_t last) {
     return;
   const auto id = x.at("workflow").get<std::string>();
   const auto [end, first] = ends_.emplace(id, status);
+  changed_.notify_all();
   if (!first)
     complaints_ += id + " ended as " + end->second + " and then as " + status + '\n';
 }
@@ -54,6 +57,21 @@ void promises::complain(const std::string& what) {
 std::size_t promises::acknowledged() const {
   const std::lock_guard lock{mutex_};
   return acknowledged_;
+}
+
+template <class Condition>
+bool promises::wait(std::chrono::seconds deadline, Condition is_so) const {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, deadline, is_so);
+}
+
+bool promises::wait_for_acknowledged(std::size_t count, std::chrono::seconds deadline) const {
+  return wait(deadline, [&] { return acknowledged_ >= count; });
+}
+
+bool promises::wait_for_ends(std::chrono::seconds deadline) const {
+  const auto ended = [this](const auto& x) { return ends_.count(x.first) > 0; };
+  return wait(deadline, [&] { return std::all_of(workflows_.begin(), workflows_.end(), ended); });
 }
 
 std::vector<std::string> promises::workflows() const {
@@ -98,19 +116,10 @@ std::string small_spec(const std::string& marks, std::mt19937_64& random) {
   return out;
 }
 
-std::unique_ptr<client::http_client> connect(const std::string& address) {
-  client::http_config config;
-  config.address = address;
-  config.patience = 0ms; // The address may be another one next time.
-  auto made = client::http_client::make(std::move(config));
-  return made ? std::move(*made) : nullptr;
-}
-
 } // namespace
 
-crowd::crowd(address_source address, promises& told, std::string marks, std::size_t submitters, std::size_t subscribers,
-             std::uint64_t seed)
-    : address_(std::move(address)), told_(told), marks_(std::move(marks)), seen_(subscribers) {
+crowd::crowd(promises& told, std::string marks, std::size_t submitters, std::size_t subscribers, std::uint64_t seed)
+    : told_(told), marks_(std::move(marks)), seen_(subscribers) {
   for (std::size_t i = 0; i < submitters; ++i)
     submitters_.emplace_back([this, own = seed * 1000 + i] { submit(own); });
   for (std::size_t i = 0; i < subscribers; ++i)
@@ -119,11 +128,35 @@ crowd::crowd(address_source address, promises& told, std::string marks, std::siz
 
 crowd::~crowd() {
   submitting_ = false;
-  stopping_ = true;
+  stop();
   for (auto* all : {&submitters_, &subscribers_})
     for (auto& x : *all)
       if (x.joinable())
         x.join();
+}
+
+void crowd::stop() {
+  const std::lock_guard lock{mutex_};
+  stopping_ = true;
+  changed_.notify_all();
+}
+
+void crowd::head_is_at(std::string address) {
+  const std::lock_guard lock{mutex_};
+  address_ = std::move(address);
+  changed_.notify_all();
+}
+
+std::unique_ptr<client::http_client> crowd::connect() {
+  client::http_config config;
+  config.patience = 0ms; // The address may be another one next time.
+  {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return stopping_ || !address_.empty(); });
+    config.address = address_;
+  }
+  auto made = client::http_client::make(std::move(config));
+  return made && !stopping_ ? std::move(*made) : nullptr;
 }
 
 void crowd::submit(std::uint64_t seed) {
@@ -134,8 +167,8 @@ void crowd::submit(std::uint64_t seed) {
   while (submitting_ || open) {
     if (stopping_)
       return;
-    if (!head && !(head = connect(address_())))
-      continue;
+    if (!head && !(head = connect()))
+      return;
     if (!open) {
       open.emplace();
       open->method = "POST";
@@ -178,14 +211,16 @@ void crowd::submit(std::uint64_t seed) {
 void crowd::subscribe(std::size_t number) {
   std::uint64_t last = 0;
   while (!stopping_) {
-    const auto head = connect(address_());
+    const auto head = connect();
     if (!head)
-      continue;
+      return;
     client::event_handler handler;
     handler.on_event = [&](std::uint64_t seq, std::string_view line) {
       told_.told(std::string{line}, last);
       last = seq;
+      const std::lock_guard lock{mutex_};
       seen_[number] = seq;
+      changed_.notify_all();
       return !stopping_.load();
     };
     handler.tick = [this] { return !stopping_.load(); };
@@ -202,12 +237,12 @@ void crowd::stop_submitting() {
 }
 
 bool crowd::finish(std::uint64_t last, std::chrono::seconds deadline) {
-  const auto until = std::chrono::steady_clock::now() + deadline;
-  const auto all = [&] { return std::all_of(seen_.begin(), seen_.end(), [&](const auto& x) { return x >= last; }); };
-  while (!all() && std::chrono::steady_clock::now() < until)
-    std::this_thread::sleep_for(10ms);
-  const bool good = all();
-  stopping_ = true;
+  const auto all = [&] { return std::all_of(seen_.begin(), seen_.end(), [&](auto x) { return x >= last; }); };
+  const auto good = [&] {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, deadline, all);
+  }();
+  stop();
   for (auto& x : subscribers_)
     x.join();
   return good;

@@ -3,25 +3,87 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstring>
 #include <fstream>
+#include <poll.h>
 #include <sstream>
-#include <thread>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utility>
 
 namespace muster::test {
 
 namespace {
 
-template <class Condition>
-bool wait_until(Condition condition) {
-  for (const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);;) {
-    if (condition())
-      return true;
-    if (std::chrono::steady_clock::now() > until)
-      return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10)); // Between two looks at a file.
+using clock = std::chrono::steady_clock;
+
+/// Closed at the end.
+class descriptor {
+public:
+  explicit descriptor(long value) : value_(static_cast<int>(value)) {}
+  ~descriptor() {
+    if (value_ >= 0)
+      ::close(value_);
   }
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+  [[nodiscard]] int get() const noexcept { return value_; }
+
+private:
+  int value_;
+};
+
+clock::time_point soon() {
+  return clock::now() + std::chrono::seconds(30);
 }
+
+/// Until one of them can be read; which, or nothing at the deadline.
+std::optional<std::size_t> wait_for_any(std::array<int, 2> files, clock::time_point until) {
+  std::array<pollfd, 2> watched{pollfd{files[0], POLLIN, 0}, pollfd{files[1], POLLIN, 0}};
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
+  if (left <= 0 || ::poll(watched.data(), watched.size(), static_cast<int>(left)) <= 0)
+    return std::nullopt;
+  return watched[0].revents != 0 ? 0 : 1;
+}
+
+/// Where a program says that it is ready, as to a service manager: sd_notify(3).
+class ready_socket {
+public:
+  explicit ready_socket(const std::filesystem::path& at)
+      : path_(at.string()), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    ::unlink(path_.c_str()); // Of a program before this one.
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    path_.copy(to.sun_path, sizeof to.sun_path - 1);
+    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+      throw std::runtime_error("cannot listen at " + path_);
+  }
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  /// False if the program ends before, or at the deadline.
+  [[nodiscard]] bool wait(pid_t program) const {
+    const descriptor process{::syscall(SYS_pidfd_open, program, 0)};
+    for (const auto until = soon();;) {
+      const auto which = wait_for_any({socket_.get(), process.get()}, until);
+      if (which != std::size_t{0})
+        return false;
+      std::array<char, 4096> text{};
+      const auto got = ::recv(socket_.get(), text.data(), text.size(), MSG_DONTWAIT);
+      if (got > 0 && std::string_view(text.data(), static_cast<std::size_t>(got)).substr(0, 7) == "READY=1")
+        return true;
+    }
+  }
+
+private:
+  std::string path_;
+  descriptor socket_;
+};
 
 } // namespace
 
@@ -35,8 +97,11 @@ head_program::head_program(const muster_program& muster, std::vector<std::string
   if (!has("--listen"))
     all.insert(all.end(), {"--listen", "127.0.0.1:0"});
   all.insert(all.end(), options.begin(), options.end());
-  process_ = std::make_unique<subprocess>(muster.with(all));
-  ready_ = wait_until([this] { return process_->ended() || !address().empty(); }) && !process_->ended();
+  const ready_socket told(muster.folder() / "head.ready");
+  auto what = muster.with(all);
+  what.env["NOTIFY_SOCKET"] = told.path();
+  process_ = std::make_unique<subprocess>(what);
+  ready_ = told.wait(process_->pid());
 }
 
 std::string head_program::address() const {
@@ -59,7 +124,18 @@ std::string head_program::log() const {
 }
 
 bool head_program::wait_for_log(const std::string& text) const {
-  return wait_until([&] { return log().find(text) != std::string::npos; });
+  const descriptor changes{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  const descriptor process{::syscall(SYS_pidfd_open, process_->pid(), 0)};
+  ::inotify_add_watch(changes.get(), log_file_.c_str(), IN_MODIFY);
+  for (const auto until = soon(); log().find(text) == std::string::npos;) {
+    const auto which = wait_for_any({changes.get(), process.get()}, until);
+    if (which != std::size_t{0}) // What it wrote last counts.
+      return log().find(text) != std::string::npos;
+    std::array<char, 4096> dropped{};
+    while (::read(changes.get(), dropped.data(), dropped.size()) > 0) {
+    }
+  }
+  return true;
 }
 
 } // namespace muster::test
