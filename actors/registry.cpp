@@ -15,7 +15,7 @@ using registry_pointer = registry_actor::stateful_pointer<registry_state>;
 
 context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout, pool_actor pool,
                          std::shared_ptr<const first_attempts> attempts_from) {
-  auto policy = std::make_shared<group_policy>(services.policy);
+  auto policy = std::make_shared<group_policy>(services.policy());
   const auto& timeout = layout->header().timeout;
   if (timeout.exec)
     policy->exec_timeout = timeout.exec;

@@ -20,7 +20,7 @@ struct registry_services {
   journal_actor journal;
   std::function<pool_actor(const std::string&)> pool_of; ///< By the name that a workflow is stored with; null if none.
   clock_actor clock;
-  group_policy policy; ///< Timeouts of a spec replace its own.
+  std::function<group_policy()> policy; ///< Of workflows from now on; timeouts of a spec replace its own.
   failure_handler on_failure;
   cache_actor cache{};
   std::shared_ptr<meters> counted{};

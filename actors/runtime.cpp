@@ -21,6 +21,10 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
 runtime::runtime(std::unique_ptr<impl> x) : impl_(std::move(x)) {}
 runtime::~runtime() = default;
 
+void runtime::set_limits(const runtime_limits& x) {
+  impl_->set_limits(x);
+}
+
 void runtime::subscribe(event_handler handler) {
   impl_->subscribe(std::move(handler));
 }

@@ -25,24 +25,28 @@ namespace store {
 class reader;
 }
 
+/// What of a runtime can be changed while it works.
+struct runtime_limits {
+  std::uint32_t max_retries = 3;                     ///< New attempts that RESCHEDULE may make per task.
+  std::chrono::milliseconds stop_grace{10'000};      ///< Between the polite signal and the kill.
+  duration exec_timeout{};                           ///< For specs that name none; 0 for none.
+  duration queue_timeout{};                          ///< For specs that name none; 0 for none.
+  duration start_timeout = std::chrono::minutes{30}; ///< From placement to RUNNING.
+  std::uint64_t min_free = 0; ///< Bytes that the state directory's file system must have left for new work; 0 for any.
+};
+
 /// How a runtime on this machine is set up.
-struct runtime_config {
+struct runtime_config : runtime_limits {
   std::filesystem::path state_directory;
   /// Where workflows run. Drivers are made by the caller.
   std::vector<pool_setup> pools;
   std::string default_pool; ///< Of workflows that name none; empty for the first one.
   /// A workflow that names a pool that is not here runs in the default one. Else it is refused.
   bool any_pool_name = true;
-  probing probe_again{};                             ///< Of pools that are unavailable.
-  std::uint32_t max_retries = 3;                     ///< New attempts that RESCHEDULE may make per task.
-  std::chrono::milliseconds stop_grace{10'000};      ///< Between the polite signal and the kill.
-  duration exec_timeout{};                           ///< For specs that name none; 0 for none.
-  duration queue_timeout{};                          ///< For specs that name none; 0 for none.
-  duration start_timeout = std::chrono::minutes{30}; ///< From placement to RUNNING.
-  std::uint32_t threads = 1;                         ///< Of the actor scheduler.
-  bool take_cached = true;    ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
-  std::uint64_t min_free = 0; ///< Bytes that the state directory's file system must have left for new work; 0 for any.
-  bool with_network = false;  ///< Ready for `publish_monitors`; costs a few threads.
+  probing probe_again{};     ///< Of pools that are unavailable.
+  std::uint32_t threads = 1; ///< Of the actor scheduler.
+  bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
+  bool with_network = false; ///< Ready for `publish_monitors`; costs a few threads.
   std::chrono::milliseconds answer_limit{60'000}; ///< Of each call below; `unavailable` when it has passed.
 };
 
@@ -95,6 +99,9 @@ public:
   ~runtime();
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
+
+  /// Others from now on; workflows that are live keep the retries and times that they began with.
+  void set_limits(const runtime_limits& x);
 
   /// Every event committed from now on goes to `handler`, until the runtime ends.
   void subscribe(event_handler handler);

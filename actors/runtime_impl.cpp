@@ -23,7 +23,7 @@ std::optional<duration> positive(duration x) {
   return x > duration{} ? std::optional{x} : std::nullopt;
 }
 
-group_policy policy_of(const runtime_config& config) {
+group_policy policy_of(const runtime_limits& config) {
   group_policy x;
   x.exec_timeout = positive(config.exec_timeout);
   x.queue_timeout = positive(config.queue_timeout);
@@ -62,7 +62,7 @@ result<void> check_blindly(const spec::workflow& workflow, const error& why, sto
 runtime::impl::impl(runtime_config config, store::state_directory directory, store::writer writer,
                     std::unique_ptr<pool_set> pools)
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
-      health_(std::make_shared<store_health>(directory_.root(), config.min_free)),
+      health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
       configuration_(config.threads, config.with_network), system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
@@ -85,9 +85,13 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
     const auto found = pools_->find(name);
     return found ? (*found)->actor : pool_actor{};
   };
-  registry_ = system_.spawn(
-      registry, std::make_shared<registry_services>(registry_services{
-                    directory_, journal_, pool_of, clock_, policy_of(config), on_failure, cache_, counted_}));
+  const auto policy = [this] {
+    const std::lock_guard lock{mutex_};
+    return policy_;
+  };
+  registry_ =
+      system_.spawn(registry, std::make_shared<registry_services>(registry_services{
+                                  directory_, journal_, pool_of, clock_, policy, on_failure, cache_, counted_}));
   subscribe([this](const std::vector<event>& batch) { ended_.note(batch); });
   if (!pools_->all_up())
     prober_ = system_.spawn<caf::detached>(prober, pools_.get(), config.probe_again,
@@ -126,6 +130,12 @@ runtime::impl::~impl() {
   pools_->end_drivers();
   system_.await_all_actors_done();
   pools_.reset();
+}
+
+void runtime::impl::set_limits(const runtime_limits& x) {
+  health_->set_min_free(x.min_free);
+  const std::lock_guard lock{mutex_};
+  policy_ = policy_of(x);
 }
 
 void runtime::impl::subscribe(event_handler handler) {

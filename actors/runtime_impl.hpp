@@ -31,6 +31,7 @@ public:
   impl& operator=(const impl&) = delete;
   ~impl();
 
+  void set_limits(const runtime_limits& x);
   void subscribe(event_handler handler);
   [[nodiscard]] result<std::vector<pool_view>> pools();
   [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool);
@@ -100,6 +101,7 @@ private:
   std::shared_ptr<store_health> health_;
   std::shared_ptr<meters> counted_ = std::make_shared<meters>();
   std::mutex mutex_;
+  group_policy policy_; ///< Of workflows that are taken up from now on.
   std::condition_variable unclaimed_;
   std::set<workflow_key> claimed_;
   std::unordered_map<workflow_key, held_workflow> held_;

@@ -30,16 +30,17 @@ std::optional<error> store_health::refusal() const {
 std::optional<error> store_health::admission_refusal() const {
   if (auto why = refusal())
     return why;
-  if (min_free_ == 0)
+  const auto min_free = min_free_.load();
+  if (min_free == 0)
     return std::nullopt;
   std::error_code failed;
   const auto space = std::filesystem::space(directory_, failed);
-  if (failed || space.available >= min_free_)
+  if (failed || space.available >= min_free)
     return std::nullopt;
   constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
   return error{ec::store_full, "nothing is admitted: the file system of " + directory_.string() + " has " +
                                    std::to_string(space.available / mebibyte) + " MiB left, and " +
-                                   std::to_string(min_free_ / mebibyte) + " MiB are kept free"};
+                                   std::to_string(min_free / mebibyte) + " MiB are kept free"};
 }
 
 } // namespace muster

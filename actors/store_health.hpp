@@ -24,6 +24,8 @@ public:
   /// Told, by whoever notices, when it becomes full, and why, and when that is over (an empty text). Before any use.
   void on_change(std::function<void(const std::string& why)> tell) { tell_ = std::move(tell); }
 
+  void set_min_free(std::uint64_t bytes) noexcept { min_free_ = bytes; }
+
   void set_full(const std::string& why);
   void clear();
   /// How many entries the JOURNAL has gathered and not passed on.
@@ -38,7 +40,7 @@ public:
 
 private:
   std::filesystem::path directory_;
-  std::uint64_t min_free_;
+  std::atomic<std::uint64_t> min_free_;
   std::function<void(const std::string&)> tell_;
   std::atomic<bool> full_{false};
   std::atomic<std::size_t> backlog_{0};

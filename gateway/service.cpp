@@ -99,6 +99,15 @@ public:
     not_ready_ = std::move(why);
   }
 
+  result<void> reload(const service_config& config) {
+    listener->set_limits(config.server);
+    with->access->set_allowed_hosts(config.access.allowed_hosts);
+    with->public_metrics = config.public_metrics;
+    if (routes())
+      with->webhooks->set_limits(config.webhooks);
+    return listener->reload_tls(config.server.tls);
+  }
+
   const service_config settings;
 
 private:
@@ -138,6 +147,10 @@ result<std::unique_ptr<service>> service::listen(service_config config, runtime&
 
 result<void> service::open() {
   return impl_->open();
+}
+
+result<void> service::reload(const service_config& config) {
+  return impl_->reload(config);
 }
 
 void service::set_not_ready(std::string why) {

@@ -54,6 +54,11 @@ public:
   /// Why nothing should be sent here, such as recovery or a stop; empty if it is ready. It stays open nevertheless.
   void set_not_ready(std::string why);
 
+  /// Takes over what can be changed while it runs: the limits of the server, its certificates if it encrypts already,
+  /// the names it answers to, who may read `/metrics`, the limits of webhooks. Fails if the certificates cannot be
+  /// used: then those stay, and all else is taken.
+  [[nodiscard]] result<void> reload(const service_config& config);
+
   [[nodiscard]] std::uint16_t port() const noexcept;
 
   /// Takes no more requests and lets those that are being answered finish, until the deadline.

@@ -44,6 +44,13 @@ void permit_many_clients() {
   }
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& x : names)
+    out += (out.empty() ? "" : " ") + x;
+  return out;
+}
+
 /// A head from its start to its end.
 class head {
 public:
@@ -221,6 +228,7 @@ private:
     }
   }
 
+  /// A file that is wrong changes nothing.
   void reload() {
     tell_.reloading();
     auto next = read_again_();
@@ -229,25 +237,26 @@ private:
       tell_.ready("ready at " + address_ + "; the configuration file is wrong");
       return;
     }
-    if (auto set = log::set_levels(
-            {next->service.log.level, {next->service.log.levels.begin(), next->service.log.levels.end()}});
-        !set)
-      log::error(component, "log levels stay", {{"why", set.failure().message}});
-    keeper_->set_policy(retention_policy_of(next->service.retention), rounded(next->service.retention.interval));
-    if (known_.service.server.tls)
-      if (auto read = service_->server().reload_tls(); !read)
-        log::error(component, "certificates stay", {{"why", read.failure().message}});
+    take_over(next->service);
     see_to_token();
-    std::string later;
-    for (const auto& key : changes_that_need_restart(known_.service, next->service))
-      later += (later.empty() ? "" : " ") + key;
+    const auto now = config::changes_between(last_, next->service);
+    last_ = next->service;
+    auto later = config::changes_between(known_.service, last_).need_restart;
     if (to_yaml(known_.pools) != to_yaml(next->pools))
-      later += (later.empty() ? "pools" : " pools");
-    if (later.empty())
-      log::info(component, "configuration was read again");
-    else
-      log::warn(component, "configuration was read again; some of it needs a restart", {{"keys", later}});
-    tell_.ready("ready at " + address_ + (later.empty() ? "" : "; a restart is needed for: " + later));
+      later.emplace_back("pools");
+    for (const auto& key : later)
+      log::warn(component, "a change of the configuration needs a restart", {{"key", key}});
+    log::info(component, "configuration was read again", {{"changed", joined(now.taken)}});
+    tell_.ready("ready at " + address_ + (later.empty() ? "" : "; a restart is needed for: " + joined(later)));
+  }
+
+  void take_over(const config::service_settings& x) {
+    if (auto set = log::set_levels({x.log.level, {x.log.levels.begin(), x.log.levels.end()}}); !set)
+      log::error(component, "log levels stay", {{"why", set.failure().message}});
+    engine_->set_limits(runtime_limits_of(x));
+    keeper_->set_policy(retention_policy_of(x.retention), rounded(x.retention.interval));
+    if (auto done = service_->reload(service_config_of(x, directory_)); !done)
+      log::error(component, "certificates stay", {{"why", done.failure().message}});
   }
 
   void stop() {
@@ -258,8 +267,7 @@ private:
     if (engine_->failure() == std::nullopt) {
       engine_->stop_admitting();
       if (options_.stop_tasks)
-        stop_tasks(*engine_, directory_, inbox_, tell_,
-                   rounded(known_.service.defaults.stop_grace) + milliseconds{seconds{30}});
+        stop_tasks(*engine_, directory_, inbox_, tell_, rounded(last_.defaults.stop_grace) + milliseconds{seconds{30}});
     }
     if (service_) {
       drain();
@@ -276,13 +284,14 @@ private:
   /// Lets answers that are under way finish, until the time is up or another signal comes.
   void drain() {
     constexpr auto slice = milliseconds{100};
-    const auto until = clock::now() + rounded(known_.service.server.drain);
+    const auto until = clock::now() + rounded(last_.server.drain);
     while (!inbox_.pending() && clock::now() < until && service_->server().figures().connections > 0)
       service_->drain(std::min(until, clock::now() + slice));
     service_->drain(clock::now());
   }
 
   const config::configuration& known_;
+  config::service_settings last_ = known_.service; ///< As it was read last.
   const store::state_directory& directory_;
   const head_options& options_;
   const reread& read_again_;

@@ -34,17 +34,14 @@ std::chrono::milliseconds rounded(duration x) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(x);
 }
 
-runtime_config settings_of(const config::run_defaults& x, const store::state_directory& directory) {
+runtime_config settings_of(const config::service_settings& x, const store::state_directory& directory) {
   runtime_config out;
+  static_cast<runtime_limits&>(out) = runtime_limits_of(x);
   out.state_directory = directory.root();
-  out.default_pool = x.pool;
+  out.default_pool = x.defaults.pool;
   out.any_pool_name = false;
-  out.max_retries = x.max_retries;
-  out.stop_grace = rounded(x.stop_grace);
-  out.exec_timeout = x.exec_timeout;
-  out.queue_timeout = x.queue_timeout;
-  out.start_timeout = x.start_timeout;
-  out.threads = x.threads;
+  out.threads = x.defaults.threads;
+  out.with_network = x.monitors.listen != "off";
   return out;
 }
 
@@ -108,12 +105,21 @@ private:
 
 } // namespace
 
+runtime_limits runtime_limits_of(const config::service_settings& x) {
+  runtime_limits out;
+  out.max_retries = x.defaults.max_retries;
+  out.stop_grace = rounded(x.defaults.stop_grace);
+  out.exec_timeout = x.defaults.exec_timeout;
+  out.queue_timeout = x.defaults.queue_timeout;
+  out.start_timeout = x.defaults.start_timeout;
+  out.min_free = static_cast<std::uint64_t>(x.admission.min_free);
+  return out;
+}
+
 result<runtime_config> make_runtime_config(const config::configuration& known, const store::state_directory& directory,
                                            const std::vector<std::string>& only) {
   const auto names = pool_names(known, only);
-  auto out = settings_of(known.service.defaults, directory);
-  out.min_free = static_cast<std::uint64_t>(known.service.admission.min_free);
-  out.with_network = known.service.monitors.listen != "off";
+  auto out = settings_of(known.service, directory);
   if (std::find(names.begin(), names.end(), out.default_pool) == names.end())
     out.default_pool = names.front();
   driver_maker drivers{known, directory};

@@ -10,6 +10,9 @@
 
 namespace muster::cli {
 
+/// What of it can be changed while it works.
+[[nodiscard]] runtime_limits runtime_limits_of(const config::service_settings& x);
+
 /// How the runtime of a head is set up by `known`: all pools of the configuration and `local`, or just those that
 /// `only` names. Launches the warden, so no thread may exist; threads of drivers do afterwards. Fails as `choose_pool`
 /// and `make_driver`.

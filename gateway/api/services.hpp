@@ -6,6 +6,7 @@
 #include "muster/store/layout.hpp"
 #include "muster/store/reader.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -87,7 +88,7 @@ struct services {
   /// Why requests cannot be answered as they should yet: recovery goes on, or a stop. Empty: they can.
   std::function<std::string()> not_ready = [] { return std::string{}; };
 
-  bool public_metrics = false; ///< `/metrics` needs no token from anywhere.
+  std::atomic<bool> public_metrics{false}; ///< `/metrics` needs no token from anywhere.
   /// Adds what the server and those around it count to `/metrics`; set before the first request.
   std::function<void(metrics_page&)> write_metrics = [](metrics_page&) {};
 

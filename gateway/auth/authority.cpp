@@ -49,8 +49,18 @@ bool authority::is_own_host(std::string_view host) const {
   if (name.substr(0, 4) == "127." && std::count(name.begin(), name.end(), '.') == 3 &&
       name.find_first_not_of("0123456789.") == std::string_view::npos)
     return true;
-  return std::any_of(config_.allowed_hosts.begin(), config_.allowed_hosts.end(),
+  const auto names = [this] {
+    const std::lock_guard lock{mutex_};
+    return allowed_hosts_;
+  }();
+  return std::any_of(names->begin(), names->end(),
                      [&](const std::string& x) { return same_letters(x, name) || same_letters(x, host); });
+}
+
+void authority::set_allowed_hosts(std::vector<std::string> names) {
+  auto next = std::make_shared<const std::vector<std::string>>(std::move(names));
+  const std::lock_guard lock{mutex_};
+  allowed_hosts_.swap(next);
 }
 
 std::optional<authority::refusal> authority::check_host(const http::request& x) const {
@@ -69,7 +79,7 @@ std::optional<authority::refusal> authority::check_host(const http::request& x) 
 
 result<authority::verdict> authority::identify(const http::request& x, const find_token& find, timestamp now,
                                                guess_limit::clock::time_point at) {
-  if (!config_.tokens) {
+  if (!tokens_) {
     if (auto why = check_host(x))
       return verdict{std::nullopt, std::move(*why), false};
     return verdict{identity{}, {}, false};

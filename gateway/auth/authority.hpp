@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -28,7 +29,12 @@ struct access_config {
 /// Says who asks. All members are thread-safe.
 class authority {
 public:
-  explicit authority(access_config config) : config_(std::move(config)) {}
+  explicit authority(access_config config)
+      : tokens_(config.tokens),
+        allowed_hosts_(std::make_shared<const std::vector<std::string>>(std::move(config.allowed_hosts))) {}
+
+  /// Other names from now on.
+  void set_allowed_hosts(std::vector<std::string> names);
 
   /// Why a request is refused.
   struct refusal {
@@ -58,9 +64,10 @@ private:
   void remember(const std::string& hash);
   [[nodiscard]] bool take_use(const std::string& token, timestamp now);
 
-  const access_config config_;
+  const bool tokens_;
   guess_limit guesses_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const std::vector<std::string>> allowed_hosts_;
   std::set<std::string> known_;            ///< Hashes that were right lately: their holders are no guessers.
   std::map<std::string, timestamp> noted_; ///< When the use of a token was last noted.
 };

@@ -12,7 +12,7 @@ constexpr std::size_t body_rate = 64 * 1024; ///< Bytes that give a body one sec
 } // namespace
 
 connection::connection(std::shared_ptr<engine> shared, std::unique_ptr<transport> wire)
-    : shared_(std::move(shared)), wire_(std::move(wire)) {}
+    : shared_(std::move(shared)), wire_(std::move(wire)), limits_(shared_->limits()) {}
 
 connection::~connection() {
   if (stream_ != nullptr)
@@ -28,7 +28,7 @@ void connection::start() {
       return;
     if (!self->wire_->is_encrypted())
       return self->begin_request();
-    self->wire_->expire_at(clock::now() + self->shared_->config.header_timeout);
+    self->wire_->expire_at(clock::now() + self->limits_->header_timeout);
     self->wire_->handshake();
   });
 }
@@ -63,10 +63,12 @@ void connection::begin_request() {
   is_head_ = false;
   is_1_1_ = true;
   request_ = {};
+  reader_.reset(); // It refers to the limits.
+  limits_ = shared_->limits();
   if (shared_->draining && input_.empty())
     return leave();
-  reader_ = std::make_unique<request_reader>(shared_->config);
-  wire_->expire_at(clock::now() + shared_->config.idle_timeout);
+  reader_ = std::make_unique<request_reader>(*limits_);
+  wire_->expire_at(clock::now() + limits_->idle_timeout);
   work_on_input();
 }
 
@@ -99,7 +101,7 @@ void connection::on_read(io_result how, std::size_t count) {
     case state::parked: // Nobody is told any more; or it sent its next request ahead.
       if (ended_)
         return close();
-      if (input_.size() < shared_->config.header_bytes)
+      if (input_.size() < limits_->header_bytes)
         want_input(small_.size());
       return;
     default: return;
@@ -124,7 +126,7 @@ void connection::work_on_head() {
     in_exchange_ = true;
     exchange_ = {};
     began_ = clock::now();
-    wire_->expire_at(began_ + shared_->config.header_timeout);
+    wire_->expire_at(began_ + limits_->header_timeout);
   }
   std::string_view rest = input_;
   if (const auto problem = reader_->take_head(rest))
@@ -169,7 +171,7 @@ void connection::begin_body() {
 }
 
 void connection::set_body_deadline() {
-  wire_->expire_at(body_began_ + shared_->config.body_timeout + std::chrono::seconds(reader_->body_size() / body_rate));
+  wire_->expire_at(body_began_ + limits_->body_timeout + std::chrono::seconds(reader_->body_size() / body_rate));
 }
 
 void connection::work_on_body() {

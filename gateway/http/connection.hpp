@@ -84,6 +84,7 @@ private:
 
   const std::shared_ptr<engine> shared_;
   const std::unique_ptr<transport> wire_;
+  std::shared_ptr<const server_limits> limits_; ///< For the request that it is at.
   state state_ = state::fresh;
 
   // What comes in.

@@ -130,7 +130,7 @@ void connection::piece_is_sent() {
   std::string().swap(out_body_);
   std::string().swap(out_head_);
   wire_->expire_at(stream_deadline_.value_or(transport::never));
-  if (input_.size() < shared_->config.header_bytes)
+  if (input_.size() < limits_->header_bytes)
     want_input(small_.size());
   stream_->park();
 }
@@ -160,7 +160,7 @@ void connection::send(std::string head, std::string body, std::string tail) {
 }
 
 void connection::write_rest() {
-  wire_->expire_at(clock::now() + shared_->config.write_timeout);
+  wire_->expire_at(clock::now() + limits_->write_timeout);
   wire_->write(out_);
 }
 

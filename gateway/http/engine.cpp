@@ -21,12 +21,24 @@ std::string random_prefix() {
 
 engine::engine(server_config settings, handler how)
     : config(std::move(settings)), answer(std::move(how)),
-      workers(std::make_shared<worker_pool>(config.workers, config.queue)), id_prefix_(random_prefix()) {}
+      workers(std::make_shared<worker_pool>(config.workers, config.queue)),
+      limits_(std::make_shared<const server_limits>(config)), id_prefix_(random_prefix()) {}
+
+std::shared_ptr<const server_limits> engine::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
+}
+
+void engine::set_limits(const server_limits& x) {
+  auto next = std::make_shared<const server_limits>(x);
+  const std::lock_guard lock(mutex_);
+  limits_.swap(next);
+}
 
 bool engine::admit(const std::string& peer) {
   const std::lock_guard lock(mutex_);
   auto& count = per_peer_[peer];
-  if (admitted_ >= config.connections || count >= config.connections_per_peer) {
+  if (admitted_ >= limits_->connections || count >= limits_->connections_per_peer) {
     if (count == 0)
       per_peer_.erase(peer);
     return false;
@@ -82,7 +94,7 @@ bool engine::wait_for_none(std::chrono::steady_clock::time_point deadline) {
 }
 
 bool engine::reserve_body(std::size_t more) {
-  if (body_bytes_.fetch_add(more) + more <= config.body_bytes_total)
+  if (body_bytes_.fetch_add(more) + more <= limits()->body_bytes_total)
     return true;
   body_bytes_.fetch_sub(more);
   return false;

@@ -21,12 +21,16 @@ class engine {
 public:
   engine(server_config config, handler answer);
 
-  const server_config config;
+  const server_config config; ///< Its limits are those of the beginning.
   const handler answer;
   const std::shared_ptr<worker_pool> workers;
   std::atomic<std::size_t> streams{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<bool> draining{false};
+
+  /// Those of now. One that was taken stays as it is.
+  [[nodiscard]] std::shared_ptr<const server_limits> limits() const;
+  void set_limits(const server_limits& x);
 
   /// Whether a connection from `peer` may be served; counts it if so.
   [[nodiscard]] bool admit(const std::string& peer);
@@ -51,6 +55,7 @@ public:
 
 private:
   mutable std::mutex mutex_;
+  std::shared_ptr<const server_limits> limits_;
   std::condition_variable none_left_;
   std::size_t admitted_ = 0;
   std::unordered_map<const connection*, std::shared_ptr<connection>> connections_;

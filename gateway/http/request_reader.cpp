@@ -19,7 +19,7 @@ bool same(std::string_view a, std::string_view b) noexcept {
   return !header_less{}(a, b) && !header_less{}(b, a);
 }
 
-refusal body_too_large(const server_config& limits) {
+refusal body_too_large(const server_limits& limits) {
   return {413, "payload_too_large",
           "the body of the request is larger than " + std::to_string(limits.body_bytes) + " bytes"};
 }
@@ -28,7 +28,7 @@ refusal body_too_large(const server_config& limits) {
 
 class request_reader::impl {
 public:
-  explicit impl(const server_config& limits) : limits_(limits) {
+  explicit impl(const server_limits& limits) : limits_(limits) {
     parser_.header_limit(std::numeric_limits<std::uint32_t>::max()); // take_head has its own.
     parser_.body_limit(limits.body_bytes);
     parser_.eager(false);
@@ -120,12 +120,12 @@ private:
     return std::nullopt;
   }
 
-  const server_config& limits_;
+  const server_limits& limits_;
   head_scanner scanner_;
   beast::http::request_parser<beast::http::string_body> parser_;
 };
 
-request_reader::request_reader(const server_config& limits) : impl_(std::make_unique<impl>(limits)) {}
+request_reader::request_reader(const server_limits& limits) : impl_(std::make_unique<impl>(limits)) {}
 request_reader::~request_reader() = default;
 std::optional<refusal> request_reader::take_head(std::string_view& input) {
   return impl_->take_head(input);

@@ -13,7 +13,7 @@ namespace muster::http {
 class request_reader {
 public:
   /// Keeps a reference to `limits`.
-  explicit request_reader(const server_config& limits);
+  explicit request_reader(const server_limits& limits);
   ~request_reader();
   request_reader(const request_reader&) = delete;
   request_reader& operator=(const request_reader&) = delete;

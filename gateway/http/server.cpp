@@ -64,10 +64,10 @@ public:
         [this](std::unique_ptr<transport> x) { take(std::move(x)); });
   }
 
-  result<void> reload() {
+  result<void> reload(std::optional<tls_files> from) {
     if (!engine_->config.tls)
       return {};
-    auto loaded = load_tls(*engine_->config.tls);
+    auto loaded = load_tls(from ? *from : *engine_->config.tls);
     if (!loaded) {
       engine_->log(loaded.failure().message);
       return loaded.failure();
@@ -84,6 +84,8 @@ public:
       x->drain();
     engine_->wait_for_none(deadline);
   }
+
+  void set_limits(const server_limits& x) { engine_->set_limits(x); }
 
   [[nodiscard]] std::uint16_t port() const { return network_->port(); }
 
@@ -117,7 +119,7 @@ result<std::unique_ptr<server>> server::start(server_config config, handler answ
   if (!wires)
     return wires.failure();
   auto x = std::make_unique<impl>(std::move(config), std::move(answer), *std::move(wires));
-  if (auto loaded = x->reload(); !loaded)
+  if (auto loaded = x->reload({}); !loaded)
     return loaded.failure();
   x->start();
   return std::unique_ptr<server>(new server(std::move(x)));
@@ -130,8 +132,12 @@ std::uint16_t server::port() const noexcept {
   return impl_->port();
 }
 
-result<void> server::reload_tls() {
-  return impl_->reload();
+result<void> server::reload_tls(std::optional<tls_files> from) {
+  return impl_->reload(std::move(from));
+}
+
+void server::set_limits(const server_limits& x) {
+  impl_->set_limits(x);
 }
 
 void server::drain(std::chrono::steady_clock::time_point deadline) {

@@ -34,15 +34,9 @@ struct exchange {
   bool stream = false;                        ///< It was made while it was sent.
 };
 
-/// Everything a client may ask for is bounded here.
-struct server_config {
-  std::string address = "127.0.0.1"; ///< An IP address; `::` and `0.0.0.0` for all.
-  std::uint16_t port = 0;            ///< 0: any free one; see `server::port`.
-  std::optional<tls_files> tls;
-  std::size_t threads = 1;        ///< Of input and output.
-  std::size_t workers = 4;        ///< Threads that handlers and streams run on.
-  std::size_t queue = 2048;       ///< Requests that wait for a worker; more are answered 503 with Retry-After.
-  std::size_t connections = 4096; ///< More are accepted and closed with 503.
+/// Bounds of what clients may ask for: those that can be changed while the server runs.
+struct server_limits {
+  std::size_t connections = 4096; ///< More are accepted and closed with 503; encrypted ones are closed without it.
   std::size_t connections_per_peer = 2048;
   std::size_t header_bytes = 32 * 1024;             ///< 431 beyond, and beyond 100 headers.
   std::size_t target_bytes = 8 * 1024;              ///< 414 beyond.
@@ -53,7 +47,17 @@ struct server_config {
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{75'000};  ///< Between requests of one connection.
   std::chrono::milliseconds write_timeout{60'000}; ///< A client that takes nothing for so long is cut off.
-  header_map headers; ///< Of every answer, also of the server's own, unless the answer has one of that name.
+};
+
+/// Everything a client may ask for is bounded here.
+struct server_config : server_limits {
+  std::string address = "127.0.0.1"; ///< An IP address; `::` and `0.0.0.0` for all.
+  std::uint16_t port = 0;            ///< 0: any free one; see `server::port`.
+  std::optional<tls_files> tls;
+  std::size_t threads = 1;  ///< Of input and output.
+  std::size_t workers = 4;  ///< Threads that handlers and streams run on.
+  std::size_t queue = 2048; ///< Requests that wait for a worker; more are answered 503 with Retry-After.
+  header_map headers;       ///< Of every answer, also of the server's own, unless the answer has one of that name.
   /// Asked before the body is read: an answer refuses the request. Called on a thread of input and output: must not
   /// wait or read files. May be empty.
   std::function<std::optional<response>(const request&)> admit;
@@ -86,8 +90,12 @@ public:
 
   [[nodiscard]] std::uint16_t port() const noexcept;
 
-  /// Reads certificate and key anew, for connections that come from now on. On failure the old ones stay.
-  [[nodiscard]] result<void> reload_tls();
+  /// Reads certificate and key anew, from other files if they are given, for connections that come from now on. On
+  /// failure the old ones stay. Nothing happens to a server that does not encrypt.
+  [[nodiscard]] result<void> reload_tls(std::optional<tls_files> from = {});
+
+  /// Other limits from now on: for connections that come, and for the next request of those that are there.
+  void set_limits(const server_limits& x);
 
   /// Accepts no more connections, lets requests that are being answered finish and ends streams; until the deadline.
   void drain(std::chrono::steady_clock::time_point deadline);

@@ -59,7 +59,7 @@ struct hook {
 
 } // namespace
 
-result<post_request> make_post(const webhook_config& config, const std::string& url, const std::string& secret,
+result<post_request> make_post(const webhook_limits& limits, const std::string& url, const std::string& secret,
                                const std::string& message, std::string body, timestamp time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
   auto signature = sign_webhook(secret, message, seconds, body);
@@ -72,8 +72,8 @@ result<post_request> make_post(const webhook_config& config, const std::string& 
                {"webhook-timestamp", std::to_string(seconds)},
                {"webhook-signature", std::move(*signature)}};
   x.body = std::move(body);
-  x.timeout = config.timeout;
-  x.allow_private = config.allow_private;
+  x.timeout = limits.timeout;
+  x.allow_private = limits.allow_private;
   return x;
 }
 
@@ -81,6 +81,7 @@ class webhook_dispatcher::impl {
 public:
   impl(webhook_config config, event_feed& feed)
       : config_(std::move(config)), feed_(feed), random_(std::random_device{}()) {
+    set_limits(config_);
     bell_->who = &poster_;
   }
 
@@ -138,7 +139,20 @@ public:
     bell_->ring();
   }
 
-  [[nodiscard]] const webhook_config& config() const noexcept { return config_; }
+  [[nodiscard]] webhook_limits limits() const {
+    const std::lock_guard lock{mutex_};
+    return limits_;
+  }
+
+  void set_limits(webhook_limits x) {
+    x.attempts = std::max<std::uint32_t>(x.attempts, 1);
+    const std::lock_guard lock{mutex_};
+    limits_ = x;
+  }
+
+  [[nodiscard]] result<std::int64_t> make_durable(store::service_change x) const {
+    return config_.record(std::move(x));
+  }
 
 private:
   hook make_hook(store::webhook_record x, std::string secret) {
@@ -268,7 +282,7 @@ private:
 
   void send(hook& x) {
     const auto now = config_.now();
-    auto made = make_post(config_, x.known.url, x.secret, x.next->id, x.next->body, now);
+    auto made = make_post(limits(), x.known.url, x.secret, x.next->id, x.next->body, now);
     if (!made) {
       x.known.state = store::webhook_state::disabled;
       x.known.reason = made.failure().message;
@@ -301,8 +315,9 @@ private:
       x.next.reset();
       return record(x, {});
     }
-    if (known.failures % config_.attempts != 0) {
-      known.next = *known.last + pause_after(known.failures % config_.attempts, got.retry_after);
+    const auto attempts = limits().attempts;
+    if (known.failures % attempts != 0) {
+      known.next = *known.last + pause_after(known.failures % attempts, got.retry_after);
       return record(x, {});
     }
     store::dead_letter dead;
@@ -310,7 +325,7 @@ private:
     dead.first = x.next->first;
     dead.last = x.next->last;
     dead.time = *known.last;
-    dead.attempts = config_.attempts;
+    dead.attempts = attempts;
     dead.problem = known.last_outcome;
     dead.body = x.next->body;
     log::warn("webhooks", "message could not be delivered",
@@ -344,7 +359,9 @@ private:
     return wanted ? std::max<duration>(pause, *wanted) : pause;
   }
 
-  const webhook_config config_;
+  const webhook_config config_; ///< Its limits are those of the beginning.
+  mutable std::mutex mutex_;
+  webhook_limits limits_;
   event_feed& feed_;
   poster poster_;
   std::shared_ptr<doorbell> bell_ = std::make_shared<doorbell>();
@@ -362,7 +379,6 @@ webhook_dispatcher::~webhook_dispatcher() = default;
 result<std::unique_ptr<webhook_dispatcher>> webhook_dispatcher::start(webhook_config config, event_feed& feed) {
   if (!config.now)
     config.now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
-  config.attempts = std::max<std::uint32_t>(config.attempts, 1);
   auto made = std::make_unique<impl>(std::move(config), feed);
   if (auto done = made->load(); !done)
     return done.failure();
@@ -374,8 +390,16 @@ void webhook_dispatcher::reload() {
   impl_->reload();
 }
 
-const webhook_config& webhook_dispatcher::config() const noexcept {
-  return impl_->config();
+webhook_limits webhook_dispatcher::limits() const {
+  return impl_->limits();
+}
+
+void webhook_dispatcher::set_limits(const webhook_limits& x) {
+  impl_->set_limits(x);
+}
+
+result<std::int64_t> webhook_dispatcher::record(store::service_change x) const {
+  return impl_->make_durable(std::move(x));
 }
 
 } // namespace muster::gateway

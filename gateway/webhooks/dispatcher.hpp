@@ -16,13 +16,17 @@
 
 namespace muster::gateway {
 
-/// How webhooks are delivered.
-struct webhook_config {
-  store::state_directory directory{std::filesystem::path{}};
+/// What of it can be changed while it runs.
+struct webhook_limits {
   bool allow_private = false;  ///< See `may_deliver_to`.
   std::uint32_t most = 100;    ///< Webhooks there may be.
-  std::uint32_t attempts = 20; ///< Of one message, before it is a dead letter.
+  std::uint32_t attempts = 20; ///< Of one message, before it is a dead letter; 0 is 1.
   std::chrono::milliseconds timeout{15'000};
+};
+
+/// How webhooks are delivered.
+struct webhook_config : webhook_limits {
+  store::state_directory directory{std::filesystem::path{}};
   std::chrono::milliseconds first_pause{1'000};       ///< After a failure; doubled by each further one
   std::chrono::milliseconds longest_pause{3'600'000}; ///< up to here.
   std::size_t events = 100;                           ///< In one message.
@@ -34,7 +38,7 @@ struct webhook_config {
 };
 
 /// What is posted: a body, and the headers of the Standard Webhooks scheme for `time`.
-[[nodiscard]] result<post_request> make_post(const webhook_config& config, const std::string& url,
+[[nodiscard]] result<post_request> make_post(const webhook_limits& limits, const std::string& url,
                                              const std::string& secret, const std::string& message, std::string body,
                                              timestamp time);
 
@@ -54,7 +58,13 @@ public:
   /// There are others than before, or the clock was turned.
   void reload();
 
-  [[nodiscard]] const webhook_config& config() const noexcept;
+  /// Those of now.
+  [[nodiscard]] webhook_limits limits() const;
+  /// Others from the next message on; what waits for its next attempt is held to them too.
+  void set_limits(const webhook_limits& x);
+
+  /// Makes a change of webhooks durable.
+  [[nodiscard]] result<std::int64_t> record(store::service_change x) const;
 
 private:
   class impl;

@@ -169,18 +169,18 @@ result<http::response> create(call& x) {
   auto dispatcher = dispatcher_of(x);
   if (!dispatcher)
     return dispatcher.failure();
-  const auto& config = (*dispatcher)->config();
-  auto made = read_body(x, config.allow_private);
+  const auto limits = (*dispatcher)->limits();
+  auto made = read_body(x, limits.allow_private);
   if (!made)
     return made.failure();
   const auto reader = x.state();
   if (!reader)
     return reader.failure();
-  const auto others = (*reader)->webhooks(0, config.most);
+  const auto others = (*reader)->webhooks(0, limits.most);
   if (!others)
     return others.failure();
-  if (others->size() >= config.most)
-    return error{ec::conflict, "there are " + std::to_string(config.most) + " webhooks already; delete one first"};
+  if (others->size() >= limits.most)
+    return error{ec::conflict, "there are " + std::to_string(limits.most) + " webhooks already; delete one first"};
   made->cursor = x.seen().value_or(sequence{});
   x.release();
   auto id = make_id();
@@ -191,7 +191,7 @@ result<http::response> create(call& x) {
   made->user = x.who.user;
   made->sees_all = x.who.role != role::user;
   made->created = x.with.now();
-  if (const auto stored = config.record(store::webhook_created{*made, *secret}); !stored)
+  if (const auto stored = (*dispatcher)->record(store::webhook_created{*made, *secret}); !stored)
     return stored.failure();
   (*dispatcher)->reload();
   auto body = to_json(*made);
@@ -240,7 +240,7 @@ result<http::response> remove(call& x) {
   if (!found)
     return found.failure();
   x.release();
-  if (const auto done = (*dispatcher)->config().record(store::webhook_deleted{found->id}); !done)
+  if (const auto done = (*dispatcher)->record(store::webhook_deleted{found->id}); !done)
     return done.failure();
   (*dispatcher)->reload();
   http::response out;
@@ -295,7 +295,7 @@ result<http::response> test(call& x) {
   if (!id)
     return id.failure();
   auto body = json{{"type", "muster.test"}, {"timestamp", to_rfc3339(now)}, {"data", json::object()}}.dump();
-  auto post = make_post((*dispatcher)->config(), found->url, *secret, "msg_test_" + *id, std::move(body), now);
+  auto post = make_post((*dispatcher)->limits(), found->url, *secret, "msg_test_" + *id, std::move(body), now);
   if (!post)
     return post.failure();
   post->timeout = std::min(post->timeout, test_timeout);

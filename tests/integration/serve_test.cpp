@@ -172,13 +172,28 @@ TEST_CASE("SIGHUP reads the configuration again, and says what needs a restart")
   head_program head(muster, {"--config", path});
   REQUIRE(head.ready());
   CHECK(muster({"ls", "--address", head.address()}).exit_code != 7);
-  muster.file("my.yaml", "log: {file: " + log + ", level: debug}\nserver: {auth: none, drain: 3s}\n");
+  const auto spec = muster.file("w.yaml", one_task("true") + "# " + std::string(1100, '-') + "\n");
+  muster.file("my.yaml", "log: {file: " + log +
+                             ", level: debug}\nserver: {auth: none, drain: 3s, limits: {body_bytes: 1Ki, queue: 9}}\n" +
+                             "events: {ring: 1Mi}\n");
   head.process().signal(SIGHUP);
-  CHECK(head.wait_for_log("needs a restart\" keys=server.drain"));
-  muster.file("my.yaml", "log: {levle: debug}\n");
+  CHECK(head.wait_for_log("needs a restart\" key=events.ring"));
+  CHECK(head.wait_for_log("needs a restart\" key=server.limits.queue"));
+  CHECK(head.wait_for_log("changed=\"log.level server.drain server.limits.body_bytes\""));
+  const auto too_large = muster({"submit", spec});
+  CHECK(too_large.exit_code == 1);
+  CHECK_THAT(too_large.err, ContainsSubstring("1024 bytes"));
+  muster.file("my.yaml", "log: {levle: debug}\nserver: {limits: {body_bytes: 2Ki}}\n");
   head.process().signal(SIGHUP);
   CHECK(head.wait_for_log("configuration is wrong"));
   CHECK(head.wait_for_log("levle"));
+  CHECK_THAT(muster({"submit", spec}).err, ContainsSubstring("1024 bytes")); // Nothing of it was taken.
+  muster.file("my.yaml", "log: {file: " + log + "}\nserver: {auth: none}\nadmission: {min_free: 1000Ti}\n");
+  head.process().signal(SIGHUP);
+  CHECK(head.wait_for_log("changed=\"admission.min_free"));
+  const auto no_room = muster({"submit", spec});
+  CHECK(no_room.exit_code == 1);
+  CHECK_THAT(no_room.err, ContainsSubstring("kept free"));
   CHECK(head.stop(SIGINT).exit_code == 0);
 }
 

@@ -231,21 +231,46 @@ std::string to_yaml(const service_settings& x) {
   return std::move(writer.out);
 }
 
-std::vector<std::string> changes_that_need_restart(const service_settings& before, const service_settings& after) {
+namespace {
+
+/// Whether a head takes that key over while it runs. What ends with a point stands for all below it.
+bool is_taken_at_reload(const std::string& path) {
+  static const std::vector<std::string> taken = {"admission.",
+                                                 "defaults.exec_timeout",
+                                                 "defaults.max_retries",
+                                                 "defaults.queue_timeout",
+                                                 "defaults.start_timeout",
+                                                 "defaults.stop_grace",
+                                                 "log.level",
+                                                 "log.levels",
+                                                 "retention.",
+                                                 "server.allowed_hosts",
+                                                 "server.drain",
+                                                 "server.limits.",
+                                                 "server.public_metrics",
+                                                 "webhooks."};
+  static const std::vector<std::string> not_taken = {"server.limits.queue", "server.limits.threads",
+                                                     "server.limits.workers"};
+  const auto is_at = [&path](const std::string& x) { return path == x || (x.back() == '.' && path.rfind(x, 0) == 0); };
+  return std::any_of(taken.begin(), taken.end(), is_at) && std::none_of(not_taken.begin(), not_taken.end(), is_at);
+}
+
+} // namespace
+
+setting_changes changes_between(const service_settings& before, const service_settings& after) {
   yaml_writer a;
   yaml_writer b;
   auto first = before;
   auto second = after;
   visit(a, first);
   visit(b, second);
-  static const std::vector<std::string> reloaded = {"log.level", "log.levels"};
-  std::vector<std::string> out;
+  setting_changes out;
   for (const auto& [path, value] : a.values) {
-    const bool taken = std::any_of(reloaded.begin(), reloaded.end(), [&p = path](const std::string& x) {
-      return p == x || (x.back() == '.' && p.rfind(x, 0) == 0);
-    });
-    if (!taken && b.values[path] != value)
-      out.push_back(path);
+    if (b.values[path] == value)
+      continue;
+    // Other files of a certificate are read; to begin or to cease to encrypt is another matter.
+    const bool taken = is_taken_at_reload(path) || (path == "server.tls" && before.server.tls && after.server.tls);
+    (taken ? out.taken : out.need_restart).push_back(path);
   }
   return out;
 }

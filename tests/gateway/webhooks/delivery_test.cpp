@@ -80,9 +80,10 @@ struct webhook_fixture : event_fixture {
   timestamp now{duration{1'700'000'000'000'000}};
   std::unique_ptr<webhook_dispatcher> dispatcher;
   std::string secret = *make_webhook_secret();
-  webhook_config config{directory};
+  webhook_config config;
 
   webhook_fixture() {
+    config.directory = directory;
     config.allow_private = true;
     config.attempts = 3;
     config.events = 4;

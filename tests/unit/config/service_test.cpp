@@ -163,10 +163,61 @@ TEST_CASE("which changes need a restart") {
   auto after = before;
   after.log.level = log::level::debug;
   after.log.levels["http"] = log::level::warn;
-  CHECK(changes_that_need_restart(before, after).empty());
+  CHECK(changes_between(before, after).need_restart.empty());
+  CHECK(changes_between(before, after).taken == std::vector<std::string>{"log.level", "log.levels"});
   after.server.listen = "127.0.0.1:1";
   after.log.file = "/x";
-  CHECK(changes_that_need_restart(before, after) == std::vector<std::string>{"log.file", "server.listen"});
+  after.server.limits.body_bytes = 1;
+  after.server.limits.workers = 9;
+  after.retention.events.count = 7;
+  after.server.tls = certificate_settings{"a", "b"};
+  const auto found = changes_between(before, after);
+  CHECK(found.need_restart ==
+        std::vector<std::string>{"log.file", "server.limits.workers", "server.listen", "server.tls"});
+  CHECK(found.taken ==
+        std::vector<std::string>{"log.level", "log.levels", "retention.events.count", "server.limits.body_bytes"});
+  before.server.tls = certificate_settings{"a", "c"};
+  CHECK(changes_between(before, after).taken.back() == "server.tls");
+}
+
+TEST_CASE("what config/muster.yaml marks needs a restart, and nothing else") {
+  std::istringstream lines(sample());
+  std::vector<std::string> path;
+  std::set<std::string> marked;
+  for (std::string line; std::getline(lines, line);) {
+    const auto begin = line.find_first_not_of(' ');
+    const auto colon = line.find(':');
+    if (begin == std::string::npos || line[begin] == '#' || colon == std::string::npos)
+      continue;
+    path.resize(begin / 2);
+    path.push_back(line.substr(begin, colon - begin));
+    std::string name;
+    for (const auto& part : path)
+      name += (name.empty() ? "" : ".") + part;
+    if (line.find("(restart)") != std::string::npos)
+      marked.insert(name == "monitors" ? "monitors.listen" : name);
+  }
+  CHECK(marked.size() > 10);
+  const service_settings before;
+  service_settings after;
+  after.server.listen = "127.0.0.1:1";
+  after.server.auth = auth_mode::none;
+  after.server.limits.threads = after.server.limits.workers = after.server.limits.queue = 77;
+  after.events.ring = std::int64_t{1} << 30U;
+  after.events.bookmark = std::chrono::seconds{99};
+  after.log.format = log_format::json;
+  after.log.file = "/x";
+  after.log.max_size = 99;
+  after.log.files = 99;
+  after.monitors.listen = "127.0.0.1:2";
+  after.defaults.pool = "x";
+  after.defaults.max_parallel = 99;
+  after.defaults.oversubscribe = 9.0;
+  after.defaults.enforce_limits = true;
+  after.defaults.threads = 99;
+  const auto found = changes_between(before, after);
+  CHECK(found.taken.empty());
+  CHECK(std::set<std::string>(found.need_restart.begin(), found.need_restart.end()) == marked);
 }
 
 TEST_CASE("contexts are written without touching the rest of the file") {

@@ -141,8 +141,11 @@ struct listen_address {
 /// `x` as a file of configuration: every key, in order, secrets being only names of files anyway.
 [[nodiscard]] std::string to_yaml(const service_settings& x);
 
-/// Which keys, such as `server.listen`, differ and need a restart to take effect; the others are taken at a reload.
-[[nodiscard]] std::vector<std::string> changes_that_need_restart(const service_settings& before,
-                                                                 const service_settings& after);
+/// Which keys, such as `server.listen`, differ.
+struct setting_changes {
+  std::vector<std::string> taken;        ///< A head takes them over while it runs.
+  std::vector<std::string> need_restart; ///< They take effect when it is started again.
+};
+[[nodiscard]] setting_changes changes_between(const service_settings& before, const service_settings& after);
 
 } // namespace muster::config
