@@ -282,7 +282,7 @@ void measure_floor(std::size_t events, std::size_t subscribers) {
   constexpr std::size_t batch = 250; // About what a stream is given at a time.
   for (std::size_t i = 0; i < batch; ++i)
     piece +=
-        "id: 123456\nevent: workflow.resumed\ndata: {\"seq\":123456,\"time\":\"2023-11-14T22:13:20.000000Z\","
+        "id: 123456\nevent: workflow.resumed\ndata: {\"seq\":123456,\"time\":\"2023-11-14T22:13:20.000Z\","
         "\"type\":\"workflow.resumed\",\"workflow\":\"bench-1\",\"reason\":\"taken up again after a restart of the "
         "head\"}\n\n";
   const auto begun = steady::now();

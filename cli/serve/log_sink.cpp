@@ -26,10 +26,7 @@ spdlog::level::level_enum spdlog_level(log::level x) {
 
 /// Now, in RFC 3339 with milliseconds.
 std::string now_text() {
-  auto text = to_rfc3339(std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now()));
-  constexpr std::size_t digits_to_drop = 3;
-  text.erase(text.size() - 1 - digits_to_drop, digits_to_drop);
-  return text;
+  return to_rfc3339(std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now()));
 }
 
 class service_log final : public log::sink {

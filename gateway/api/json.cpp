@@ -27,12 +27,7 @@ json text_or_null(const std::string& x) {
 } // namespace
 
 json json_of(const std::optional<timestamp>& x) {
-  constexpr std::size_t micros = 3; // Digits that are left away, with the `Z` behind them.
-  if (!x)
-    return nullptr;
-  auto text = to_rfc3339(*x);
-  text.resize(text.size() - micros - 1);
-  return text + 'Z';
+  return x ? json(to_rfc3339(*x)) : json(nullptr);
 }
 
 json json_of(const std::optional<duration>& x) {

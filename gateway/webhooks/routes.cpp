@@ -2,6 +2,7 @@
 
 #include "actors/runtime.hpp"
 #include "gateway/api/call.hpp"
+#include "gateway/api/json.hpp"
 #include "gateway/api/problem.hpp"
 #include "gateway/api/query.hpp"
 #include "gateway/webhooks/dispatcher.hpp"
@@ -39,10 +40,6 @@ result<std::string> make_id() {
   return out;
 }
 
-json time_or_null(const std::optional<timestamp>& x) {
-  return x ? json(to_rfc3339(*x)) : json(nullptr);
-}
-
 json to_json(const store::webhook_record& x) {
   return {{"id", x.id},
           {"url", x.url},
@@ -52,9 +49,9 @@ json to_json(const store::webhook_record& x) {
           {"reason", x.reason},
           {"cursor", x.cursor.value},
           {"failures", x.failures},
-          {"created", to_rfc3339(x.created)},
-          {"last", time_or_null(x.last)},
-          {"next", time_or_null(x.next)},
+          {"created", json_of(std::optional{x.created})},
+          {"last", json_of(x.last)},
+          {"next", json_of(x.next)},
           {"last_outcome", x.last_outcome}};
 }
 
@@ -63,7 +60,7 @@ json to_json(const store::dead_letter& x) {
   return {{"message", x.message},
           {"first", x.first.value},
           {"last", x.last.value},
-          {"time", to_rfc3339(x.time)},
+          {"time", json_of(std::optional{x.time})},
           {"attempts", x.attempts},
           {"problem", x.problem},
           {"body", body.is_discarded() ? json(nullptr) : std::move(body)}};

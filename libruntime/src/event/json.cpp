@@ -64,13 +64,13 @@ std::string to_rfc3339(timestamp time) {
   constexpr std::int64_t second = 1'000'000;
   const auto count = time.time_since_epoch().count();
   // Rounds down, also before 1970; chrono's own floor overflows at the ends of the range.
-  const auto rest = static_cast<int>((count % second + second) % second);
+  const auto rest = static_cast<int>((count % second + second) % second / 1000);
   const auto clock = static_cast<std::time_t>(count / second - (count % second < 0 ? 1 : 0));
   std::tm fields{};
   if (gmtime_r(&clock, &fields) == nullptr)
-    return "0000-00-00T00:00:00.000000Z";
+    return "0000-00-00T00:00:00.000Z";
   std::array<char, 96> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", fields.tm_year + 1900,
+  const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", fields.tm_year + 1900,
                                  fields.tm_mon + 1, fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec, rest);
   return {text.data(), static_cast<std::size_t>(size)};
 }

@@ -3,8 +3,12 @@
 #include "gateway/api/services.hpp"
 #include "gateway/events/routes.hpp"
 #include "gateway/http/target.hpp"
+#include "support/api_contract.hpp"
+#include "support/json_schema.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <sstream>
 
 using namespace muster;
 using namespace muster::test;
@@ -89,6 +93,54 @@ TEST_CASE("events come in the form that is asked for") {
   CHECK(x.drain() == http::body_stream::next::end);
   CHECK(json::parse(x.text).at(0)["id"] == "10");
   CHECK(f.get("", {{"Accept", "image/png"}}).status == 406);
+}
+
+TEST_CASE("an event is the same in each form, and as it is described") {
+  route_fixture f;
+  f.append(event_type::task_status, f.first, 1, status::processing);
+  f.append(event_type::group_status, f.first, 0, status::running);
+  event x;
+  x.type = event_type::task_status;
+  x.workflow = f.first;
+  x.status = status::failed;
+  x.exit_code = 7;
+  x.text = "exit code 7, \"quoted\"";
+  x.node = "n1";
+  x.gpus = "0,1";
+  x.time = timestamp{duration{1'700'000'000'123'999}};
+  must(f.writer.append(x));
+  must(f.writer.commit());
+  f.with->feed->notify();
+  stream_client{*f.with->feed, from(10)}.read_to(13);
+
+  const auto body = [&](const char* accept) {
+    stream_client client{std::move(f.get("?after=9&limit=4", {{"Accept", accept}}).stream)};
+    (void)client.drain();
+    return client.text;
+  };
+  std::istringstream sse{body("text/event-stream")};
+  std::istringstream lines{body("application/x-ndjson")};
+  const auto batch = nlohmann::ordered_json::parse(body("application/cloudevents-batch+json"));
+  REQUIRE(batch.size() == 5);
+  const auto& schemas = api_contract::instance().document().at("components").at("schemas");
+  const json_schema schema{api_contract::instance().document()};
+  CHECK(schema.check(batch[4], schemas.at("CloudEvent")).empty());
+  std::string last;
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::string line;
+    REQUIRE(std::getline(lines, line));
+    const auto event = nlohmann::ordered_json::parse(line);
+    CHECK(schema.check(event, schemas.at("Event")).empty());
+    CHECK(batch[i]["data"] == event);
+    CHECK(batch[i]["time"] == event["time"]);
+    CHECK(schema.check(batch[i], schemas.at("CloudEvent")).empty());
+    std::string data;
+    while (std::getline(sse, data) && data.rfind("data: ", 0) != 0) {
+    }
+    CHECK(data.substr(6) == line);
+    last = line;
+  }
+  CHECK_THAT(last, ContainsSubstring("\"time\":\"2023-11-14T22:13:20.123Z\""));
 }
 
 TEST_CASE("what was removed, or is of another log, is gone") {

@@ -191,6 +191,8 @@ TEST_CASE("a webhook gets every event once and in order, signed") {
     CHECK(body["log_id"] == f.feed->log_id());
     CHECK(body["data"]["events"].size() <= 4);
     CHECK(body["data"]["events"][0]["seq"] == body["data"]["first_seq"]);
+    CHECK(body["timestamp"] == "2023-11-14T22:13:20.000Z");
+    CHECK(body["data"]["events"][0]["time"] == "2023-11-14T22:13:20.000Z");
   }
 }
 

@@ -9,7 +9,7 @@ using namespace muster;
 TEST_CASE("an event is one line with stable names") {
   event x;
   x.seq.value = 12;
-  x.time = timestamp{duration{1'700'000'000'000'042}};
+  x.time = timestamp{duration{1'700'000'000'042'999}};
   x.type = event_type::task_status;
   x.status = status::failed;
   x.attempt = 1;
@@ -19,7 +19,7 @@ TEST_CASE("an event is one line with stable names") {
   x.address = "127.0.0.2";
   x.gpus = "0,3";
   CHECK(to_json(x, {"flow-1", "g", "t"}) ==
-        R"({"seq":12,"time":"2023-11-14T22:13:20.000042Z","type":"task.status","workflow":"flow-1","group":"g",)"
+        R"({"seq":12,"time":"2023-11-14T22:13:20.042Z","type":"task.status","workflow":"flow-1","group":"g",)"
         R"("task":"t","attempt":1,"status":"FAILED","exit_code":3,"reason":"said \"no\"\n","node":"local",)"
         R"("address":"127.0.0.2","gpus":"0,3"})");
 }
@@ -29,7 +29,7 @@ TEST_CASE("what does not apply is left out") {
   x.seq.value = 1;
   x.type = event_type::workflow_resumed;
   CHECK(to_json(x, {"flow-1", "", ""}) ==
-        R"({"seq":1,"time":"1970-01-01T00:00:00.000000Z","type":"workflow.resumed","workflow":"flow-1"})");
+        R"({"seq":1,"time":"1970-01-01T00:00:00.000Z","type":"workflow.resumed","workflow":"flow-1"})");
 }
 
 TEST_CASE("exit code 0 and attempt 0 are told") {
@@ -57,8 +57,8 @@ TEST_CASE("hostile bytes make valid JSON") {
 }
 
 TEST_CASE("times before 1970 and far ahead are written") {
-  CHECK(to_rfc3339(timestamp{duration{-1}}) == "1969-12-31T23:59:59.999999Z");
-  CHECK(to_rfc3339(timestamp{duration{951'782'400'000'000}}) == "2000-02-29T00:00:00.000000Z");
+  CHECK(to_rfc3339(timestamp{duration{-1}}) == "1969-12-31T23:59:59.999Z");
+  CHECK(to_rfc3339(timestamp{duration{951'782'400'000'000}}) == "2000-02-29T00:00:00.000Z");
   CHECK_FALSE(to_rfc3339(timestamp::max()).empty());
   CHECK_FALSE(to_rfc3339(timestamp::min()).empty());
 }

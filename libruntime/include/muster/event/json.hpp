@@ -20,7 +20,7 @@ struct event_names {
 /// `address`, `gpus`. Names of fields never change. Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string to_json(const event& x, const event_names& names);
 
-/// `2026-11-21T03:04:05.000006Z`: RFC 3339 in UTC, always with microseconds.
+/// `2026-11-21T03:04:05.006Z`: RFC 3339 in UTC, always with milliseconds, rounded down. All times of the API are so.
 [[nodiscard]] std::string to_rfc3339(timestamp time);
 
 } // namespace muster
