@@ -75,6 +75,7 @@ constexpr std::size_t default_max_result_bytes = std::size_t{1} << 20U;
 struct attempt_spec {
   attempt_id id;
   epoch lease;
+  std::string node;        ///< Where it is to run, or runs; of interest where a driver has several.
   bool then_start = false; ///< It waits for nobody: to be started as soon as it is prepared.
   /// With `then_start`: not before that attempt has run and has ended, so that nothing of it runs any more, or `start`
   /// is called. An attempt that is not known, was not started, was stopped or is lost never counts as ended: who

@@ -1,0 +1,129 @@
+#include "executors/remote/ledger.hpp"
+
+#include "executors/process/posix.hpp"
+#include "executors/remote/attempt_text.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+namespace muster::remote {
+
+namespace {
+
+namespace fs = std::filesystem;
+using process::unique_fd;
+
+constexpr const char* ending = ".json";
+
+error failed(const std::string& what, const fs::path& path) {
+  return {ec::io_error, "cannot " + what + ' ' + path.string() + ": " + std::generic_category().message(errno)};
+}
+
+result<void> sync_folder(const fs::path& folder) {
+  const unique_fd opened{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (opened.get() < 0 || ::fsync(opened.get()) != 0)
+    return failed("sync", folder);
+  return {};
+}
+
+result<void> make_folder(const fs::path& folder) {
+  std::error_code problem;
+  fs::create_directories(folder, problem);
+  if (problem)
+    return error{ec::io_error, "cannot make " + folder.string() + ": " + problem.message()};
+  if (::chmod(folder.c_str(), S_IRWXU) != 0) // Environments of tasks are in the files.
+    return failed("protect", folder);
+  return {};
+}
+
+/// Another head whose attempts are here; empty if there is none.
+result<std::string> other_head(const fs::path& folder, const std::string& head) {
+  std::error_code problem;
+  for (fs::directory_iterator at{folder, problem}, end; !problem && at != end; at.increment(problem)) {
+    const auto name = at->path().filename().string();
+    if (name == head || !at->is_directory(problem))
+      continue;
+    if (!fs::is_empty(at->path(), problem) && !problem)
+      return name;
+  }
+  if (problem)
+    return error{ec::io_error, "cannot read " + folder.string() + ": " + problem.message()};
+  return std::string{};
+}
+
+} // namespace
+
+result<ledger> ledger::open(fs::path folder, const std::string& head, fs::path root) {
+  if (auto made = make_folder(folder / head); !made)
+    return made.failure();
+  const auto other = other_head(folder, head);
+  if (!other)
+    return other.failure();
+  if (!other->empty())
+    return error{ec::conflict, "this node still has tasks of the head " + *other +
+                                   ": connect it to that head until they have ended, or, if that head is gone for "
+                                   "good, end them and remove " +
+                                   (folder / *other).string()};
+  ledger out{folder / head, std::move(root)};
+  if (auto loaded = out.load(); !loaded)
+    return loaded.failure();
+  return out;
+}
+
+result<void> ledger::load() {
+  std::error_code problem;
+  for (fs::directory_iterator at{folder_, problem}, end; !problem && at != end; at.increment(problem)) {
+    if (at->path().extension() != ending) { // A draft: it was never acted on.
+      fs::remove(at->path(), problem);
+      continue;
+    }
+    std::ifstream file{at->path(), std::ios::binary};
+    const std::string text{std::istreambuf_iterator<char>{file}, {}};
+    auto decoded = decode(text, root_);
+    if (!decoded || file_of(decoded->id) != at->path())
+      return {ec::store_corrupt,
+              at->path().string() + " is damaged" +
+                  (decoded ? std::string{": it is of another attempt"} : ", " + decoded.failure().message) +
+                  ". It says which task was given to this node; remove it when that has ended"};
+    found_.push_back(*std::move(decoded));
+  }
+  if (problem)
+    return {ec::io_error, "cannot read " + folder_.string() + ": " + problem.message()};
+  return {};
+}
+
+fs::path ledger::file_of(attempt_id x) const {
+  return folder_ / (to_string(x) + ending);
+}
+
+result<void> ledger::note(const attempt_spec& x) const {
+  const auto text = encode(x, root_);
+  if (!text)
+    return text.failure();
+  const auto draft = folder_ / (to_string(x.id) + ".draft");
+  {
+    const unique_fd file{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
+    if (file.get() < 0)
+      return failed("make", draft);
+    if (!process::write_all(file.get(), *text) || ::fdatasync(file.get()) != 0)
+      return failed("write", draft);
+  }
+  if (::rename(draft.c_str(), file_of(x.id).c_str()) != 0)
+    return failed("make", file_of(x.id));
+  return sync_folder(folder_);
+}
+
+result<void> ledger::drop(attempt_id x) const {
+  // Not synced: who finds it again after a crash learns from the head that it is over.
+  if (::unlink(file_of(x).c_str()) != 0 && errno != ENOENT)
+    return failed("remove", file_of(x));
+  return {};
+}
+
+} // namespace muster::remote
