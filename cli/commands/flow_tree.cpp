@@ -1,7 +1,12 @@
-#include "cli/commands/flow_state.hpp"
+#include "cli/commands/flow_tree.hpp"
+
 #include "cli/commands/listing.hpp"
+#include "cli/remote/answers.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
+#include "muster/picture/state.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -13,6 +18,44 @@ namespace muster::cli {
 namespace {
 
 using picture::step_state;
+
+std::vector<step_state> steps_of(const nlohmann::ordered_json& list);
+
+step_state step_of(const nlohmann::ordered_json& x) {
+  const auto count = [](const nlohmann::ordered_json& from, const char* name) {
+    return static_cast<std::uint32_t>(number_of(from, name));
+  };
+  step_state out;
+  out.path = text_of(x, "path");
+  out.kind = text_of(x, "kind");
+  out.status = status_of(x);
+  out.reason = text_of(x, "reason");
+  if (const auto counts = x.find("elements"); counts != x.end() && counts->is_object()) {
+    out.is_foreach = true;
+    out.elements = count(*counts, "total");
+    out.completed = count(*counts, "completed");
+    out.failed = count(*counts, "failed");
+    out.skipped = count(*counts, "skipped");
+    out.running = count(*counts, "running");
+    out.queued = count(*counts, "queued");
+  }
+  out.rounds = count(x, "rounds");
+  out.began = time_of(x, "running");
+  out.ended = time_of(x, "ended");
+  for (const auto& one : x.value("failures", nlohmann::ordered_json::array()))
+    out.failures.push_back({text_of(one, "path"), status_of(one), text_of(one, "reason")});
+  out.more_failures = static_cast<std::uint64_t>(number_of(x, "more_failures"));
+  out.inner = steps_of(x.value("inner", nlohmann::ordered_json::array()));
+  return out;
+}
+
+std::vector<step_state> steps_of(const nlohmann::ordered_json& list) {
+  std::vector<step_state> out;
+  for (const auto& x : list)
+    if (x.is_object())
+      out.push_back(step_of(x));
+  return out;
+}
 
 /// What is most worth a line comes first.
 int rank(const step_state& x) {
@@ -102,8 +145,8 @@ private:
 
 } // namespace
 
-void print_flow(const std::vector<step_state>& steps, std::size_t most) {
-  tree_printer(most).print_top(steps);
+void print_flow(const nlohmann::ordered_json& steps, std::size_t most) {
+  tree_printer(most).print_top(steps_of(steps));
 }
 
 } // namespace muster::cli

@@ -2,7 +2,6 @@
 
 #include "cli/suggest.hpp"
 #include "cli/terminal/text.hpp"
-#include "muster/event/json.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -124,10 +123,6 @@ std::string elapsed(std::optional<timestamp> start, std::optional<timestamp> end
     return {};
   const auto until = end ? *end : std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
   return show_duration(until - *start);
-}
-
-nlohmann::ordered_json json_time(std::optional<timestamp> x) {
-  return x ? nlohmann::ordered_json(to_rfc3339(*x)) : nlohmann::ordered_json(nullptr);
 }
 
 std::string dump(const nlohmann::ordered_json& x, int indent) {

@@ -47,9 +47,6 @@ void add_state_dir(CLI::App& command, context& ctx);
 /// From start to end, or until now; empty if it has not begun.
 [[nodiscard]] std::string elapsed(std::optional<timestamp> start, std::optional<timestamp> end);
 
-/// RFC 3339, or null.
-[[nodiscard]] nlohmann::ordered_json json_time(std::optional<timestamp> x);
-
 /// `x` on one line, bytes that are not UTF-8 replaced.
 [[nodiscard]] std::string dump(const nlohmann::ordered_json& x, int indent = -1);
 

@@ -2,7 +2,6 @@
 
 #include "cli/commands/errors.hpp"
 #include "cli/commands/failure_report.hpp"
-#include "cli/commands/flow_state.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/commands/signals.hpp"
 #include "cli/commands/watch.hpp"
@@ -10,6 +9,7 @@
 #include "cli/terminal/run_view.hpp"
 #include "cli/terminal/text.hpp"
 #include "muster/picture/outline.hpp"
+#include "muster/picture/stored.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -87,7 +87,7 @@ private:
 
   void announce() {
     total_ = workflow_.tasks;
-    const auto definition = read_definition(reader_, workflow_);
+    const auto definition = picture::read_definition(reader_, workflow_);
     const bool is_flow = definition && *definition;
     if (is_flow)
       total_ = tasks_of(picture::outline_of(*(*definition)->flow)).value_or(0);

@@ -3,8 +3,11 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/connection.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
+#include "gateway/api/json.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -13,116 +16,92 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <set>
 #include <unistd.h>
 
 namespace muster::cli {
 
 namespace {
 
-constexpr std::size_t page_size = 1000;
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t all = 10'000'000;
 
 struct timeline_options {
   std::string id;
   std::string svg; ///< A file; `-` for stdout.
   std::string format = "text";
   std::size_t elements = 50;
-};
-
-/// Reads the attempts of one workflow, page by page.
-class attempt_reader {
-public:
-  attempt_reader(store::reader& reader, workflow_key key, bool is_flow)
-      : reader_(reader), key_(key), is_flow_(is_flow) {}
-
-  result<void> read(picture::timeline_builder& into) {
-    for (task_index first{0};; first.value += page_size) {
-      const auto page = reader_.tasks(key_, first, page_size);
-      if (!page)
-        return page.failure();
-      for (const auto& task : *page) {
-        if (!task.attempt)
-          continue; // It never began.
-        auto attempts = task.attempt->number == 0
-                            ? result<std::vector<store::attempt_record>>{std::vector{*task.attempt}}
-                            : reader_.attempts(key_, task.index);
-        if (!attempts)
-          return attempts.failure();
-        for (auto& x : *attempts)
-          if (auto added = add(task, std::move(x), into); !added)
-            return added;
-      }
-      if (page->size() < page_size)
-        return {};
-    }
-  }
-
-private:
-  result<void> add(const store::task_record& task, store::attempt_record&& x, picture::timeline_builder& into) {
-    const auto& t = x.times;
-    const auto queued = t.processing ? t.processing : t.scheduling ? t.scheduling : t.initializing;
-    if (!queued && !t.ended)
-      return {};
-    picture::attempt_bar bar;
-    bar.task = task.name;
-    bar.attempt = x.number;
-    bar.status = x.status;
-    bar.exit_code = x.exit_code;
-    bar.reason = std::move(x.reason);
-    bar.node = std::move(x.node);
-    bar.queued = queued ? *queued : *t.ended;
-    bar.initializing = t.initializing;
-    bar.running = t.running;
-    bar.ended = t.ended;
-    if (is_flow_) {
-      picture::place_in_flow(bar);
-    } else {
-      auto scope = scope_of(task.group);
-      if (!scope)
-        return scope.failure();
-      bar.scope = std::move(*scope);
-    }
-    into.add(std::move(bar));
-    return {};
-  }
-
-  /// Its group, if there are others in it.
-  result<std::vector<std::string>> scope_of(group_index group) {
-    if (groups_.empty() || group.value < groups_.front().index.value || group.value > groups_.back().index.value) {
-      auto page = reader_.groups(key_, group, page_size);
-      if (!page)
-        return page.failure();
-      groups_ = std::move(*page);
-    }
-    if (groups_.empty())
-      return {ec::store_corrupt, "a task is in no group"};
-    const auto& found = groups_[group.value - groups_.front().index.value];
-    return found.tasks > 1 ? std::vector{found.name} : std::vector<std::string>{};
-  }
-
-  store::reader& reader_;
-  workflow_key key_;
-  bool is_flow_;
-  std::vector<store::group_record> groups_; ///< A page.
+  head_choice head;
 };
 
 timestamp now() {
   return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
 }
 
-result<picture::timeline> read_timeline(store::reader& reader, const store::workflow_record& workflow,
-                                        const timeline_options& options) {
-  const auto definition = reader.flow(workflow.key);
-  if (!definition)
-    return definition.failure();
-  picture::timeline_limits limits;
-  limits.elements = options.elements;
-  picture::timeline_builder builder(limits);
-  if (auto read = attempt_reader(reader, workflow.key, !definition->empty()).read(builder); !read)
-    return read.failure();
-  const auto from = workflow.submitted.value_or(timestamp{});
-  return builder.finish(workflow.id + "  " + std::string(to_string(workflow.status)), from,
-                        workflow.ended ? *workflow.ended : std::max(from, now()));
-}
+/// Reads the attempts of one workflow, page by page.
+class attempt_reader {
+public:
+  attempt_reader(client::api& head, const json& workflow) : head_(head), id_(text_of(workflow, "id")) {
+    has_gangs_ = number_of(workflow, "groups") < number_of(workflow, "tasks");
+  }
+
+  [[nodiscard]] std::optional<client::problem> read(picture::timeline_builder& into) {
+    if (has_gangs_) {
+      const auto done = each_item(head_, client::path_of({"workflows", id_, "groups"}), {}, all, [this](const json& x) {
+        if (number_of(x, "tasks") > 1)
+          gangs_.insert(text_of(x, "name"));
+      });
+      if (!done)
+        return done.why();
+    }
+    std::optional<client::problem> wrong;
+    const auto done = each_item(head_, client::path_of({"workflows", id_, "tasks"}), {}, all, [&](const json& task) {
+      const auto attempts =
+          wrong ? client::outcome<std::vector<json>>{std::vector<json>{}} : attempts_of(head_, id_, task);
+      if (!attempts) {
+        wrong = attempts.why();
+        return;
+      }
+      for (const auto& x : *attempts)
+        add(task, x, into);
+    });
+    return done ? wrong : std::optional{done.why()};
+  }
+
+private:
+  void add(const json& task, const json& x, picture::timeline_builder& into) const {
+    const auto times = x.value("times", json::object());
+    auto queued = time_of(times, "processing");
+    for (const auto* name : {"scheduling", "initializing", "ended"})
+      if (!queued)
+        queued = time_of(times, name);
+    if (!queued)
+      return;
+    picture::attempt_bar bar;
+    bar.task = text_of(task, "name");
+    bar.attempt = static_cast<std::uint32_t>(number_of(x, "number"));
+    bar.status = status_of(x);
+    if (!text_of(x, "exit_code").empty())
+      bar.exit_code = static_cast<std::int32_t>(number_of(x, "exit_code"));
+    bar.reason = text_of(x, "reason");
+    bar.node = text_of(x, "node");
+    bar.queued = *queued;
+    bar.initializing = time_of(times, "initializing");
+    bar.running = time_of(times, "running");
+    bar.ended = time_of(times, "ended");
+    picture::place_in_flow(bar);
+    // Under its group, if there are others in it.
+    if (const auto group = text_of(task, "group"); bar.scope.empty() && gangs_.count(group) > 0)
+      bar.scope = {group};
+    into.add(std::move(bar));
+  }
+
+  client::api& head_;
+  std::string id_;
+  bool has_gangs_ = false;
+  std::set<std::string> gangs_;
+};
 
 void print_text(const picture::timeline& x) {
   constexpr std::size_t unknown_width = 120;
@@ -134,36 +113,35 @@ void print_text(const picture::timeline& x) {
   std::cout << look.paint(tone::faint, "· queued  ░ initialising  █ running") << '\n';
 }
 
-nlohmann::ordered_json to_json(const picture::timeline_row& row) {
+json to_json(const picture::timeline_row& row) {
   if (row.band)
     return {{"family", row.label},
             {"attempts", row.band->attempts},
             {"failed", row.band->failed},
             {"running", row.band->running}};
   const auto& x = *row.bar;
-  nlohmann::ordered_json out{
-      {"task", x.task}, {"attempt", x.attempt}, {"status", to_string(x.status)}, {"reason", x.reason}};
+  json out{{"task", x.task}, {"attempt", x.attempt}, {"status", to_string(x.status)}, {"reason", x.reason}};
   if (x.exit_code != no_exit_code)
     out["exit_code"] = x.exit_code;
   out["scope"] = x.scope;
   out["node"] = x.node;
-  out["queued"] = json_time(x.queued);
-  out["initializing"] = json_time(x.initializing);
-  out["running"] = json_time(x.running);
-  out["ended"] = json_time(x.ended);
+  out["queued"] = gateway::json_of(std::optional{x.queued});
+  out["initializing"] = gateway::json_of(x.initializing);
+  out["running"] = gateway::json_of(x.running);
+  out["ended"] = gateway::json_of(x.ended);
   return out;
 }
 
-void print_json(const picture::timeline& x, const store::workflow_record& workflow) {
-  auto rows = nlohmann::ordered_json::array();
+void print_json(const picture::timeline& x, const json& workflow) {
+  auto rows = json::array();
   for (const auto& row : x.rows)
     if (row.bar || row.band)
       rows.push_back(to_json(row));
-  const nlohmann::ordered_json out{{"id", workflow.id},
-                                   {"status", to_string(workflow.status)},
-                                   {"from", json_time(x.from)},
-                                   {"to", json_time(x.to)},
-                                   {"rows", std::move(rows)}};
+  const json out{{"id", workflow["id"]},
+                 {"status", workflow["status"]},
+                 {"from", gateway::json_of(std::optional{x.from})},
+                 {"to", gateway::json_of(std::optional{x.to})},
+                 {"rows", std::move(rows)}};
   std::cout << dump(out, 1) << '\n';
 }
 
@@ -180,26 +158,29 @@ int write_svg(const picture::timeline& x, const std::string& path) {
 }
 
 int show_timeline(const context& ctx, const timeline_options& options) {
-  const auto directory = find_state_directory(ctx);
-  if (!directory)
-    return report(directory.failure());
-  auto reader = open_reader(*directory);
-  if (!reader)
-    return report(reader.failure());
-  const auto workflow = find_workflow(*reader, options.id);
+  auto head = find_reading_api(ctx, options.head);
+  if (!head)
+    return report(head.failure());
+  const auto id = workflow_id(**head, options.id);
+  if (!id)
+    return report(id.why());
+  const auto workflow = get_json(**head, client::path_of({"workflows", *id}));
   if (!workflow)
-    return report(workflow.failure());
-  const auto made = read_timeline(*reader, *workflow, options);
-  if (!made)
-    return report(made.failure());
-  if (!options.svg.empty())
-    return write_svg(*made, options.svg);
-  if (options.format == "svg")
-    return write_svg(*made, "-");
+    return report(workflow.why());
+  picture::timeline_limits limits;
+  limits.elements = options.elements;
+  picture::timeline_builder builder(limits);
+  if (const auto wrong = attempt_reader(**head, *workflow).read(builder))
+    return report(*wrong);
+  const auto from = time_of(*workflow, "submitted").value_or(timestamp{});
+  const auto made = builder.finish(*id + "  " + text_of(*workflow, "status"), from,
+                                   time_of(*workflow, "ended").value_or(std::max(from, now())));
+  if (!options.svg.empty() || options.format == "svg")
+    return write_svg(made, options.svg.empty() ? "-" : options.svg);
   if (options.format == "json")
-    print_json(*made, *workflow);
+    print_json(made, *workflow);
   else
-    print_text(*made);
+    print_text(made);
   return exit_completed;
 }
 
@@ -216,7 +197,7 @@ void add_timeline(CLI::App& app, context& ctx) {
                    "Elements of one foreach that get a row each; more share one (default: 50)")
       ->type_name("N")
       ->check(CLI::Range(0U, 100'000U));
-  add_state_dir(*command, ctx);
+  add_head_choice(*command, options->head, ctx);
   command->footer("Example:\n  muster timeline last --svg run.svg");
   command->callback([&ctx, options] { ctx.action = [&ctx, options] { return show_timeline(ctx, *options); }; });
 }

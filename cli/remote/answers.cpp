@@ -133,6 +133,20 @@ client::outcome<std::size_t> each_item(client::api& head, const std::string& pat
   return std::min(seen, most);
 }
 
+client::outcome<std::vector<json>> attempts_of(client::api& head, const std::string& workflow, const json& task) {
+  const auto latest = task.find("attempt");
+  if (latest == task.end() || !latest->is_object())
+    return std::vector<json>{};
+  if (number_of(*latest, "number") == 0)
+    return std::vector<json>{*latest};
+  constexpr std::size_t most = 1'000'000;
+  std::vector<json> out;
+  const auto done =
+      each_item(head, client::path_of({"workflows", workflow, "tasks", text_of(task, "name"), "attempts"}), {}, most,
+                [&out](const json& x) { out.push_back(x); });
+  return done ? client::outcome<std::vector<json>>{std::move(out)} : done.why();
+}
+
 client::outcome<std::string> workflow_id(client::api& head, const std::string& id) {
   if (id != "last")
     return id;

@@ -35,6 +35,10 @@ int report(const client::problem& why);
                                                      std::size_t most,
                                                      const std::function<void(const nlohmann::ordered_json&)>& use);
 
+/// The attempts of a task of a list, the first one first.
+[[nodiscard]] client::outcome<std::vector<nlohmann::ordered_json>>
+attempts_of(client::api& head, const std::string& workflow, const nlohmann::ordered_json& task);
+
 /// The id that `last` stands for; any other text is itself.
 [[nodiscard]] client::outcome<std::string> workflow_id(client::api& head, const std::string& id);
 

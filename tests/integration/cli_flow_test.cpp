@@ -83,11 +83,11 @@ TEST_CASE("a flow is planned, run, shown, and drawn") {
   const auto one = muster({"show", "last", "-t", "split"});
   CHECK_THAT(one.out, ContainsSubstring("result\n[\n  10,\n  20,\n  30\n]\n"));
   const auto leaf = json::parse(muster({"show", "last", "-t", "map.1.leaf.1", "-o", "json"}).out);
-  CHECK(leaf["index"] == 1);
-  CHECK(leaf["item"] == "b");
+  CHECK(leaf["element"]["index"] == 1);
+  CHECK(leaf["element"]["item"] == "b");
   const auto sum = json::parse(muster({"show", "last", "-t", "map.2.sum", "-o", "json"}).out);
-  CHECK(sum["index"] == 2);
-  CHECK(sum["item"] == 30);
+  CHECK(sum["element"]["index"] == 2);
+  CHECK(sum["element"]["item"] == 30);
 
   const auto lines = muster({"timeline", "last"});
   CHECK(lines.exit_code == 0);

@@ -118,8 +118,13 @@ TEST_CASE_METHOD(history, "show tells of groups, tasks, attempts and reasons") {
   REQUIRE(shown["task_list"].size() == 3);
   CHECK(shown["task_list"][1]["name"] == "broken");
   CHECK(shown["task_list"][1]["group"] == "broken-group");
-  CHECK(shown["task_list"][1]["attempts"][0]["exit_code"] == 9);
-  CHECK(shown["task_list"][1]["attempts"][0]["running"].is_string());
+  CHECK(shown["task_list"][1]["attempt"]["exit_code"] == 9);
+  CHECK(shown["task_list"][1]["attempt"]["times"]["running"].is_string());
+  const auto one = json::parse(muster({"show", "trio-1", "-t", "broken", "-o", "json"}).out);
+  CHECK(one["workflow"] == "trio-1");
+  REQUIRE(one["attempt_list"].size() == 1);
+  CHECK(one["attempt_list"][0] == one["attempt"]);
+  CHECK(muster({"show", "last", "-t", "broken", "--failed"}).exit_code == 2);
   CHECK(muster({"show", "last", "-o", "name"}).out == "first\nbroken\nafter\n");
   CHECK(muster({"show", "last", "--failed", "-o", "name"}).out == "broken\n");
   CHECK(muster({"show", "last", "--status", "failed_upstream", "-o", "name"}).out == "after\n");

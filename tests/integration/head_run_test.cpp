@@ -17,6 +17,16 @@ std::string until_there(const muster_program& muster, const std::string& name) {
   return one_task("until [ -e " + (muster.folder() / name).string() + " ]; do sleep 0.05; done");
 }
 
+constexpr auto flow_with_a_failure = R"(workflow:
+  name: flow
+  tasks:
+  - name: train
+    foreach: [1, 0, 2]
+    image: none
+    command: ["sh", "-c", "echo it is {{item}}; test {{item}} != 0"]
+  - {name: after, after: [train], image: none, command: ["true"]}
+)";
+
 /// A head where one was before.
 std::unique_ptr<head_program> again_at(const muster_program& muster, const std::string& address) {
   const auto port = address.substr(address.rfind(':') + 1);
@@ -203,6 +213,7 @@ TEST_CASE("what is read of a head elsewhere is what its own machine shows") {
   head_program head(muster);
   REQUIRE(head.ready());
   CHECK(muster({"run", muster.file("w.yaml", one_task("exit 4")), "-q"}).exit_code == 3);
+  CHECK(muster({"run", muster.file("f.yaml", flow_with_a_failure), "-q"}).exit_code == 3);
   const muster_program elsewhere;
   const auto ask = [&](std::vector<std::string> words) {
     words.insert(words.end(), {"--address", head.address()});
@@ -213,11 +224,31 @@ TEST_CASE("what is read of a head elsewhere is what its own machine shows") {
   };
   for (const auto* format : {"table", "wide", "json", "jsonl", "name"})
     CHECK(ask({"ls", "-o", format}) == muster({"ls", "-o", format}).out);
-  CHECK(ask({"events", "last"}) == muster({"events", "last"}).out);
-  CHECK(ask({"events", "last", "-f", "-o", "jsonl"}) == muster({"events", "single-1", "-o", "jsonl"}).out);
-  CHECK_THAT(ask({"show", "last"}), ContainsSubstring("single-1  FAILED") && ContainsSubstring("only"));
-  CHECK(ask({"show", "last", "--failed", "-o", "name"}) == "only\n");
+  const std::vector<std::vector<std::string>> questions{{"show", "last"},
+                                                        {"show", "last", "--failed"},
+                                                        {"show", "last", "-t", "train.1"},
+                                                        {"events", "last"},
+                                                        {"events", "single-1"}};
+  for (auto question : questions)
+    for (const auto* format : {"table", "json", "jsonl", "name"}) {
+      question.insert(question.end(), {"-o", format});
+      INFO(question[0] << ' ' << question[1] << " -o " << format);
+      CHECK(ask(question) == muster(question).out);
+      question.resize(question.size() - 2);
+    }
+  for (const auto* command : {"timeline", "explain"})
+    for (const auto* format : {"text", "json"})
+      CHECK(ask({command, "last", "-o", format}) == muster({command, "last", "-o", format}).out);
+  CHECK(ask({"explain", "last", "after"}) == muster({"explain", "last", "after"}).out);
+  CHECK(ask({"logs", "last"}) == muster({"logs", "last"}).out);
+  CHECK(ask({"events", "last", "-f", "-o", "jsonl"}) == muster({"events", "flow-1", "-o", "jsonl"}).out);
+  CHECK_THAT(ask({"show", "single-1"}), ContainsSubstring("single-1  FAILED") && ContainsSubstring("only"));
+  CHECK_THAT(ask({"show", "last"}),
+             ContainsSubstring("elements 2/3 done, 1 failed") && ContainsSubstring("└─ train.1  FAILED"));
+  CHECK(ask({"show", "last", "--failed", "-o", "name"}) == "train.1\n");
+  CHECK(ask({"show", "single-1", "--failed", "-o", "name"}) == "only\n");
   CHECK_THAT(ask({"show", "single-1", "-t", "only", "-o", "json"}), ContainsSubstring("\"exit_code\": 4"));
+  CHECK_THAT(ask({"timeline", "last", "--svg", "-"}), ContainsSubstring("data-task=\"train.2\""));
   CHECK(elsewhere({"show", "nothing-1", "--address", head.address()}).exit_code == 4);
   CHECK(elsewhere({"ls", "--status", "runing", "--address", head.address()}).exit_code == 2);
 }
