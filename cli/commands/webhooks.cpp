@@ -83,8 +83,15 @@ int test(client::api& head, const webhook_options& options) {
   const auto done = send_json(head, "POST", client::path_of({"webhooks", options.id, "test"}), json::object());
   if (!done)
     return report(done.why());
-  print_object(*done, options.format, "status");
-  return exit_completed;
+  if (options.format != list_format::table) {
+    print_object(*done, options.format, "status");
+  } else {
+    const auto answered = text_of(*done, "status");
+    const auto problem = text_of(*done, "problem");
+    std::cout << options.id << (done->value("ok", false) ? " takes events" : " does not take events") << ": "
+              << (answered.empty() ? problem : "it answered " + answered) << '\n';
+  }
+  return done->value("ok", false) ? exit_completed : exit_error;
 }
 
 } // namespace
@@ -124,7 +131,8 @@ void add_webhook(CLI::App& app, context& ctx) {
       },
       "Example:\n  muster webhook list");
   with_id(add("delete", "Remove one", remove, "Example:\n  muster webhook delete wh_1"));
-  with_id(add("test", "Send it a test event now", test, "Example:\n  muster webhook test wh_1"));
+  with_id(add("test", "Send it a test event now", test,
+              "Exit code 1 if it does not take it.\n\nExample:\n  muster webhook test wh_1"));
   with_id(add(
       "dead", "List what could not be delivered",
       [](client::api& head, const webhook_options& x) {

@@ -40,19 +40,23 @@ result<std::string> make_id() {
   return out;
 }
 
+json text_or_null(const std::string& x) {
+  return x.empty() ? json(nullptr) : json(x);
+}
+
 json to_json(const store::webhook_record& x) {
   return {{"id", x.id},
           {"url", x.url},
-          {"user", x.user},
+          {"user", text_or_null(x.user)},
           {"filter", to_public_json(webhook_filter_from(x.filter))},
           {"state", x.state == store::webhook_state::active ? "active" : "disabled"},
-          {"reason", x.reason},
+          {"reason", text_or_null(x.reason)},
           {"cursor", x.cursor.value},
           {"failures", x.failures},
           {"created", json_of(std::optional{x.created})},
           {"last", json_of(x.last)},
           {"next", json_of(x.next)},
-          {"last_outcome", x.last_outcome}};
+          {"last_outcome", text_or_null(x.last_outcome)}};
 }
 
 json to_json(const store::dead_letter& x) {
