@@ -12,7 +12,7 @@ enum exit_code : int {
   exit_usage = 2,
   exit_workflow_failed = 3,
   exit_not_found = 4,
-  exit_conflict = 5,    ///< A head says that the state of it forbids the request.
+  exit_conflict = 5,    ///< The state of it forbids the request.
   exit_denied = 6,      ///< A head wants a token, or another one.
   exit_unreachable = 7, ///< There is no head, or it does not answer.
   exit_timeout = 8,
@@ -24,6 +24,7 @@ enum exit_code : int {
   switch (code) {
     case ec::none: return exit_completed;
     case ec::not_found: return exit_not_found;
+    case ec::conflict: return exit_conflict;
     case ec::timed_out: return exit_timeout;
     case ec::canceled: return exit_interrupted;
     default: return exit_error;

@@ -112,6 +112,7 @@ int run_program(int argc, char* argv[]) {
     add_plan(app, ctx);
     add_ls(app, ctx);
     add_show(app, ctx);
+    add_result(app, ctx);
     add_timeline(app, ctx);
     add_explain(app, ctx);
     add_logs(app, ctx);

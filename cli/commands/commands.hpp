@@ -25,6 +25,7 @@ void add_validate(CLI::App& app, context& ctx);
 void add_plan(CLI::App& app, context& ctx);
 void add_ls(CLI::App& app, context& ctx);
 void add_show(CLI::App& app, context& ctx);
+void add_result(CLI::App& app, context& ctx);
 void add_timeline(CLI::App& app, context& ctx);
 void add_explain(CLI::App& app, context& ctx);
 void add_logs(CLI::App& app, context& ctx);

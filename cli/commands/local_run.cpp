@@ -6,6 +6,7 @@
 #include "cli/commands/signals.hpp"
 #include "cli/commands/watch.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/serve/head_file.hpp"
 #include "cli/terminal/run_view.hpp"
 #include "cli/terminal/text.hpp"
 #include "muster/picture/outline.hpp"
@@ -258,6 +259,15 @@ private:
   bool timed_out_ = false;
 };
 
+int report_not_started(const error& problem, const store::state_directory& directory) {
+  const auto head = problem.code == ec::store_locked ? find_head(directory) : std::nullopt;
+  if (!head)
+    return report(problem);
+  return report({problem.code, "the head at " + head->address + " (process " + std::to_string(head->pid) +
+                                   ") is at work on " + directory.root().string() +
+                                   ": leave --local out to hand the workflow to it, or give another --state-dir"});
+}
+
 /// `2` is two GPUs, 0 and 1; `0,3` are these indices.
 std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
   constexpr unsigned long most = 1024;
@@ -395,7 +405,7 @@ int run_locally(const context& ctx, const local_options& options, chosen_pool po
     std::cerr << "muster: " << pool.why << std::endl;
   auto engine = start_runtime(options, std::move(pool), *directory);
   if (!engine)
-    return report(engine.failure());
+    return report_not_started(engine.failure(), *directory);
   auto reader = store::reader::open(*directory);
   if (!reader)
     return report(reader.failure());

@@ -7,6 +7,7 @@
 #include "cli/remote/head_use.hpp"
 #include "cli/remote/remote_run.hpp"
 #include "cli/remote/submission.hpp"
+#include "cli/serve/head_file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -82,6 +83,14 @@ int resume(const context& ctx, const std::string& id, const CLI::App& command, l
   const auto workflow = find_workflow(*reader, id);
   if (!workflow)
     return report(workflow.failure());
+  if (is_finished(workflow->status))
+    return report({ec::conflict, workflow->id + " is " + std::string{to_string(workflow->status)} +
+                                     ": there is nothing to be taken up; to run once more what failed: muster retry " +
+                                     workflow->id});
+  if (const auto head = find_head(*directory))
+    return report({ec::conflict, "the head at " + head->address + " (process " + std::to_string(head->pid) +
+                                     ") is at work on " + directory->root().string() + ", and takes up " +
+                                     workflow->id + " by itself; to wait for its end: muster wait " + workflow->id});
   take_stored(nlohmann::json::parse(workflow->options, nullptr, false), command, options);
   const auto known = read_configuration(options);
   if (!known)

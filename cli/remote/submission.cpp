@@ -4,6 +4,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "gateway/client/http_client.hpp"
+#include "muster/spec/yaml_json.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -79,6 +80,22 @@ json options_of(const spec_input& input, const submit_extras& extras) {
   return out;
 }
 
+/// The values in a file of YAML or JSON, as the head takes them. The check of the spec has read it already.
+result<json> parameters_in(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf()))
+    return {ec::io_error, "cannot read " + file};
+  auto values = json::parse(text.str(), nullptr, false);
+  if (values.is_discarded()) {
+    const auto converted = spec::json_from_yaml(text.str());
+    if (!converted)
+      return {ec::invalid_argument, file + ": " + converted.failure().message};
+    values = json::parse(*converted, nullptr, false);
+  }
+  return values.is_null() ? json::object() : values;
+}
+
 /// A quoted string of a header of a part.
 std::string quoted_name(const std::string& x) {
   std::string out = "\"";
@@ -122,10 +139,10 @@ submitted submit_to(client::api& head, const spec_input& input, const submit_ext
     return refused(exit_error);
   auto options = options_of(input, extras);
   if (!input.parameters.empty()) {
-    std::ifstream in(input.parameters);
-    options["parameters"] = json::parse(in, nullptr, false);
-    if (!options["parameters"].is_object())
-      return refused(report_usage("a head takes --parameters as a JSON object; " + input.parameters + " is none"));
+    auto values = parameters_in(input.parameters);
+    if (!values)
+      return refused(report(values.failure()));
+    options["parameters"] = std::move(*values);
   }
   client::request x;
   x.method = "POST";

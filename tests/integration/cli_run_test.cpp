@@ -215,7 +215,7 @@ TEST_CASE("resume finishes what kill -9 interrupted, and refuses what is finishe
   CHECK(muster({"logs", "last"}).out == "up\non\n");
 
   const auto again = muster({"resume", "single-1"});
-  CHECK(again.exit_code == 1);
+  CHECK(again.exit_code == 5);
   CHECK_THAT(again.err, ContainsSubstring("single-1"));
   const auto unknown = muster({"resume", "singel-1"});
   CHECK(unknown.exit_code == 4);

@@ -5,7 +5,7 @@ using namespace muster::test;
 
 TEST_CASE("every command explains itself with an example") {
   const muster_program muster;
-  const auto* name = GENERATE("run", "resume", "validate", "plan", "ls", "show", "logs", "events", "completion",
+  const auto* name = GENERATE("run", "resume", "validate", "plan", "ls", "show", "result", "logs", "events", "completion",
                               "serve", "submit", "wait", "cancel", "restart", "delete", "top", "backup", "restore");
   INFO(name);
   const auto said = muster({name, "--help"});

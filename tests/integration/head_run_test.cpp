@@ -151,6 +151,63 @@ TEST_CASE("wait goes on where it was when the head comes back") {
   }
 }
 
+TEST_CASE("results are printed of a workflow and of its steps, from here and from elsewhere") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto spec = muster.file("r.yaml", R"(workflow:
+  name: r
+  parameters: {times: 2, names: [a]}
+  tasks:
+  - name: work
+    foreach: [3, 4]
+    image: none
+    command: ["sh", "-c", "echo $(( {{item}} * {{parameter:times}} )) > $MUSTER_RESULT"]
+  - name: greet
+    image: none
+    command: ["sh", "-c", "echo '{{parameter:names}}' > $MUSTER_RESULT"]
+)");
+  const auto values = muster.file("values.yaml", "times: 5\nnames:\n- ada # the first\n- bob\n");
+  const auto run = muster({"run", spec, "-q", "--parameters", values});
+  INFO(run.out << run.err);
+  REQUIRE(run.exit_code == 0);
+  const muster_program elsewhere;
+  const auto ask = [&](std::vector<std::string> words) {
+    const auto here = muster(words);
+    words.insert(words.end(), {"--address", head.address()});
+    const auto there = elsewhere(words);
+    CHECK(here.out == there.out);
+    CHECK(here.exit_code == there.exit_code);
+    return there;
+  };
+  CHECK(ask({"result", "last", "work"}).out == "[15,20]\n");
+  CHECK(ask({"result", "r-1", "work.1"}).out == "20\n");
+  CHECK(ask({"result", "r-1", "greet"}).out == "[\"ada\",\"bob\"]\n");
+  CHECK(ask({"result", "r-1", "wrok"}).exit_code == 4);
+  const auto wrong = muster({"run", spec, "--parameters", muster.file("wrong.yaml", "tiems: 5\n")});
+  CHECK(wrong.exit_code == 1);
+  CHECK_THAT(wrong.err, ContainsSubstring("did you mean 'times'?"));
+}
+
+TEST_CASE("what a head has cannot be run or resumed beside it; it is said who is there") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto spec = muster.file("w.yaml", until_there(muster, "go"));
+  REQUIRE(muster({"submit", spec}).exit_code == 0);
+  const auto resumed = muster({"resume", "last"});
+  CHECK(resumed.exit_code == 5);
+  CHECK_THAT(resumed.err, ContainsSubstring(head.address()) && ContainsSubstring("muster wait single-1"));
+  const auto beside = muster({"run", "--local", spec});
+  CHECK(beside.exit_code == 1);
+  CHECK_THAT(beside.err, ContainsSubstring(head.address()) && ContainsSubstring("leave --local out"));
+  muster.file("go", "");
+  CHECK(muster({"wait", "last"}).exit_code == 0);
+  const auto over = muster({"resume", "last"});
+  CHECK(over.exit_code == 5);
+  CHECK_THAT(over.err, ContainsSubstring("nothing to be taken up"));
+}
+
 TEST_CASE("retry asks the head at work, and shows what runs again") {
   const muster_program muster;
   head_program head(muster);

@@ -91,7 +91,7 @@ TEST_CASE("retry runs the one element of a nested map that failed, and what hang
   CHECK(muster({"logs", "last", "-t", "outer.1.sum"}).out == "[0,1,2]\n");
 
   const auto nothing = muster({"retry", "last"});
-  CHECK(nothing.exit_code == 1);
+  CHECK(nothing.exit_code == 5);
   CHECK_THAT(nothing.err, ContainsSubstring("nothing to retry") && ContainsSubstring("--from"));
   const auto unknown = muster({"retry", "nest-1", "--from", "outr"});
   CHECK(unknown.exit_code == 4);
@@ -126,7 +126,7 @@ TEST_CASE("what a task wrote before is not its output while it is run once more"
   running.signal(SIGKILL); // In the middle of it.
   running.finish();
   fs::remove(gate);
-  CHECK(muster({"retry", "last"}).exit_code == 1);
+  CHECK(muster({"retry", "last"}).exit_code == 5);
   CHECK(muster({"resume", "last", "-q"}).exit_code == 0);
   CHECK_THAT(content(link / "x"), ContainsSubstring("one.1"));
   CHECK(tasks_of(muster)["one"].attempt->number == 1);
