@@ -2,7 +2,7 @@
 
 #include "placement/gang_placer.hpp"
 #include "placement/gpu_choice.hpp"
-#include "placement/reason.hpp"
+#include "placement/shortfall.hpp"
 #include "placement/topology.hpp"
 
 #include <algorithm>
@@ -16,10 +16,6 @@ namespace {
 
 /// Of requests for a platform that no node is of: only nodes that take all do.
 constexpr auto no_such_platform = std::numeric_limits<std::uint32_t>::max();
-
-node_room need_of(const resource_request& x) noexcept {
-  return {x.gpu, x.cpu, x.memory, x.storage};
-}
 
 node_room room_of(const node_amounts& x, std::size_t gpus) noexcept {
   return {static_cast<std::int64_t>(gpus), x.cpu, x.memory, x.storage};
@@ -73,6 +69,8 @@ void cluster::set_condition(std::uint32_t node, node_condition x) {
 void cluster::widen(const node_amounts& at_least) {
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     auto& node = nodes_[n];
+    if (node.condition == node_condition::gone)
+      continue;
     const node_amounts wider{std::max(node.total.cpu, at_least.cpu), std::max(node.total.memory, at_least.memory),
                              std::max(node.total.storage, at_least.storage)};
     node.free = plus(node.free, minus(wider, node.total));
@@ -188,17 +186,30 @@ bool cluster::could_fit(const prepared_gang& x) {
 }
 
 std::optional<assignment> cluster::place(prepared_gang& x) {
-  bring_up_to_date(x);
-  if (!could_fit(x))
-    return std::nullopt;
-  const auto nodes = gang_placer{free_, x, domains_}.run();
-  if (!nodes)
-    return std::nullopt;
-  return book(x.who, *nodes);
+  const auto nodes = choose(x);
+  return nodes ? std::make_optional(settle(x, *nodes)) : std::nullopt;
 }
 
-/// Chooses GPUs on the nodes that were chosen, and writes down who holds what. The index has it already.
-assignment cluster::book(const gang& who, const node_choice& nodes) {
+std::optional<node_choice> cluster::choose(prepared_gang& x) {
+  bring_up_to_date(x);
+  return could_fit(x) ? gang_placer{free_, x, domains_}.run() : std::nullopt;
+}
+
+bool cluster::has_room(const prepared_gang& x, std::uint32_t node) const {
+  const auto& state = nodes_[node];
+  const auto room = room_of(state.free, state.free_gpus.size());
+  return free_.takes_gangs(node) && std::any_of(x.shapes.begin(), x.shapes.end(), [&](const member_shape& shape) {
+           return within(shape.need, room) && free_.permits(node, shape.filter(nullptr));
+         });
+}
+
+void cluster::vacate(const gang& who, const assignment& where) {
+  for (std::size_t i = 0; i < who.size(); ++i)
+    free_.change(where[i].node, need_of(who[i]));
+}
+
+assignment cluster::settle(const prepared_gang& x, const node_choice& nodes) {
+  const auto& who = x.who;
   assignment where(who.size());
   std::unordered_map<std::uint32_t, std::pair<std::size_t, std::vector<std::uint32_t>>> gpus; // By node: next, chosen.
   for (std::size_t i = 0; i < who.size(); ++i)
@@ -273,13 +284,13 @@ void cluster::give_back(const gang& who, const assignment& where) {
   }
 }
 
-std::string cluster::why_not(prepared_gang& x) {
+std::optional<wait_reason> cluster::why_not(prepared_gang& x) {
   bring_up_to_date(x);
   gang_placer search{free_, x, domains_};
   const auto mark = free_.mark();
   const auto found = search.run();
   free_.roll_back(mark);
-  return found ? std::string{} : describe_failure(x, search.failed(), nodes_, keys_, false);
+  return found ? std::nullopt : std::make_optional(shortfall_of(x, search.failed(), nodes_, keys_, false));
 }
 
 std::optional<std::string> cluster::never_fits(prepared_gang& x) {
@@ -293,7 +304,7 @@ std::optional<std::string> cluster::never_fits(prepared_gang& x) {
   const auto mark = empty_.mark();
   const auto found = search.run();
   empty_.roll_back(mark);
-  return found ? std::nullopt : std::make_optional(describe_failure(x, search.failed(), nodes_, keys_, true));
+  return found ? std::nullopt : std::make_optional(text_of(shortfall_of(x, search.failed(), nodes_, keys_, true)));
 }
 
 } // namespace muster

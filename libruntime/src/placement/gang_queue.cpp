@@ -1,4 +1,4 @@
-#include "muster/placement/gang_queue.hpp"
+#include "placement/gang_queue_state.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -25,41 +25,48 @@ void add_missing_gpus(const gang& who, assignment& places, const std::vector<nod
 } // namespace
 
 gang_queue::gang_queue(std::vector<node_state> nodes, queue_policy policy)
-    : cluster_(std::make_unique<cluster>()), policy_(policy) {
+    : state_(std::make_unique<state>(std::move(policy))) {
   for (auto& node : nodes)
-    cluster_->join(std::move(node));
+    join(std::move(node));
 }
 
-std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, const gang& who) {
-  if (entries_.count(key) != 0)
+gang_queue::~gang_queue() = default;
+gang_queue::gang_queue(gang_queue&&) noexcept = default;
+gang_queue& gang_queue::operator=(gang_queue&&) noexcept = default;
+
+void gang_queue::advance(queue_time now) {
+  state_->now = std::max(state_->now, now);
+}
+
+std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, const gang& who, const gang_terms& terms) {
+  auto& s = *state_;
+  if (s.entries.count(key) != 0)
     return refused{"it is in the queue already"};
-  const auto known = lines_by_text_.find(text_of(who));
-  if (known == lines_by_text_.end())
-    if (auto why = never_fits(who))
+  const auto text = text_of(who, terms);
+  if (s.lines.find(text) == nullptr)
+    if (auto why = never_fits(who, terms))
       return refused{*std::move(why)};
-  const auto number = line_for(who);
-  auto& e = entries_[key];
+  const auto number = s.line_for(who, terms, text);
+  s.lines.enter(number);
+  auto& line = s.lines[number];
+  auto& e = s.entries[key];
   e.line = number;
-  auto& line = lines_[number];
-  if (may_pass(number)) {
-    if (auto where = try_place(line.who)) {
-      if (!fronts_.empty())
-        ++passes_;
-      hold(e, *std::move(where));
-      return e.where;
-    }
+  if (auto where = s.admit_newcomer(line)) {
+    s.hold(key, e, *std::move(where));
+    return e.where;
   }
-  e.arrival = next_arrival_++;
-  if (line.waiting.empty())
-    fronts_.emplace(e.arrival, number);
-  line.waiting.emplace_back(e.arrival, key);
-  ++waiting_;
-  return no_place{why_not(line.who)};
+  e.arrival = s.next_arrival++;
+  s.wait(key, e);
+  if (!s.head && s.quota_allows(line))
+    s.set_head(key, !s.has_slots(line));
+  return no_place{text_of(s.explain_line(line))};
 }
 
 result<assignment> gang_queue::restore(gang_key key, const gang& who,
-                                       const std::vector<std::pair<std::string, std::vector<std::uint32_t>>>& where) {
-  if (entries_.count(key) != 0)
+                                       const std::vector<std::pair<std::string, std::vector<std::uint32_t>>>& where,
+                                       const gang_terms& terms) {
+  auto& s = *state_;
+  if (s.entries.count(key) != 0)
     return {ec::conflict, "a gang of this key is in the queue already"};
   if (where.size() != who.size())
     return {ec::invalid_argument, "a gang of " + std::to_string(who.size()) + " tasks has " +
@@ -69,238 +76,142 @@ result<assignment> gang_queue::restore(gang_key key, const gang& who,
   assignment places;
   for (const auto& [name, gpus] : where) {
     const auto& wanted = name.empty() ? elsewhere : name;
-    const auto at = cluster_->find(wanted);
+    const auto at = s.nodes.find(wanted);
     if (!at)
       return {ec::not_found, "node '" + wanted + "' is not in this pool"};
     places.push_back({*at, gpus});
   }
   add_missing_gpus(who, places, nodes());
-  auto& e = entries_[key];
-  e.line = line_for(who);
-  cluster_->take(who, places);
-  hold(e, places);
+  const auto number = s.line_for(who, terms, text_of(who, terms));
+  s.lines.enter(number);
+  auto& e = s.entries[key];
+  e.line = number;
+  s.nodes.take(who, places);
+  s.hold(key, e, places);
   return places;
 }
 
 bool gang_queue::withdraw(gang_key key) {
-  const auto at = entries_.find(key);
-  if (at == entries_.end())
-    return false;
-  const auto e = std::move(at->second);
-  entries_.erase(at);
-  auto& line = lines_[e.line];
-  if (e.arrival == 0) {
-    cluster_->give_back(line.who.who, e.where);
-    members_placed_ -= line.who.who.size();
-  } else {
-    --waiting_;
-    ++line.gone;
-    clean_line(e.line);
-  }
-  drop_from_line(e.line);
-  return true;
+  return state_->withdraw(key);
+}
+
+std::vector<grant> gang_queue::poll(std::size_t limit) {
+  return state_->poll(limit);
+}
+
+std::vector<preemption> gang_queue::preempt(std::size_t limit) {
+  return state_->preempt(limit);
 }
 
 std::optional<gang_key> gang_queue::promise(gang_key of) {
-  const auto at = entries_.find(of);
-  if (at == entries_.end() || nodes().size() != 1 || has_heir(at->second))
+  auto& s = *state_;
+  const auto at = s.entries.find(of);
+  if (at == s.entries.end() || nodes().size() != 1 || s.lines.crowds() != 1 || s.heir_of(of) != nullptr)
     return std::nullopt;
-  auto& line = lines_[at->second.line];
-  const bool promised_itself = at->second.arrival != 0 && at->second.arrival <= line.promised_until;
-  if ((at->second.arrival != 0 && !promised_itself) || line.who.who.size() != 1 || line.who.who.front().gpu != 0)
+  const auto& e = at->second;
+  auto& line = s.lines[e.line];
+  const bool has_one = e.stage == gang_stage::holds;
+  const bool promised_one = e.stage == gang_stage::waits && e.arrival <= line.promised_until;
+  if ((!has_one && !promised_one) || line.who.who.size() != 1 || line.gpus() != 0)
     return std::nullopt;
   // Their order in the line is that of their arrivals.
   auto next = std::upper_bound(line.waiting.begin(), line.waiting.end(), line.promised_until,
                                [](std::uint64_t until, const auto& x) { return until < x.first; });
-  while (next != line.waiting.end() && !waits(*next))
+  while (next != line.waiting.end() && !s.waits(*next))
     ++next;
-  if (next == line.waiting.end() || next->first - line.waiting.front().first >= policy_.max_passes)
+  if (next == line.waiting.end() || next->first - line.waiting.front().first >= s.policy.max_passes)
     return std::nullopt;
-  for (const auto& [arrival, number] : fronts_)
-    if (number != at->second.line) { // The oldest of all others.
+  for (const auto& [arrival, number] : s.lines.user_of(line).fronts[line.rank()])
+    if (number != e.line) { // The oldest of all others.
       if (arrival < next->first)
         return std::nullopt;
       break;
     }
   line.promised_until = next->first;
-  at->second.heir = *next;
+  s.heirs[of] = *next;
   return next->second;
 }
 
 std::optional<grant> gang_queue::hand_over(gang_key key) {
-  const auto at = entries_.find(key);
-  if (at == entries_.end())
+  auto& s = *state_;
+  const auto at = s.entries.find(key);
+  if (at == s.entries.end())
     return std::nullopt;
-  const auto e = at->second;
-  withdraw(key);
-  if (e.arrival != 0 || !has_heir(e))
+  const auto* promised = at->second.stage == gang_stage::holds ? s.heir_of(key) : nullptr;
+  if (promised == nullptr) {
+    s.withdraw(key);
     return std::nullopt;
-  auto& heir = entries_[e.heir->second];
-  cluster_->take(lines_[heir.line].who.who, e.where);
-  hold(heir, e.where);
-  leave_line(heir);
-  return grant{e.heir->second, e.where};
+  }
+  const auto heir = *promised;
+  auto where = at->second.where;
+  s.withdraw(key);
+  auto& e = s.entries[heir];
+  s.nodes.take(s.lines[e.line].who.who, where);
+  s.stop_waiting(e);
+  s.hold(heir, e, where);
+  return grant{heir, std::move(where)};
 }
 
 std::pair<std::size_t, gang_key> gang_queue::heirs_of(gang_key key) const {
   std::pair<std::size_t, gang_key> out{0, key};
-  for (auto at = entries_.find(key); at != entries_.end() && has_heir(at->second); at = entries_.find(out.second)) {
-    ++out.first;
-    out.second = at->second.heir->second;
-  }
+  for (const auto* heir = state_->heir_of(key); heir != nullptr; heir = state_->heir_of(*heir))
+    out = {out.first + 1, *heir};
   return out;
 }
 
-/// Who was promised the places of `e` waits still.
-bool gang_queue::has_heir(const entry& e) const {
-  return e.heir && waits(*e.heir);
+void gang_queue::join(node_state node) {
+  state_->node_changed(state_->nodes.join(std::move(node)));
 }
 
-std::vector<grant> gang_queue::poll(std::size_t limit) {
-  std::vector<grant> grants;
-  while (grants.size() < limit) {
-    auto next = grant_one();
-    if (!next)
-      break;
-    grants.push_back(*std::move(next));
-  }
-  return grants;
-}
-
-std::optional<std::string> gang_queue::why_waiting(gang_key key) const {
-  const auto at = entries_.find(key);
-  if (at == entries_.end() || at->second.arrival == 0)
-    return std::nullopt;
-  return why_not(lines_[at->second.line].who);
-}
-
-void gang_queue::widen(const node_amounts& at_least) {
-  cluster_->widen(at_least);
-}
-
-std::optional<std::string> gang_queue::never_fits(const gang& who) const {
-  if (who.empty())
-    return "a gang needs at least one task";
-  if (policy_.max_parallel && who.size() > *policy_.max_parallel)
-    return "has " + std::to_string(who.size()) + " tasks that start together: at most " +
-           std::to_string(*policy_.max_parallel) + " may run in parallel";
-  auto prepared = cluster_->prepare(who);
-  return cluster_->never_fits(prepared);
-}
-
-std::optional<assignment> gang_queue::try_place(prepared_gang& who) {
-  if (policy_.max_parallel && members_placed_ + who.who.size() > *policy_.max_parallel)
-    return std::nullopt;
-  return cluster_->place(who);
-}
-
-std::string gang_queue::why_not(prepared_gang& who) const {
-  if (policy_.max_parallel && members_placed_ + who.who.size() > *policy_.max_parallel)
-    return "waiting for others to end: " + std::to_string(members_placed_) + " of at most " +
-           std::to_string(*policy_.max_parallel) + " tasks run in parallel";
-  auto why = cluster_->why_not(who);
-  return why.empty() ? "waiting behind older groups" : why;
-}
-
-/// Whether a newcomer of this line may go ahead of all who wait. Those who fit were granted by the last `poll`.
-bool gang_queue::may_pass(std::uint32_t number) {
-  if (fronts_.empty())
-    return true;
-  const auto oldest = fronts_.begin()->first;
-  if (std::exchange(oldest_, oldest) != oldest)
-    passes_ = 0;
-  if (!lines_[number].waiting.empty() || fronts_.size() >= policy_.look_ahead || passes_ >= policy_.max_passes)
+bool gang_queue::set_condition(const std::string& name, node_condition x) {
+  const auto at = state_->nodes.find(name);
+  if (!at)
     return false;
+  state_->nodes.set_condition(*at, x);
+  state_->node_changed(*at);
+  state_->forget_gone(*at);
   return true;
 }
 
-/// Grants the oldest gang that fits, within the policy.
-std::optional<grant> gang_queue::grant_one() {
-  std::uint32_t tried = 0;
-  for (const auto& [arrival, number] : fronts_) {
-    const bool oldest = tried == 0;
-    if (oldest && std::exchange(oldest_, arrival) != arrival)
-      passes_ = 0;
-    if (tried++ == std::max(policy_.look_ahead, 1U) || (!oldest && passes_ >= policy_.max_passes))
-      return std::nullopt;
-    auto& line = lines_[number];
-    auto where = try_place(line.who);
-    if (!where)
-      continue;
-    if (!oldest)
-      ++passes_;
-    const auto key = line.waiting.front().second;
-    auto& e = entries_[key];
-    hold(e, *std::move(where));
-    leave_line(e);
-    return grant{key, e.where};
-  }
-  return std::nullopt;
+void gang_queue::widen(const node_amounts& at_least) {
+  state_->nodes.widen(at_least);
+  for (std::uint32_t n = 0; n < nodes().size(); ++n)
+    state_->node_changed(n);
 }
 
-/// A waiting gang gets its places.
-void gang_queue::leave_line(entry& e) {
-  --waiting_;
-  ++lines_[e.line].gone;
-  clean_line(e.line);
+std::vector<gang_key> gang_queue::holders_of(const std::string& name) const {
+  const auto at = state_->nodes.find(name);
+  return at ? state_->holders[*at] : std::vector<gang_key>{};
 }
 
-void gang_queue::hold(entry& e, assignment where) {
-  e.arrival = 0;
-  e.where = std::move(where);
-  members_placed_ += e.where.size();
+const std::vector<node_state>& gang_queue::nodes() const noexcept {
+  return state_->nodes.nodes();
 }
 
-std::uint32_t gang_queue::line_for(const gang& who) {
-  auto text = text_of(who);
-  const auto [at, fresh] = lines_by_text_.try_emplace(text, 0);
-  if (fresh) {
-    if (free_lines_.empty()) {
-      at->second = static_cast<std::uint32_t>(lines_.size());
-      lines_.emplace_back();
-    } else {
-      at->second = free_lines_.back();
-      free_lines_.pop_back();
-    }
-    lines_[at->second].who = cluster_->prepare(who);
-    lines_[at->second].text = std::move(text);
-  }
-  ++lines_[at->second].entries;
-  return at->second;
+std::optional<wait_reason> gang_queue::explain(gang_key key) const {
+  return state_->explain(key);
 }
 
-void gang_queue::drop_from_line(std::uint32_t number) {
-  auto& line = lines_[number];
-  if (--line.entries != 0)
-    return;
-  lines_by_text_.erase(line.text);
-  line = {};
-  free_lines_.push_back(number);
+std::optional<std::string> gang_queue::why_waiting(gang_key key) const {
+  const auto why = state_->explain(key);
+  return why ? std::make_optional(text_of(*why)) : std::nullopt;
 }
 
-bool gang_queue::waits(const arrived& x) const {
-  const auto at = entries_.find(x.second);
-  return at != entries_.end() && at->second.arrival == x.first;
+std::optional<std::string> gang_queue::never_fits(const gang& who, const gang_terms& terms) const {
+  auto prepared = state_->nodes.prepare(who, terms.strategy);
+  return state_->never_fits(prepared, terms);
 }
 
-/// Takes those who wait no more off the front of a line, and out of its middle once they are many.
-void gang_queue::clean_line(std::uint32_t number) {
-  auto& line = lines_[number];
-  const auto old_front = line.waiting.front().first;
-  while (!line.waiting.empty() && !waits(line.waiting.front())) {
-    line.waiting.pop_front();
-    --line.gone;
-  }
-  if (line.gone > 64 && line.gone > line.waiting.size() / 2) {
-    const auto left = [this](const auto& x) { return !waits(x); };
-    line.waiting.erase(std::remove_if(line.waiting.begin(), line.waiting.end(), left), line.waiting.end());
-    line.gone = 0;
-  }
-  if (!line.waiting.empty() && line.waiting.front().first == old_front)
-    return;
-  fronts_.erase({old_front, number});
-  if (!line.waiting.empty())
-    fronts_.emplace(line.waiting.front().first, number);
+std::size_t gang_queue::waiting() const noexcept {
+  return state_->waiting;
+}
+
+std::size_t gang_queue::holding() const noexcept {
+  return state_->entries.size() - state_->waiting;
+}
+
+std::size_t gang_queue::members_placed() const noexcept {
+  return state_->members_placed;
 }
 
 } // namespace muster

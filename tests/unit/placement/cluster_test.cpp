@@ -34,7 +34,7 @@ cluster cluster_of(std::vector<node_state> nodes, std::vector<topology_key> keys
 
 std::string reason(const gang& who, cluster& nodes) {
   auto x = nodes.prepare(who);
-  return nodes.why_not(x);
+  return text_of(nodes.why_not(x).value());
 }
 
 std::optional<std::string> never(const gang& who, cluster&& nodes) {

@@ -22,6 +22,13 @@ gang_queue queue_of(std::int64_t cpu, queue_policy policy = {}) {
   return gang_queue{{make_node("local", {cpu, std::int64_t{1} << 40U, std::int64_t{1} << 40U}, {})}, policy};
 }
 
+queue_policy at_most(std::optional<std::uint32_t> parallel, std::uint32_t passes) {
+  queue_policy x;
+  x.max_parallel = parallel;
+  x.max_passes = passes;
+  return x;
+}
+
 enum class answer { placed, waits, refused };
 
 answer submit(gang_queue& q, gang_key key, const gang& who) {
@@ -60,7 +67,7 @@ TEST_CASE("gangs are served in the order they came") {
 }
 
 TEST_CASE("a later gang passes the oldest a bounded number of times") {
-  auto q = queue_of(2, {{}, 3, 64});
+  auto q = queue_of(2, at_most({}, 3));
   CHECK(submit(q, 1, {ask(1)}) == answer::placed);
   CHECK(submit(q, 2, {ask(2)}) == answer::waits);
   CHECK(submit(q, 9, {ask(1)}) == answer::placed);
@@ -73,7 +80,7 @@ TEST_CASE("a later gang passes the oldest a bounded number of times") {
   }
   CHECK(granted(q).empty());
   CHECK(submit(q, 20, {ask(1)}) == answer::waits);
-  CHECK(q.why_waiting(12) == "waiting behind older groups");
+  CHECK(q.why_waiting(12) == "waiting behind older groups: the room that there is is kept for one of them");
   CHECK(q.withdraw(1));
   CHECK(granted(q) == keys{2});
   CHECK(q.withdraw(2));
@@ -81,7 +88,7 @@ TEST_CASE("a later gang passes the oldest a bounded number of times") {
 }
 
 TEST_CASE("no more members run in parallel than the limit") {
-  auto q = queue_of(100, {3, 256, 64});
+  auto q = queue_of(100, at_most(3, 256));
   CHECK(submit(q, 1, {ask(1), ask(1)}) == answer::placed);
   CHECK(submit(q, 2, {ask(1), ask(1)}) == answer::waits);
   CHECK(q.why_waiting(2) == "waiting for others to end: 2 of at most 3 tasks run in parallel");
@@ -236,7 +243,7 @@ TEST_CASE("random gangs are all served, and nothing is given out twice") {
     std::vector<node_state> nodes;
     for (std::uint32_t n = 0; n < 1 + below(3); ++n)
       nodes.push_back(make_node("n" + std::to_string(n), {4, 1000, 1000}, {0, 1}));
-    gang_queue q{nodes, {{}, static_cast<std::uint32_t>(below(5)), static_cast<std::uint32_t>(1 + below(4))}};
+    gang_queue q{nodes, at_most({}, static_cast<std::uint32_t>(below(5)))};
     std::set<gang_key> waiting;
     std::set<gang_key> holding;
     std::set<gang_key> ever;

@@ -62,7 +62,7 @@ TEST_CASE("members that must be in one domain are, in the one that is left with 
   // Both racks of the other zone are empty: two nodes each, so three do not fit in one.
   auto three = c.prepare(gang(3, ask(8, {wish("rack")})));
   CHECK_FALSE(c.place(three));
-  CHECK(c.why_not(three) == "waiting for room for its tasks within one rack");
+  CHECK(text_of(c.why_not(three).value()) == "waiting for room for its tasks within one rack");
   CHECK(c.never_fits(three) == "needs room for its tasks within one rack");
   CHECK(racks_of(c, gang(3, ask(8, {wish("zone")}))) == racks{2, 3});
 }

@@ -3,6 +3,7 @@
 #include "muster/placement/node_index.hpp"
 #include "muster/placement/placement.hpp"
 #include "muster/placement/prepared_gang.hpp"
+#include "muster/placement/wait_reason.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -43,11 +44,22 @@ public:
   /// The inverse.
   void give_back(const gang& who, const assignment& where);
 
-  /// Why there is no place now, in words; empty if there is.
-  [[nodiscard]] std::string why_not(prepared_gang& x);
-  /// Why there would be none even if all nodes were empty and ready; nothing if there would. Also refuses what asks for
-  /// no CPU, memory or storage, or for less than no GPU.
+  /// Why there is no place now; nothing if there is.
+  [[nodiscard]] std::optional<wait_reason> why_not(prepared_gang& x);
+  /// Why there would be none even if all nodes were empty and ready, in words; nothing if there would. Also refuses
+  /// what asks for no CPU, memory or storage, or for less than no GPU.
   [[nodiscard]] std::optional<std::string> never_fits(prepared_gang& x);
+
+  /// What is free. What is tried on it is to be taken back.
+  [[nodiscard]] node_index& free() noexcept { return free_; }
+  /// Takes a node's room for every member, in `free()` alone. A gang that has a node for each is settled or taken back.
+  [[nodiscard]] std::optional<node_choice> choose(prepared_gang& x);
+  /// Gives the members of a gang, whose room `choose` took, their GPUs.
+  [[nodiscard]] assignment settle(const prepared_gang& x, const node_choice& nodes);
+  /// Frees in `free()` alone what a gang holds.
+  void vacate(const gang& who, const assignment& where);
+  /// Some member may use this node, which has room for it as far as places are held.
+  [[nodiscard]] bool has_room(const prepared_gang& x, std::uint32_t node) const;
 
 private:
   /// What `nodes_` does not say of a node.
@@ -62,7 +74,6 @@ private:
   void nodes_changed();
   void bring_up_to_date(prepared_gang& x);
   [[nodiscard]] std::shared_ptr<const node_mask> allowed_for(const resource_request& x);
-  [[nodiscard]] assignment book(const gang& who, const node_choice& nodes);
   void hold(std::uint32_t node, const resource_request& x, const std::vector<std::uint32_t>& gpus);
   std::int64_t release(std::uint32_t node, const resource_request& x, const std::vector<std::uint32_t>& gpus);
 

@@ -1,31 +1,20 @@
 #pragma once
 
 #include "muster/base/result.hpp"
-#include "muster/placement/cluster.hpp"
+#include "muster/placement/placement.hpp"
+#include "muster/placement/queue_policy.hpp"
+#include "muster/placement/wait_reason.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
 
 namespace muster {
-
-/// The caller's name for a gang in a `gang_queue`; its own, never reused while the gang is there.
-using gang_key = std::uint64_t;
-
-/// How a pool shares out its nodes.
-struct queue_policy {
-  std::optional<std::uint32_t> max_parallel; ///< Members that hold a place at the same time.
-  std::uint32_t max_passes = 256;            ///< How many later gangs may pass the oldest one while it does not fit.
-  std::uint32_t look_ahead = 64;             ///< How many different requests are tried when the oldest does not fit.
-};
 
 /// A gang that got its place.
 struct grant {
@@ -38,32 +27,57 @@ struct refused {
   std::string reason;
 };
 
-/// The nodes of a pool and the gangs that wait for them: oldest first; a later gang may pass the oldest while that does
-/// not fit, but only `max_passes` times. Gangs with equal requests share one line, so a hundred thousand gangs of one
-/// cost a few dozen bytes each, and a place that frees is given away in a time that does not grow with their number.
+/// Gangs that are to end so that another has their places.
+struct preemption {
+  gang_key winner = 0;
+  std::vector<gang_key> victims;
+};
+
+/// The nodes of a pool and the gangs that wait for them. Who comes first: `queue_policy` and `gang_terms`. Gangs with
+/// equal requests and terms share one line, so a hundred thousand gangs of one cost a few dozen bytes each, and a place
+/// that frees is given away in a time that does not grow with their number. Has no clock: `advance` says what time it
+/// is. The same calls in the same order always have the same answers.
 class gang_queue {
 public:
   gang_queue(std::vector<node_state> nodes, queue_policy policy);
+  ~gang_queue();
+  gang_queue(gang_queue&&) noexcept;
+  gang_queue& operator=(gang_queue&&) noexcept;
+
+  /// It is `now`, for everything that follows. Time does not go back.
+  void advance(queue_time now);
+
+  // Gangs
 
   /// A gang asks for places: has them (`assignment`), waits (`no_place`; `poll` will grant it), or never fits
-  /// (`refused`). A key that is known already is refused.
-  [[nodiscard]] std::variant<assignment, no_place, refused> submit(gang_key key, const gang& who);
+  /// (`refused`). A key that is known already is refused, as is a quota that there is not.
+  [[nodiscard]] std::variant<assignment, no_place, refused> submit(gang_key key, const gang& who,
+                                                                   const gang_terms& terms = {});
 
   /// Books a gang that runs already, by the names of its members' nodes and their GPU indices. A member without a name
   /// goes where the first one with a name is; one without GPU indices that needs some gets free ones, as far as they
   /// go. Fails with `ec::not_found` for a node that is not here, `ec::conflict` for a key that is known,
   /// `ec::invalid_argument` if the numbers of members differ.
   result<assignment> restore(gang_key key, const gang& who,
-                             const std::vector<std::pair<std::string, std::vector<std::uint32_t>>>& where);
+                             const std::vector<std::pair<std::string, std::vector<std::uint32_t>>>& where,
+                             const gang_terms& terms = {});
 
   /// Gives up a gang's places, or its place in the queue. False for an unknown key. `poll` afterwards.
   bool withdraw(gang_key key);
 
+  /// Takes up to `limit` waiting gangs that fit now and grants them. Call again while it returns `limit`.
+  [[nodiscard]] std::vector<grant> poll(std::size_t limit = 64);
+
+  /// Which gangs of LOW priority should end so that some of higher that wait have room; none unless those then really
+  /// fit. The caller ends the victims and withdraws them; what they held is kept for the winner, which `poll` grants
+  /// when the last of them is gone. Whoever is named once is not named again. `poll` before.
+  [[nodiscard]] std::vector<preemption> preempt(std::size_t limit = 16);
+
   /// Promises the places of the gang `of`, when it gives them up, to the oldest gang that waits and was promised none
   /// yet: which one, if it may be. It may when both are of one task, have equal requests without GPUs, and `of` holds a
   /// place or was promised one; when the only node there is leaves no choice of places; and when nobody else was
-  /// promised the same. The gang still waits, and `poll` may grant it another place before. At most `max_passes` gangs
-  /// are promised places before the oldest of them has one.
+  /// promised the same, and all who wait are of one user and priority. The gang still waits, and `poll` may grant it
+  /// another place before. At most `max_passes` gangs are promised places before the oldest of them has one.
   [[nodiscard]] std::optional<gang_key> promise(gang_key of);
 
   /// Gives up a gang's places as `withdraw` does; if they were promised, to the gang that is told. `poll` afterwards.
@@ -72,66 +86,38 @@ public:
   /// How many gangs wait that were promised the place of this one, or of one of them; and the last of them, else `key`.
   [[nodiscard]] std::pair<std::size_t, gang_key> heirs_of(gang_key key) const;
 
-  /// Takes up to `limit` waiting gangs that fit now and grants them. Call again while it returns `limit`.
-  [[nodiscard]] std::vector<grant> poll(std::size_t limit = 64);
+  // Nodes. `poll` afterwards.
 
-  /// Takes every node for at least as large as this. `poll` afterwards.
+  /// A node joins, or is there again under its name with what it has now; what is held there stays held.
+  void join(node_state node);
+  /// Whether a node takes gangs, from now on. One that is `gone` is forgotten when nobody holds a place there. False
+  /// for a name that is not known.
+  bool set_condition(const std::string& name, node_condition x);
+  /// Takes every node for at least as large as this.
   void widen(const node_amounts& at_least);
+  /// Who hold places on a node.
+  [[nodiscard]] std::vector<gang_key> holders_of(const std::string& name) const;
+  /// By the positions that assignments name. Those that were forgotten have no name.
+  [[nodiscard]] const std::vector<node_state>& nodes() const noexcept;
+
+  // Questions
 
   /// Why a gang waits, as of now; nothing if it does not.
+  [[nodiscard]] std::optional<wait_reason> explain(gang_key key) const;
+  /// The same in words, without its position.
   [[nodiscard]] std::optional<std::string> why_waiting(gang_key key) const;
-
   /// Why a gang would never fit; nothing if it would.
-  [[nodiscard]] std::optional<std::string> never_fits(const gang& who) const;
+  [[nodiscard]] std::optional<std::string> never_fits(const gang& who, const gang_terms& terms = {}) const;
 
-  [[nodiscard]] const std::vector<node_state>& nodes() const noexcept { return cluster_->nodes(); }
-  [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
+  [[nodiscard]] std::size_t waiting() const noexcept;
   /// Gangs that hold places, and their members.
-  [[nodiscard]] std::size_t holding() const noexcept { return entries_.size() - waiting_; }
-  [[nodiscard]] std::size_t members_placed() const noexcept { return members_placed_; }
+  [[nodiscard]] std::size_t holding() const noexcept;
+  [[nodiscard]] std::size_t members_placed() const noexcept;
+
+  struct state; ///< Private to placement.
 
 private:
-  using arrived = std::pair<std::uint64_t, gang_key>; ///< Number in the order of arrival.
-  /// Gangs with equal requests, oldest first.
-  struct queue_line {
-    prepared_gang who;
-    std::deque<arrived> waiting;
-    std::size_t gone = 0;             ///< How many in `waiting` wait no more.
-    std::size_t entries = 0;          ///< Gangs that refer to this line, waiting or placed.
-    std::uint64_t promised_until = 0; ///< The newest arrival that was promised a place.
-    std::string text;                 ///< Its key in `lines_by_text_`.
-  };
-  struct entry {
-    std::uint32_t line = 0;
-    std::uint64_t arrival = 0; ///< 0 when it holds places.
-    assignment where;
-    std::optional<arrived> heir; ///< Was promised the places.
-  };
-
-  [[nodiscard]] std::uint32_t line_for(const gang& who);
-  void drop_from_line(std::uint32_t number);
-  void hold(entry& e, assignment where); ///< What is taken already.
-  [[nodiscard]] std::optional<assignment> try_place(prepared_gang& who);
-  [[nodiscard]] std::string why_not(prepared_gang& who) const;
-  void clean_line(std::uint32_t number);
-  [[nodiscard]] bool may_pass(std::uint32_t number);
-  [[nodiscard]] bool waits(const arrived& x) const;
-  [[nodiscard]] std::optional<grant> grant_one();
-  void leave_line(entry& e);
-  [[nodiscard]] bool has_heir(const entry& e) const;
-
-  std::unique_ptr<cluster> cluster_;
-  queue_policy policy_;
-  mutable std::vector<queue_line> lines_; ///< A gang is brought up to date when it is looked at.
-  std::vector<std::uint32_t> free_lines_;
-  std::unordered_map<std::string, std::uint32_t> lines_by_text_;
-  std::set<std::pair<std::uint64_t, std::uint32_t>> fronts_; ///< Lines that have waiting gangs, oldest front first.
-  std::unordered_map<gang_key, entry> entries_;
-  std::uint64_t next_arrival_ = 1;
-  std::uint64_t oldest_ = 0; ///< Arrival of the gang that `passes_` counts for.
-  std::uint32_t passes_ = 0;
-  std::size_t waiting_ = 0;
-  std::size_t members_placed_ = 0;
+  std::unique_ptr<state> state_;
 };
 
 } // namespace muster

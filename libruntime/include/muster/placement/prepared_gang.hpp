@@ -10,6 +10,11 @@
 
 namespace muster {
 
+/// The room that a request needs.
+[[nodiscard]] inline node_room need_of(const resource_request& x) noexcept {
+  return {x.gpu, x.cpu, x.memory, x.storage};
+}
+
 /// Members of a gang that ask for the same.
 struct member_shape {
   std::uint32_t first = 0; ///< One of them.

@@ -1,0 +1,136 @@
+#pragma once
+
+#include "muster/placement/cluster.hpp"
+#include "muster/placement/gang_queue.hpp"
+#include "placement/candidates.hpp"
+#include "placement/fair_share.hpp"
+#include "placement/gain_log.hpp"
+#include "placement/gpu_quotas.hpp"
+#include "placement/queue_lines.hpp"
+
+#include <map>
+#include <set>
+#include <unordered_map>
+
+namespace muster {
+
+enum class gang_stage : std::uint8_t {
+  waits,
+  reserved, ///< Its places are kept for it until others are gone.
+  holds,
+  ending, ///< Holds places, and was named as a victim.
+};
+
+struct queue_entry {
+  std::uint32_t line = 0;
+  gang_stage stage = gang_stage::waits;
+  std::uint64_t arrival = 0;
+  queue_time since; ///< It waits, or holds its places.
+  assignment where;
+
+  [[nodiscard]] bool has_places() const noexcept { return stage == gang_stage::holds || stage == gang_stage::ending; }
+};
+
+/// Places that are kept for a gang while others end.
+struct kept_places {
+  node_choice nodes;
+  std::set<gang_key> until_gone;
+};
+
+/// Where and when the first gang that does not fit will have its places, as far as can be said.
+struct head_plan {
+  std::uint64_t number = 0; ///< 0: there is none.
+  queue_time begins;        ///< Not before all of these have ended; the end of time if that is not known.
+  /// What others may use of each of its nodes without keeping it waiting.
+  std::vector<std::pair<std::uint32_t, node_room>> spare;
+};
+
+/// The state of a `gang_queue`. Its parts: gang_queue.cpp (who is there), queue_pass.cpp (who is next), head_plan.cpp
+/// (what is kept for the first), preemption.cpp, explain.cpp.
+struct gang_queue::state {
+  explicit state(queue_policy p);
+
+  // Who is there
+  [[nodiscard]] std::uint32_t line_for(const gang& who, const gang_terms& terms, const std::string& text);
+  [[nodiscard]] std::optional<std::string> never_fits(prepared_gang& who, const gang_terms& terms);
+  [[nodiscard]] bool waits(const arrived& x) const;
+  void wait(gang_key key, queue_entry& e);
+  void stop_waiting(queue_entry& e);
+  void clean_line(std::uint32_t number);
+  void hold(gang_key key, queue_entry& e, assignment where);
+  void let_go(gang_key key, queue_entry& e);
+  bool withdraw(gang_key key);
+  void node_changed(std::uint32_t node);
+  void forget_gone(std::uint32_t node);
+  void count_capacity();
+  [[nodiscard]] const gang_key* heir_of(gang_key key) const;
+
+  // Who is next
+  [[nodiscard]] std::vector<grant> poll(std::size_t limit);
+  void grant_kept(std::vector<grant>& grants, std::size_t limit);
+  [[nodiscard]] std::optional<assignment> admit(queue_line& line);
+  [[nodiscard]] std::optional<assignment> admit_newcomer(queue_line& line);
+  [[nodiscard]] std::optional<assignment> place_freely(queue_line& line);
+  [[nodiscard]] bool certainly_fails(queue_line& line);
+  [[nodiscard]] bool quota_allows(const queue_line& line);
+  [[nodiscard]] bool has_slots(const queue_line& line) const;
+
+  // What is kept for the first
+  void set_head(std::optional<gang_key> key, bool waits_for_slots);
+  [[nodiscard]] std::optional<assignment> place_behind_head(queue_line& line);
+  [[nodiscard]] std::optional<assignment> place_beside_plan(queue_line& line);
+  [[nodiscard]] bool ends_in_time(const queue_line& line) const;
+  [[nodiscard]] bool may_delay_head(const queue_line& line) const;
+  void make_plan();
+  [[nodiscard]] bool plan_after(prepared_gang& who, const std::vector<std::pair<queue_time, gang_key>>& ends,
+                                std::size_t count);
+  [[nodiscard]] std::vector<std::pair<queue_time, gang_key>> ends_of_holders();
+  void restrict_to_spare();
+  void lift_restriction();
+
+  // Preemption
+  [[nodiscard]] std::vector<preemption> preempt(std::size_t limit);
+  void keep_places(gang_key winner, queue_entry& e, const std::vector<gang_key>& victims);
+  void drop_kept(gang_key winner);
+  void victim_gone(gang_key victim);
+
+  // Why
+  [[nodiscard]] std::optional<wait_reason> explain(gang_key key);
+  [[nodiscard]] const wait_reason& explain_line(queue_line& line);
+  [[nodiscard]] std::size_t position_of(const queue_entry& e);
+  [[nodiscard]] std::vector<gang_key> holders_near(const wait_reason& x, const queue_line& line) const;
+
+  queue_policy policy;
+  cluster nodes;
+  queue_lines lines;
+  gpu_quotas quotas;
+  fair_share shares;
+  candidates order;
+  queue_time now;
+  std::unordered_map<gang_key, queue_entry> entries;
+  std::vector<std::vector<gang_key>> holders;       ///< By node.
+  std::set<std::pair<queue_time, gang_key>> low;    ///< Of LOW priority, hold places and are not ending; oldest first.
+  std::unordered_map<gang_key, arrived> heirs;      ///< Who was promised the places of whom.
+  std::map<gang_key, kept_places> kept;             ///< By winner.
+  std::unordered_map<gang_key, gang_key> winner_of; ///< By victim.
+  std::vector<gang_key> kept_ready;                 ///< Winners whose victims are gone.
+  gain_log gains;
+  std::uint64_t changes = 1; ///< Of anything that a reason may say.
+
+  std::optional<gang_key> head;      ///< The first that did not fit, at the last pass.
+  std::optional<gang_key> last_head; ///< That `passes` and `plan` are about.
+  bool head_waits_for_slots = false;
+  std::uint32_t passes = 0; ///< How often it was passed.
+  head_plan plan;
+  std::uint64_t plans = 0;
+  std::vector<std::pair<std::uint32_t, node_room>> held_down; ///< What `restrict_to_spare` took.
+  std::vector<bool> firm_blocked;                             ///< By quota: somebody waits for its guarantee.
+  std::vector<bool> all_blocked;                              ///< Likewise for its maximum.
+
+  std::uint64_t next_arrival = 1;
+  std::size_t waiting = 0;
+  std::size_t members_placed = 0;
+  std::size_t members_kept = 0; ///< Of gangs that places are kept for.
+};
+
+} // namespace muster

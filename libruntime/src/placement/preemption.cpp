@@ -1,0 +1,130 @@
+#include "placement/gang_queue_state.hpp"
+
+#include "placement/victim_search.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster {
+
+std::vector<preemption> gang_queue::state::preempt(std::size_t limit) {
+  constexpr std::size_t most_tried = 256; // Each is a what-if.
+  std::vector<preemption> found;
+  std::vector<bool> blocked(firm_blocked.size());
+  std::size_t tried = 0;
+  order.start(now);
+  while (found.size() < limit && tried < most_tried && !low.empty()) {
+    const auto number = order.next();
+    if (!number)
+      break;
+    auto& line = lines[*number];
+    if (line.terms.priority == gang_priority::low || blocked[line.quota])
+      continue;
+    if (!quotas.guarantees(line.quota, line.gpus())) {
+      blocked[line.quota] = true; // Nobody passes it.
+      continue;
+    }
+    if (line.not_preempting_at == gains.now())
+      continue;
+    ++tried;
+    auto victims = victim_search{*this, line}.run();
+    if (victims.empty()) {
+      line.not_preempting_at = gains.now();
+      continue;
+    }
+    const auto winner = line.waiting.front().second;
+    auto& e = entries[winner];
+    stop_waiting(e);
+    keep_places(winner, e, victims);
+    order.granted();
+    found.push_back({winner, std::move(victims)});
+  }
+  return found;
+}
+
+/// From now on the winner waits for nothing but the ends of these.
+void gang_queue::state::keep_places(gang_key winner, queue_entry& e, const std::vector<gang_key>& victims) {
+  auto& line = lines[e.line];
+  auto& free = nodes.free();
+  const auto mark = free.mark();
+  for (const auto victim : victims)
+    nodes.vacate(lines[entries[victim].line].who.who, entries[victim].where);
+  kept_places x;
+  x.nodes = nodes.choose(line.who).value_or(node_choice{});
+  free.roll_back(mark);
+  for (std::size_t i = 0; i < x.nodes.size(); ++i)
+    free.change(x.nodes[i], negative(need_of(line.who.who[i])));
+  for (const auto victim : victims) {
+    auto& v = entries[victim];
+    low.erase({v.since, victim});
+    v.stage = gang_stage::ending;
+    winner_of[victim] = winner;
+    x.until_gone.insert(victim);
+  }
+  kept[winner] = std::move(x);
+  quotas.add(line.quota, line.terms.priority, line.gpus());
+  members_kept += line.who.who.size();
+  e.stage = gang_stage::reserved;
+  ++waiting;
+  ++changes;
+  plan = {};
+}
+
+/// Nothing is kept for a gang any more.
+void gang_queue::state::drop_kept(gang_key winner) {
+  const auto at = kept.find(winner);
+  const auto& line = lines[entries[winner].line];
+  for (std::size_t i = 0; i < at->second.nodes.size(); ++i) {
+    nodes.free().change(at->second.nodes[i], need_of(line.who.who[i]));
+    gains.add(at->second.nodes[i]);
+  }
+  for (const auto victim : at->second.until_gone)
+    winner_of.erase(victim);
+  quotas.add(line.quota, line.terms.priority, -line.gpus());
+  members_kept -= line.who.who.size();
+  kept_ready.erase(std::remove(kept_ready.begin(), kept_ready.end(), winner), kept_ready.end());
+  kept.erase(at);
+  ++changes;
+}
+
+void gang_queue::state::victim_gone(gang_key victim) {
+  const auto at = winner_of.find(victim);
+  if (at == winner_of.end())
+    return;
+  auto& left = kept[at->second].until_gone;
+  left.erase(victim);
+  if (left.empty())
+    kept_ready.push_back(at->second);
+  winner_of.erase(at);
+}
+
+/// Grants those whose places were kept and are free now. Should they not be, because of what was restored or changed
+/// since, they wait as before.
+void gang_queue::state::grant_kept(std::vector<grant>& grants, std::size_t limit) {
+  while (!kept_ready.empty() && grants.size() < limit) {
+    const auto winner = kept_ready.front();
+    const auto chosen = kept[winner].nodes;
+    drop_kept(winner);
+    auto& e = entries[winner];
+    auto& line = lines[e.line];
+    auto& free = nodes.free();
+    const auto mark = free.mark();
+    bool fits = true;
+    for (std::size_t i = 0; i < chosen.size() && fits; ++i) {
+      const auto need = need_of(line.who.who[i]);
+      fits = free.takes_gangs(chosen[i]) && within(need, free.free(chosen[i]));
+      free.change(chosen[i], negative(need));
+    }
+    --waiting;
+    if (!fits) {
+      free.roll_back(mark);
+      wait(winner, e);
+      continue;
+    }
+    free.keep(mark);
+    hold(winner, e, nodes.settle(line.who, chosen));
+    grants.push_back({winner, e.where});
+  }
+}
+
+} // namespace muster

@@ -1,0 +1,203 @@
+#include "placement/gang_queue_state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+/// Calls `f` once for each node that a gang has places on.
+template <class Function>
+void each_node(const assignment& where, Function f) {
+  if (where.size() == 1) {
+    f(where.front().node);
+    return;
+  }
+  std::vector<std::uint32_t> nodes;
+  nodes.reserve(where.size());
+  for (const auto& x : where)
+    nodes.push_back(x.node);
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  std::for_each(nodes.begin(), nodes.end(), f);
+}
+
+} // namespace
+
+gang_queue::state::state(queue_policy p)
+    : policy(std::move(p)), nodes(policy.topology_keys), lines(policy), quotas(policy.quotas),
+      shares(policy.usage_half_life), order(lines, quotas, shares, policy.age_step),
+      firm_blocked(std::max<std::size_t>(policy.quotas.size(), 1)), all_blocked(firm_blocked.size()) {}
+
+std::uint32_t gang_queue::state::line_for(const gang& who, const gang_terms& terms, const std::string& text) {
+  const bool fresh = lines.find(text) == nullptr;
+  const auto number = lines.line_for(text, terms, quotas.find(terms.quota).value_or(0));
+  if (fresh)
+    lines[number].who = nodes.prepare(who, terms.strategy);
+  return number;
+}
+
+std::optional<std::string> gang_queue::state::never_fits(prepared_gang& who, const gang_terms& terms) {
+  if (who.who.empty())
+    return "a gang needs at least one task";
+  if (policy.max_parallel && who.who.size() > *policy.max_parallel)
+    return "has " + std::to_string(who.who.size()) + " tasks that start together: at most " +
+           std::to_string(*policy.max_parallel) + " may run in parallel";
+  if (auto why = nodes.never_fits(who))
+    return why;
+  const auto quota = quotas.find(terms.quota);
+  if (!quota)
+    return "there is no quota '" + terms.quota + "'";
+  const auto most = quotas.limit(*quota, terms.priority);
+  if (who.root.sum.gpus == 0 || who.root.sum.gpus <= most)
+    return std::nullopt;
+  return "needs " + std::to_string(who.root.sum.gpus) + " GPUs: its quota " +
+         (terms.priority == gang_priority::low ? "has a maximum of " : "guarantees ") + std::to_string(most) +
+         (terms.priority == gang_priority::low ? "" : ", and only LOW priority may use more");
+}
+
+bool gang_queue::state::waits(const arrived& x) const {
+  const auto at = entries.find(x.second);
+  return at != entries.end() && at->second.stage == gang_stage::waits && at->second.arrival == x.first;
+}
+
+void gang_queue::state::wait(gang_key key, queue_entry& e) {
+  if (e.stage != gang_stage::reserved)
+    e.since = now;
+  e.stage = gang_stage::waits;
+  lines.push(e.line, {e.arrival, key}, e.since);
+  ++waiting;
+  ++changes;
+}
+
+/// A waiting gang leaves its line; what it is then is the caller's to say.
+void gang_queue::state::stop_waiting(queue_entry& e) {
+  e.stage = gang_stage::reserved; // Until `clean_line` has seen that it does not wait.
+  --waiting;
+  ++lines[e.line].gone;
+  clean_line(e.line);
+}
+
+/// Takes those who wait no more off the front of a line, and out of its middle once they are many.
+void gang_queue::state::clean_line(std::uint32_t number) {
+  auto& line = lines[number];
+  const auto old_front = line.waiting.front().first;
+  while (!line.waiting.empty() && !waits(line.waiting.front())) {
+    line.waiting.pop_front();
+    --line.gone;
+  }
+  if (line.gone > 64 && line.gone > line.waiting.size() / 2) {
+    const auto left = [this](const auto& x) { return !waits(x); };
+    line.waiting.erase(std::remove_if(line.waiting.begin(), line.waiting.end(), left), line.waiting.end());
+    line.gone = 0;
+  }
+  if (!line.waiting.empty() && line.waiting.front().first == old_front)
+    return;
+  lines.set_front(number, old_front, line.waiting.empty() ? now : entries[line.waiting.front().second].since);
+}
+
+/// Writes down who holds what; the nodes know already.
+void gang_queue::state::hold(gang_key key, queue_entry& e, assignment where) {
+  auto& line = lines[e.line];
+  e.stage = gang_stage::holds;
+  e.since = now;
+  e.where = std::move(where);
+  members_placed += e.where.size();
+  each_node(e.where, [&](std::uint32_t n) { holders[n].push_back(key); });
+  quotas.add(line.quota, line.terms.priority, line.gpus());
+  shares.add(lines.user_of(line), line.who.root.sum, now);
+  if (line.terms.priority == gang_priority::low)
+    low.emplace(e.since, key);
+  ++changes;
+}
+
+/// The inverse of `hold`, and the nodes learn it.
+void gang_queue::state::let_go(gang_key key, queue_entry& e) {
+  auto& line = lines[e.line];
+  nodes.give_back(line.who.who, e.where);
+  members_placed -= e.where.size();
+  quotas.add(line.quota, line.terms.priority, -line.gpus());
+  shares.add(lines.user_of(line), negative(line.who.root.sum), now);
+  low.erase({e.since, key});
+  heirs.erase(key);
+  each_node(e.where, [&](std::uint32_t n) {
+    // Whoever ends soon came late, as a rule.
+    auto& here = holders[n];
+    const auto at = std::find(here.rbegin(), here.rend(), key);
+    *at = here.back();
+    here.pop_back();
+    gains.add(n);
+    forget_gone(n);
+  });
+}
+
+bool gang_queue::state::withdraw(gang_key key) {
+  const auto at = entries.find(key);
+  if (at == entries.end())
+    return false;
+  auto& e = at->second;
+  const auto line = e.line;
+  if (e.has_places()) {
+    let_go(key, e);
+  } else if (e.stage == gang_stage::waits) {
+    heirs.erase(key);
+    stop_waiting(e);
+  } else {
+    drop_kept(key);
+    --waiting;
+  }
+  victim_gone(key);
+  entries.erase(at);
+  lines.leave(line);
+  ++changes;
+  return true;
+}
+
+/// A node was set up anew: what is kept there is taken off once more, or given up if it takes no gangs now.
+void gang_queue::state::node_changed(std::uint32_t node) {
+  holders.resize(std::max<std::size_t>(holders.size(), node + std::size_t{1}));
+  gains.forget();
+  plan = {};
+  ++changes;
+  count_capacity();
+  std::vector<gang_key> losers;
+  for (const auto& [winner, x] : kept) {
+    const auto& who = lines[entries[winner].line].who.who;
+    for (std::size_t i = 0; i < x.nodes.size(); ++i)
+      if (x.nodes[i] == node)
+        nodes.free().change(node, negative(need_of(who[i])));
+    if (std::find(x.nodes.begin(), x.nodes.end(), node) != x.nodes.end())
+      losers.push_back(winner);
+  }
+  if (nodes.nodes()[node].condition == node_condition::ready)
+    return;
+  for (const auto winner : losers) {
+    drop_kept(winner);
+    --waiting;
+    wait(winner, entries[winner]);
+  }
+}
+
+void gang_queue::state::forget_gone(std::uint32_t node) {
+  if (nodes.nodes()[node].condition != node_condition::gone || nodes.nodes()[node].name.empty() ||
+      !holders[node].empty())
+    return;
+  nodes.forget(node);
+  gains.forget();
+}
+
+void gang_queue::state::count_capacity() {
+  node_room all;
+  for (const auto& x : nodes.nodes())
+    if (x.condition != node_condition::gone)
+      all = plus(all, {static_cast<std::int64_t>(x.gpus.size()), x.total.cpu, 0, 0});
+  shares.set_capacity(all);
+}
+
+const gang_key* gang_queue::state::heir_of(gang_key key) const {
+  const auto at = heirs.find(key);
+  return at != heirs.end() && waits(at->second) ? &at->second.second : nullptr;
+}
+
+} // namespace muster

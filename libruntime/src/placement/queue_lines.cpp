@@ -1,0 +1,105 @@
+#include "placement/queue_lines.hpp"
+
+#include <algorithm>
+
+namespace muster {
+
+std::string text_of(const gang& who, const gang_terms& terms) {
+  std::string text;
+  text += static_cast<char>('0' + static_cast<int>(terms.priority));
+  text += static_cast<char>('0' + static_cast<int>(terms.strategy));
+  text += terms.at_most ? std::to_string(terms.at_most->count()) : std::string{};
+  for (const auto* x : {&terms.user, &terms.quota}) {
+    text += '/';
+    text += std::to_string(x->size());
+    text += ':';
+    text += *x;
+  }
+  return text += text_of(who);
+}
+
+const queue_line* queue_lines::find(const std::string& text) const {
+  const auto at = by_text_.find(text);
+  return at == by_text_.end() ? nullptr : &lines_[at->second];
+}
+
+std::uint32_t queue_lines::line_for(const std::string& text, const gang_terms& terms, std::uint32_t quota) {
+  const auto [at, fresh] = by_text_.try_emplace(text, 0);
+  if (!fresh)
+    return at->second;
+  if (free_lines_.empty()) {
+    at->second = static_cast<std::uint32_t>(lines_.size());
+    lines_.emplace_back();
+  } else {
+    at->second = free_lines_.back();
+    free_lines_.pop_back();
+  }
+  auto& line = lines_[at->second];
+  line.text = text;
+  line.terms = terms;
+  line.quota = quota;
+  line.user = user_for(terms, quota);
+  ++users_[line.user].lines;
+  return at->second;
+}
+
+void queue_lines::leave(std::uint32_t number) {
+  auto& line = lines_[number];
+  if (--line.entries != 0)
+    return;
+  auto& user = users_[line.user];
+  // A user whose past counts is remembered while it does.
+  constexpr double forgotten = 1e-3;
+  if (--user.lines == 0 && user.past < forgotten) {
+    users_by_text_.erase(user.text);
+    user = {};
+    free_users_.push_back(line.user);
+  }
+  by_text_.erase(line.text);
+  line = {};
+  free_lines_.push_back(number);
+}
+
+std::uint32_t queue_lines::user_for(const gang_terms& terms, std::uint32_t quota) {
+  auto text = std::to_string(quota) + ':' + terms.user;
+  const auto [at, fresh] = users_by_text_.try_emplace(text, 0);
+  if (!fresh)
+    return at->second;
+  if (free_users_.empty()) {
+    at->second = static_cast<std::uint32_t>(users_.size());
+    users_.emplace_back();
+  } else {
+    at->second = free_users_.back();
+    free_users_.pop_back();
+  }
+  auto& user = users_[at->second];
+  user.quota = quota;
+  user.text = std::move(text);
+  const auto weight = policy_.user_weights.find(terms.user);
+  if (weight != policy_.user_weights.end() && weight->second > 0)
+    user.weight = weight->second;
+  return at->second;
+}
+
+void queue_lines::push(std::uint32_t number, const arrived& x, queue_time since) {
+  auto& line = lines_[number];
+  const auto old = line.waiting.empty() ? 0 : line.waiting.front().first;
+  line.waiting.insert(std::upper_bound(line.waiting.begin(), line.waiting.end(), x), x);
+  if (line.waiting.front().first != old)
+    set_front(number, old, since);
+}
+
+void queue_lines::set_front(std::uint32_t number, std::uint64_t old_arrival, queue_time since) {
+  auto& line = lines_[number];
+  auto& fronts = users_[line.user].fronts[line.rank()];
+  crowds_ -= std::size_t{!fronts.empty()};
+  if (old_arrival != 0)
+    fronts.erase({old_arrival, number});
+  if (!line.waiting.empty()) {
+    fronts.emplace(line.waiting.front().first, number);
+    line.front_since = since;
+  }
+  crowds_ += std::size_t{!fronts.empty()};
+}
+
+} // namespace muster

@@ -1,0 +1,106 @@
+#pragma once
+
+#include "muster/placement/prepared_gang.hpp"
+#include "muster/placement/queue_policy.hpp"
+#include "muster/placement/wait_reason.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+/// Who waits, and in which order. Private to placement.
+namespace muster {
+
+/// Number in the order of arrival, and who.
+using arrived = std::pair<std::uint64_t, gang_key>;
+
+/// Position in `gain_log`; `never_tried` for what was not looked for yet.
+using gain_mark = std::uint64_t;
+constexpr gain_mark never_tried = std::numeric_limits<gain_mark>::max();
+
+/// Gangs with equal requests and terms, oldest first. All that is known of one holds for all.
+struct queue_line {
+  prepared_gang who;
+  gang_terms terms;
+  std::uint32_t user = 0;
+  std::uint32_t quota = 0;
+  std::deque<arrived> waiting;
+  queue_time front_since;                    ///< Since when the first of them waits.
+  std::size_t gone = 0;                      ///< How many in `waiting` wait no more.
+  std::size_t entries = 0;                   ///< Gangs that refer to this line, waiting or not.
+  std::uint64_t promised_until = 0;          ///< The newest arrival that was promised a place.
+  gain_mark failed_at = never_tried;         ///< Had no place with what was free then.
+  gain_mark failed_behind_at = never_tried;  ///< Likewise, beside what is kept for the first.
+  std::uint64_t failed_behind = 0;           ///< The plan that it was kept by.
+  gain_mark not_preempting_at = never_tried; ///< Preempting LOW gangs did not help then.
+  std::uint64_t explained_at = 0;            ///< The change that `explanation` is of.
+  wait_reason explanation;
+  std::string text; ///< Its key.
+
+  [[nodiscard]] std::size_t rank() const noexcept { return static_cast<std::size_t>(terms.priority) - 1; }
+  [[nodiscard]] std::int64_t gpus() const noexcept { return who.root.sum.gpus; }
+};
+
+/// A user's share of a quota.
+struct share_user {
+  std::uint32_t quota = 0;
+  double weight = 1;
+  std::int64_t gpus = 0; ///< Held.
+  std::int64_t cpus = 0;
+  double past = 0; ///< Mean of the share over time, newer ones counting for more.
+  queue_time past_until;
+  std::size_t lines = 0;
+  /// Lines that have waiting gangs, oldest front first; by priority.
+  std::array<std::set<std::pair<std::uint64_t, std::uint32_t>>, 3> fronts;
+  std::string text; ///< Its key.
+};
+
+/// The lines of a queue, and the users whose they are.
+class queue_lines {
+public:
+  explicit queue_lines(const queue_policy& policy) : policy_(policy) {}
+
+  /// A line by its text; nothing if there is none.
+  [[nodiscard]] const queue_line* find(const std::string& text) const;
+  /// The line of such gangs, made if there is none; `enter` and `leave` count who refers to it.
+  [[nodiscard]] std::uint32_t line_for(const std::string& text, const gang_terms& terms, std::uint32_t quota);
+  void enter(std::uint32_t line) { ++lines_[line].entries; }
+  void leave(std::uint32_t line);
+
+  /// A gang waits from now on. It may be older than others there.
+  void push(std::uint32_t line, const arrived& x, queue_time since);
+  /// The front of a line is another now, or waits since another time.
+  void set_front(std::uint32_t line, std::uint64_t old_arrival, queue_time since);
+
+  [[nodiscard]] queue_line& operator[](std::uint32_t line) { return lines_[line]; }
+  [[nodiscard]] const queue_line& operator[](std::uint32_t line) const { return lines_[line]; }
+  [[nodiscard]] std::vector<share_user>& users() noexcept { return users_; }
+  [[nodiscard]] share_user& user_of(const queue_line& x) { return users_[x.user]; }
+
+  /// How many pairs of user and priority have waiting gangs.
+  [[nodiscard]] std::size_t crowds() const noexcept { return crowds_; }
+
+private:
+  [[nodiscard]] std::uint32_t user_for(const gang_terms& terms, std::uint32_t quota);
+
+  const queue_policy& policy_;
+  std::deque<queue_line> lines_;
+  std::vector<std::uint32_t> free_lines_;
+  std::unordered_map<std::string, std::uint32_t> by_text_;
+  std::vector<share_user> users_;
+  std::vector<std::uint32_t> free_users_;
+  std::unordered_map<std::string, std::uint32_t> users_by_text_;
+  std::size_t crowds_ = 0;
+};
+
+/// The text of a line.
+[[nodiscard]] std::string text_of(const gang& who, const gang_terms& terms);
+
+} // namespace muster

@@ -1,0 +1,134 @@
+#include "placement/shortfall.hpp"
+
+#include <algorithm>
+
+namespace muster {
+
+namespace {
+
+/// How many resources a node is short of.
+std::size_t count_lacks(const resource_request& x, const node_state& node, bool ever) {
+  const auto& has = ever ? node.total : node.free;
+  const auto gpus = static_cast<std::int64_t>(ever ? node.gpus.size() : node.free_gpus.size());
+  return std::size_t{x.gpu > gpus} + std::size_t{x.cpu > has.cpu} + std::size_t{x.memory > has.memory} +
+         std::size_t{x.storage > has.storage};
+}
+
+std::vector<resource_lack> lacks_of(const resource_request& x, const node_state& node, bool ever) {
+  std::vector<resource_lack> found;
+  const auto& has = ever ? node.total : node.free;
+  const auto add = [&](resource_kind what, std::int64_t wanted, std::int64_t free, std::int64_t total) {
+    if (wanted > free)
+      found.push_back({what, wanted, free, total});
+  };
+  const auto gpus = static_cast<std::int64_t>(node.gpus.size());
+  add(resource_kind::gpu, x.gpu, ever ? gpus : static_cast<std::int64_t>(node.free_gpus.size()), gpus);
+  add(resource_kind::cpu, x.cpu, has.cpu, node.total.cpu);
+  add(resource_kind::memory, x.memory, has.memory, node.total.memory);
+  add(resource_kind::storage, x.storage, has.storage, node.total.storage);
+  return found;
+}
+
+bool is_of_platform(const resource_request& x, const node_state& node) {
+  return x.platform.empty() || node.platform.empty() || x.platform == node.platform;
+}
+
+bool may_use(const resource_request& x, const node_state& node) {
+  return node.condition != node_condition::gone && is_of_platform(x, node) && carries_labels(x, node) &&
+         !excludes(x, node);
+}
+
+/// Why no node at all may be used.
+std::string nothing_because(const resource_request& x, const std::vector<node_state>& nodes) {
+  std::size_t there = 0;
+  std::size_t of_platform = 0;
+  std::size_t with_labels = 0;
+  for (const auto& n : nodes) {
+    if (n.condition == node_condition::gone)
+      continue;
+    ++there;
+    of_platform += std::size_t{is_of_platform(x, n)};
+    with_labels += std::size_t{is_of_platform(x, n) && carries_labels(x, n)};
+  }
+  if (there == 0)
+    return "there is no node";
+  if (of_platform == 0)
+    return "no node is of platform " + x.platform;
+  return with_labels == 0 ? "no node carries the labels that it asks for" : "nodesExcluded leaves no node";
+}
+
+/// What a gang needs all together.
+resource_request sum_of(const prepared_gang& x) {
+  auto sum = x.who.front();
+  sum.gpu = x.root.sum.gpus;
+  sum.cpu = x.root.sum.cpu;
+  sum.memory = x.root.sum.memory;
+  sum.storage = x.root.sum.storage;
+  return sum;
+}
+
+/// Counts nodes, and finds the one that lacks least.
+const node_state* survey(const resource_request& one, const resource_request& lacking,
+                         const std::vector<node_state>& nodes, wait_reason& to) {
+  const node_state* best = nullptr;
+  std::size_t least = 0;
+  for (const auto& node : nodes) {
+    if (!may_use(one, node))
+      continue;
+    to.nodes_cordoned += std::size_t{node.condition == node_condition::cordoned};
+    to.nodes_draining += std::size_t{node.condition == node_condition::draining};
+    to.nodes_lost += std::size_t{node.condition == node_condition::lost};
+    if (!to.ever && node.condition != node_condition::ready)
+      continue;
+    ++to.nodes_usable;
+    to.nodes_short += std::size_t{count_lacks(one, node, to.ever) != 0};
+    const auto here = count_lacks(lacking, node, to.ever);
+    if (best == nullptr || here < least) {
+      best = &node;
+      least = here;
+    }
+  }
+  return best;
+}
+
+} // namespace
+
+bool carries_labels(const resource_request& x, const node_state& node) {
+  return std::all_of(x.labels.begin(), x.labels.end(), [&](const auto& wanted) {
+    const auto at = node.labels.find(wanted.first);
+    return at != node.labels.end() && at->second == wanted.second;
+  });
+}
+
+bool excludes(const resource_request& x, const node_state& node) {
+  return std::find(x.nodes_excluded.begin(), x.nodes_excluded.end(), node.name) != x.nodes_excluded.end();
+}
+
+wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed, const std::vector<node_state>& nodes,
+                         const std::vector<topology_key>& keys, bool ever) {
+  wait_reason found;
+  found.ever = ever;
+  found.members = x.who.size();
+  found.members_fit = failed.placed;
+  found.together = x.who.size() > 1 && nodes.size() == 1;
+  const auto& one = x.who[x.shapes[failed.shape].first];
+  const auto lacking = found.together ? sum_of(x) : one;
+  const auto* best = survey(one, lacking, nodes, found);
+  if (best == nullptr) {
+    found.cause = wait_cause::nodes;
+    if (found.nodes_cordoned + found.nodes_draining + found.nodes_lost == 0) {
+      found.nothing_because = nothing_because(one, nodes);
+      found.subject = one.platform;
+    }
+    return found;
+  }
+  found.node = best->name;
+  found.lacks = lacks_of(lacking, *best, ever);
+  if (failed.level >= 0) {
+    found.cause = wait_cause::topology;
+    found.subject = keys[static_cast<std::size_t>(failed.level)].key;
+  }
+  return found;
+}
+
+} // namespace muster

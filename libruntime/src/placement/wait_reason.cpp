@@ -1,0 +1,138 @@
+#include "muster/placement/wait_reason.hpp"
+
+#include "placement/shortfall.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+std::string count(std::int64_t n, const char* one) {
+  return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s");
+}
+
+/// `1.5 GiB`; the largest unit that keeps the number at one or more.
+std::string bytes(std::int64_t n) {
+  constexpr std::array<std::pair<const char*, std::int64_t>, 4> units{
+      {{"TiB", std::int64_t{1} << 40U}, {"GiB", 1 << 30U}, {"MiB", 1 << 20U}, {"KiB", 1 << 10U}}};
+  for (const auto& [unit, size] : units) {
+    if (n < size)
+      continue;
+    std::array<char, 48> text{};
+    const auto whole = n % size == 0;
+    std::snprintf(text.data(), text.size(), whole ? "%.0f %s" : "%.1f %s",
+                  static_cast<double>(n) / static_cast<double>(size), unit);
+    return text.data();
+  }
+  return std::to_string(n) + " B";
+}
+
+bool is_counted(resource_kind x) noexcept {
+  return x == resource_kind::gpu || x == resource_kind::cpu;
+}
+
+std::string amount(resource_kind what, std::int64_t n) {
+  return is_counted(what) ? std::to_string(n) : bytes(n);
+}
+
+/// `2 CPUs`, `1 GiB of memory`.
+std::string wanted(const resource_lack& x) {
+  switch (x.what) {
+    case resource_kind::gpu: return count(x.wanted, "GPU");
+    case resource_kind::cpu: return count(x.wanted, "CPU");
+    case resource_kind::memory: return bytes(x.wanted) + " of memory";
+    case resource_kind::storage: return bytes(x.wanted) + " of storage";
+  }
+  return {};
+}
+
+std::string lacks_text(const wait_reason& x) {
+  // Only a gang whose members get in each other's way lacks nothing on any node.
+  if (x.lacks.empty())
+    return std::string{x.ever ? "needs" : "waiting for"} + " nodes with more room for each task";
+  std::string text;
+  for (const auto& l : x.lacks) {
+    const auto total = amount(l.what, std::max<std::int64_t>(l.total, 0));
+    text += text.empty() ? (x.ever ? "needs " : "waiting for ") : "; ";
+    text += wanted(l) + ": ";
+    if (x.ever)
+      text += "node " + x.node + " has " + total;
+    else
+      text += amount(l.what, std::max<std::int64_t>(l.free, 0)) + " of " + total + " free";
+  }
+  return x.ever ? text : text + " on node " + x.node;
+}
+
+std::string resources_text(const wait_reason& x) {
+  auto text = lacks_text(x);
+  if (x.members == 1)
+    return text;
+  if (x.together)
+    return text + ", for " + std::to_string(x.members) + " tasks together";
+  return text + ", after " + std::to_string(x.members_fit) + " of " + std::to_string(x.members) + " tasks have a place";
+}
+
+std::string away_text(const wait_reason& x) {
+  std::string text;
+  for (const auto& [n, what] : {std::make_pair(x.nodes_cordoned, "cordoned"),
+                                std::make_pair(x.nodes_draining, "draining"), std::make_pair(x.nodes_lost, "lost")})
+    if (n != 0)
+      text += (text.empty() ? "" : ", ") + std::to_string(n) + ' ' + what;
+  return text;
+}
+
+std::string quota_text(const wait_reason& x) {
+  const auto name = x.subject.empty() ? std::string{"the pool"} : "quota " + x.subject;
+  if (x.lacks.empty())
+    return "waiting behind older groups for GPUs of " + name;
+  return "waiting for " + wanted(x.lacks.front()) + " of " + name + ": " +
+         std::to_string(std::max<std::int64_t>(x.lacks.front().free, 0)) + " of " +
+         std::to_string(x.lacks.front().total) + " may still be used";
+}
+
+} // namespace
+
+const char* to_string(wait_cause x) noexcept {
+  switch (x) {
+    case wait_cause::resources: return "resources";
+    case wait_cause::topology: return "topology";
+    case wait_cause::nodes: return "nodes";
+    case wait_cause::parallel: return "parallel";
+    case wait_cause::quota: return "quota";
+    case wait_cause::preemption: return "preemption";
+    case wait_cause::reservation: return "reservation";
+    case wait_cause::order: return "order";
+  }
+  return "";
+}
+
+std::string describe(const resource_request& x) {
+  return count(x.cpu, "CPU") + ", " + count(x.gpu, "GPU") + ", " + bytes(x.memory) + " of memory, " + bytes(x.storage) +
+         " of storage";
+}
+
+std::string text_of(const wait_reason& x) {
+  switch (x.cause) {
+    case wait_cause::resources: return resources_text(x);
+    case wait_cause::topology:
+      return std::string{x.ever ? "needs" : "waiting for"} + " room for its tasks within one " + x.subject;
+    case wait_cause::nodes:
+      return x.nothing_because.empty() ? "waiting for a node that takes new tasks: " + away_text(x) : x.nothing_because;
+    case wait_cause::parallel:
+      return "waiting for others to end: " + std::to_string(x.lacks.front().total - x.lacks.front().free) +
+             " of at most " + std::to_string(x.lacks.front().total) + " tasks run in parallel";
+    case wait_cause::quota: return quota_text(x);
+    case wait_cause::preemption:
+      return "waiting for " + count(static_cast<std::int64_t>(x.holders.size()), "group") +
+             " of low priority to make room";
+    case wait_cause::reservation: return "waiting behind older groups: the room that there is is kept for one of them";
+    case wait_cause::order: return "waiting behind older groups";
+  }
+  return {};
+}
+
+} // namespace muster
