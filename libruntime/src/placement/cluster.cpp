@@ -168,6 +168,7 @@ void cluster::bring_up_to_date(prepared_gang& x) {
     return;
   x.made_for = generation_;
   x.largest = {};
+  x.smallest = x.shapes.empty() ? node_room{} : x.shapes.front().need;
   x.one_kind = true;
   for (auto& shape : x.shapes) {
     const auto& asks = x.who[shape.first];
@@ -177,6 +178,7 @@ void cluster::bring_up_to_date(prepared_gang& x) {
     shape.allowed = allowed_for(asks);
     x.one_kind = x.one_kind && shape.platform == x.shapes.front().platform && shape.allowed == x.shapes.front().allowed;
     x.largest = larger(x.largest, shape.need);
+    x.smallest = smaller(x.smallest, shape.need);
   }
   x.platform = x.one_kind && !x.shapes.empty() ? x.shapes.front().platform : 0;
 }
@@ -198,7 +200,8 @@ std::optional<node_choice> cluster::choose(prepared_gang& x) {
 bool cluster::has_room(const prepared_gang& x, std::uint32_t node) const {
   const auto& state = nodes_[node];
   const auto room = room_of(state.free, state.free_gpus.size());
-  return free_.takes_gangs(node) && std::any_of(x.shapes.begin(), x.shapes.end(), [&](const member_shape& shape) {
+  return within(x.smallest, room) && free_.takes_gangs(node) &&
+         std::any_of(x.shapes.begin(), x.shapes.end(), [&](const member_shape& shape) {
            return within(shape.need, room) && free_.permits(node, shape.filter(nullptr));
          });
 }

@@ -9,11 +9,6 @@ namespace {
 
 constexpr auto never = queue_time::max();
 
-node_room smaller(const node_room& a, const node_room& b) noexcept {
-  return {std::min(a.gpus, b.gpus), std::min(a.cpu, b.cpu), std::min(a.memory, b.memory),
-          std::min(a.storage, b.storage)};
-}
-
 } // namespace
 
 void gang_queue::state::set_head(std::optional<gang_key> key, bool waits_for_slots) {

@@ -46,6 +46,11 @@ node_room larger(const node_room& a, const node_room& b) noexcept {
           std::max(a.storage, b.storage)};
 }
 
+node_room smaller(const node_room& a, const node_room& b) noexcept {
+  return {std::min(a.gpus, b.gpus), std::min(a.cpu, b.cpu), std::min(a.memory, b.memory),
+          std::min(a.storage, b.storage)};
+}
+
 bool within(const node_room& x, const node_room& room) noexcept {
   return x.gpus <= room.gpus && x.cpu <= room.cpu && x.memory <= room.memory && x.storage <= room.storage;
 }

@@ -23,8 +23,9 @@ struct node_room {
 [[nodiscard]] node_room plus(const node_room& a, const node_room& b) noexcept;
 [[nodiscard]] node_room times(const node_room& a, std::int64_t n) noexcept;
 [[nodiscard]] node_room negative(const node_room& a) noexcept;
-/// The larger of each amount.
+/// The larger, or smaller, of each amount.
 [[nodiscard]] node_room larger(const node_room& a, const node_room& b) noexcept;
+[[nodiscard]] node_room smaller(const node_room& a, const node_room& b) noexcept;
 /// Every amount of `x` is within `room`.
 [[nodiscard]] bool within(const node_room& x, const node_room& room) noexcept;
 

@@ -48,6 +48,7 @@ struct prepared_gang {
   topology_group root;
   std::uint32_t platform = 0; ///< That of all members; 0 if they differ.
   node_room largest;          ///< No member needs more of anything.
+  node_room smallest;         ///< No member needs less of anything.
   bool one_kind = true;       ///< All may use the same nodes.
   std::string unknown_key;    ///< A required topology key that the pool does not have.
   std::uint64_t made_for = 0; ///< The set of nodes that `allowed` is about.
