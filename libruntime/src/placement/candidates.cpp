@@ -15,8 +15,10 @@ void candidates::start(queue_time now) {
   auto& users = lines_.users();
   cursors_.resize(users.size());
   for (std::size_t u = 0; u < users.size(); ++u)
-    for (std::size_t p = 0; p < 3; ++p)
-      cursors_[u][p] = users[u].fronts[p].begin();
+    for (std::size_t p = 0; p < 3; ++p) {
+      users[u].fronts[p].close_gaps();
+      cursors_[u][p] = 0;
+    }
   begin_level();
 }
 
@@ -35,17 +37,21 @@ void candidates::begin_level() {
 }
 
 /// The priority whose line comes first of those of a user at this level.
-std::optional<std::size_t> candidates::best_of(std::uint32_t user) const {
+std::optional<std::size_t> candidates::best_of(std::uint32_t user) {
   std::optional<std::size_t> best;
-  const auto& all = lines_.users()[user].fronts;
+  std::uint64_t first = 0;
+  const auto& fronts = lines_.users()[user].fronts;
   for (std::size_t p = 0; p < 3; ++p) {
-    const auto at = cursors_[user][p];
-    if (at == all[p].end())
+    const auto& all = fronts[p].all();
+    auto& at = cursors_[user][p];
+    while (at < all.size() && all[at].line == front_list::gap)
+      ++at;
+    if (at == all.size() || level_of(static_cast<gang_priority>(p + 1), all[at].since, now_) > level_)
       continue;
-    const auto& line = lines_[at->second];
-    if (level_of(line.terms.priority, line.front_since, now_) <= level_ &&
-        (!best || at->first < cursors_[user][*best]->first))
-      best = p;
+    if (best && all[at].arrival >= first)
+      continue;
+    best = p;
+    first = all[at].arrival;
   }
   return best;
 }
@@ -54,8 +60,8 @@ void candidates::push(std::uint32_t user) {
   const auto best = best_of(user);
   if (!best)
     return;
-  const auto arrival = cursors_[user][*best]->first;
   const auto& x = lines_.users()[user];
+  const auto arrival = x.fronts[*best].all()[cursors_[user][*best]].arrival;
   ranks_.push_back(level_ == 0 ? rank{0, 0, arrival, user}
                                : rank{quotas_.ratio(x.quota), shares_.of(x, now_), arrival, user});
   std::push_heap(ranks_.begin(), ranks_.end(), std::greater<>{});
@@ -79,20 +85,18 @@ std::optional<std::uint32_t> candidates::next() {
       continue;
     }
     user_ = user;
-    crowd_ = *best;
-    given_ = *cursors_[user][*best]++;
+    const auto line = lines_.users()[user].fronts[*best].all()[cursors_[user][*best]++].line;
     // Among overdue ones the next may be another user's.
     if (level_ == 0) {
       std::pop_heap(ranks_.begin(), ranks_.end(), std::greater<>{});
       ranks_.pop_back();
       push(user);
     }
-    return given_.second;
+    return line;
   }
 }
 
 void candidates::granted() {
-  cursors_[user_][crowd_] = lines_.users()[user_].fronts[crowd_].upper_bound(given_);
   const auto mine = std::find_if(ranks_.begin(), ranks_.end(), [&](const rank& x) { return std::get<3>(x) == user_; });
   if (mine != ranks_.end()) {
     ranks_.erase(mine);

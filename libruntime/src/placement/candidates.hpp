@@ -30,12 +30,11 @@ public:
   [[nodiscard]] int level_of(gang_priority x, queue_time since, queue_time now) const;
 
 private:
-  using fronts = std::set<std::pair<std::uint64_t, std::uint32_t>>;
   /// Quota's ratio, share, arrival, user: the smallest comes first.
   using rank = std::tuple<double, double, std::uint64_t, std::uint32_t>;
 
   void begin_level();
-  [[nodiscard]] std::optional<std::size_t> best_of(std::uint32_t user) const;
+  [[nodiscard]] std::optional<std::size_t> best_of(std::uint32_t user);
   void push(std::uint32_t user);
 
   queue_lines& lines_;
@@ -44,11 +43,9 @@ private:
   std::chrono::seconds age_step_;
   queue_time now_;
   int level_ = 0;
-  std::vector<std::array<fronts::iterator, 3>> cursors_; ///< By user.
-  std::vector<rank> ranks_;                              ///< A heap of users that have candidates at this level.
-  std::uint32_t user_ = 0;                               ///< Whose line `next` gave.
-  std::size_t crowd_ = 0;                                ///< Its priority.
-  std::pair<std::uint64_t, std::uint32_t> given_;        ///< That line, with its arrival.
+  std::vector<std::array<std::size_t, 3>> cursors_; ///< Positions in their fronts, by user.
+  std::vector<rank> ranks_;                         ///< A heap of users that have candidates at this level.
+  std::uint32_t user_ = 0;                          ///< Whose line `next` gave.
 };
 
 } // namespace muster

@@ -197,12 +197,14 @@ std::optional<node_choice> cluster::choose(prepared_gang& x) {
   return could_fit(x) ? gang_placer{free_, x, domains_}.run() : std::nullopt;
 }
 
+node_room cluster::room(std::uint32_t node) const {
+  return room_of(nodes_[node].free, nodes_[node].free_gpus.size());
+}
+
 bool cluster::has_room(const prepared_gang& x, std::uint32_t node) const {
-  const auto& state = nodes_[node];
-  const auto room = room_of(state.free, state.free_gpus.size());
-  return within(x.smallest, room) && free_.takes_gangs(node) &&
-         std::any_of(x.shapes.begin(), x.shapes.end(), [&](const member_shape& shape) {
-           return within(shape.need, room) && free_.permits(node, shape.filter(nullptr));
+  const auto has = room(node);
+  return free_.takes_gangs(node) && std::any_of(x.shapes.begin(), x.shapes.end(), [&](const member_shape& shape) {
+           return within(shape.need, has) && free_.permits(node, shape.filter(nullptr));
          });
 }
 

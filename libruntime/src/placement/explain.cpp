@@ -44,7 +44,7 @@ const wait_reason& gang_queue::state::explain_line(queue_line& line) {
   why = {};
   why.members = line.who.who.size();
   const bool firm = line.terms.priority != gang_priority::low;
-  if (!has_slots(line)) {
+  if (!has_slots(why.members)) {
     const auto limit = static_cast<std::int64_t>(*policy.max_parallel);
     const auto held = static_cast<std::int64_t>(members_placed + members_kept);
     why.cause = wait_cause::parallel;
@@ -103,9 +103,11 @@ std::size_t gang_queue::state::position_of(const queue_entry& e) {
   };
   for (const auto& user : lines.users())
     for (const auto& fronts : user.fronts)
-      for (const auto& front : fronts) {
-        const auto& line = lines[front.second];
-        const auto level = order.level_of(line.terms.priority, line.front_since, now);
+      for (const auto& front : fronts.all()) {
+        if (front.line == front_list::gap)
+          continue;
+        const auto& line = lines[front.line];
+        const auto level = order.level_of(line.terms.priority, front.since, now);
         const auto share = std::make_pair(quotas.ratio(user.quota), shares.of(user, now));
         const bool by_arrival = level == my_level && (level == 0 || line.user == mine.user);
         if (&line == &mine)

@@ -1,3 +1,5 @@
+#include "muster/placement/gang_queue.hpp"
+
 #include "placement/gang_queue_state.hpp"
 
 #include <algorithm>
@@ -51,14 +53,14 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   auto& line = s.lines[number];
   auto& e = s.entries[key];
   e.line = number;
-  if (auto where = s.admit_newcomer(line)) {
+  if (auto where = s.admit_newcomer(number)) {
     s.hold(key, e, *std::move(where));
     return e.where;
   }
   e.arrival = s.next_arrival++;
   s.wait(key, e);
-  if (!s.head && s.quota_allows(line))
-    s.set_head(key, !s.has_slots(line));
+  if (const auto& brief = s.lines.brief(number); !s.head && s.quota_allows(brief))
+    s.set_head(key, !s.has_slots(brief.members));
   return no_place{text_of(s.explain_line(line))};
 }
 
@@ -121,9 +123,9 @@ std::optional<gang_key> gang_queue::promise(gang_key of) {
     ++next;
   if (next == line.waiting.end() || next->first - line.waiting.front().first >= s.policy.max_passes)
     return std::nullopt;
-  for (const auto& [arrival, number] : s.lines.user_of(line).fronts[line.rank()])
-    if (number != e.line) { // The oldest of all others.
-      if (arrival < next->first)
+  for (const auto& front : s.lines.user_of(line).fronts[line.rank()].all())
+    if (front.line != e.line && front.line != front_list::gap) { // The oldest of all others.
+      if (front.arrival < next->first)
         return std::nullopt;
       break;
     }

@@ -68,17 +68,18 @@ struct gang_queue::state {
   // Who is next
   [[nodiscard]] std::vector<grant> poll(std::size_t limit);
   void grant_kept(std::vector<grant>& grants, std::size_t limit);
-  [[nodiscard]] std::optional<assignment> admit(queue_line& line);
-  [[nodiscard]] std::optional<assignment> admit_newcomer(queue_line& line);
-  [[nodiscard]] std::optional<assignment> place_freely(queue_line& line);
-  [[nodiscard]] bool certainly_fails(queue_line& line);
-  [[nodiscard]] bool quota_allows(const queue_line& line);
-  [[nodiscard]] bool has_slots(const queue_line& line) const;
+  [[nodiscard]] std::optional<assignment> admit(std::uint32_t line);
+  [[nodiscard]] std::optional<assignment> admit_newcomer(std::uint32_t line);
+  [[nodiscard]] std::optional<assignment> place_freely(std::uint32_t line);
+  [[nodiscard]] bool certainly_fails(std::uint32_t line);
+  [[nodiscard]] bool quota_allows(const line_brief& x);
+  [[nodiscard]] bool has_slots(std::size_t members) const;
 
   // What is kept for the first
   void set_head(std::optional<gang_key> key, bool waits_for_slots);
-  [[nodiscard]] std::optional<assignment> place_behind_head(queue_line& line);
-  [[nodiscard]] std::optional<assignment> place_beside_plan(queue_line& line);
+  [[nodiscard]] std::optional<assignment> place_behind_head(std::uint32_t line);
+  [[nodiscard]] std::optional<assignment> place_beside_plan(std::uint32_t line);
+  [[nodiscard]] bool of_use(std::uint32_t line, std::uint32_t node);
   [[nodiscard]] bool ends_in_time(const queue_line& line) const;
   [[nodiscard]] bool may_delay_head(const queue_line& line) const;
   void make_plan();
@@ -92,6 +93,7 @@ struct gang_queue::state {
   [[nodiscard]] std::vector<preemption> preempt(std::size_t limit);
   void keep_places(gang_key winner, queue_entry& e, const std::vector<gang_key>& victims);
   void drop_kept(gang_key winner);
+  [[nodiscard]] bool is_free_for(const prepared_gang& who, const node_choice& chosen) const;
   void victim_gone(gang_key victim);
 
   // Why

@@ -23,45 +23,47 @@ void gang_queue::state::set_head(std::optional<gang_key> key, bool waits_for_slo
 }
 
 /// A place for a gang that does not keep the first one waiting; or that does, as often as it may.
-std::optional<assignment> gang_queue::state::place_behind_head(queue_line& line) {
-  if (!has_slots(line) || certainly_fails(line))
+std::optional<assignment> gang_queue::state::place_behind_head(std::uint32_t number) {
+  if (!has_slots(lines.brief(number).members) || certainly_fails(number))
     return std::nullopt;
   if (head_waits_for_slots) {
-    auto where = passes < policy.max_passes ? place_freely(line) : std::nullopt;
+    auto where = passes < policy.max_passes ? place_freely(number) : std::nullopt;
     passes += std::uint32_t{where.has_value()};
     return where;
   }
   if (plan.number == 0) {
     // A plan is dear. It is made when somebody fits.
     const auto mark = nodes.free().mark();
-    const bool fits = nodes.choose(line.who).has_value();
+    const bool fits = nodes.choose(lines[number].who).has_value();
     nodes.free().roll_back(mark);
     if (!fits) {
-      line.failed_at = gains.now();
+      lines.brief(number).failed_at = gains.now();
       return std::nullopt;
     }
     make_plan();
   }
-  if (auto where = place_beside_plan(line))
+  if (auto where = place_beside_plan(number))
     return where;
-  const bool in_time = ends_in_time(line);
-  if (!in_time && !may_delay_head(line))
+  const bool in_time = ends_in_time(lines[number]);
+  if (!in_time && !may_delay_head(lines[number]))
     return std::nullopt;
   lift_restriction();
-  auto where = place_freely(line);
+  auto where = place_freely(number);
   passes += std::uint32_t{where && !in_time};
   return where;
 }
 
-std::optional<assignment> gang_queue::state::place_beside_plan(queue_line& line) {
-  const auto has_room = [&](std::uint32_t n) { return nodes.has_room(line.who, n); };
-  if (line.failed_behind == plan.number && gains.nothing_since(line.failed_behind_at, has_room))
+std::optional<assignment> gang_queue::state::place_beside_plan(std::uint32_t number) {
+  auto& brief = lines.brief(number);
+  const auto useful = [&](std::uint32_t n) { return of_use(number, n); };
+  if (brief.failed_behind == plan.number && gains.nothing_since(brief.failed_behind_at, useful))
     return std::nullopt;
   restrict_to_spare();
+  auto& line = lines[number];
   const auto chosen = nodes.choose(line.who);
   if (!chosen) {
-    line.failed_behind = plan.number;
-    line.failed_behind_at = gains.now();
+    brief.failed_behind = plan.number;
+    brief.failed_behind_at = gains.now();
     return std::nullopt;
   }
   auto where = nodes.settle(line.who, *chosen);

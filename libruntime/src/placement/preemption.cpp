@@ -98,30 +98,35 @@ void gang_queue::state::victim_gone(gang_key victim) {
   winner_of.erase(at);
 }
 
+/// Whether there is room for a gang on its nodes as they are, whatever else is kept there.
+bool gang_queue::state::is_free_for(const prepared_gang& who, const node_choice& chosen) const {
+  std::map<std::uint32_t, node_room> needs;
+  for (std::size_t i = 0; i < chosen.size(); ++i)
+    needs[chosen[i]] = plus(needs[chosen[i]], need_of(who.who[i]));
+  return std::all_of(needs.begin(), needs.end(), [&](const auto& x) { return within(x.second, nodes.room(x.first)); });
+}
+
 /// Grants those whose places were kept and are free now. Should they not be, because of what was restored or changed
 /// since, they wait as before.
 void gang_queue::state::grant_kept(std::vector<grant>& grants, std::size_t limit) {
-  while (!kept_ready.empty() && grants.size() < limit) {
-    const auto winner = kept_ready.front();
-    const auto chosen = kept[winner].nodes;
-    drop_kept(winner);
+  for (const auto winner : std::vector<gang_key>{kept_ready}) {
+    if (grants.size() == limit)
+      return;
     auto& e = entries[winner];
     auto& line = lines[e.line];
-    auto& free = nodes.free();
-    const auto mark = free.mark();
-    bool fits = true;
-    for (std::size_t i = 0; i < chosen.size() && fits; ++i) {
-      const auto need = need_of(line.who.who[i]);
-      fits = free.takes_gangs(chosen[i]) && within(need, free.free(chosen[i]));
-      free.change(chosen[i], negative(need));
-    }
+    const auto chosen = kept[winner].nodes;
+    const bool fits = is_free_for(line.who, chosen);
+    // Others may have to go as well that stand in the way of several.
+    if (!fits && !winner_of.empty())
+      continue;
+    drop_kept(winner);
     --waiting;
     if (!fits) {
-      free.roll_back(mark);
       wait(winner, e);
       continue;
     }
-    free.keep(mark);
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+      nodes.free().change(chosen[i], negative(need_of(line.who.who[i])));
     hold(winner, e, nodes.settle(line.who, chosen));
     grants.push_back({winner, e.where});
   }

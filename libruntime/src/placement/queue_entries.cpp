@@ -34,7 +34,7 @@ std::uint32_t gang_queue::state::line_for(const gang& who, const gang_terms& ter
   const bool fresh = lines.find(text) == nullptr;
   const auto number = lines.line_for(text, terms, quotas.find(terms.quota).value_or(0));
   if (fresh)
-    lines[number].who = nodes.prepare(who, terms.strategy);
+    lines.set_gang(number, nodes.prepare(who, terms.strategy));
   return number;
 }
 

@@ -18,6 +18,27 @@ std::string text_of(const gang& who, const gang_terms& terms) {
   return text += text_of(who);
 }
 
+void front_list::add(const line_front& x) {
+  const auto before = [](const line_front& a, const line_front& b) { return a.arrival < b.arrival; };
+  all_.insert(std::upper_bound(all_.begin(), all_.end(), x, before), x);
+}
+
+void front_list::remove(std::uint64_t arrival) {
+  const auto before = [](const line_front& a, std::uint64_t b) { return a.arrival < b; };
+  auto at = std::lower_bound(all_.begin(), all_.end(), arrival, before);
+  while (at->line == gap)
+    ++at;
+  at->line = gap;
+  ++gaps_;
+}
+
+void front_list::close_gaps() {
+  if (gaps_ * 4 <= all_.size())
+    return;
+  all_.erase(std::remove_if(all_.begin(), all_.end(), [](const line_front& x) { return x.line == gap; }), all_.end());
+  gaps_ = 0;
+}
+
 const queue_line* queue_lines::find(const std::string& text) const {
   const auto at = by_text_.find(text);
   return at == by_text_.end() ? nullptr : &lines_[at->second];
@@ -30,6 +51,7 @@ std::uint32_t queue_lines::line_for(const std::string& text, const gang_terms& t
   if (free_lines_.empty()) {
     at->second = static_cast<std::uint32_t>(lines_.size());
     lines_.emplace_back();
+    briefs_.emplace_back();
   } else {
     at->second = free_lines_.back();
     free_lines_.pop_back();
@@ -41,6 +63,18 @@ std::uint32_t queue_lines::line_for(const std::string& text, const gang_terms& t
   line.user = user_for(terms, quota);
   ++users_[line.user].lines;
   return at->second;
+}
+
+void queue_lines::set_gang(std::uint32_t number, prepared_gang who) {
+  auto& line = lines_[number];
+  line.who = std::move(who);
+  auto& brief = briefs_[number];
+  brief = {};
+  brief.smallest = line.who.smallest;
+  brief.gpus = line.gpus();
+  brief.members = static_cast<std::uint32_t>(line.who.who.size());
+  brief.quota = line.quota;
+  brief.priority = line.terms.priority;
 }
 
 void queue_lines::leave(std::uint32_t number) {
@@ -94,11 +128,9 @@ void queue_lines::set_front(std::uint32_t number, std::uint64_t old_arrival, que
   auto& fronts = users_[line.user].fronts[line.rank()];
   crowds_ -= std::size_t{!fronts.empty()};
   if (old_arrival != 0)
-    fronts.erase({old_arrival, number});
-  if (!line.waiting.empty()) {
-    fronts.emplace(line.waiting.front().first, number);
-    line.front_since = since;
-  }
+    fronts.remove(old_arrival);
+  if (!line.waiting.empty())
+    fronts.add({line.waiting.front().first, since, number});
   crowds_ += std::size_t{!fronts.empty()};
 }
 

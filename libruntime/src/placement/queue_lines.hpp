@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -25,6 +24,42 @@ using arrived = std::pair<std::uint64_t, gang_key>;
 using gain_mark = std::uint64_t;
 constexpr gain_mark never_tried = std::numeric_limits<gain_mark>::max();
 
+/// What a pass looks at of a line that it does not try. Such are kept close together, as there may be very many.
+struct line_brief {
+  gain_mark failed_at = never_tried;        ///< Had no place with what was free then.
+  gain_mark failed_behind_at = never_tried; ///< Likewise, beside what is kept for the first.
+  std::uint64_t failed_behind = 0;          ///< The plan that it was kept by.
+  node_room smallest;                       ///< No member needs less.
+  std::int64_t gpus = 0;                    ///< Of all members.
+  std::uint32_t members = 0;
+  std::uint32_t quota = 0;
+  gang_priority priority = gang_priority::normal;
+};
+
+/// A line that has waiting gangs.
+struct line_front {
+  std::uint64_t arrival = 0; ///< Of the first of them.
+  queue_time since;          ///< It waits.
+  std::uint32_t line = 0;
+};
+
+/// Lines by the arrival of their fronts. Positions stay what they are while a pass goes through it: what is removed
+/// leaves a gap until `close_gaps`.
+class front_list {
+public:
+  static constexpr auto gap = std::numeric_limits<std::uint32_t>::max();
+
+  void add(const line_front& x);
+  void remove(std::uint64_t arrival);
+  void close_gaps();
+  [[nodiscard]] bool empty() const noexcept { return all_.size() == gaps_; }
+  [[nodiscard]] const std::vector<line_front>& all() const noexcept { return all_; }
+
+private:
+  std::vector<line_front> all_; ///< `line` is `gap` where one was removed.
+  std::size_t gaps_ = 0;
+};
+
 /// Gangs with equal requests and terms, oldest first. All that is known of one holds for all.
 struct queue_line {
   prepared_gang who;
@@ -32,13 +67,9 @@ struct queue_line {
   std::uint32_t user = 0;
   std::uint32_t quota = 0;
   std::deque<arrived> waiting;
-  queue_time front_since;                    ///< Since when the first of them waits.
   std::size_t gone = 0;                      ///< How many in `waiting` wait no more.
   std::size_t entries = 0;                   ///< Gangs that refer to this line, waiting or not.
   std::uint64_t promised_until = 0;          ///< The newest arrival that was promised a place.
-  gain_mark failed_at = never_tried;         ///< Had no place with what was free then.
-  gain_mark failed_behind_at = never_tried;  ///< Likewise, beside what is kept for the first.
-  std::uint64_t failed_behind = 0;           ///< The plan that it was kept by.
   gain_mark not_preempting_at = never_tried; ///< Preempting LOW gangs did not help then.
   std::uint64_t explained_at = 0;            ///< The change that `explanation` is of.
   wait_reason explanation;
@@ -57,9 +88,8 @@ struct share_user {
   double past = 0; ///< Mean of the share over time, newer ones counting for more.
   queue_time past_until;
   std::size_t lines = 0;
-  /// Lines that have waiting gangs, oldest front first; by priority.
-  std::array<std::set<std::pair<std::uint64_t, std::uint32_t>>, 3> fronts;
-  std::string text; ///< Its key.
+  std::array<front_list, 3> fronts; ///< By priority.
+  std::string text;                 ///< Its key.
 };
 
 /// The lines of a queue, and the users whose they are.
@@ -71,6 +101,8 @@ public:
   [[nodiscard]] const queue_line* find(const std::string& text) const;
   /// The line of such gangs, made if there is none; `enter` and `leave` count who refers to it.
   [[nodiscard]] std::uint32_t line_for(const std::string& text, const gang_terms& terms, std::uint32_t quota);
+  /// Says what gangs they are, of a line that was made.
+  void set_gang(std::uint32_t line, prepared_gang who);
   void enter(std::uint32_t line) { ++lines_[line].entries; }
   void leave(std::uint32_t line);
 
@@ -81,6 +113,7 @@ public:
 
   [[nodiscard]] queue_line& operator[](std::uint32_t line) { return lines_[line]; }
   [[nodiscard]] const queue_line& operator[](std::uint32_t line) const { return lines_[line]; }
+  [[nodiscard]] line_brief& brief(std::uint32_t line) { return briefs_[line]; }
   [[nodiscard]] std::vector<share_user>& users() noexcept { return users_; }
   [[nodiscard]] share_user& user_of(const queue_line& x) { return users_[x.user]; }
 
@@ -92,6 +125,7 @@ private:
 
   const queue_policy& policy_;
   std::deque<queue_line> lines_;
+  std::vector<line_brief> briefs_; ///< By line.
   std::vector<std::uint32_t> free_lines_;
   std::unordered_map<std::string, std::uint32_t> by_text_;
   std::vector<share_user> users_;

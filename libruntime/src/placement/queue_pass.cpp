@@ -19,11 +19,10 @@ std::vector<grant> gang_queue::state::poll(std::size_t limit) {
       lift_restriction();
       return grants;
     }
-    auto& line = lines[*number];
-    const auto key = line.waiting.front().second;
-    auto where = admit(line);
+    auto where = admit(*number);
     if (!where)
       continue;
+    const auto key = lines[*number].waiting.front().second;
     auto& e = entries[key];
     stop_waiting(e);
     hold(key, e, std::move(*where));
@@ -37,69 +36,75 @@ std::vector<grant> gang_queue::state::poll(std::size_t limit) {
 }
 
 /// The front of a line has its turn.
-std::optional<assignment> gang_queue::state::admit(queue_line& line) {
-  if (!quota_allows(line))
+std::optional<assignment> gang_queue::state::admit(std::uint32_t number) {
+  const auto& brief = lines.brief(number);
+  if (!quota_allows(brief))
     return std::nullopt;
   if (head)
-    return place_behind_head(line);
-  const bool slots = has_slots(line);
+    return place_behind_head(number);
+  const bool slots = has_slots(brief.members);
   if (slots)
-    if (auto where = place_freely(line))
+    if (auto where = place_freely(number))
       return where;
-  set_head(line.waiting.front().second, !slots);
+  set_head(lines[number].waiting.front().second, !slots);
   return std::nullopt;
 }
 
 /// Whoever comes when all that wait had their turn.
-std::optional<assignment> gang_queue::state::admit_newcomer(queue_line& line) {
-  if (!line.waiting.empty() || !quota_allows(line) || !has_slots(line))
+std::optional<assignment> gang_queue::state::admit_newcomer(std::uint32_t number) {
+  const auto& brief = lines.brief(number);
+  if (!lines[number].waiting.empty() || !quota_allows(brief) || !has_slots(brief.members))
     return std::nullopt;
   if (!head)
-    return place_freely(line);
+    return place_freely(number);
   const auto at = entries.find(*head);
   if (at == entries.end() || at->second.stage != gang_stage::waits)
     return std::nullopt;
   const auto& first = at->second;
-  if (order.level_of(line.terms.priority, now, now) <
-      order.level_of(lines[first.line].terms.priority, first.since, now))
-    return place_freely(line);
-  auto where = place_behind_head(line);
+  if (order.level_of(brief.priority, now, now) < order.level_of(lines.brief(first.line).priority, first.since, now))
+    return place_freely(number);
+  auto where = place_behind_head(number);
   lift_restriction();
   return where;
 }
 
-std::optional<assignment> gang_queue::state::place_freely(queue_line& line) {
-  if (certainly_fails(line))
+std::optional<assignment> gang_queue::state::place_freely(std::uint32_t number) {
+  if (certainly_fails(number))
     return std::nullopt;
-  auto where = nodes.place(line.who);
+  auto where = nodes.place(lines[number].who);
   if (!where)
-    line.failed_at = gains.now();
+    lines.brief(number).failed_at = gains.now();
   return where;
 }
 
 /// It had no place, and nothing that it could use was given back since.
-bool gang_queue::state::certainly_fails(queue_line& line) {
-  return gains.nothing_since(line.failed_at, [&](std::uint32_t n) { return nodes.has_room(line.who, n); });
+bool gang_queue::state::certainly_fails(std::uint32_t number) {
+  return gains.nothing_since(lines.brief(number).failed_at, [&](std::uint32_t n) { return of_use(number, n); });
+}
+
+/// Some member could have a place on that node.
+bool gang_queue::state::of_use(std::uint32_t number, std::uint32_t node) {
+  return within(lines.brief(number).smallest, nodes.room(node)) && nodes.has_room(lines[number].who, node);
 }
 
 /// Whoever waits for GPUs of a quota is not passed by others that want some of it.
-bool gang_queue::state::quota_allows(const queue_line& line) {
-  if (line.gpus() == 0)
+bool gang_queue::state::quota_allows(const line_brief& x) {
+  if (x.gpus == 0)
     return true;
-  const bool firm = line.terms.priority != gang_priority::low;
-  if (all_blocked[line.quota] || (firm && firm_blocked[line.quota]))
+  const bool firm = x.priority != gang_priority::low;
+  if (all_blocked[x.quota] || (firm && firm_blocked[x.quota]))
     return false;
-  if (quotas.allow(line.quota, line.terms.priority, line.gpus()))
+  if (quotas.allow(x.quota, x.priority, x.gpus))
     return true;
-  if (firm && !quotas.guarantees(line.quota, line.gpus()))
-    firm_blocked[line.quota] = true;
+  if (firm && !quotas.guarantees(x.quota, x.gpus))
+    firm_blocked[x.quota] = true;
   else
-    all_blocked[line.quota] = true;
+    all_blocked[x.quota] = true;
   return false;
 }
 
-bool gang_queue::state::has_slots(const queue_line& line) const {
-  return !policy.max_parallel || members_placed + members_kept + line.who.who.size() <= *policy.max_parallel;
+bool gang_queue::state::has_slots(std::size_t members) const {
+  return !policy.max_parallel || members_placed + members_kept + members <= *policy.max_parallel;
 }
 
 } // namespace muster

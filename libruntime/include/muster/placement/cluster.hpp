@@ -58,6 +58,8 @@ public:
   [[nodiscard]] assignment settle(const prepared_gang& x, const node_choice& nodes);
   /// Frees in `free()` alone what a gang holds.
   void vacate(const gang& who, const assignment& where);
+  /// What is free of a node as far as places are held.
+  [[nodiscard]] node_room room(std::uint32_t node) const;
   /// Some member may use this node, which has room for it as far as places are held.
   [[nodiscard]] bool has_room(const prepared_gang& x, std::uint32_t node) const;
 
