@@ -26,11 +26,11 @@ event_filter filter_of(const log_request& what) {
 
 } // namespace
 
-log_stream::log_stream(std::shared_ptr<services> with, std::unique_ptr<log_followers::place> place, log_request what)
+log_stream::log_stream(log_sources with, std::unique_ptr<log_followers::place> place, log_request what)
     : with_(std::move(with)), what_(std::move(what)), place_(std::move(place)) {
-  if (place_ && with_->feed) {
-    seen_ = with_->feed->head(); // Ahead of the first look at the store: nothing falls between the two.
-    events_.emplace(*with_->feed, filter_of(what_));
+  if (place_ && with_.feed) {
+    seen_ = with_.feed->head(); // Ahead of the first look at the store: nothing falls between the two.
+    events_.emplace(*with_.feed, filter_of(what_));
   }
   if (what_.attempt)
     open(*what_.attempt, what_.offset);
@@ -48,7 +48,7 @@ void log_stream::open(std::uint32_t attempt, std::uint64_t offset) {
   attempt_is_over_ = false;
   looked_ = false;
   watched_ = watched::not_at_all;
-  tail_.emplace(with_->directory.log(what_.workflow, what_.task, attempt), offset, what_.only);
+  tail_.emplace(with_.directory.log(what_.workflow, what_.task, attempt), offset, what_.only);
 }
 
 http::body_stream::next log_stream::produce(std::string& out, std::size_t room) {
@@ -112,7 +112,7 @@ bool log_stream::has_news() {
       any = events_->filter().passes(block, block.entries()[x]);
     seen_ = block.through();
   }
-  seen_ = with_->feed->head();
+  seen_ = with_.feed->head();
   return true;
 }
 
@@ -120,7 +120,7 @@ bool log_stream::look() {
   if (!has_news() && looked_)
     return false;
   looked_ = false;
-  auto reader = with_->readers.take();
+  auto reader = with_.readers->take();
   if (!reader)
     return false;
   const auto task = (*reader)->task(what_.key, what_.task);

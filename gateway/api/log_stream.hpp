@@ -1,7 +1,7 @@
 #pragma once
 
 #include "gateway/api/log_followers.hpp"
-#include "gateway/api/services.hpp"
+#include "gateway/api/reader_pool.hpp"
 #include "gateway/events/feed.hpp"
 #include "gateway/http/stream.hpp"
 #include "muster/store/log_tail.hpp"
@@ -14,6 +14,13 @@
 #include <string>
 
 namespace muster::gateway {
+
+/// What logs are read by.
+struct log_sources {
+  store::state_directory directory;
+  std::shared_ptr<reader_pool> readers;
+  std::shared_ptr<event_feed> feed; ///< Null: who follows looks now and then.
+};
 
 /// Which part of which log is wanted.
 struct log_request {
@@ -33,7 +40,7 @@ struct log_request {
 class log_stream final : public http::body_stream {
 public:
   /// `place` is null unless the log is followed.
-  log_stream(std::shared_ptr<services> with, std::unique_ptr<log_followers::place> place, log_request what);
+  log_stream(log_sources with, std::unique_ptr<log_followers::place> place, log_request what);
 
   void start(http::waker wake) override;
   [[nodiscard]] next produce(std::string& out, std::size_t room) override;
@@ -52,7 +59,7 @@ private:
   [[nodiscard]] bool watch();
   [[nodiscard]] next wait();
 
-  const std::shared_ptr<services> with_;
+  const log_sources with_;
   log_request what_;
   std::optional<store::log_tail> tail_;
   std::unique_ptr<log_followers::place> place_;

@@ -88,6 +88,10 @@ result<std::optional<std::uint32_t>> attempt_of(const store::task_record& task, 
   return std::optional{static_cast<std::uint32_t>(wanted.attempt.value_or(task.attempt->number))};
 }
 
+log_sources sources_of(const std::shared_ptr<services>& with) {
+  return {with->directory, {with, &with->readers}, with->feed};
+}
+
 result<http::response> answer_log(call& x, log_followers& followers, const std::shared_ptr<services>& with) {
   const auto wanted = wanted_of(x.request);
   if (!wanted)
@@ -142,7 +146,7 @@ result<http::response> answer_log(call& x, log_followers& followers, const std::
       return admitted.failure();
     place = std::move(*admitted);
   }
-  out.stream = std::make_unique<log_stream>(with, std::move(place), std::move(what));
+  out.stream = std::make_unique<log_stream>(sources_of(with), std::move(place), std::move(what));
   return out;
 }
 

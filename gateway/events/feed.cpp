@@ -1,6 +1,6 @@
 #include "gateway/events/feed.hpp"
 
-#include "gateway/api/services.hpp"
+#include "gateway/api/reader_pool.hpp"
 #include "muster/base/log.hpp"
 #include "muster/store/reader.hpp"
 
@@ -171,16 +171,39 @@ private:
       query.after = head_; // Changed by this thread alone.
       query.limit = most_in_block;
       auto page = reader_.events(query);
-      if (!page)
-        return page.failure();
+      const bool is_whole = page && (page->events.empty() || page->events.front().fact.seq.value == head_.value + 1);
+      if (!is_whole) {
+        const auto first = reader_.earliest();
+        if (first && first->value > head_.value + 1) {
+          skip_to({first->value - 1});
+          continue;
+        }
+        return page ? error{ec::internal, "events are missing behind " + std::to_string(head_.value)} : page.failure();
+      }
       if (!page->events.empty()) {
-        if (page->events.front().fact.seq.value != head_.value + 1)
-          return {ec::internal, "events are missing behind " + std::to_string(head_.value)};
         publish(std::make_shared<const event_block>(page->events, head_, page->events.back().fact.seq));
       }
       if (page->at_end)
         return {};
     }
+  }
+
+  /// What comes next was removed before it could be passed on: everybody finds out for themselves.
+  void skip_to(sequence at) {
+    log::warn("events", "events were removed before they were passed on",
+              {{"first", head_.value + 1}, {"last", at.value}});
+    std::vector<part_ptr> woken;
+    {
+      const std::lock_guard lock{mutex_};
+      head_ = at;
+      ring_.clear();
+      bytes_ = 0;
+      for (const auto& x : subscribers_)
+        if (!std::exchange(x->has_more, true) && x->wake)
+          woken.push_back(x);
+    }
+    for (const auto& x : woken)
+      x->wake();
   }
 
   void publish(block_ptr block) {

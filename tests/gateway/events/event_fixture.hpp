@@ -118,17 +118,17 @@ public:
 
   /// Reads until the event of that number has come.
   void read_to(std::uint64_t seq, std::size_t room = 64 * 1024) {
-    read_until(
-        [&] {
-          const auto have = events();
-          return !have.empty() && have.back() >= seq;
-        },
-        room);
+    read_until([&] { return last_event() >= seq; }, room);
   }
 
   /// Reads until `done`. When the stream has nothing more for now, it is asked again when it wakes, and only then.
   template <class Condition>
   void read_until(Condition done, std::size_t room = 64 * 1024) {
+    REQUIRE(try_read_until(done, room));
+  }
+  /// The same for threads of a test: false if it did not wake in time, or ended.
+  template <class Condition>
+  bool try_read_until(Condition done, std::size_t room = 64 * 1024) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
     while (!done()) {
       const auto before = wakes();
@@ -136,11 +136,31 @@ public:
       if (said == http::body_stream::next::more)
         continue;
       if (done())
-        return;
-      REQUIRE(said == http::body_stream::next::wait);
+        return true;
+      if (said != http::body_stream::next::wait)
+        return false;
       std::unique_lock lock{shared_->mutex};
-      REQUIRE(shared_->changed.wait_until(lock, deadline, [&] { return shared_->wakes != before; }));
+      if (!shared_->changed.wait_until(lock, deadline, [&] { return shared_->wakes != before; }))
+        return false;
     }
+    return true;
+  }
+  /// Reads until the stream has nothing more for now, does `what`, and waits until that woke it.
+  template <class Action>
+  void expect_wake(Action what) {
+    REQUIRE(drain() == http::body_stream::next::wait);
+    const auto before = wakes();
+    what();
+    std::unique_lock lock{shared_->mutex};
+    REQUIRE(shared_->changed.wait_for(lock, std::chrono::seconds{60}, [&] { return shared_->wakes != before; }));
+  }
+  /// The last event that came; 0 if none did. Of an event stream.
+  [[nodiscard]] std::uint64_t last_event() const {
+    auto at = text.rfind("id: ");
+    while (at != std::string::npos && at != 0 &&
+           (text[at - 1] != '\n' || text.compare(text.find('\n', at) + 1, 15, "event: bookmark") == 0))
+      at = text.rfind("id: ", at - 1);
+    return at == std::string::npos ? 0 : std::stoull(text.substr(at + 4, 20));
   }
   /// What it said when it was asked last.
   [[nodiscard]] http::body_stream::next last() const noexcept { return last_; }

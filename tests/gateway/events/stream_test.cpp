@@ -197,6 +197,116 @@ TEST_CASE("a stream whose next events were removed says so and ends") {
   CHECK(whole.events() == all_of(51, 101));
 }
 
+TEST_CASE("a feed that the log was shortened past goes on, and its streams are told") {
+  event_fixture f;
+  stream_client all{*f.feed, from(1)};
+  auto config = from(1);
+  config.filter.types.set(static_cast<std::size_t>(event_type::task_status));
+  stream_client some{*f.feed, config};
+  stream_client later{*f.feed, from(1)};
+  REQUIRE(all.drain() == next::wait);
+  REQUIRE(some.drain() == next::wait);
+  for (int i = 0; i < 100; ++i)
+    f.append(event_type::workflow_resumed, f.first);
+  must(f.writer.commit());
+  must(f.writer.compact({50}, 1000));
+  f.commit(); // Only now the feed learns of any of it.
+  for (auto* x : {&all, &some}) {
+    x->read_until([&] { return x->last() == next::end; });
+    CHECK(x->events().empty());
+    CHECK_THAT(x->text, Catch::Matchers::EndsWith("event: gone\ndata: {\"earliest_seq\":51}\n\n"));
+  }
+  stream_client again{*f.feed, from(50)};
+  again.read_to(101);
+  f.happen(5);
+  again.read_to(106);
+  CHECK(again.events() == all_of(51, 106));
+  CHECK(later.drain() == next::end); // Had it not looked yet, it is told all the same.
+  CHECK_THAT(later.text, Catch::Matchers::EndsWith("event: gone\ndata: {\"earliest_seq\":51}\n\n"));
+}
+
+TEST_CASE("while the log is shortened no stream has a gap that it was not told of") {
+  constexpr std::uint64_t total = 6000;
+  event_fixture f{4 * 1024, 16}; // Nearly everything is read from the disk.
+  const auto other = f.submit("other", "bob");
+  // Each third event is of the other workflow.
+  const auto is_of_other = [](std::uint64_t seq) { return seq % 3 == 0; };
+  std::thread writing{[&] {
+    std::mt19937 random{7};
+    for (std::uint64_t seq = 3; seq <= total;) {
+      for (auto left = 1 + random() % 40; left > 0 && seq <= total; --left, ++seq)
+        f.append(event_type::workflow_resumed, is_of_other(seq) ? other : f.first);
+      f.commit();
+      if (random() % 4 != 0 || seq < 300)
+        continue;
+      while (must(f.writer.compact({seq - 1 - random() % 250}, 100)) == 100)
+        f.commit();
+      f.commit();
+    }
+  }};
+  struct place {
+    bool filtered;
+    unsigned seed;
+    int told_of_gaps = 0;
+    std::uint64_t events = 0;
+  };
+  std::vector<place> places{{false, 1}, {false, 2}, {true, 3}, {true, 4}};
+  std::vector<std::thread> reading;
+  std::vector<std::string> wrong(places.size());
+  for (std::size_t i = 0; i < places.size(); ++i)
+    reading.emplace_back([&, i] {
+      auto& x = places[i];
+      std::mt19937 random{x.seed};
+      for (std::uint64_t last = 0; last < total && wrong[i].empty();) {
+        auto config = from(last);
+        if (x.filtered)
+          config.filter.workflows = {other};
+        stream_client client{*f.feed, config};
+        if (!client.try_read_until([&] { return client.last() == next::end || client.last_event() >= total; },
+                                   1 + random() % 300))
+          wrong[i] = "nothing came behind " + std::to_string(last);
+        for (const auto seq : client.events()) {
+          ++x.events;
+          for (auto missing = last + 1; missing < seq; ++missing)
+            if (!x.filtered || is_of_other(missing))
+              wrong[i] = std::to_string(missing) + " did not come";
+          last = seq;
+        }
+        if (client.last() != next::end)
+          continue;
+        const auto at = client.text.rfind("{\"earliest_seq\":");
+        const auto earliest = at == std::string::npos ? 0 : std::stoull(client.text.substr(at + 16));
+        if (earliest <= last + 1)
+          wrong[i] = "it ended behind " + std::to_string(last) + ", and the log began at " + std::to_string(earliest);
+        last = std::max<std::uint64_t>(last, earliest - 1);
+        ++x.told_of_gaps;
+      }
+    });
+  writing.join();
+  for (auto& x : reading)
+    x.join();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    CHECK(wrong[i] == "");
+    CHECK(places[i].events > 0);
+  }
+}
+
+TEST_CASE("a stream of a workflow that has ended stays open, and hears of its retry") {
+  event_fixture f;
+  f.append(event_type::workflow_status, f.first, 0, status::completed);
+  f.commit();
+  auto config = from(0);
+  config.filter.workflows = {f.first};
+  stream_client x{*f.feed, config};
+  x.read_to(2);
+  CHECK(x.drain() == next::wait);
+  f.submit("other", "bob"); // 3
+  f.append(event_type::workflow_retried, f.first);
+  f.commit();
+  x.read_to(4);
+  CHECK(x.events() == std::vector<std::uint64_t>{1, 2, 4});
+}
+
 TEST_CASE("a feed may end before its streams") {
   event_fixture f;
   f.happen(10);
