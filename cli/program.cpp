@@ -61,8 +61,13 @@ std::string unexpected(const CLI::App& app, const CLI::App& command, const std::
     const auto name = word.substr(0, word.find('='));
     return "unknown option '" + name + "'" + did_you_mean(name, option_names(command));
   }
-  if (&command == &app)
-    return "unknown command '" + word + "'" + did_you_mean(word, command_names(app));
+  if (const auto names = command_names(command); !names.empty()) {
+    auto near = did_you_mean(word, names);
+    if (near.empty() && &command != &app)
+      for (const auto& name : names)
+        near += (near.empty() ? "; there are " : ", ") + name;
+    return "unknown command '" + word + "'" + near;
+  }
   return "unexpected argument '" + word + "'" +
          (word.find('=') == std::string::npos ? "" : "; to give several values, repeat the option");
 }

@@ -124,10 +124,10 @@ void add_token(CLI::App& app, context& ctx) {
       "Example:\n  muster token create --role admin admin > admin.token");
   make->callback([&ctx, options] { ctx.action = [&ctx, options] { return create(ctx, *options); }; });
 
-  auto* ls = command->add_subcommand("list", "List them, never the tokens themselves");
+  auto* ls = command->add_subcommand("ls", "List them, never the tokens themselves")->alias("list");
   add_list_format(*ls, options->format, &options->wide);
   add_head_choice(*ls, options->head, ctx);
-  ls->footer("Example:\n  muster token list");
+  ls->footer("Example:\n  muster token ls");
   ls->callback([&ctx, options] { ctx.action = [&ctx, options] { return list(ctx, *options); }; });
 
   auto* end = command->add_subcommand("revoke", "End one: it is refused from now on");

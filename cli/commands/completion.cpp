@@ -1,14 +1,18 @@
 #include "cli/commands/commands.hpp"
+#include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
 #include "cli/suggest.hpp"
+#include "muster/config/file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -22,7 +26,9 @@ struct completed_option {
   std::string text;
   std::vector<std::string> values; ///< What it takes, where that is a short list.
   bool takes_value = false;
-  bool takes_task = false; ///< Its value is a task of the workflow that the line names.
+  std::string
+      live; ///< What its value is one of, as `__complete` calls it: `tasks` of the workflow of the line, `contexts`.
+  bool takes_path = false;
 };
 
 /// A command as a shell completes it.
@@ -30,8 +36,9 @@ struct completed_command {
   std::string name;
   std::string text;
   std::vector<completed_option> options;
-  std::vector<std::string> words; ///< What its argument may be, where that is a short list.
-  bool takes_id = false;
+  std::vector<std::string> words;                ///< What its argument may be, where that is a short list.
+  std::map<std::string, std::string> inner_live; ///< Of commands below it: their `live`.
+  std::string live;                              ///< What its argument is one of: `ids`, `contexts`.
   bool takes_file = false;
 };
 
@@ -62,10 +69,13 @@ completed_command describe(const CLI::App& command) {
       x.text = option->get_description();
       x.values = split(type);
       x.takes_value = option->get_items_expected_max() > 0;
-      x.takes_task = type == "TASK";
+      x.live = type == "TASK" ? "tasks" : type == "CONTEXT" ? "contexts" : "";
+      x.takes_path = type == "PATH" || type == "FILE" || type == "DIR";
+      if (type == "STATUS,...")
+        x.values = all_status_names();
       out.options.push_back(std::move(x));
-    } else if (type == "ID") {
-      out.takes_id = true;
+    } else if (type == "ID" || type == "CONTEXT") {
+      out.live = type == "ID" ? "ids" : "contexts";
     } else if (type == "FILE") {
       out.takes_file = true;
     } else {
@@ -76,6 +86,7 @@ completed_command describe(const CLI::App& command) {
   for (const auto* inner : command.get_subcommands([](const CLI::App*) { return true; })) {
     auto x = describe(*inner);
     out.words.push_back(x.name);
+    out.inner_live[x.name] = x.live;
     for (auto& option : x.options)
       if (std::none_of(out.options.begin(), out.options.end(),
                        [&](const completed_option& known) { return known.names == option.names; }))
@@ -112,7 +123,23 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-constexpr const char* list_ids = "muster __complete ids 2>/dev/null";
+/// Asks for what there is now. The line goes along: it may name a head.
+std::string asking(const std::string& what, const std::string& line) {
+  return "muster __complete " + what + ' ' + line + " 2>/dev/null";
+}
+
+constexpr const char* bash_line = "\"${COMP_WORDS[@]}\"";
+constexpr const char* zsh_line = "\"${words[@]}\"";
+constexpr const char* fish_line = "(commandline -opc)";
+
+std::string bash_live(const std::string& what) {
+  return "COMPREPLY=($(compgen -W \"" + std::string(what == "ids" ? "last " : "") + "$(" + asking(what, bash_line) +
+         ")\" -- \"$word\"))";
+}
+
+std::string zsh_live(const std::string& what) {
+  return "compadd -- " + std::string(what == "ids" ? "last " : "") + "${(f)\"$(" + asking(what, zsh_line) + ")\"}";
+}
 
 void print_bash(const std::vector<completed_command>& commands) {
   std::vector<std::string> names;
@@ -138,14 +165,17 @@ void print_bash(const std::vector<completed_command>& commands) {
           patterns.push_back(x.name + ':' + name);
         std::cout << "    " << joined(patterns, " | ") << ") COMPREPLY=($(compgen -W " << quoted(joined(option.values))
                   << " -- \"$word\")); return ;;\n";
-      } else if (option.takes_task) {
+      } else if (!option.live.empty() || option.takes_path) {
         for (const auto& name : option.names)
-          std::cout << "    " << x.name << ':' << name
-                    << ") COMPREPLY=($(compgen -W \"$(muster __complete tasks \"${COMP_WORDS[2]}\" 2>/dev/null)\" -- "
-                       "\"$word\")); return ;;\n";
+          std::cout << "    " << x.name << ':' << name << ") "
+                    << (option.takes_path ? "COMPREPLY=($(compgen -f -- \"$word\"))" : bash_live(option.live))
+                    << "; return ;;\n";
       }
-  std::cout << "    *:--state-dir) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"
-               "  esac\n"
+  for (const auto& x : commands)
+    for (const auto& [inner, live] : x.inner_live)
+      if (!live.empty())
+        std::cout << "    " << x.name << ':' << inner << ") " << bash_live(live) << "; return ;;\n";
+  std::cout << "  esac\n"
                "  case $command in\n";
   for (const auto& x : commands) {
     std::vector<std::string> options;
@@ -153,8 +183,8 @@ void print_bash(const std::vector<completed_command>& commands) {
       options.insert(options.end(), option.names.begin(), option.names.end());
     std::cout << "    " << x.name << ")\n      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "
               << quoted(joined(options)) << " -- \"$word\"))\n";
-    if (x.takes_id)
-      std::cout << "      else COMPREPLY=($(compgen -W \"last $(" << list_ids << ")\" -- \"$word\"))\n";
+    if (!x.live.empty())
+      std::cout << "      else " << bash_live(x.live) << '\n';
     else if (x.takes_file)
       std::cout << "      else COMPREPLY=($(compgen -f -- \"$word\"))\n";
     else if (!x.words.empty())
@@ -168,7 +198,7 @@ void print_zsh(const std::vector<completed_command>& commands) {
   std::cout << "#compdef muster\n"
                "# zsh completion for muster; load it with: source <(muster completion zsh)\n"
                "_muster() {\n"
-               "  local -a commands ids\n"
+               "  local -a commands\n"
                "  if ((CURRENT == 2)); then\n"
                "    commands=(\n";
   for (const auto& x : commands)
@@ -187,12 +217,15 @@ void print_zsh(const std::vector<completed_command>& commands) {
       if (option.takes_value && !option.values.empty())
         std::cout << "        " << joined(option.names, "|") << ") compadd -- " << joined(option.values)
                   << "; return ;;\n";
-      else if (option.takes_task)
-        std::cout << "        " << joined(option.names, "|")
-                  << ") compadd -- ${(f)\"$(muster __complete tasks $words[3] 2>/dev/null)\"}; return ;;\n";
-    std::cout << "        --state-dir) _files -/; return ;;\n      esac\n";
-    if (x.takes_id)
-      std::cout << "      ids=(last ${(f)\"$(" << list_ids << ")\"})\n      compadd -- $ids ;;\n";
+      else if (!option.live.empty() || option.takes_path)
+        std::cout << "        " << joined(option.names, "|") << ") "
+                  << (option.takes_path ? "_files" : zsh_live(option.live)) << "; return ;;\n";
+    for (const auto& [inner, live] : x.inner_live)
+      if (!live.empty())
+        std::cout << "        " << inner << ") " << zsh_live(live) << "; return ;;\n";
+    std::cout << "      esac\n";
+    if (!x.live.empty())
+      std::cout << "      " << zsh_live(x.live) << " ;;\n";
     else if (x.takes_file)
       std::cout << "      _files ;;\n";
     else if (!x.words.empty())
@@ -204,11 +237,11 @@ void print_zsh(const std::vector<completed_command>& commands) {
 }
 
 std::string values_for_fish(const completed_option& option) {
-  if (std::find(option.names.begin(), option.names.end(), "--state-dir") != option.names.end())
-    return " -a '(__fish_complete_directories)'";
-  if (option.takes_task)
-    return " -a '(muster __complete tasks (commandline -opc)[3] 2>/dev/null)'";
-  return option.values.empty() ? "" : " -a " + quoted(joined(option.values));
+  if (!option.live.empty())
+    return " -x -a '(" + asking(option.live, fish_line) + ")'";
+  if (option.takes_path)
+    return " -r -F";
+  return " -x" + (option.values.empty() ? "" : " -a " + quoted(joined(option.values)));
 }
 
 void print_fish(const std::vector<completed_command>& commands) {
@@ -219,8 +252,12 @@ void print_fish(const std::vector<completed_command>& commands) {
     std::cout << "complete -c muster -n __fish_use_subcommand -a " << x.name << " -d " << quoted(x.text) << '\n';
   for (const auto& x : commands) {
     const auto head = "complete -c muster -n '__fish_seen_subcommand_from " + x.name + "'";
-    if (x.takes_id)
-      std::cout << head << " -a '(echo last; " << list_ids << ")'\n";
+    if (!x.live.empty())
+      std::cout << head << " -a '(" << (x.live == "ids" ? "echo last; " : "") << asking(x.live, fish_line) << ")'\n";
+    for (const auto& [inner, live] : x.inner_live)
+      if (!live.empty())
+        std::cout << "complete -c muster -n '__fish_seen_subcommand_from " << x.name
+                  << "; and __fish_seen_subcommand_from " << inner << "' -a '(" << asking(live, fish_line) << ")'\n";
     if (x.takes_file)
       std::cout << head << " -F\n";
     if (!x.words.empty())
@@ -230,7 +267,7 @@ void print_fish(const std::vector<completed_command>& commands) {
       for (const auto& name : option.names)
         std::cout << (name[1] == '-' ? " -l " + name.substr(2) : " -s " + name.substr(1));
       if (option.takes_value)
-        std::cout << " -x" << values_for_fish(option);
+        std::cout << values_for_fish(option);
       std::cout << " -d " << quoted(option.text) << '\n';
     }
   }
@@ -247,20 +284,50 @@ int print_completion(const CLI::App& app, const std::string& shell) {
   return exit_completed;
 }
 
+/// What a line says of the head to ask; its words are those that the shell has cut it into.
+head_choice head_of(const std::vector<std::string>& line, context& ctx) {
+  head_choice out;
+  out.quick = true;
+  const std::map<std::string, std::string*> known{{"--address", &out.address},
+                                                  {"--context", &out.context},
+                                                  {"--token-file", &out.token_file},
+                                                  {"--state-dir", &ctx.state_dir}};
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto equals = line[i].find('=');
+    const auto found = known.find(line[i].substr(0, equals));
+    if (found == known.end())
+      continue;
+    if (equals != std::string::npos)
+      *found->second = line[i].substr(equals + 1);
+    else if (i + 1 < line.size())
+      *found->second = line[i + 1] == "=" && i + 2 < line.size() ? line[i + 2] : line[i + 1]; // Bash cuts at `=`.
+  }
+  return out;
+}
+
 /// Names that a shell offers, one a line; nothing where they cannot be had: a completion has nobody to complain to.
-int complete(const context& ctx, const std::vector<std::string>& words) {
+int complete(context& ctx, const std::string& what, const std::vector<std::string>& line) {
   constexpr std::size_t most = 200;
-  auto head = find_reading_api(ctx, {});
+  constexpr std::size_t place_of_id = 2; // Behind `muster` and the command.
+  const auto choice = head_of(line, ctx);
+  if (what == "contexts") {
+    const auto known = config::load_user({}, [](const char* name) { return std::getenv(name); });
+    if (known.ok())
+      for (const auto& [name, x] : known.value->client.contexts)
+        std::cout << name << '\n';
+    return exit_completed;
+  }
+  auto head = find_reading_api(ctx, choice);
   if (!head)
     return exit_completed;
   const auto print = [&](const std::vector<std::string>& path, const char* member) {
     (void)each_item(**head, client::path_of(path), {}, most,
                     [&](const nlohmann::ordered_json& x) { std::cout << text_of(x, member) << '\n'; });
   };
-  if (words.front() == "ids") {
+  if (what == "ids") {
     print({"workflows"}, "id");
-  } else if (words.front() == "tasks" && words.size() > 1) {
-    if (const auto id = workflow_id(**head, words[1]))
+  } else if (what == "tasks" && line.size() > place_of_id) {
+    if (const auto id = workflow_id(**head, line[place_of_id]))
       print({"workflows", *id, "tasks"}, "name");
   }
   return exit_completed;
@@ -285,9 +352,12 @@ void add_completion(CLI::App& app, context& ctx) {
 
   auto* asked = app.add_subcommand("__complete", "For completion scripts");
   asked->group("");
-  auto words = std::make_shared<std::vector<std::string>>();
-  asked->add_option("words", *words, "What to list: ids, or tasks ID")->required();
-  asked->callback([&ctx, words] { ctx.action = [&ctx, words] { return complete(ctx, *words); }; });
+  asked->prefix_command(); // What follows is a line to be completed, whatever is in it.
+  auto what = std::make_shared<std::string>();
+  asked->add_option("what", *what, "What to list: ids, tasks or contexts; then the line")->required();
+  asked->callback([&ctx, asked, what] {
+    ctx.action = [&ctx, asked, what] { return complete(ctx, *what, asked->remaining()); };
+  });
 }
 
 } // namespace muster::cli

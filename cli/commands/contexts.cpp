@@ -94,16 +94,19 @@ int list(const context_options& options) {
   return exit_completed;
 }
 
+error unknown_context(const std::string& name, const config::client_settings& known) {
+  std::vector<std::string> names;
+  for (const auto& [one, x] : known.contexts)
+    names.push_back(one);
+  return {ec::not_found, "there is no context '" + name + "'" + did_you_mean(name, names)};
+}
+
 int use(const context_options& options) {
   auto known = read(options.file);
   if (!known)
     return exit_error;
-  if (known->contexts.count(options.name) == 0) {
-    std::vector<std::string> names;
-    for (const auto& [name, x] : known->contexts)
-      names.push_back(name);
-    return report({ec::not_found, "there is no context '" + options.name + "'" + did_you_mean(options.name, names)});
-  }
+  if (known->contexts.count(options.name) == 0)
+    return report(unknown_context(options.name, *known));
   known->current = options.name;
   return write(options.file, *known);
 }
@@ -129,7 +132,7 @@ int remove(const context_options& options) {
   if (!known)
     return exit_error;
   if (known->contexts.erase(options.name) == 0)
-    return report({ec::not_found, "there is no context '" + options.name + "'"});
+    return report(unknown_context(options.name, *known));
   if (known->current == options.name)
     known->current.clear();
   return write(options.file, *known);
@@ -151,7 +154,7 @@ void add_context(CLI::App& app, context& ctx) {
     return one;
   };
   const auto named = [&](CLI::App* one) {
-    one->add_option("name", options->name, "Its name")->type_name("NAME")->required();
+    one->add_option("name", options->name, "Its name")->type_name("CONTEXT")->required();
   };
   add_list_format(*add("ls", "List them; * marks the one in use", list), options->format, nullptr);
   named(add("use", "Speak to this one from now on", use));

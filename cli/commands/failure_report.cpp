@@ -1,10 +1,13 @@
 #include "cli/commands/failure_report.hpp"
 
 #include "cli/commands/listing.hpp"
-#include "cli/terminal/log_tail.hpp"
+#include "cli/remote/answers.hpp"
+#include "cli/remote/remote_logs.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
 #include "muster/picture/timeline.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <map>
@@ -15,58 +18,75 @@ namespace muster::cli {
 
 namespace {
 
+using json = nlohmann::ordered_json;
+
 constexpr std::size_t tasks_shown = 5;
 constexpr std::size_t elements_shown = 3; ///< Of the same `foreach`.
 constexpr std::uint64_t lines_shown = 10;
+constexpr std::size_t most_looked_at = 20'000;
 
 /// Tasks that failed by themselves: as many as are shown, and how many there are beside them.
 struct failed_tasks {
-  std::vector<store::task_record> first;
+  std::vector<json> first;
   std::map<std::string, std::uint64_t> others; ///< By what they are elements of; empty for none.
 };
 
-bool failed_by_itself(status s) {
-  return is_failed(s) && s != status::failed_upstream && s != status::failed_canceled;
-}
-
-result<failed_tasks> find_failed(store::reader& reader, workflow_key key) {
-  constexpr std::size_t page_size = 1000;
+client::outcome<failed_tasks> find_failed(client::api& head, const std::string& id) {
   failed_tasks found;
   std::map<std::string, std::size_t> shown;
-  for (task_index first{0};; first.value += page_size) {
-    const auto page = reader.tasks(key, first, page_size);
-    if (!page)
-      return page.failure();
-    for (const auto& task : *page) {
-      if (!failed_by_itself(task.status))
-        continue;
-      const auto family = picture::family_of(task.name);
-      const bool few = family.empty() || shown[family] < elements_shown;
-      if (few && found.first.size() < tasks_shown) {
-        found.first.push_back(task);
-        ++shown[family];
-      } else {
-        ++found.others[family];
-      }
-    }
-    if (page->size() < page_size)
-      return found;
-  }
+  const auto done = each_item(head, client::path_of({"workflows", id, "tasks"}), {{"failed", "true"}}, most_looked_at,
+                              [&](const json& task) {
+                                if (status_of(task) == status::failed_canceled)
+                                  return;
+                                const auto family = picture::family_of(text_of(task, "name"));
+                                const bool few = family.empty() || shown[family] < elements_shown;
+                                if (few && found.first.size() < tasks_shown) {
+                                  found.first.push_back(task);
+                                  ++shown[family];
+                                } else {
+                                  ++found.others[family];
+                                }
+                              });
+  return done ? client::outcome<failed_tasks>{std::move(found)} : done.why();
 }
 
-void print_last_lines(const std::filesystem::path& file, std::ostream& out) {
-  constexpr std::size_t most = 64 * 1024; // Ten lines may be long ones.
-  log_tail tail(file, offset_of_last_lines(file, lines_shown));
+void print_last_lines(client::api& head, log_part what, std::ostream& out) {
+  what.last_lines = lines_shown;
+  log_pieces log(head, std::move(what));
   line_cutter lines;
   bool any = false;
   const auto pass = [&](std::string_view line) {
     out << "    | " << printable(line) << '\n';
     any = true;
   };
-  tail.read(most, [&](std::string_view piece) { lines.feed(piece, pass); });
+  const auto got = log.next([&](std::string_view piece) { lines.feed(piece, pass); });
   lines.finish(pass);
-  if (!any)
+  if (!got)
+    out << "    (its log cannot be read: " << printable(got.why().detail) << ")\n";
+  else if (!any)
     out << "    | (it wrote nothing)\n";
+}
+
+void print_task(client::api& head, const failure_report& what, const json& task, std::ostream& out) {
+  const auto look = style::for_descriptor(STDERR_FILENO);
+  const auto name = text_of(task, "name");
+  const auto reason = text_of(task, "reason");
+  const auto attempt = task.value("attempt", json(nullptr));
+  const auto code = text_of(attempt, "exit_code");
+  const auto number = static_cast<std::uint32_t>(number_of(attempt, "number"));
+  out << "\n  " << look.paint(tone::strong, printable(name)) << ' '
+      << look.paint(tone_of(status_of(task)), text_of(task, "status"));
+  if (!code.empty())
+    out << ", exit code " << code;
+  if (number > 0)
+    out << ", after " << number + 1 << " attempts";
+  if (!reason.empty() && reason != "exit code " + code)
+    out << ": " << printable(reason);
+  out << '\n';
+  if (!attempt.is_object())
+    return;
+  print_last_lines(head, {what.id, name, number, {}, {}}, out);
+  out << "    more: " << what.command("logs " + what.id + " -t " + printable(name)) << '\n';
 }
 
 void print_others(const std::map<std::string, std::uint64_t>& others, std::ostream& out) {
@@ -96,37 +116,35 @@ std::string command_line(const std::string& what, const store::state_directory& 
   return "muster " + what + " --state-dir " + directory.root().string();
 }
 
-void report_failure(store::reader& reader, const store::state_directory& directory,
-                    const store::workflow_record& workflow, std::ostream& out) {
+std::string command_line(const std::string& what, const head_choice& head) {
+  auto out = "muster " + what;
+  for (const auto& [option, value] :
+       {std::pair{" --address ", &head.address}, {" --context ", &head.context}, {" --token-file ", &head.token_file}})
+    if (!value->empty())
+      out += option + *value;
+  return out;
+}
+
+void report_failure(client::api& head, const failure_report& what, std::ostream& out) {
   const auto look = style::for_descriptor(STDERR_FILENO);
-  out << workflow.id << ' ' << look.paint(tone_of(workflow.status), to_string(workflow.status)) << " after "
-      << elapsed(workflow.submitted, workflow.ended);
-  if (!workflow.reason.empty())
-    out << ": " << printable(workflow.reason);
+  const auto workflow = get_json(head, client::path_of({"workflows", what.id}));
+  const auto failed = find_failed(head, what.id);
+  if (workflow)
+    out << what.id << ' ' << look.paint(tone_of(status_of(*workflow)), text_of(*workflow, "status")) << " after "
+        << what.took;
+  else
+    out << what.id << " failed";
+  if (workflow && !text_of(*workflow, "reason").empty())
+    out << ": " << printable(text_of(*workflow, "reason"));
   out << '\n';
-  const auto failed = find_failed(reader, workflow.key);
   if (!failed) {
-    out << "cannot tell which tasks failed: " << failed.failure().message << std::endl;
+    out << "cannot tell which tasks failed: " << printable(failed.why().detail) << std::endl;
     return;
   }
-  for (const auto& task : failed->first) {
-    out << "\n  " << look.paint(tone::strong, printable(task.name)) << ' '
-        << look.paint(tone_of(task.status), to_string(task.status));
-    if (task.attempt && task.attempt->exit_code != no_exit_code)
-      out << ", exit code " << task.attempt->exit_code;
-    if (task.attempt && task.attempt->number > 0)
-      out << ", after " << task.attempt->number + 1 << " attempts";
-    if (!task.reason.empty() &&
-        (!task.attempt || task.reason != "exit code " + std::to_string(task.attempt->exit_code)))
-      out << ": " << printable(task.reason);
-    out << '\n';
-    if (!task.attempt)
-      continue;
-    print_last_lines(directory.log(workflow.id, task.name, task.attempt->number), out);
-    out << "    more: " << command_line("logs " + workflow.id + " -t " + task.name, directory) << '\n';
-  }
+  for (const auto& task : failed->first)
+    print_task(head, what, task, out);
   print_others(failed->others, out);
-  out << "\nsee " << command_line("show " + workflow.id, directory) << std::endl;
+  out << "\nsee " << what.command("show " + what.id) << std::endl;
 }
 
 } // namespace muster::cli

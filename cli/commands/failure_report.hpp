@@ -1,8 +1,10 @@
 #pragma once
 
+#include "cli/remote/connection.hpp"
+#include "gateway/client/api.hpp"
 #include "muster/store/layout.hpp"
-#include "muster/store/reader.hpp"
 
+#include <functional>
 #include <ostream>
 #include <string>
 
@@ -10,10 +12,18 @@ namespace muster::cli {
 
 /// `muster WHAT`, with `--state-dir` where the environment alone would not lead to `directory`.
 [[nodiscard]] std::string command_line(const std::string& what, const store::state_directory& directory);
+/// The same with the options that name a head.
+[[nodiscard]] std::string command_line(const std::string& what, const head_choice& head);
+
+/// How a failed workflow is reported.
+struct failure_report {
+  std::string id;
+  std::string took;                                       ///< For people.
+  std::function<std::string(const std::string&)> command; ///< The command line of `logs ...` and the like.
+};
 
 /// Why a workflow failed: the first tasks that failed by themselves, their exit codes, the last lines of their logs,
 /// and the command that shows more.
-void report_failure(store::reader& reader, const store::state_directory& directory,
-                    const store::workflow_record& workflow, std::ostream& out);
+void report_failure(client::api& head, const failure_report& what, std::ostream& out);
 
 } // namespace muster::cli

@@ -16,8 +16,6 @@
 
 namespace muster::cli {
 
-namespace {
-
 std::vector<std::string> all_status_names() {
   std::vector<std::string> names;
   for (unsigned number = 1; number < 64; ++number)
@@ -25,8 +23,6 @@ std::vector<std::string> all_status_names() {
       names.emplace_back(name);
   return names;
 }
-
-} // namespace
 
 void add_choice(CLI::App& command, const char* name, std::string& into, const char* text,
                 const std::vector<std::string>& choices) {

@@ -41,6 +41,9 @@ void add_state_dir(CLI::App& command, context& ctx);
 /// The workflow that the user means by `id`: an id, or `last` for the newest.
 [[nodiscard]] result<store::workflow_record> find_workflow(store::reader& reader, const std::string& id);
 
+/// The names of all statuses.
+[[nodiscard]] std::vector<std::string> all_status_names();
+
 /// Statuses by name, any case, separated by commas; `not_found` suggests the nearest.
 [[nodiscard]] result<std::vector<status>> parse_statuses(const std::vector<std::string>& names);
 

@@ -6,6 +6,7 @@
 #include "cli/commands/signals.hpp"
 #include "cli/commands/watch.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/remote/local_api.hpp"
 #include "cli/serve/head_file.hpp"
 #include "cli/terminal/run_view.hpp"
 #include "cli/terminal/text.hpp"
@@ -239,7 +240,10 @@ private:
       return exit_completed;
     }
     std::cout.flush();
-    report_failure(reader_, directory_, workflow_, std::cerr);
+    report_failure(*make_local_api(directory_),
+                   {workflow_.id, elapsed(since_, workflow_.ended),
+                    [this](const std::string& what) { return command_line(what, directory_); }},
+                   std::cerr);
     if (requests_ > 0)
       return exit_interrupted;
     return timed_out_ ? exit_timeout : exit_code_of(ended);

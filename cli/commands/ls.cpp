@@ -102,7 +102,7 @@ void add_ls(CLI::App& app, context& ctx) {
       ->allow_extra_args(false);
   command->add_option("--limit", options->limit, "At most so many (default: 20)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1U, 10'000'000U));
   command->add_flag("--unfinished", options->unfinished, "Only those that have not ended");
   add_list_format(*command, options->format, &options->wide);
   add_head_choice(*command, options->head, ctx);

@@ -124,12 +124,13 @@ void add_webhook(CLI::App& app, context& ctx) {
       ->allow_extra_args(false);
   make->add_option("--workflow", options->workflow, "Only events of this workflow")->type_name("WORKFLOW-ID");
   add(
-      "list", "List them, with how far each has come",
+      "ls", "List them, with how far each has come",
       [](client::api& head, const webhook_options& x) {
         constexpr std::size_t most = 10'000;
         return print_list(head, client::path_of({"webhooks"}), {}, most, webhook_view(), x.format, x.wide);
       },
-      "Example:\n  muster webhook list");
+      "Example:\n  muster webhook ls")
+      ->alias("list");
   with_id(add("delete", "Remove one", remove, "Example:\n  muster webhook delete wh_1"));
   with_id(add("test", "Send it a test event now", test,
               "Exit code 1 if it does not take it.\n\nExample:\n  muster webhook test wh_1"));

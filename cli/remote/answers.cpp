@@ -83,6 +83,8 @@ int report(const client::problem& why) {
     std::cerr << "; give --token-file, or set MUSTER_TOKEN_FILE. A head without a token of an admin leaves one in its "
                  "state directory, at its start or at SIGHUP: commands of the head's user find it there, also by "
                  "--token-file STATE_DIR/admin.token";
+  if (why.unreachable() && why.detail.rfind("no answer from ", 0) == 0)
+    std::cerr << "; is a head at work there? --address or --context name another";
   std::cerr << std::endl;
   return exit_code_for(why);
 }

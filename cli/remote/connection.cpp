@@ -27,6 +27,7 @@ const char* environment(const char* name) {
 /// An address, and what goes with it.
 struct target {
   std::string address;
+  std::string origin; ///< What named it, unless the user just did.
   std::filesystem::path token_file;
   std::filesystem::path ca;
   std::filesystem::path own_token{}; ///< What counts if nobody names a token.
@@ -43,7 +44,7 @@ result<config::client_settings> read_contexts(const std::string& file) {
 result<target> of_context(const std::string& name, const config::client_settings& known) {
   const auto found = known.contexts.find(name);
   if (found != known.contexts.end())
-    return target{found->second.address, found->second.token_file, found->second.ca};
+    return target{found->second.address, "the context " + name, found->second.token_file, found->second.ca};
   std::vector<std::string> names;
   for (const auto& [other, settings] : known.contexts)
     names.push_back(other);
@@ -62,18 +63,22 @@ std::optional<target> of_directory(const context& ctx) {
   // Who owns the directory is the operator of its head, and has what that left for them.
   const auto token = first_token_file(*directory);
   const bool readable = ::access(token.c_str(), R_OK) == 0;
-  return target{found->address, {}, found->ca, readable ? token : std::filesystem::path{}};
+  return target{found->address,
+                "head.json in " + directory->root().string(),
+                {},
+                found->ca,
+                readable ? token : std::filesystem::path{}};
 }
 
 /// Which head is meant by its address; nothing if only the directory can tell.
 result<std::optional<target>> named_target(const context& ctx, const head_choice& choice) {
   if (!choice.address.empty())
-    return std::optional{target{choice.address, {}, {}}};
+    return std::optional{target{choice.address, {}, {}, {}}};
   if (choice.context.empty() && !ctx.state_dir.empty())
     return std::optional<target>{};
   if (choice.context.empty())
     if (const auto* address = environment("MUSTER_ADDRESS"))
-      return std::optional{target{address, {}, {}}};
+      return std::optional{target{address, "MUSTER_ADDRESS", {}, {}}};
   const auto known = read_contexts(choice.config_file);
   if (!known)
     return known.failure();
@@ -87,6 +92,11 @@ result<std::optional<target>> named_target(const context& ctx, const head_choice
 result<std::unique_ptr<client::api>> connect(const target& to, const head_choice& choice) {
   client::http_config config;
   config.address = to.address;
+  config.origin = to.origin;
+  if (choice.quick) {
+    config.patience = std::chrono::milliseconds{0};
+    config.connect_timeout = config.answer_timeout = std::chrono::seconds{2};
+  }
   config.ca = to.ca;
   std::filesystem::path file = choice.token_file;
   if (file.empty())
@@ -112,7 +122,8 @@ result<std::unique_ptr<client::api>> connect(const target& to, const head_choice
 void add_head_choice(CLI::App& command, head_choice& choice, context& ctx) {
   command.add_option("--address", choice.address, "The head, such as http://127.0.0.1:7717 (else MUSTER_ADDRESS)")
       ->type_name("URL");
-  command.add_option("--context", choice.context, "The head of this context, see 'muster context'")->type_name("NAME");
+  command.add_option("--context", choice.context, "The head of this context, see 'muster context'")
+      ->type_name("CONTEXT");
   command.add_option("--token-file", choice.token_file, "File with the token for it (else MUSTER_TOKEN_FILE)")
       ->type_name("PATH");
   if (command.get_option_no_throw("--state-dir") == nullptr)

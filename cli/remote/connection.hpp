@@ -20,6 +20,7 @@ struct head_choice {
   std::string context;
   std::string token_file;
   std::string config_file;
+  bool quick = false; ///< Whoever asks does not wait: nothing is tried again.
 
   /// Whether it names a head at all.
   [[nodiscard]] bool named() const { return !address.empty() || !context.empty(); }

@@ -1,6 +1,7 @@
 #include "cli/remote/remote_run.hpp"
 
 #include "cli/commands/errors.hpp"
+#include "cli/commands/failure_report.hpp"
 #include "cli/commands/signals.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
@@ -35,8 +36,9 @@ std::uint64_t sequence_of(client::api& head) {
 /// One workflow on a head, from its acceptance to its end, as one command shows it.
 class session {
 public:
-  session(client::api& events, client::api& head, signal_inbox& inbox, const remote_run_options& options)
-      : events_(events), head_(head), inbox_(inbox), options_(options) {
+  session(client::api& events, client::api& head, signal_inbox& inbox, const head_choice& choice,
+          const remote_run_options& options)
+      : events_(events), head_(head), inbox_(inbox), choice_(choice), options_(options) {
     if (const auto limit = parse_duration(options.timeout))
       deadline_ = clock::now() + *limit;
   }
@@ -157,7 +159,8 @@ private:
 
   int report_lost(const client::problem& why) {
     const int code = report(why);
-    std::cerr << "muster: " << id_ << " goes on without being watched; 'muster wait " << id_ << "' waits for its end\n";
+    std::cerr << "muster: " << id_ << " goes on without being watched; '" << command_line("wait " + id_, choice_)
+              << "' waits for its end\n";
     return code;
   }
 
@@ -168,52 +171,18 @@ private:
       return exit_completed;
     }
     std::cout.flush();
-    report_failed(ended, took);
+    report_failure(head_,
+                   {id_, show_duration(took), [this](const std::string& what) { return command_line(what, choice_); }},
+                   std::cerr);
     if (requests_ > 0)
       return exit_interrupted;
     return timed_out_ ? exit_timeout : exit_code_of(ended);
   }
 
-  /// Why it failed: the first tasks that failed by themselves, and the last lines of their logs.
-  void report_failed(status ended, duration took) {
-    constexpr std::size_t most = 5;
-    const auto look = style::for_descriptor(STDERR_FILENO);
-    const auto workflow = get_json(head_, client::path_of({"workflows", id_}));
-    std::cerr << id_ << ' ' << look.paint(tone_of(ended), to_string(ended)) << " after " << show_duration(took);
-    if (workflow && !text_of(*workflow, "reason").empty())
-      std::cerr << ": " << printable(text_of(*workflow, "reason"));
-    std::cerr << '\n';
-    std::size_t shown = 0;
-    (void)each_item(head_, client::path_of({"workflows", id_, "tasks"}), {{"failed", "true"}}, most + 1,
-                    [&](const json& task) {
-                      if (++shown <= most)
-                        report_task(task, look);
-                    });
-    if (shown > most)
-      std::cerr << "\n  and more\n";
-    std::cerr << "\nsee muster show " << id_ << " --failed" << std::endl;
-  }
-
-  void report_task(const json& task, const style& look) {
-    const auto name = text_of(task, "name");
-    std::cerr << "\n  " << look.paint(tone::strong, printable(name)) << ' '
-              << look.paint(tone_of(status_of(task)), text_of(task, "status"));
-    if (const auto reason = text_of(task, "reason"); !reason.empty())
-      std::cerr << ": " << printable(reason);
-    std::cerr << '\n';
-    const auto attempt = task.find("attempt");
-    if (attempt == task.end() || !attempt->is_object())
-      return;
-    constexpr std::uint64_t lines = 10;
-    remote_logs logs(head_, id_, [](const log_line& x) { std::cerr << "    | " << printable(x.text) << '\n'; });
-    const auto number = static_cast<std::uint32_t>(number_of(*attempt, "number"));
-    logs.open(name, number, lines);
-    logs.finish(name, number);
-  }
-
   client::api& events_;
   client::api& head_;
   signal_inbox& inbox_;
+  const head_choice& choice_;
   const remote_run_options& options_;
   std::string id_;
   std::unique_ptr<run_view> view_;
@@ -234,7 +203,7 @@ int run_on_head(const context& ctx, const head_choice& choice, const remote_run_
   auto head = require_head(ctx, choice);
   if (!events || !head)
     return report_no_head(events ? head.failure() : events.failure());
-  return session(**events, **head, *inbox, options).run(begin);
+  return session(**events, **head, *inbox, choice, options).run(begin);
 }
 
 } // namespace muster::cli

@@ -115,8 +115,16 @@ bool never_began(const problem& x) {
 class http_client::impl {
 public:
   explicit impl(http_config config) : config_(std::move(config)) {
-    while (config_.address.size() > 8 && config_.address.back() == '/')
-      config_.address.pop_back();
+    const auto drop_slashes = [this] {
+      while (config_.address.size() > 8 && config_.address.back() == '/')
+        config_.address.pop_back();
+    };
+    drop_slashes();
+    // As it is in the API's documentation; paths bring their own.
+    if (const auto& x = config_.address; x.size() > 11 && x.compare(x.size() - 3, 3, "/v1") == 0) {
+      config_.address.resize(x.size() - 3);
+      drop_slashes();
+    }
     easy_ = curl().easy_init();
     multi_ = curl().multi_init();
   }
@@ -173,7 +181,11 @@ private:
     const std::string why = got.too_large            ? "the answer is too large"
                             : error_text_[0] != '\0' ? std::string{error_text_.data()}
                                                      : std::string{curl().easy_strerror(code)};
-    return {0, "unreachable", "no answer from " + config_.address + ": " + why, {}};
+    return {0,
+            "unreachable",
+            "no answer from " + config_.address + (config_.origin.empty() ? "" : ", named by " + config_.origin) +
+                ": " + why,
+            {}};
   }
 
   template <class Value>

@@ -21,6 +21,7 @@ struct http_config {
   std::chrono::milliseconds silence{60'000};
   /// How long requests that may be repeated are tried again where the head is not reached or has no room.
   std::chrono::milliseconds patience{3'000};
+  std::string origin{}; ///< Who named it, for messages: `MUSTER_ADDRESS`; empty where the user has just done so.
 };
 
 /// Talks HTTP by libcurl, one connection kept. Redirects are not followed, so a token goes nowhere else; proxies of the

@@ -99,6 +99,14 @@ TEST_CASE("fish completes commands, options, values and ids") {
   CHECK_THAT(complete("muster show kn"), ContainsSubstring("known-1"));
 }
 
+TEST_CASE("commands below others are suggested or listed") {
+  const muster_program muster;
+  const auto near = muster({"token", "creat", "x"});
+  CHECK(near.exit_code == 2);
+  CHECK_THAT(near.err, ContainsSubstring("did you mean 'create'?"));
+  CHECK_THAT(muster({"context", "frobnicate"}).err, ContainsSubstring("there are ls, use, rm, set"));
+}
+
 TEST_CASE("bash completes commands, options, values and ids") {
   const muster_program muster;
   REQUIRE(muster({"run", "--pool", "null", muster.file("a.yaml", one_task("true", "known"))}).exit_code == 0);
@@ -115,5 +123,10 @@ TEST_CASE("bash completes commands, options, values and ids") {
   CHECK(complete("muster show kn", 2) == "known-1\n");
   CHECK(complete("muster logs known-1 -t o", 4) == "only\n");
   CHECK(complete("muster pool ", 2) == "ls show\n");
+  CHECK_THAT(complete("muster ls --status FAILED_U", 3), ContainsSubstring("FAILED_UPSTREAM"));
+  REQUIRE(muster({"context", "set", "lab", "--address", "http://127.0.0.1:1"}).exit_code == 0);
+  CHECK(complete("muster show --context l", 3) == "lab\n");
+  CHECK(complete("muster context use l", 3) == "lab\n");
+  CHECK(complete("muster show --state-dir " + muster.state().string() + " kn", 4) == "known-1\n");
   CHECK(complete("muster __c", 1) == "\n");
 }

@@ -87,7 +87,13 @@ TEST_CASE("commands reach a head by its address from anywhere, and exit as docum
   CHECK(elsewhere({"cancel", "single-1", "--address", address}).exit_code == 5);
   CHECK(elsewhere({"cancel", "nothing-1", "--address", address}).exit_code == 4);
   CHECK(elsewhere({"cancel", "single-1"}).exit_code == 7); // No head is at work here.
-  CHECK(elsewhere({"wait", "single-1", "--address", "http://127.0.0.1:1"}).exit_code == 7);
+  const auto away = elsewhere({"wait", "single-1", "--address", "http://127.0.0.1:1"});
+  CHECK(away.exit_code == 7);
+  CHECK_THAT(away.err, ContainsSubstring("is a head at work there?"));
+  REQUIRE(elsewhere({"context", "set", "gone", "--address", "http://127.0.0.1:1/v1/"}).exit_code == 0);
+  CHECK_THAT(elsewhere({"ls"}).err, ContainsSubstring("http://127.0.0.1:1, named by the context gone"));
+  REQUIRE(elsewhere({"context", "rm", "gone"}).exit_code == 0);
+  CHECK(elsewhere({"ls", "--address", address + "/v1"}).exit_code == 0);
   CHECK(elsewhere({"submit", elsewhere.file("x.yaml", "workflow: {}"), "--address", address}).exit_code == 1);
 }
 
@@ -258,7 +264,7 @@ TEST_CASE("a head asks for tokens; who holds one does what its role allows") {
   CHECK(muster({"cancel", "single-1", "--token-file", bob_file}).exit_code == 4); // Not there, for somebody else.
   CHECK(muster({"token", "create", "eve", "--role", "admin", "--token-file", ada_file}).exit_code == 6);
   CHECK(muster({"cancel", "single-1", "--token-file", ada_file, "--force"}).exit_code == 0);
-  const auto listed = muster({"token", "list", "--token-file", admin_file, "-o", "jsonl"});
+  const auto listed = muster({"token", "ls", "--token-file", admin_file, "-o", "jsonl"});
   CHECK(listed.exit_code == 0);
   CHECK_THAT(listed.out, ContainsSubstring("ada"));
   const auto secret = trimmed(ada.out);
@@ -303,7 +309,7 @@ TEST_CASE("a head that nobody has a token of leaves one for its operator") {
   head_program head(muster, {}); // It counts still, so it stays.
   REQUIRE(head.ready());
   CHECK(text_of(file) == first);
-  const auto listed = muster({"token", "list", "-o", "jsonl"});
+  const auto listed = muster({"token", "ls", "-o", "jsonl"});
   INFO(listed.err);
   std::istringstream lines(listed.out);
   std::size_t admins = 0;
@@ -313,12 +319,12 @@ TEST_CASE("a head that nobody has a token of leaves one for its operator") {
       CHECK(muster({"token", "revoke", x["id"].get<std::string>()}).exit_code == 0);
     }
   CHECK(admins == 1);
-  CHECK(muster({"token", "list"}).exit_code == 6);
+  CHECK(muster({"token", "ls"}).exit_code == 6);
   head.process().signal(SIGHUP); // Nobody is an admin any more: its operator need not stop it.
   REQUIRE(head.wait_for_log("configuration was read again"));
   CHECK(text_of(file) != first);
   CHECK(permissions() == (fs::perms::owner_read | fs::perms::owner_write));
-  CHECK(muster({"token", "list"}).exit_code == 0);
+  CHECK(muster({"token", "ls"}).exit_code == 0);
 }
 
 namespace {
