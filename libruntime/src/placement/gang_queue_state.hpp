@@ -91,6 +91,8 @@ struct gang_queue::state {
 
   // Preemption
   [[nodiscard]] std::vector<preemption> preempt(std::size_t limit);
+  [[nodiscard]] std::vector<gang_key> gangs_to_preempt_for(queue_line& line, bool may, std::size_t& tried);
+  void keep_plan_from_others();
   void keep_places(gang_key winner, queue_entry& e, const std::vector<gang_key>& victims);
   void drop_kept(gang_key winner);
   [[nodiscard]] bool is_free_for(const prepared_gang& who, const node_choice& chosen) const;

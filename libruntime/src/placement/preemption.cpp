@@ -18,28 +18,49 @@ std::vector<preemption> gang_queue::state::preempt(std::size_t limit) {
     if (!number)
       break;
     auto& line = lines[*number];
-    if (line.terms.priority == gang_priority::low || blocked[line.quota])
-      continue;
-    if (!quotas.guarantees(line.quota, line.gpus())) {
-      blocked[line.quota] = true; // Nobody passes it.
-      continue;
-    }
-    if (line.not_preempting_at == gains.now())
-      continue;
-    ++tried;
-    auto victims = victim_search{*this, line}.run();
-    if (victims.empty()) {
-      line.not_preempting_at = gains.now();
+    const bool firm = line.terms.priority != gang_priority::low && !blocked[line.quota];
+    // Nobody passes whoever waits for a guarantee.
+    if (firm && !quotas.guarantees(line.quota, line.gpus())) {
+      blocked[line.quota] = true;
       continue;
     }
     const auto winner = line.waiting.front().second;
-    auto& e = entries[winner];
-    stop_waiting(e);
-    keep_places(winner, e, victims);
-    order.granted();
-    found.push_back({winner, std::move(victims)});
+    auto victims = gangs_to_preempt_for(line, firm, tried);
+    if (!victims.empty()) {
+      auto& e = entries[winner];
+      stop_waiting(e);
+      keep_places(winner, e, victims);
+      order.granted();
+      found.push_back({winner, std::move(victims)});
+    } else if (winner == head) {
+      keep_plan_from_others();
+    }
   }
+  lift_restriction();
   return found;
+}
+
+std::vector<gang_key> gang_queue::state::gangs_to_preempt_for(queue_line& line, bool may, std::size_t& tried) {
+  if (!may || (line.not_preempting_at == gains.now() && line.not_preempting_behind == head))
+    return {};
+  ++tried;
+  auto victims = victim_search{*this, line}.run();
+  if (victims.empty()) {
+    line.not_preempting_at = gains.now();
+    line.not_preempting_behind = head;
+  }
+  return victims;
+}
+
+/// The nodes that the first one waits for are not to be had by preemption, until `lift_restriction`.
+void gang_queue::state::keep_plan_from_others() {
+  if (plan.number == 0 && !head_waits_for_slots)
+    make_plan();
+  constexpr auto all = std::int64_t{1} << 60U;
+  for (const auto& [node, spare] : plan.spare) {
+    held_down.emplace_back(node, node_room{all, all, all, all});
+    nodes.free().change(node, negative(held_down.back().second));
+  }
 }
 
 /// From now on the winner waits for nothing but the ends of these.
@@ -67,7 +88,8 @@ void gang_queue::state::keep_places(gang_key winner, queue_entry& e, const std::
   e.stage = gang_stage::reserved;
   ++waiting;
   ++changes;
-  plan = {};
+  if (held_down.empty()) // Else they are away from what the first one waits for.
+    plan = {};
 }
 
 /// Nothing is kept for a gang any more.

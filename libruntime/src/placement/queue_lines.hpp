@@ -67,11 +67,12 @@ struct queue_line {
   std::uint32_t user = 0;
   std::uint32_t quota = 0;
   std::deque<arrived> waiting;
-  std::size_t gone = 0;                      ///< How many in `waiting` wait no more.
-  std::size_t entries = 0;                   ///< Gangs that refer to this line, waiting or not.
-  std::uint64_t promised_until = 0;          ///< The newest arrival that was promised a place.
-  gain_mark not_preempting_at = never_tried; ///< Preempting LOW gangs did not help then.
-  std::uint64_t explained_at = 0;            ///< The change that `explanation` is of.
+  std::size_t gone = 0;                          ///< How many in `waiting` wait no more.
+  std::size_t entries = 0;                       ///< Gangs that refer to this line, waiting or not.
+  std::uint64_t promised_until = 0;              ///< The newest arrival that was promised a place.
+  gain_mark not_preempting_at = never_tried;     ///< Preempting LOW gangs did not help then,
+  std::optional<gang_key> not_preempting_behind; ///< when this one was the first.
+  std::uint64_t explained_at = 0;                ///< The change that `explanation` is of.
   wait_reason explanation;
   std::string text; ///< Its key.
 

@@ -6,6 +6,7 @@ namespace muster {
 
 std::vector<grant> gang_queue::state::poll(std::size_t limit) {
   std::vector<grant> grants;
+  ++changes; // Of who is first, and whom quotas block.
   grant_kept(grants, limit);
   firm_blocked.assign(firm_blocked.size(), false);
   all_blocked.assign(all_blocked.size(), false);

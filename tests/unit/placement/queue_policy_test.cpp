@@ -226,6 +226,20 @@ TEST_CASE("LOW makes way as whole gangs, and only if the other really fits then"
   }
 }
 
+TEST_CASE("what the first one waits for is not to be had by preemption") {
+  gang_queue q{gpu_nodes(1), {}};
+  CHECK(submit(q, 1, gpus(6)) == answer::placed);
+  CHECK(submit(q, 3, gpus(2), terms(low)) == answer::placed);
+  CHECK(submit(q, 4, gpus(8)) == answer::waits); // Until both have ended, for one of them is no LOW one.
+  CHECK(submit(q, 5, gpus(2)) == answer::waits);
+  CHECK(granted(q).empty());
+  CHECK(q.preempt().empty());
+  CHECK(q.withdraw(4));
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().size() == 1);
+  CHECK(q.explain(5)->holders == keys{3});
+}
+
 TEST_CASE("a quota that is within its guarantee keeps its LOW gangs from others") {
   gang_queue q{gpu_nodes(2), with_quota({{"a", 8, -1, 1}, {"b", 8, -1, 1}})};
   CHECK(submit(q, 1, gpus(8), terms(low, "", "b")) == answer::placed);
