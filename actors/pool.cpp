@@ -152,6 +152,7 @@ void grant_waiting(pool_pointer self) {
   if (!state.paused.empty())
     return;
   constexpr std::size_t at_once = 64;
+  state.queue->advance(self->clock().now());
   for (;;) {
     const auto grants = state.queue->poll(at_once);
     for (const auto& x : grants)
@@ -208,6 +209,7 @@ void ask(pool_pointer self, gang_key key, const gang& who) {
       refuse(self, key, ec::never_fits, *std::move(why));
       return;
     }
+  state.queue->advance(state.clients[key].asked);
   const auto answer = state.queue->submit(key, who);
   if (const auto* where = std::get_if<assignment>(&answer)) {
     take_places(self, key, *where);

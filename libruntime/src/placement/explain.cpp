@@ -64,6 +64,7 @@ const wait_reason& gang_queue::state::explain_line(queue_line& line) {
     why.ahead = head;
   }
   why.holders = holders_near(why, line);
+  line.explanation_text = text_of(why);
   return why;
 }
 

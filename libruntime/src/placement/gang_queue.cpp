@@ -44,11 +44,16 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   auto& s = *state_;
   if (s.entries.count(key) != 0)
     return refused{"it is in the queue already"};
-  const auto text = text_of(who, terms);
-  if (s.lines.find(text) == nullptr)
-    if (auto why = never_fits(who, terms))
+  auto text = text_of(who, terms);
+  const auto known = s.lines.find(text);
+  prepared_gang fresh;
+  if (!known) {
+    fresh = s.nodes.prepare(who, terms.strategy);
+    if (auto why = s.never_fits(fresh, terms))
       return refused{*std::move(why)};
-  const auto number = s.line_for(who, terms, text);
+  }
+  const auto number =
+      known ? *known : s.lines.add(std::move(text), std::move(fresh), terms, *s.quotas.find(terms.quota));
   s.lines.enter(number);
   auto& line = s.lines[number];
   auto& e = s.entries[key];
@@ -61,7 +66,8 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   s.wait(key, e);
   if (const auto& brief = s.lines.brief(number); !s.head && s.quota_allows(brief))
     s.set_head(key, !s.has_slots(brief.members));
-  return no_place{text_of(s.explain_line(line))};
+  static_cast<void>(s.explain_line(line));
+  return no_place{line.explanation_text};
 }
 
 result<assignment> gang_queue::restore(gang_key key, const gang& who,
@@ -84,7 +90,11 @@ result<assignment> gang_queue::restore(gang_key key, const gang& who,
     places.push_back({*at, gpus});
   }
   add_missing_gpus(who, places, nodes());
-  const auto number = s.line_for(who, terms, text_of(who, terms));
+  auto text = text_of(who, terms);
+  const auto known = s.lines.find(text);
+  const auto number = known ? *known
+                            : s.lines.add(std::move(text), s.nodes.prepare(who, terms.strategy), terms,
+                                          s.quotas.find(terms.quota).value_or(0));
   s.lines.enter(number);
   auto& e = s.entries[key];
   e.line = number;

@@ -51,7 +51,6 @@ struct gang_queue::state {
   explicit state(queue_policy p);
 
   // Who is there
-  [[nodiscard]] std::uint32_t line_for(const gang& who, const gang_terms& terms, const std::string& text);
   [[nodiscard]] std::optional<std::string> never_fits(prepared_gang& who, const gang_terms& terms);
   [[nodiscard]] bool waits(const arrived& x) const;
   void wait(gang_key key, queue_entry& e);

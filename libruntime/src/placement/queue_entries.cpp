@@ -30,14 +30,6 @@ gang_queue::state::state(queue_policy p)
       shares(policy.usage_half_life), order(lines, quotas, shares, policy.age_step),
       firm_blocked(std::max<std::size_t>(policy.quotas.size(), 1)), all_blocked(firm_blocked.size()) {}
 
-std::uint32_t gang_queue::state::line_for(const gang& who, const gang_terms& terms, const std::string& text) {
-  const bool fresh = lines.find(text) == nullptr;
-  const auto number = lines.line_for(text, terms, quotas.find(terms.quota).value_or(0));
-  if (fresh)
-    lines.set_gang(number, nodes.prepare(who, terms.strategy));
-  return number;
-}
-
 std::optional<std::string> gang_queue::state::never_fits(prepared_gang& who, const gang_terms& terms) {
   if (who.who.empty())
     return "a gang needs at least one task";
@@ -68,7 +60,6 @@ void gang_queue::state::wait(gang_key key, queue_entry& e) {
   e.stage = gang_stage::waits;
   lines.push(e.line, {e.arrival, key}, e.since);
   ++waiting;
-  ++changes;
 }
 
 /// A waiting gang leaves its line; what it is then is the caller's to say.

@@ -39,42 +39,37 @@ void front_list::close_gaps() {
   gaps_ = 0;
 }
 
-const queue_line* queue_lines::find(const std::string& text) const {
+std::optional<std::uint32_t> queue_lines::find(const std::string& text) const {
   const auto at = by_text_.find(text);
-  return at == by_text_.end() ? nullptr : &lines_[at->second];
+  return at == by_text_.end() ? std::nullopt : std::make_optional(at->second);
 }
 
-std::uint32_t queue_lines::line_for(const std::string& text, const gang_terms& terms, std::uint32_t quota) {
-  const auto [at, fresh] = by_text_.try_emplace(text, 0);
-  if (!fresh)
-    return at->second;
+std::uint32_t queue_lines::add(std::string text, prepared_gang who, const gang_terms& terms, std::uint32_t quota) {
+  std::uint32_t number = 0;
   if (free_lines_.empty()) {
-    at->second = static_cast<std::uint32_t>(lines_.size());
+    number = static_cast<std::uint32_t>(lines_.size());
     lines_.emplace_back();
     briefs_.emplace_back();
   } else {
-    at->second = free_lines_.back();
+    number = free_lines_.back();
     free_lines_.pop_back();
   }
-  auto& line = lines_[at->second];
-  line.text = text;
+  by_text_.emplace(text, number);
+  auto& line = lines_[number];
+  line.text = std::move(text);
+  line.who = std::move(who);
   line.terms = terms;
   line.quota = quota;
   line.user = user_for(terms, quota);
   ++users_[line.user].lines;
-  return at->second;
-}
-
-void queue_lines::set_gang(std::uint32_t number, prepared_gang who) {
-  auto& line = lines_[number];
-  line.who = std::move(who);
   auto& brief = briefs_[number];
   brief = {};
   brief.smallest = line.who.smallest;
   brief.gpus = line.gpus();
   brief.members = static_cast<std::uint32_t>(line.who.who.size());
-  brief.quota = line.quota;
-  brief.priority = line.terms.priority;
+  brief.quota = quota;
+  brief.priority = terms.priority;
+  return number;
 }
 
 void queue_lines::leave(std::uint32_t number) {

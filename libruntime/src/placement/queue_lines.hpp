@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -74,6 +75,7 @@ struct queue_line {
   std::optional<gang_key> not_preempting_behind; ///< when this one was the first.
   std::uint64_t explained_at = 0;                ///< The change that `explanation` is of.
   wait_reason explanation;
+  std::string explanation_text;
   std::string text; ///< Its key.
 
   [[nodiscard]] std::size_t rank() const noexcept { return static_cast<std::size_t>(terms.priority) - 1; }
@@ -99,11 +101,9 @@ public:
   explicit queue_lines(const queue_policy& policy) : policy_(policy) {}
 
   /// A line by its text; nothing if there is none.
-  [[nodiscard]] const queue_line* find(const std::string& text) const;
-  /// The line of such gangs, made if there is none; `enter` and `leave` count who refers to it.
-  [[nodiscard]] std::uint32_t line_for(const std::string& text, const gang_terms& terms, std::uint32_t quota);
-  /// Says what gangs they are, of a line that was made.
-  void set_gang(std::uint32_t line, prepared_gang who);
+  [[nodiscard]] std::optional<std::uint32_t> find(const std::string& text) const;
+  /// A new line; `enter` and `leave` count who refers to it.
+  [[nodiscard]] std::uint32_t add(std::string text, prepared_gang who, const gang_terms& terms, std::uint32_t quota);
   void enter(std::uint32_t line) { ++lines_[line].entries; }
   void leave(std::uint32_t line);
 
