@@ -1,5 +1,6 @@
 #include "actors/system_config.hpp"
 
+#include "actors/protocol/agent.hpp"
 #include "actors/protocol/monitor.hpp"
 #include "actors/protocol/type_ids.hpp"
 
@@ -15,8 +16,11 @@ system_config::system_config(std::uint32_t threads, bool with_network) {
   set("scheduler.max-threads", static_cast<std::size_t>(threads));
   // Unlimited by default: two busy actors would starve all others.
   set("scheduler.max-throughput", static_cast<std::size_t>(300));
-  if (with_network)
-    monitor::configure(*this);
+  add_message_types<caf::id_block::muster_agent>();
+  if (!with_network)
+    return;
+  monitor::configure(*this);
+  set("middleman.app-identifiers", std::vector<std::string>{monitor::application, agent::application});
 }
 
 } // namespace muster

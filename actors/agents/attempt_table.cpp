@@ -45,7 +45,7 @@ attempt_table::effects attempt_table::prepare(attempt_spec_ptr spec) {
 attempt_table::effects attempt_table::start(attempt_id id) {
   effects out;
   const auto at = entries_.find(id);
-  if (at == entries_.end() || (at->second.over && !at->second.said_started)) {
+  if (at == entries_.end()) {
     out.reports.push_back(report_of(id, report_kind::start_failed, ec::not_found, "it is not prepared"));
     return out;
   }
@@ -247,6 +247,11 @@ attempt_table::effects attempt_table::give_up(const std::string& why) {
   for (const auto id : never)
     say_never(id, ec::unavailable, why, out);
   return out;
+}
+
+bool attempt_table::keeps(attempt_id id) const {
+  const auto found = entries_.find(id);
+  return found != entries_.end() && !found->second.forget;
 }
 
 // -- what follows

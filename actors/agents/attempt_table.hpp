@@ -71,6 +71,8 @@ public:
   /// says of it later counts. What of it still runs is ended when the node comes back.
   [[nodiscard]] effects give_up(const std::string& why);
 
+  /// Whether it knows this attempt and waits to be told that nobody needs it any more.
+  [[nodiscard]] bool keeps(attempt_id id) const;
   /// Attempts that were given up and may still run there: what they hold must not be given to others.
   [[nodiscard]] std::size_t unsettled() const noexcept { return unsettled_; }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }

@@ -9,7 +9,9 @@
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -120,6 +122,11 @@ using fleet_link = caf::typed_actor<
     /// The agent is there. Answered in kind.
     caf::reacts_to<alive_atom, std::uint64_t>>;
 
+/// A question of `driver::adopt` to the FLEET, and who is told what becomes of attempts: within the head alone.
+struct adoption_call;
+using adoption_call_ptr = std::shared_ptr<adoption_call>;
+using listener_ptr = std::shared_ptr<std::reference_wrapper<driver_listener>>;
+
 /// Where agents connect. Fails with `unsupported` for another version, `invalid_argument` for what cannot be,
 /// `forbidden` without the right to join, `conflict` while another agent is the node, `not_found` for the pool.
 using gate_actor = caf::typed_actor<caf::replies_to<hello_atom, hello, agent_link>::with<welcome, fleet_link>>;
@@ -152,14 +159,19 @@ typename Inspector::result_type inspect(Inspector& f, reports& x) {
 
 } // namespace muster::agent
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::agent::adoption_call_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::agent::listener_ptr)
+
 // Apart from the types of the head and of monitors, whose blocks begin lower.
 CAF_BEGIN_TYPE_ID_BLOCK(muster_agent, caf::first_custom_type_id + 2000)
 
+CAF_ADD_TYPE_ID(muster_agent, (muster::agent::adoption_call_ptr))
 CAF_ADD_TYPE_ID(muster_agent, (muster::agent::agent_link))
 CAF_ADD_TYPE_ID(muster_agent, (muster::agent::commands))
 CAF_ADD_TYPE_ID(muster_agent, (muster::agent::fleet_link))
 CAF_ADD_TYPE_ID(muster_agent, (muster::agent::gate_actor))
 CAF_ADD_TYPE_ID(muster_agent, (muster::agent::hello))
+CAF_ADD_TYPE_ID(muster_agent, (muster::agent::listener_ptr))
 CAF_ADD_TYPE_ID(muster_agent, (muster::agent::reports))
 CAF_ADD_TYPE_ID(muster_agent, (muster::agent::welcome))
 

@@ -105,6 +105,9 @@ struct subject {
 /// Why the process driver cannot enforce limits here; empty if it can.
 [[nodiscard]] const std::string& why_no_limits();
 
+/// The drivers that need nothing but this host.
+[[nodiscard]] std::vector<subject> local_subjects();
+
 /// The drivers that this test program is about.
 [[nodiscard]] const std::vector<subject>& subjects();
 

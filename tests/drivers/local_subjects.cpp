@@ -3,7 +3,6 @@
 #include "executors/null/null_driver.hpp"
 #include "executors/process/process_driver.hpp"
 
-/// The drivers that need nothing but this host.
 namespace muster::test {
 
 namespace {
@@ -64,14 +63,14 @@ subject limited_subject() {
   return out;
 }
 
-std::vector<subject> make_subjects() {
+} // namespace
+
+std::vector<subject> local_subjects() {
   std::vector<subject> out{null_subject(), process_subject()};
   if (why_no_limits().empty())
     out.push_back(limited_subject());
   return out;
 }
-
-} // namespace
 
 const std::string& why_no_limits() {
   static const auto why = [] {
@@ -82,11 +81,6 @@ const std::string& why_no_limits() {
     return found ? std::string{} : found.failure().message;
   }();
   return why;
-}
-
-const std::vector<subject>& subjects() {
-  static const auto all = make_subjects();
-  return all;
 }
 
 } // namespace muster::test

@@ -1,0 +1,231 @@
+#include "actors/agents/agent.hpp"
+
+#include "actors/agents/agent_actor.hpp"
+#include "actors/ask.hpp"
+#include "actors/protocol/type_ids.hpp"
+#include "actors/system_config.hpp"
+#include "executors/remote/attempt_text.hpp"
+#include "muster/base/log.hpp"
+#include "muster/store/head_id.hpp"
+
+#include <caf/all.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/io/middleman_actor.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+constexpr std::uint32_t scheduler_threads = 2;
+/// Of the AGENT to look through what it holds, which asks the driver.
+constexpr std::chrono::milliseconds take_up_limit{60'000};
+
+/// Whether trying again cannot help.
+bool is_final(ec x) {
+  return x == ec::unsupported || x == ec::invalid_argument || x == ec::not_found || x == ec::store_corrupt;
+}
+
+} // namespace
+
+/// Owns the actor system, the AGENT, and the thread that connects it.
+class agent_runtime::impl {
+public:
+  impl(agent_config config, agent::hello who)
+      : config_(std::move(config)), who_(std::move(who)), configuration_(scheduler_threads, true),
+        system_(configuration_) {}
+
+  void start() {
+    agent::agent_setup setup;
+    setup.runs = config_.executor;
+    setup.root = config_.head_root;
+    setup.ledger = config_.own_directory / "attempts";
+    setup.on_end = [this] { disconnected(); };
+    agent_ = system_.spawn(agent::run_agent, std::move(setup));
+    connector_ = std::thread{[this] { connect(); }};
+  }
+
+  ~impl() {
+    {
+      const std::lock_guard lock{mutex_};
+      ending_ = true;
+    }
+    changed_.notify_all();
+    if (connector_.joinable())
+      connector_.join();
+    config_.executor.reset();
+    caf::anon_send_exit(agent_, caf::exit_reason::user_shutdown);
+    // The driver is the AGENT's alone now, and ends with its state.
+  }
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+
+  bool wait_connected(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_until(lock, deadline, [this] { return connected_ || refused_; });
+    return connected_;
+  }
+
+  std::optional<error> wait_refused(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_until(lock, deadline, [this] { return refused_.has_value(); });
+    return refused_;
+  }
+
+private:
+  void disconnected() {
+    {
+      const std::lock_guard lock{mutex_};
+      connected_ = false;
+    }
+    changed_.notify_all();
+  }
+
+  /// Connects whenever it is not connected.
+  void connect() {
+    auto pause = config_.first_pause;
+    for (;;) {
+      if (!wait_until_needed())
+        return;
+      const auto joined = join();
+      std::unique_lock lock{mutex_};
+      if (joined) {
+        connected_ = true;
+        changed_.notify_all();
+        pause = config_.first_pause;
+        continue;
+      }
+      log::warn("agent", "cannot join", {{"head", config_.head_host}, {"why", joined.failure().message}});
+      if (is_final(joined.failure().code)) {
+        refused_ = joined.failure();
+        changed_.notify_all();
+        return;
+      }
+      changed_.wait_for(lock, jittered(pause), [this] { return ending_; });
+      pause = std::min(pause * 2, config_.longest_pause);
+    }
+  }
+
+  /// False when it ends.
+  bool wait_until_needed() {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return ending_ || !connected_; });
+    return !ending_;
+  }
+
+  /// Between half and all of it: agents of a head that was restarted do not come all at once.
+  std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
+    std::uniform_int_distribution<std::int64_t> some{pause.count() / 2, pause.count()};
+    return std::chrono::milliseconds{some(random_)};
+  }
+
+  result<void> join() {
+    auto gate = find_gate();
+    if (!gate)
+      return gate.failure();
+    caf::scoped_actor self{system_};
+    std::optional<result<void>> out;
+    agent::welcome answer;
+    agent::fleet_link head;
+    const agent::agent_link link = agent_;
+    self->request(*gate, caf::duration{config_.connect_limit}, agent::hello_atom::value, who_, link)
+        .receive(
+            [&](agent::welcome& x, agent::fleet_link& to) {
+              answer = std::move(x);
+              head = std::move(to);
+            },
+            [&](caf::error& why) { out.emplace(no_answer(why, config_.connect_limit)); });
+    if (out)
+      return *out;
+    if (answer.version != agent::protocol_version)
+      return {ec::unsupported, "the head speaks version " + std::to_string(answer.version) +
+                                   " of the protocol for agents, and this agent version " +
+                                   std::to_string(agent::protocol_version)};
+    self->request(agent_, caf::duration{take_up_limit}, agent::begin_atom::value, answer, head)
+        .receive([&](std::uint64_t) { out.emplace(); },
+                 [&](caf::error& why) { out.emplace(no_answer(why, take_up_limit)); });
+    return *out;
+  }
+
+  /// The head's gate. The blocking call of CAF has no limit where a peer accepts and is silent.
+  result<agent::gate_actor> find_gate() {
+    caf::scoped_actor self{system_};
+    std::optional<result<agent::gate_actor>> out;
+    const auto where = config_.head_host + ":" + std::to_string(config_.head_port);
+    self->request(system_.middleman().actor_handle(), caf::duration{config_.connect_limit}, caf::connect_atom::value,
+                  config_.head_host, config_.head_port)
+        .receive(
+            [&](const caf::node_id&, caf::strong_actor_ptr& found, std::set<std::string>& offers) {
+              if (!found || !system_.assignable(offers, system_.message_types<agent::gate_actor>()))
+                out.emplace(error{ec::unsupported,
+                                  "what listens at " + where + " is not a head that agents of this version can join"});
+              else
+                out.emplace(caf::actor_cast<agent::gate_actor>(std::move(found)));
+            },
+            [&](const caf::error& why) {
+              out.emplace(error{ec::unavailable, "no head answers at " + where + ": " + system_.render(why)});
+            });
+    return std::move(*out);
+  }
+
+  agent_config config_;
+  agent::hello who_;
+  system_config configuration_;
+  caf::actor_system system_;
+  agent::agent_actor agent_;
+  std::minstd_rand random_{std::random_device{}()};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool connected_ = false;
+  bool ending_ = false;
+  std::optional<error> refused_;
+  std::thread connector_;
+};
+
+result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config) {
+  if (!config.executor)
+    return error{ec::invalid_argument, "an agent needs an executor"};
+  const store::state_directory own{config.own_directory};
+  if (auto made = own.create(); !made)
+    return made.failure();
+  auto memory = store::head_id(own);
+  if (!memory)
+    return memory.failure();
+  const auto offered = config.executor->probe();
+  if (!offered)
+    return offered.failure();
+  agent::hello who;
+  who.node = config.node;
+  who.pool = config.pool;
+  who.memory = *std::move(memory);
+  who.incarnation = (std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}();
+  who.token = config.token;
+  who.offered = remote::encode(*offered);
+  who.platform = config.platform;
+  who.labels = config.labels;
+  who.address = config.address;
+  auto x = std::make_unique<impl>(std::move(config), std::move(who));
+  x->start();
+  return std::unique_ptr<agent_runtime>{new agent_runtime(std::move(x))};
+}
+
+agent_runtime::agent_runtime(std::unique_ptr<impl> x) : impl_(std::move(x)) {}
+
+agent_runtime::~agent_runtime() = default;
+
+bool agent_runtime::wait_connected(std::chrono::steady_clock::time_point deadline) {
+  return impl_->wait_connected(deadline);
+}
+
+std::optional<error> agent_runtime::wait_refused(std::chrono::steady_clock::time_point deadline) {
+  return impl_->wait_refused(deadline);
+}
+
+} // namespace muster

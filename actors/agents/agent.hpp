@@ -1,0 +1,61 @@
+#pragma once
+
+#include "executors/driver.hpp"
+#include "muster/base/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+/// The facade of a node's agent: what the command line knows of it. Plain C++ types.
+namespace muster {
+
+/// How an agent is set up.
+struct agent_config {
+  std::string head_host;
+  std::uint16_t head_port = 0;
+  std::string token; ///< Of the right to join.
+  std::string node;  ///< Its name.
+  std::string pool;
+  std::string platform;
+  std::map<std::string, std::string> labels;
+  std::string address; ///< Where tasks on other nodes reach those here.
+  /// Runs the attempts. The agent ends it; who made it must not keep it.
+  std::shared_ptr<driver> executor;
+  std::filesystem::path own_directory; ///< Of this agent alone: its identity, and what it was told.
+  std::filesystem::path head_root;     ///< The head's state directory, as this machine has it.
+  std::chrono::milliseconds connect_limit{5'000};
+  std::chrono::milliseconds first_pause{200};     ///< Between attempts to connect;
+  std::chrono::milliseconds longest_pause{5'000}; ///< twice as long each time, up to this.
+};
+
+/// An agent at work: joins its head, and joins it again whenever the connection is lost. Tasks outlive it.
+class agent_runtime {
+public:
+  /// Probes the driver and begins to connect. Fails with what the driver or the directory reports.
+  [[nodiscard]] static result<std::unique_ptr<agent_runtime>> start(agent_config config);
+
+  /// Ends the agent. What it runs goes on where the executor lets it, and is found again.
+  ~agent_runtime();
+  agent_runtime(const agent_runtime&) = delete;
+  agent_runtime& operator=(const agent_runtime&) = delete;
+
+  /// Waits until it is connected: false at the deadline, or if it was refused.
+  [[nodiscard]] bool wait_connected(std::chrono::steady_clock::time_point deadline);
+
+  /// Waits until the head has refused it for good, or the deadline: why. What may pass, such as a head that is down, is
+  /// tried again for ever.
+  [[nodiscard]] std::optional<error> wait_refused(std::chrono::steady_clock::time_point deadline);
+
+private:
+  class impl;
+  explicit agent_runtime(std::unique_ptr<impl> x);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace muster

@@ -1,0 +1,241 @@
+#include "actors/agents/agent_actor.hpp"
+
+#include "actors/errors.hpp"
+#include "actors/executor.hpp"
+#include "muster/base/log.hpp"
+
+#include <caf/all.hpp>
+
+#include <utility>
+
+namespace muster::agent {
+
+namespace {
+
+using agent_pointer = agent_actor::stateful_pointer<agent_state>;
+using clock = std::chrono::steady_clock;
+
+void pump(agent_pointer self) {
+  auto& state = self->state;
+  while (auto batch = state.out.take())
+    self->send(state.to, report_atom::value, std::move(*batch));
+}
+
+void end_session(agent_pointer self, const char* why) {
+  auto& state = self->state;
+  if (state.in.session() == 0)
+    return;
+  log::warn("agent", "session ended", {{"why", why}});
+  state.in.end();
+  state.out.end();
+  state.to = nullptr;
+  state.setup.on_end();
+}
+
+void tell(agent_pointer self, const node_report& x) {
+  queue(self->state.out, x, reports_kind::news);
+}
+
+void carry_out(agent_pointer self, const held_attempts::calls& calls);
+
+void take_report(agent_pointer self, const attempt_report& x) {
+  const auto [told, calls] = self->state.held.report(x);
+  carry_out(self, calls);
+  if (told)
+    tell(self, *told);
+}
+
+/// What cannot be noted must not be started: nobody would know of it after a crash.
+void prepare(agent_pointer self, const node_command& x) {
+  auto& state = self->state;
+  if (const auto noted = state.ledger->note(*x.spec); !noted) {
+    attempt_report failed;
+    failed.id = x.id;
+    failed.kind = report_kind::prepare_failed;
+    failed.problem = noted.failure().code;
+    failed.exit.message = noted.failure().message;
+    take_report(self, failed);
+    return;
+  }
+  state.setup.runs->prepare(*x.spec);
+}
+
+void carry_out(agent_pointer self, const held_attempts::calls& calls) {
+  auto& state = self->state;
+  for (const auto& x : calls) {
+    switch (x.verb) {
+      case node_verb::prepare: prepare(self, x); break;
+      case node_verb::start: state.setup.runs->start(x.id); break;
+      case node_verb::stop: state.setup.runs->stop(x.id, std::chrono::milliseconds{x.grace}); break;
+      case node_verb::remove:
+        state.setup.runs->remove(x.id);
+        if (const auto dropped = state.ledger->drop(x.id); !dropped)
+          log::warn("agent", "attempt cannot be forgotten", {{"why", dropped.failure().message}});
+        break;
+    }
+  }
+}
+
+/// Opens what was noted for this head, and asks the driver what became of it.
+result<void> take_up(agent_pointer self, const std::string& head) {
+  auto& state = self->state;
+  if (state.head == head)
+    return {};
+  if (state.held.size() > 0)
+    return {ec::conflict, "this node still has tasks of the head " + state.head + ", and not of " + head};
+  auto opened = remote::ledger::open(state.setup.ledger, head, state.setup.root);
+  if (!opened)
+    return opened.failure();
+  state.ledger.emplace(std::move(*opened));
+  state.head = head;
+  const auto& noted = state.ledger->found();
+  if (noted.empty())
+    return {};
+  const auto found = state.setup.runs->adopt(noted);
+  if (!found)
+    return found.failure();
+  for (std::size_t i = 0; i < noted.size(); ++i)
+    carry_out(self, state.held.restore(std::make_shared<const attempt_spec>(noted[i]), (*found)[i]));
+  log::info("agent", "attempts taken up", {{"count", std::to_string(noted.size())}});
+  return {};
+}
+
+void list_what_is_held(agent_state& state) {
+  auto all = state.held.all();
+  for (const auto& x : all)
+    queue(state.out, x, reports_kind::held);
+  reports last;
+  last.kind = reports_kind::held_last;
+  state.out.add(std::move(last));
+}
+
+caf::result<std::uint64_t> begin(agent_pointer self, const welcome& answer, const fleet_link& head) {
+  auto& state = self->state;
+  if (const auto taken = take_up(self, answer.head); !taken)
+    return to_caf(taken.failure());
+  state.to = head;
+  state.in.begin(answer.session);
+  state.out.begin(answer.session);
+  state.reader.clear();
+  state.heard = clock::now();
+  self->monitor(head);
+  list_what_is_held(state);
+  pump(self);
+  return answer.session;
+}
+
+void take_command(agent_pointer self, command x) {
+  auto& state = self->state;
+  const auto id = x.id;
+  const auto lease = x.lease;
+  const bool prepares = x.verb == static_cast<std::uint8_t>(node_verb::prepare);
+  auto read = state.reader.read(std::move(x));
+  if (read) {
+    if (*read)
+      carry_out(self, state.held.command(**read));
+    return;
+  }
+  log::warn("agent", "command cannot be read", {{"attempt", to_string(id)}, {"why", read.failure().message}});
+  if (!prepares)
+    return;
+  node_report refused{lease, {}, false};
+  refused.what.id = id;
+  refused.what.kind = report_kind::prepare_failed;
+  refused.what.problem = read.failure().code;
+  refused.what.exit.message = read.failure().message;
+  tell(self, refused);
+}
+
+/// From the driver's thread to the AGENT.
+class listener final : public driver_listener {
+public:
+  explicit listener(caf::actor_addr to) : to_(std::move(to)) {}
+
+  void on_prepared(attempt_id id, result<void> x) override {
+    add(id, x ? report_kind::prepared : report_kind::prepare_failed, x);
+  }
+  void on_started(attempt_id id, result<void> x) override {
+    add(id, x ? report_kind::started : report_kind::start_failed, x);
+  }
+  void on_exited(attempt_id id, exit_result x) override {
+    gathered_.push_back({id, report_kind::exited, ec::none, std::move(x)});
+  }
+  void on_lost(attempt_id id, std::string why) override {
+    add(id, report_kind::lost, error{ec::warden_lost, std::move(why)});
+  }
+  void on_progress(attempt_id id, std::string text) override {
+    add(id, report_kind::progress, error{ec::unavailable, std::move(text)});
+    gathered_.back().problem = ec::none;
+  }
+  void on_batch_end() override {
+    const auto strong = caf::actor_cast<caf::strong_actor_ptr>(to_);
+    if (strong && !gathered_.empty())
+      caf::anon_send(caf::actor_cast<agent_actor>(strong), report_atom::value, std::move(gathered_));
+    gathered_ = {};
+  }
+
+private:
+  void add(attempt_id id, report_kind kind, const result<void>& x) {
+    attempt_report report;
+    report.id = id;
+    report.kind = kind;
+    if (!x) {
+      report.problem = x.failure().code;
+      report.exit.message = x.failure().message;
+    }
+    gathered_.push_back(std::move(report));
+  }
+
+  caf::actor_addr to_;
+  report_list gathered_; ///< Touched by the driver's thread alone.
+};
+
+} // namespace
+
+agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> self, agent_setup setup) {
+  auto& state = self->state;
+  state.setup = std::move(setup);
+  state.reader = command_reader{state.setup.root};
+  state.listener = std::make_unique<listener>(self->address());
+  state.setup.runs->listen(*state.listener);
+  self->set_down_handler([self, &state](const caf::down_msg& x) {
+    if (state.to && state.to.address() == x.source)
+      end_session(self, "the connection to the head is lost");
+  });
+  self->delayed_send(self, state.setup.alive_every, tick_atom::value);
+  return {
+      [self, &state](command_atom, commands& x) {
+        if (!state.in.accept(x.session, x.number))
+          return;
+        for (auto& one : x.list)
+          take_command(self, std::move(one));
+        self->send(state.to, ack_atom::value, x.session, x.number);
+        pump(self);
+      },
+      [self, &state](ack_atom, std::uint64_t session, std::uint64_t number) {
+        state.out.acknowledge(session, number);
+        pump(self);
+      },
+      [&state](alive_atom, std::uint64_t session) {
+        if (session == state.in.session())
+          state.heard = clock::now();
+      },
+      [self](begin_atom, const welcome& answer, const fleet_link& head) { return begin(self, answer, head); },
+      [self](report_atom, const report_list& list) {
+        for (const auto& x : list)
+          take_report(self, x);
+        pump(self);
+      },
+      [self, &state](tick_atom) {
+        self->delayed_send(self, state.setup.alive_every, tick_atom::value);
+        if (state.in.session() == 0)
+          return;
+        if (clock::now() - state.heard > state.setup.silence_limit)
+          end_session(self, "the head is silent");
+        else
+          self->send(state.to, alive_atom::value, state.in.session());
+      },
+  };
+}
+
+} // namespace muster::agent

@@ -1,0 +1,158 @@
+#include "fleet_fixture.hpp"
+#include "harness.hpp"
+
+#include "executors/null/null_driver.hpp"
+#include "support/catch.hpp"
+
+using namespace muster;
+using namespace muster::test;
+using change = agent::fleet_change::kind;
+
+namespace {
+
+std::chrono::steady_clock::time_point soon() {
+  return std::chrono::steady_clock::now() + patience;
+}
+
+attempt_spec spec_on(const std::filesystem::path& root, std::uint32_t task, const char* runs_for) {
+  auto x = make_spec(root, task);
+  x.node = "n1";
+  x.lease = {5};
+  x.then_start = true;
+  x.task.environment = {{"MUSTER_NULL_DURATION", runs_for}};
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("an agent joins with what its node has") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  null_config has;
+  has.total.gpus = {0, 1};
+  auto config = agent_of(head, dir.path(), "n1", make_null_driver(has));
+  config.labels = {{"rack", "r7"}};
+  config.platform = "h200";
+  const auto started = agent_runtime::start(std::move(config));
+  REQUIRE(started);
+  REQUIRE(head.wait("n1", change::ready));
+  const auto seen = head.last("n1");
+  CHECK(seen.offered.total.gpus == std::vector<std::uint32_t>{0, 1});
+  CHECK(seen.labels.at("rack") == "r7");
+  CHECK(seen.platform == "h200");
+  CHECK(seen.address == "127.0.0.1");
+}
+
+TEST_CASE("an agent that may not join is told why, and stays away") {
+  const scratch dir;
+  agent::fleet_setup setup;
+  setup.admit = [](const agent::hello& x) -> result<void> {
+    if (x.token == "right")
+      return {};
+    return {ec::unsupported, "this token does not let a node join"};
+  };
+  fleet_head head{dir.path(), 0, std::move(setup)};
+  const auto refused = [&](const std::function<void(agent_config&)>& spoil) {
+    auto config = agent_of(head, dir.path(), "n1", make_null_driver());
+    config.token = "right";
+    spoil(config);
+    const auto started = agent_runtime::start(std::move(config));
+    REQUIRE(started);
+    const auto why = (*started)->wait_refused(soon());
+    REQUIRE(why);
+    return why->message;
+  };
+  CHECK(refused([](agent_config& x) { x.token = "wrong"; }).find("token") != std::string::npos);
+  CHECK(refused([](agent_config& x) { x.pool = "gpu"; }).find("there is no pool gpu") != std::string::npos);
+  CHECK(refused([](agent_config& x) { x.node = "../n"; }).find("is no name for a node") != std::string::npos);
+}
+
+TEST_CASE("what listens and is no head is not joined") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  auto config = agent_of(head, dir.path(), "n1", make_null_driver());
+  config.head_port = 1;
+  const auto started = agent_runtime::start(std::move(config));
+  REQUIRE(started);
+  CHECK_FALSE((*started)->wait_connected(std::chrono::steady_clock::now() + std::chrono::milliseconds{200}));
+}
+
+TEST_CASE("an agent comes back to a head that was restarted, and what it runs is found") {
+  const scratch dir;
+  std::unique_ptr<agent_runtime> node;
+  std::uint16_t port = 0;
+  const auto long_one = spec_on(dir.path(), 0, "1h");
+  {
+    fleet_head head{dir.path()};
+    port = head.port();
+    auto started = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+    REQUIRE(started);
+    node = std::move(*started);
+    REQUIRE(head.wait("n1", change::ready));
+    recorder heard;
+    const auto runs = agent::make_fleet_driver(head.fleet(), {});
+    runs->listen(heard);
+    runs->prepare(long_one);
+    REQUIRE(heard.wait_started(long_one.id).started);
+  }
+  fleet_head head{dir.path(), port};
+  REQUIRE(head.wait("n1", change::ready));
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto found = runs->adopt({long_one, spec_on(dir.path(), 1, "1h")});
+  REQUIRE(found);
+  CHECK((*found)[0] == adoption::running);
+  CHECK((*found)[1] == adoption::never_started);
+  runs->stop(long_one.id, std::chrono::milliseconds{0});
+  CHECK(heard.wait_end(long_one.id).exited);
+}
+
+TEST_CASE("a second agent of the same name is refused while the first is there") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  const auto first = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(first);
+  REQUIRE(head.wait("n1", change::ready));
+  auto config = agent_of(head, dir.path(), "n1", make_null_driver());
+  config.own_directory = dir.path() / "another";
+  const auto second = agent_runtime::start(std::move(config));
+  REQUIRE(second);
+  CHECK_FALSE((*second)->wait_connected(std::chrono::steady_clock::now() + std::chrono::milliseconds{500}));
+  CHECK(head.last("n1").what == change::ready);
+}
+
+TEST_CASE("what a lost node ran is given up when that is the pool's policy") {
+  const scratch dir;
+  agent::fleet_setup setup;
+  setup.on_loss = agent::loss_policy::reschedule;
+  setup.lost_after = std::chrono::milliseconds{100};
+  fleet_head head{dir.path(), 0, std::move(setup)};
+  auto node = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(node);
+  REQUIRE(head.wait("n1", change::ready));
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto spec = spec_on(dir.path(), 0, "1h");
+  runs->prepare(spec);
+  REQUIRE(heard.wait_started(spec.id).started);
+  node->reset();
+  const auto seen = heard.wait_end(spec.id);
+  REQUIRE(seen.lost);
+  CHECK(seen.lost->find("node n1 is lost") != std::string::npos);
+  CHECK(head.wait("n1", change::lost));
+}
+
+TEST_CASE("what is sent while a node is away is done when it is back") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto spec = spec_on(dir.path(), 0, "1ms");
+  runs->prepare(spec);
+  const auto node = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(node);
+  CHECK(heard.wait_end(spec.id).exited);
+}

@@ -1,0 +1,72 @@
+#include "fleet_fixture.hpp"
+
+#include "harness.hpp"
+
+#include "actors/protocol/type_ids.hpp"
+#include "support/catch.hpp"
+
+#include <caf/io/middleman.hpp>
+
+namespace muster::test {
+
+fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, agent::fleet_setup setup)
+    : configuration_(2, true), system_(configuration_) {
+  setup.pool = "pool";
+  setup.head = "0123456789ab";
+  setup.root = root;
+  setup.incarnation = 1;
+  if (!setup.admit)
+    setup.admit = [](const agent::hello&) { return result<void>{}; };
+  if (!setup.remember)
+    setup.remember = [](const std::string&, const std::string&) { return result<epoch>{epoch{0}}; };
+  if (!setup.is_over)
+    setup.is_over = [](attempt_id) { return false; };
+  setup.on_change = [this](const agent::fleet_change& x) {
+    {
+      const std::lock_guard lock{mutex_};
+      last_[x.node] = x;
+    }
+    changed_.notify_all();
+  };
+  fleet_ = system_.spawn(agent::fleet, std::move(setup));
+  const auto bound = system_.middleman().publish(caf::actor_cast<agent::gate_actor>(fleet_), port, "127.0.0.1", true);
+  REQUIRE(bound);
+  port_ = *bound;
+}
+
+fleet_head::~fleet_head() {
+  caf::anon_send_exit(fleet_, caf::exit_reason::user_shutdown);
+  caf::scoped_actor self{system_};
+  self->wait_for(fleet_); // It calls what is destroyed next.
+  fleet_ = nullptr;
+}
+
+bool fleet_head::wait(const std::string& node, agent::fleet_change::kind what) {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, patience, [&] {
+    const auto found = last_.find(node);
+    return found != last_.end() && found->second.what == what;
+  });
+}
+
+agent::fleet_change fleet_head::last(const std::string& node) {
+  const std::lock_guard lock{mutex_};
+  return last_[node];
+}
+
+agent_config agent_of(const fleet_head& head, const std::filesystem::path& root, const std::string& node,
+                      std::shared_ptr<driver> runs) {
+  agent_config x;
+  x.head_host = "127.0.0.1";
+  x.head_port = head.port();
+  x.node = node;
+  x.pool = "pool";
+  x.address = "127.0.0.1";
+  x.executor = std::move(runs);
+  x.own_directory = root / ("agent-" + node);
+  x.head_root = root;
+  x.first_pause = std::chrono::milliseconds{20};
+  return x;
+}
+
+} // namespace muster::test

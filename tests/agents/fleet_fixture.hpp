@@ -1,0 +1,48 @@
+#pragma once
+
+#include "actors/agents/agent.hpp"
+#include "actors/agents/fleet.hpp"
+#include "actors/system_config.hpp"
+
+#include <caf/all.hpp>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+/// Heads and agents in one process, with a real connection between them.
+namespace muster::test {
+
+/// A head as far as agents are concerned: a FLEET that listens on loopback.
+class fleet_head {
+public:
+  explicit fleet_head(const std::filesystem::path& root, std::uint16_t port = 0, agent::fleet_setup setup = {});
+  ~fleet_head();
+  fleet_head(const fleet_head&) = delete;
+  fleet_head& operator=(const fleet_head&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] const agent::fleet_actor& fleet() const noexcept { return fleet_; }
+  /// Waits until this was the last thing said of that node.
+  [[nodiscard]] bool wait(const std::string& node, agent::fleet_change::kind what);
+  /// What was said last.
+  [[nodiscard]] agent::fleet_change last(const std::string& node);
+
+private:
+  system_config configuration_;
+  caf::actor_system system_;
+  agent::fleet_actor fleet_;
+  std::uint16_t port_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, agent::fleet_change> last_;
+};
+
+/// How an agent of that name joins that head, in that directory of its own.
+[[nodiscard]] agent_config agent_of(const fleet_head& head, const std::filesystem::path& root, const std::string& node,
+                                    std::shared_ptr<driver> runs);
+
+} // namespace muster::test
