@@ -140,7 +140,7 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
 
   // Idle: each is told that it is up to date.
   sse_crowd crowd{port, 0, subscribers, stopped};
-  REQUIRE(crowd.read_until([&] { return crowd.all_have_bookmarks(); }, 60s));
+  CHECK(crowd.read_until([&] { return crowd.all_have_bookmarks(); }, 60s));
   REQUIRE(crowd.complaints() == "");
   const auto idle = memory_of(pid, "VmRSS");
 
@@ -157,7 +157,7 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   REQUIRE(work.failure == "");
   std::optional<std::uint64_t> last;
   REQUIRE(crowd.read_until([&] { return (last = work.last()).has_value(); }, 60s));
-  REQUIRE(crowd.read_until([&] { return crowd.all_have(stopped) >= *last; }, 60s));
+  CHECK(crowd.read_until([&] { return crowd.all_have(stopped) >= *last; }, 60s));
   REQUIRE(crowd.complaints() == "");
 
   // Each client may have one piece of 64 KiB in memory, whether it reads or not.

@@ -128,13 +128,15 @@ sse_crowd::sse_crowd(std::uint16_t port, std::uint64_t after, std::size_t count,
                        " HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n";
   for (std::size_t i = 0; i < count; ++i) {
     sockets_.push_back(connect_to(port, i < small));
-    if (::send(sockets_.back(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
-      throw std::runtime_error("cannot send a request");
     epoll_event x{};
     x.events = EPOLLIN;
     x.data.u64 = i;
     ::epoll_ctl(poll_, EPOLL_CTL_ADD, sockets_.back(), &x);
   }
+  // All at once, as when a head is back.
+  for (const int socket : sockets_)
+    if (::send(socket, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+      throw std::runtime_error("cannot send a request");
 }
 
 sse_crowd::~sse_crowd() {
@@ -159,9 +161,11 @@ bool sse_crowd::read_until(const std::function<bool()>& done, std::chrono::secon
       if (got == 0) {
         ::epoll_ctl(poll_, EPOLL_CTL_DEL, sockets_[number], nullptr);
         readers_[number].cut_off();
-        continue;
+        return false;
       }
       readers_[number].take({buffer.data(), static_cast<std::size_t>(got)});
+      if (!readers_[number].complaint().empty())
+        return false;
     }
   }
   return true;

@@ -60,7 +60,8 @@ public:
   sse_crowd(const sse_crowd&) = delete;
   sse_crowd& operator=(const sse_crowd&) = delete;
 
-  /// Reads whatever comes, by all that are not stopped, until `done`; false at the deadline.
+  /// Reads whatever comes, by all that are not stopped, until `done`; false at the deadline, or when
+  /// something was wrong.
   bool read_until(const std::function<bool()>& done, std::chrono::seconds deadline);
   /// The first `count` read no more, or again.
   void stop(std::size_t count);

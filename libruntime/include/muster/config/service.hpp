@@ -29,9 +29,9 @@ struct certificate_settings {
 
 /// Bounds of what clients may ask for.
 struct server_limits {
-  std::uint32_t threads = 1; ///< Of input and output.
-  std::uint32_t workers = 4; ///< Requests that are answered at the same time.
-  std::uint32_t queue = 256; ///< Requests that wait for a worker.
+  std::uint32_t threads = 1;  ///< Of input and output.
+  std::uint32_t workers = 4;  ///< Requests that are answered at the same time.
+  std::uint32_t queue = 2048; ///< Requests that wait for a worker; all subscribers may come at once.
   std::uint32_t connections = 4096;
   std::uint32_t connections_per_peer = 2048;
   std::int64_t header_bytes = std::int64_t{32} << 10U;
