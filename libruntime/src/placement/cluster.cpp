@@ -66,17 +66,21 @@ void cluster::set_condition(std::uint32_t node, node_condition x) {
   set_up(node);
 }
 
-void cluster::widen(const node_amounts& at_least) {
+std::vector<std::uint32_t> cluster::widen(const node_amounts& at_least) {
+  std::vector<std::uint32_t> changed;
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     auto& node = nodes_[n];
-    if (node.condition == node_condition::gone)
-      continue;
     const node_amounts wider{std::max(node.total.cpu, at_least.cpu), std::max(node.total.memory, at_least.memory),
                              std::max(node.total.storage, at_least.storage)};
-    node.free = plus(node.free, minus(wider, node.total));
+    const auto more = minus(wider, node.total);
+    if (node.condition == node_condition::gone || (more.cpu == 0 && more.memory == 0 && more.storage == 0))
+      continue;
+    node.free = plus(node.free, more);
     node.total = wider;
     set_up(n);
+    changed.push_back(n);
   }
+  return changed;
 }
 
 void cluster::forget(std::uint32_t node) {
@@ -121,7 +125,14 @@ std::uint32_t cluster::platform_number(const std::string& name) {
 void cluster::nodes_changed() {
   ++generation_;
   masks_.clear();
-  domains_ = domains_of(nodes_, keys_);
+}
+
+/// The domains of the nodes as they are. Found out when they are asked for, as nodes come in crowds.
+const std::vector<std::vector<node_mask>>& cluster::domains() {
+  if (domains_of_ != generation_ && !keys_.empty())
+    domains_ = domains_of(nodes_, keys_);
+  domains_of_ = generation_;
+  return domains_;
 }
 
 std::shared_ptr<const node_mask> cluster::allowed_for(const resource_request& x) {
@@ -194,7 +205,7 @@ std::optional<assignment> cluster::place(prepared_gang& x) {
 
 std::optional<node_choice> cluster::choose(prepared_gang& x) {
   bring_up_to_date(x);
-  return could_fit(x) ? gang_placer{free_, x, domains_}.run() : std::nullopt;
+  return could_fit(x) ? gang_placer{free_, x, domains()}.run() : std::nullopt;
 }
 
 node_room cluster::room(std::uint32_t node) const {
@@ -291,7 +302,7 @@ void cluster::give_back(const gang& who, const assignment& where) {
 
 std::optional<wait_reason> cluster::why_not(prepared_gang& x) {
   bring_up_to_date(x);
-  gang_placer search{free_, x, domains_};
+  gang_placer search{free_, x, domains()};
   const auto mark = free_.mark();
   const auto found = search.run();
   free_.roll_back(mark);
@@ -305,7 +316,7 @@ std::optional<std::string> cluster::never_fits(prepared_gang& x) {
   if (!x.unknown_key.empty())
     return "the pool has no topology key '" + x.unknown_key + "'";
   bring_up_to_date(x);
-  gang_placer search{empty_, x, domains_};
+  gang_placer search{empty_, x, domains()};
   const auto mark = empty_.mark();
   const auto found = search.run();
   empty_.roll_back(mark);

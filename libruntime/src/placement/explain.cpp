@@ -91,6 +91,7 @@ std::vector<gang_key> gang_queue::state::holders_near(const wait_reason& x, cons
 
 /// How many are tried before it, and itself.
 std::size_t gang_queue::state::position_of(const queue_entry& e) {
+  count_capacity();
   const auto& mine = lines[e.line];
   const auto my_level = order.level_of(mine.terms.priority, e.since, now);
   const auto my_share = std::make_pair(quotas.ratio(mine.quota), shares.of(lines.user_of(mine), now));
@@ -110,10 +111,9 @@ std::size_t gang_queue::state::position_of(const queue_entry& e) {
         const auto& line = lines[front.line];
         const auto level = order.level_of(line.terms.priority, front.since, now);
         const auto share = std::make_pair(quotas.ratio(user.quota), shares.of(user, now));
-        const bool by_arrival = level == my_level && (level == 0 || line.user == mine.user);
-        if (&line == &mine)
-          ahead += count(line, e.arrival);
-        else if (level < my_level || (level == my_level && !by_arrival && share < my_share))
+        const bool same_line = &line == &mine;
+        const bool by_arrival = same_line || (level == my_level && (level == 0 || line.user == mine.user));
+        if (!by_arrival && (level < my_level || (level == my_level && share < my_share)))
           ahead += count(line, next_arrival);
         else if (by_arrival || (level == my_level && share == my_share))
           ahead += count(line, e.arrival);

@@ -186,8 +186,7 @@ bool gang_queue::set_condition(const std::string& name, node_condition x) {
 }
 
 void gang_queue::widen(const node_amounts& at_least) {
-  state_->nodes.widen(at_least);
-  for (std::uint32_t n = 0; n < nodes().size(); ++n)
+  for (const auto n : state_->nodes.widen(at_least))
     state_->node_changed(n);
 }
 

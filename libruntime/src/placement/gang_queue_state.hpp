@@ -118,7 +118,8 @@ struct gang_queue::state {
   std::unordered_map<gang_key, gang_key> winner_of; ///< By victim.
   std::vector<gang_key> kept_ready;                 ///< Winners whose victims are gone.
   gain_log gains;
-  std::uint64_t changes = 1; ///< Of anything that a reason may say.
+  bool capacity_changed = true; ///< Since `shares` were told of it.
+  std::uint64_t changes = 1;    ///< Of anything that a reason may say.
 
   std::optional<gang_key> head;      ///< The first that did not fit, at the last pass.
   std::optional<gang_key> last_head; ///< That `passes` and `plan` are about.

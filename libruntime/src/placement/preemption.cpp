@@ -12,6 +12,7 @@ std::vector<preemption> gang_queue::state::preempt(std::size_t limit) {
   std::vector<preemption> found;
   std::vector<bool> blocked(firm_blocked.size());
   std::size_t tried = 0;
+  count_capacity();
   order.start(now);
   while (found.size() < limit && tried < most_tried && !low.empty()) {
     const auto number = order.next();

@@ -97,6 +97,7 @@ void gang_queue::state::hold(gang_key key, queue_entry& e, assignment where) {
   members_placed += e.where.size();
   each_node(e.where, [&](std::uint32_t n) { holders[n].push_back(key); });
   quotas.add(line.quota, line.terms.priority, line.gpus());
+  count_capacity();
   shares.add(lines.user_of(line), line.who.root.sum, now);
   if (line.terms.priority == gang_priority::low)
     low.emplace(e.since, key);
@@ -109,6 +110,7 @@ void gang_queue::state::let_go(gang_key key, queue_entry& e) {
   nodes.give_back(line.who.who, e.where);
   members_placed -= e.where.size();
   quotas.add(line.quota, line.terms.priority, -line.gpus());
+  count_capacity();
   shares.add(lines.user_of(line), negative(line.who.root.sum), now);
   low.erase({e.since, key});
   heirs.erase(key);
@@ -151,7 +153,7 @@ void gang_queue::state::node_changed(std::uint32_t node) {
   gains.forget();
   plan = {};
   ++changes;
-  count_capacity();
+  capacity_changed = true;
   std::vector<gang_key> losers;
   for (const auto& [winner, x] : kept) {
     const auto& who = lines[entries[winner].line].who.who;
@@ -178,7 +180,10 @@ void gang_queue::state::forget_gone(std::uint32_t node) {
   gains.forget();
 }
 
+/// What shares are measured by. Counted when it is asked for, as nodes come in crowds.
 void gang_queue::state::count_capacity() {
+  if (!std::exchange(capacity_changed, false))
+    return;
   node_room all;
   for (const auto& x : nodes.nodes())
     if (x.condition != node_condition::gone)

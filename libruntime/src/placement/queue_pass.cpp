@@ -11,6 +11,7 @@ std::vector<grant> gang_queue::state::poll(std::size_t limit) {
   firm_blocked.assign(firm_blocked.size(), false);
   all_blocked.assign(all_blocked.size(), false);
   const auto before = std::exchange(head, std::nullopt);
+  count_capacity();
   order.start(now);
   while (grants.size() < limit) {
     const auto number = order.next();

@@ -25,8 +25,8 @@ public:
   /// held there stays held. Its position.
   std::uint32_t join(node_state node);
   void set_condition(std::uint32_t node, node_condition x);
-  /// Takes every node for at least as large as this.
-  void widen(const node_amounts& at_least);
+  /// Takes every node for at least as large as this; which ones were not.
+  std::vector<std::uint32_t> widen(const node_amounts& at_least);
   /// Forgets a node that is `gone`; nobody may hold a place there.
   void forget(std::uint32_t node);
   [[nodiscard]] std::optional<std::uint32_t> find(const std::string& name) const;
@@ -74,6 +74,7 @@ private:
   void set_up(std::uint32_t node);
   void count_free_gpus(std::uint32_t node);
   void nodes_changed();
+  [[nodiscard]] const std::vector<std::vector<node_mask>>& domains();
   void bring_up_to_date(prepared_gang& x);
   [[nodiscard]] std::shared_ptr<const node_mask> allowed_for(const resource_request& x);
   void hold(std::uint32_t node, const resource_request& x, const std::vector<std::uint32_t>& gpus);
@@ -88,6 +89,7 @@ private:
   node_index free_;
   node_index empty_;                                                      ///< As if nobody held a place.
   std::vector<std::vector<node_mask>> domains_;                           ///< By key.
+  std::uint64_t domains_of_ = 0;                                          ///< The set of nodes that they are of.
   std::unordered_map<std::string, std::weak_ptr<const node_mask>> masks_; ///< By what they were made from.
   std::uint64_t generation_ = 1;                                          ///< Of the set of nodes.
 };
