@@ -6,7 +6,7 @@
 #include <caf/all.hpp>
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -20,10 +20,15 @@ using gate_pointer = monitor::gate_actor::stateful_pointer<monitor_gate_state>;
 constexpr std::size_t page = 256;
 constexpr std::size_t most_bytes = std::size_t{256} << 10U;
 
-constexpr std::array all_types{
-    event_type::workflow_submitted, event_type::workflow_status,  event_type::workflow_cancel_requested,
-    event_type::workflow_resumed,   event_type::workflow_retried, event_type::group_status,
-    event_type::group_reopened,     event_type::task_status,      event_type::task_reopened};
+/// The type of that name, whichever there are.
+std::optional<event_type> type_named(const std::string& name) {
+  constexpr int all = 256;
+  for (int i = 1; i < all; ++i)
+    if (const auto type = static_cast<event_type>(i);
+        to_string(type) == name && name != to_string(event_type::unspecified))
+      return type;
+  return std::nullopt;
+}
 
 monitor::fact fact_of(store::named_event& x) {
   auto& from = x.fact;
@@ -63,9 +68,8 @@ result<void> open(monitor_gate_state& state) {
 result<std::vector<event_type>> types_of(const std::vector<std::string>& names) {
   std::vector<event_type> out;
   for (const auto& name : names) {
-    const auto found =
-        std::find_if(all_types.begin(), all_types.end(), [&](event_type x) { return to_string(x) == name; });
-    if (found == all_types.end())
+    const auto found = type_named(name);
+    if (!found)
       return error{ec::invalid_argument, "there are no events of type " + name};
     out.push_back(*found);
   }

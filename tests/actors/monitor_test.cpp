@@ -168,11 +168,16 @@ TEST_CASE("a monitor gets no more than its credit, what it asked for, and an end
   monitor::subscription filtered;
   filtered.workflow = "wf-1";
   filtered.task = "t7";
-  filtered.types = {"task.status"};
+  filtered.types = {"task.status", "workflow.deleted"};
   self->request(*gate, seconds{10}, monitor::subscribe_atom::value, filtered, one_actor)
       .receive([](std::uint64_t) {}, fail);
   monitor::subscription wrong = filtered;
   wrong.task = "nobody";
+  self->request(*gate, seconds{10}, monitor::subscribe_atom::value, wrong, one_actor)
+      .receive([](std::uint64_t) {}, refused);
+  CHECK(std::exchange(was_refused, false));
+  wrong = filtered;
+  wrong.types = {"task.exploded"};
   self->request(*gate, seconds{10}, monitor::subscribe_atom::value, wrong, one_actor)
       .receive([](std::uint64_t) {}, refused);
   CHECK(was_refused);

@@ -255,11 +255,11 @@ TEST_CASE("a backup of a head at work is restored elsewhere") {
   INFO(done.err);
   CHECK(done.exit_code == 0);
   CHECK_THAT(done.out, ContainsSubstring("everything up to event"));
-  CHECK(muster({"backup", file}).exit_code == 1); // Nothing is overwritten.
+  CHECK(muster({"backup", file}).exit_code == 5); // Nothing is overwritten.
   const muster_program other;
   CHECK(other({"restore", file}).exit_code == 0);
   CHECK_THAT(other({"ls"}).out, ContainsSubstring("single-1"));
-  CHECK(other({"restore", file}).exit_code == 1);
+  CHECK(other({"restore", file}).exit_code == 5);
   head_program restored(other);
   REQUIRE(restored.ready());
   CHECK_THAT(other({"run", muster.file("w.yaml", one_task("true"))}).out, ContainsSubstring("single-2"));
