@@ -355,9 +355,8 @@ void add_completion(CLI::App& app, context& ctx) {
   asked->prefix_command(); // What follows is a line to be completed, whatever is in it.
   auto what = std::make_shared<std::string>();
   asked->add_option("what", *what, "What to list: ids, tasks or contexts; then the line")->required();
-  asked->callback([&ctx, asked, what] {
-    ctx.action = [&ctx, asked, what] { return complete(ctx, *what, asked->remaining()); };
-  });
+  asked->callback(
+      [&ctx, asked, what] { ctx.action = [&ctx, asked, what] { return complete(ctx, *what, asked->remaining()); }; });
 }
 
 } // namespace muster::cli

@@ -85,7 +85,7 @@ void print_task(client::api& head, const failure_report& what, const json& task,
   out << '\n';
   if (!attempt.is_object())
     return;
-  print_last_lines(head, {what.id, name, number, {}, {}}, out);
+  print_last_lines(head, {what.id, name, number, {}, {}, {}}, out);
   out << "    more: " << what.command("logs " + what.id + " -t " + printable(name)) << '\n';
 }
 

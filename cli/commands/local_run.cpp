@@ -124,7 +124,7 @@ private:
     };
     if (!options_.quiet && options_.output == "text")
       handler.on_line = [this](const log_line& x) { view_->on_line(x); };
-    workflow_watch watched(reader_, directory_, workflow_, after, {}, std::move(handler));
+    workflow_watch watched(reader_, directory_, workflow_, after, std::move(handler));
     if (handler_reads_logs())
       if (auto opened = watched.open_running(); !opened)
         return opened.failure();

@@ -106,8 +106,8 @@ private:
         return;
       const auto name = text_of(task, "name");
       // That of one that was named, and has none: the head says why there is none.
-      log_pieces log(
-          head_, {id_, name, attempt_of(task).value_or(options_.attempt.value_or(0)), options_.lines, options_.only});
+      log_pieces log(head_, {id_, name, attempt_of(task).value_or(options_.attempt.value_or(0)), options_.lines,
+                             options_.only, static_cast<std::uint64_t>(number_of(task, "index"))});
       line_cutter cutter;
       const auto pass = [&](std::string_view line) { lines({name, number, line}); };
       for (std::uint64_t got = 1; got > 0 && std::cout;) {

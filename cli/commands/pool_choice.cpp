@@ -8,7 +8,6 @@
 #include "executors/process/process_driver.hpp"
 #include "muster/store/head_id.hpp"
 
-#include <map>
 #include <set>
 #include <utility>
 
@@ -16,18 +15,12 @@ namespace muster::cli {
 
 namespace {
 
-pull_policy pull_of(const std::string& text) {
-  static const std::map<std::string, pull_policy> policies{
-      {"always", pull_policy::always}, {"missing", pull_policy::if_missing}, {"never", pull_policy::never}};
-  return policies.at(text);
-}
-
 docker_pool_config docker_of(const config::pool_settings& x, const local_options& options) {
   docker_pool_config out;
   out.host = options.docker_host.empty() ? x.host : options.docker_host;
   if (x.tls && options.docker_host.empty())
     out.tls = docker_pool_config::tls_files{x.tls->ca, x.tls->cert, x.tls->key, x.tls->verify};
-  out.pull = pull_of(options.pull.empty() ? x.pull : options.pull);
+  out.pull = parse_pull_policy(options.pull.empty() ? x.pull : options.pull).value_or(out.pull);
   out.max_pulls = x.pulls;
   out.starts_in_flight = x.starts;
   const auto rounded = [](duration limit) { return std::chrono::duration_cast<std::chrono::milliseconds>(limit); };
@@ -56,7 +49,7 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
                                const config::configuration& known) {
   if (name == "null")
     return chosen_pool{name, null_choice{options.gpus}, {}};
-  if (name == "local" || name == "process")
+  if (config::pool_name(name) == "local")
     return chosen_pool{"local", process_choice{options.gpus}, {}};
   if (name == "docker")
     return chosen_pool{name, docker_of(docker_settings(known), options), {}};

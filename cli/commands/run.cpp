@@ -39,7 +39,7 @@ std::string options_as_json(const run_options& x) {
 
 int run_with_head(const context& ctx, const run_options& options) {
   submit_extras extras;
-  extras.pool = options.local.pool == "process" ? "local" : options.local.pool;
+  extras.pool = config::pool_name(options.local.pool);
   extras.no_cache = options.local.no_cache;
   const give begin = [&](client::api& head) -> given_workflow {
     auto done = submit_to(head, options.input, extras);

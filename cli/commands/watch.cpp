@@ -6,37 +6,29 @@
 namespace muster::cli {
 
 workflow_watch::workflow_watch(store::reader& reader, const store::state_directory& directory,
-                               store::workflow_record workflow, sequence after, watch_filter filter,
-                               watch_handler handler)
-    : reader_(reader), directory_(directory), workflow_(std::move(workflow)), filter_(filter),
-      handler_(std::move(handler)) {
+                               store::workflow_record workflow, sequence after, watch_handler handler)
+    : reader_(reader), directory_(directory), workflow_(std::move(workflow)), handler_(std::move(handler)) {
   query_.after = after;
   query_.workflow = workflow_.key;
 }
 
-bool workflow_watch::reads(task_index task, std::uint32_t attempt) const {
-  return handler_.on_line && (!filter_.task || *filter_.task == task) &&
-         (!filter_.attempt || *filter_.attempt == attempt);
-}
-
 void workflow_watch::open_log(attempt_id id, const std::string& task) {
-  auto file = directory_.log(workflow_.id, task, id.number);
-  const auto offset = filter_.last_lines ? offset_of_last_lines(file, *filter_.last_lines, filter_.only) : 0;
-  logs_.open(id, task, std::move(file), offset, filter_.only);
+  logs_.open(id, task, directory_.log(workflow_.id, task, id.number));
 }
 
 result<void> workflow_watch::open_running() {
   constexpr std::size_t page_size = 500;
+  if (!handler_.on_line)
+    return {};
   for (task_index first{0};; first.value += page_size) {
     const auto page = reader_.tasks(workflow_.key, first, page_size);
     if (!page)
       return page.failure();
     for (const auto& task : *page) {
-      if (!task.attempt || is_finished(task.attempt->status) || !reads(task.index, task.attempt->number))
+      if (!task.attempt || is_finished(task.attempt->status))
         continue;
       const auto file = directory_.log(workflow_.id, task.name, task.attempt->number);
-      logs_.open({workflow_.key, task.index, task.attempt->number}, task.name, file, offset_of_last_lines(file, 0),
-                 filter_.only);
+      logs_.open({workflow_.key, task.index, task.attempt->number}, task.name, file, offset_of_last_lines(file, 0));
     }
     if (page->size() < page_size)
       return {};
@@ -64,7 +56,7 @@ void workflow_watch::handle(const store::named_event& x) {
 }
 
 void workflow_watch::handle_task(const store::named_event& x) {
-  if (!reads(x.fact.task, x.fact.attempt))
+  if (!handler_.on_line)
     return;
   const attempt_id id{workflow_.key, x.fact.task, x.fact.attempt};
   if (x.fact.status == status::running)

@@ -19,14 +19,6 @@ struct watch_handler {
   std::function<bool()> go_on = [] { return true; };       ///< Asked now and then; false cuts a long log short.
 };
 
-/// Which logs a watch reads.
-struct watch_filter {
-  std::optional<task_index> task;
-  std::optional<std::uint32_t> attempt;
-  std::optional<std::uint64_t> last_lines; ///< Begin each log so many lines before its end.
-  std::optional<store::log_origin> only;   ///< One stream of the logs that are told apart.
-};
-
 /// Follows one workflow in the store: its events in order, and the logs of its attempts as they grow. A task's output
 /// always comes before the event of its end. Everything is read in pages; a slow user of it falls behind, and neither
 /// holds up the workflow nor loses anything.
@@ -34,7 +26,7 @@ class workflow_watch {
 public:
   /// Begins after the event `after`. All arguments must outlive it.
   workflow_watch(store::reader& reader, const store::state_directory& directory, store::workflow_record workflow,
-                 sequence after, watch_filter filter, watch_handler handler);
+                 sequence after, watch_handler handler);
 
   /// Follows the logs of attempts that run now, from their present end: for a workflow that is taken up in the middle.
   [[nodiscard]] result<void> open_running();
@@ -48,14 +40,12 @@ public:
 private:
   void handle(const store::named_event& x);
   void handle_task(const store::named_event& x);
-  [[nodiscard]] bool reads(task_index task, std::uint32_t attempt) const;
   void open_log(attempt_id id, const std::string& task);
 
   store::reader& reader_;
   const store::state_directory& directory_;
   store::workflow_record workflow_;
   store::event_query query_;
-  watch_filter filter_;
   watch_handler handler_;
   log_mux logs_;
   std::optional<status> ended_;

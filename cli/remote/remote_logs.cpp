@@ -14,6 +14,8 @@ client::outcome<std::uint64_t> log_pieces::next(const std::function<void(std::st
     wanted.query.emplace_back("tail", std::to_string(*what_.last_lines));
   else
     wanted.query.emplace_back("offset", std::to_string(offset_));
+  if (what_.index)
+    wanted.query.emplace_back("index", std::to_string(*what_.index));
   if (!what_.only.empty())
     wanted.query.emplace_back("stream", what_.only);
   const auto got = head_->send(wanted);
@@ -34,7 +36,7 @@ remote_logs::remote_logs(client::api& head, std::string workflow, log_sink sink,
 void remote_logs::open(const std::string& task, std::uint32_t attempt, std::optional<std::uint64_t> last_lines) {
   if (open_.count({task, attempt}) == 0)
     open_.emplace(key{task, attempt},
-                  followed{numbers_++, log_pieces(head_, {workflow_, task, attempt, last_lines, only_})});
+                  followed{numbers_++, log_pieces(head_, {workflow_, task, attempt, last_lines, only_, {}})});
 }
 
 bool remote_logs::pump() {

@@ -20,6 +20,7 @@ struct log_part {
   std::uint32_t attempt = 0;
   std::optional<std::uint64_t> last_lines; ///< From so many lines before its present end on; else all of it.
   std::string only;                        ///< `stdout`, `stderr` or empty for both.
+  std::optional<std::uint64_t> index;      ///< Of the task, if it is known.
 };
 
 /// One log, read in pieces: where the way to the head is lost between two of them, nothing is lost of it.

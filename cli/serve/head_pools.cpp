@@ -57,7 +57,7 @@ public:
     if (!chosen)
       return chosen.failure();
     pool_setup x;
-    x.name = name == "process" ? "local" : name;
+    x.name = config::pool_name(name);
     x.max_parallel = known_.service.defaults.max_parallel;
     if (const auto* process = std::get_if<process_choice>(&chosen->how)) {
       x.gpus = process->gpus;

@@ -4,9 +4,8 @@
 
 namespace muster::cli {
 
-void log_mux::open(attempt_id id, std::string task, std::filesystem::path file, std::uint64_t offset,
-                   std::optional<store::log_origin> only) {
-  logs_.try_emplace(id, followed_log{std::move(task), log_tail(std::move(file), offset, only), {}});
+void log_mux::open(attempt_id id, std::string task, std::filesystem::path file, std::uint64_t offset) {
+  logs_.try_emplace(id, followed_log{std::move(task), log_tail(std::move(file), offset), {}});
 }
 
 std::size_t log_mux::read_some(followed_log& log, std::size_t number, const log_sink& sink) {

@@ -26,9 +26,8 @@ using log_sink = std::function<void(const log_line&)>;
 /// written.
 class log_mux {
 public:
-  /// Follows the log of an attempt from `offset` on, or `only` one stream of it. Ignored if it is followed already.
-  void open(attempt_id id, std::string task, std::filesystem::path file, std::uint64_t offset = 0,
-            std::optional<store::log_origin> only = {});
+  /// Follows the log of an attempt from `offset` on. Ignored if it is followed already.
+  void open(attempt_id id, std::string task, std::filesystem::path file, std::uint64_t offset = 0);
   [[nodiscard]] bool is_open(attempt_id id) const { return logs_.count(id) != 0; }
   [[nodiscard]] bool empty() const noexcept { return logs_.empty(); }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muster {
@@ -19,6 +20,15 @@ enum class pull_policy : std::uint8_t {
   if_missing = 2, ///< When the daemon does not have it.
   never = 3,      ///< Never: a missing image fails the task.
 };
+
+/// `always`, `missing` or `never`.
+[[nodiscard]] inline std::optional<pull_policy> parse_pull_policy(std::string_view word) noexcept {
+  if (word == "always")
+    return pull_policy::always;
+  if (word == "missing")
+    return pull_policy::if_missing;
+  return word == "never" ? std::optional{pull_policy::never} : std::nullopt;
+}
 
 /// How a pool of Docker containers is set up: what the configuration file and the command line say, with nothing asked
 /// of the daemon yet.

@@ -165,13 +165,18 @@ result<store::group_record> call::group(const store::workflow_record& of) {
   return (*reader)->group(of.key, *name);
 }
 
-result<store::task_record> call::task(const store::workflow_record& of) {
+result<store::task_record> call::task(const store::workflow_record& of, std::optional<std::uint64_t> hint) {
   const auto name = checked_name("task");
   if (!name)
     return name.failure();
   const auto reader = state();
   if (!reader)
     return reader.failure();
+  if (hint && *hint < of.tasks) {
+    auto there = (*reader)->tasks(of.key, task_index{static_cast<std::uint32_t>(*hint)}, 1);
+    if (there && !there->empty() && there->front().name == *name)
+      return std::move(there->front());
+  }
   return (*reader)->task(of.key, *name);
 }
 

@@ -39,8 +39,10 @@ public:
   [[nodiscard]] result<store::workflow_record> workflow();
   /// Its group that the route's `{group}` names.
   [[nodiscard]] result<store::group_record> group(const store::workflow_record& of);
-  /// Its task that the route's `{task}` names.
-  [[nodiscard]] result<store::task_record> task(const store::workflow_record& of);
+  /// Its task that the route's `{task}` names. `hint`, where it may be found at once; wherever that is, the name
+  /// counts.
+  [[nodiscard]] result<store::task_record> task(const store::workflow_record& of,
+                                                std::optional<std::uint64_t> hint = {});
 
   /// The text of a segment that may be a name: `not_found` if nothing could have it.
   [[nodiscard]] result<std::string> checked_name(const char* segment_name) const;

@@ -20,6 +20,7 @@ struct wanted_log {
   std::optional<std::uint64_t> offset;
   std::optional<std::uint64_t> tail;
   std::optional<std::uint64_t> limit;
+  std::optional<std::uint64_t> index; ///< Where the task is expected.
   std::optional<store::log_origin> only;
   bool follow = false;
 };
@@ -42,7 +43,8 @@ result<wanted_log> wanted_of(const http::request& x) {
   const auto offset = query.number("offset", 0, any);
   const auto tail = query.number("tail", 0, most_lines);
   const auto limit = query.number("limit", 1, any);
-  for (const auto* one : {&attempt, &offset, &tail, &limit})
+  const auto index = query.number("index", 0, std::numeric_limits<std::uint32_t>::max());
+  for (const auto* one : {&attempt, &offset, &tail, &limit, &index})
     if (!*one)
       return one->failure();
   const auto name = query.text("stream");
@@ -58,7 +60,7 @@ result<wanted_log> wanted_of(const http::request& x) {
     return {ec::invalid_argument, "offset and tail both say where to begin; leave one out"};
   if (auto known = query.finish(); !known)
     return known.failure();
-  return wanted_log{*attempt, *offset, *tail, *limit, *only, *follow};
+  return wanted_log{*attempt, *offset, *tail, *limit, *index, *only, *follow};
 }
 
 std::uint64_t size_of(const std::filesystem::path& file) {
@@ -99,7 +101,7 @@ result<http::response> answer_log(call& x, log_followers& followers, const std::
   const auto workflow = x.workflow();
   if (!workflow)
     return workflow.failure();
-  const auto task = x.task(*workflow);
+  const auto task = x.task(*workflow, wanted->index);
   if (!task)
     return task.failure();
   x.release();

@@ -7,6 +7,7 @@
 #include "executors/docker/docker_driver.hpp"
 #include "executors/null/null_driver.hpp"
 #include "executors/process/process_driver.hpp"
+#include "muster/config/pools.hpp"
 #include "muster/store/head_id.hpp"
 
 #include <cstdlib>
@@ -37,12 +38,10 @@ result<store::state_directory> directory_of(const local_options& options) {
 
 result<driver_ptr> make_docker(const local_options& options, const store::state_directory& directory) {
   docker_pool_config config;
-  if (options.pull == "always")
-    config.pull = pull_policy::always;
-  else if (options.pull == "never")
-    config.pull = pull_policy::never;
-  else if (options.pull != "missing")
+  const auto pull = parse_pull_policy(options.pull);
+  if (!pull)
     return {ec::invalid_argument, "pull is always, missing or never, found '" + options.pull + "'"};
+  config.pull = *pull;
   if (const auto made = directory.create(); !made)
     return to_api(made.failure());
   auto head = store::head_id(directory);
@@ -63,7 +62,7 @@ result<driver_ptr> make_driver(const local_options& options, const store::state_
     config.total.gpus = options.gpus;
     return make_null_driver(config);
   }
-  if (options.pool != "process" && options.pool != "local")
+  if (config::pool_name(options.pool) != "local")
     return {ec::invalid_argument, "a pool is process, docker or null, found '" + options.pool + "'"};
   process_config config;
   config.state_directory = directory.root();
@@ -75,8 +74,7 @@ result<driver_ptr> make_driver(const local_options& options, const store::state_
 
 /// Under the names that `muster resume` knows.
 std::string stored_options(const local_options& x) {
-  const auto pool = x.pool == "process" ? "local" : x.pool;
-  return value(dict{{"pool", pool},
+  return value(dict{{"pool", config::pool_name(x.pool)},
                     {"docker_host", x.docker_host},
                     {"pull", x.pool == "docker" ? x.pull : ""},
                     {"max_parallel", x.max_parallel},
@@ -120,7 +118,7 @@ result<local_runtime> local_runtime::start(const local_options& options) {
   runtime_config config;
   config.state_directory = directory->root();
   pool_setup only;
-  only.name = options.pool == "process" ? "local" : options.pool;
+  only.name = config::pool_name(options.pool);
   only.executor = *std::move(executor);
   only.max_parallel = options.max_parallel;
   only.oversubscribe = options.oversubscribe;

@@ -84,6 +84,10 @@ TEST_CASE("a log is read from where it is asked for") {
   auto last = open(x, x.logs("?tail=1"));
   CHECK(header(last, "X-Muster-Offset") == "8");
   CHECK(read(last) == "three\n");
+  for (const auto* hint : {"?index=0", "?index=7"}) { // A wrong one only takes longer.
+    auto found = open(x, x.logs(hint));
+    CHECK(read(found) == "one\ntwo\nthree\n");
+  }
   auto none = open(x, x.logs("?offset=14"));
   CHECK(none.status == 200);
   CHECK(read(none).empty());

@@ -13,6 +13,11 @@
 /// Which pools there are: `pools` of the configuration file. config/config.yaml has every key.
 namespace muster::config {
 
+/// The name under which a pool is known: `process`, as people may say, is `local`.
+[[nodiscard]] inline std::string pool_name(const std::string& said) {
+  return said == "process" ? "local" : said;
+}
+
 /// What runs the tasks of a pool.
 enum class pool_driver : std::uint8_t { process, docker };
 
