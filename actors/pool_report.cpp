@@ -39,10 +39,13 @@ pool_view_ptr view_of(const pool_state& state) {
   x->placed_gangs = state.queue->holding() - state.waiting_gangs.size() - state.waiting_alone.size();
   x->placed_tasks = state.queue->members_placed();
   for (const auto& node : state.queue->nodes()) {
+    if (node.name.empty())
+      continue; // It left.
     node_view y;
     y.name = node.name;
     y.pool = state.config.name;
-    y.available = true;
+    y.available = node.condition == node_condition::ready;
+    y.reason = y.available ? "" : to_string(node.condition);
     y.platform = node.platform;
     y.labels = node.labels;
     y.total = to_capacity(node.total, node.gpus);

@@ -6,6 +6,7 @@
 #include "placement/topology.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <tuple>
 #include <utility>
@@ -141,6 +142,8 @@ std::shared_ptr<const node_mask> cluster::allowed_for(const resource_request& x)
   resource_request only;
   only.nodes_excluded = x.nodes_excluded;
   only.labels = x.labels;
+  if (masks_.size() >= masks_kept_)
+    forget_unused_masks();
   auto& known = masks_[text_of(only)];
   if (auto made = known.lock())
     return made;
@@ -150,6 +153,13 @@ std::shared_ptr<const node_mask> cluster::allowed_for(const resource_request& x)
       mask->add(n);
   known = mask;
   return mask;
+}
+
+/// So that they do not grow with what was ever asked for.
+void cluster::forget_unused_masks() {
+  for (auto at = masks_.begin(); at != masks_.end();)
+    at = at->second.expired() ? masks_.erase(at) : std::next(at);
+  masks_kept_ = std::max<std::size_t>(64, 2 * masks_.size());
 }
 
 prepared_gang cluster::prepare(gang who, placement_strategy strategy) {

@@ -56,6 +56,10 @@ const wait_reason& gang_queue::state::explain_line(queue_line& line) {
                   quotas.limit(line.quota, line.terms.priority)}};
   } else if (auto lacking = nodes.why_not(line.who)) {
     why = *std::move(lacking);
+    if (const auto winner = kept_from(line)) {
+      why.cause = wait_cause::reservation;
+      why.ahead = winner;
+    }
   } else if (line.gpus() > 0 && (all_blocked[line.quota] || (firm && firm_blocked[line.quota]))) {
     why.cause = wait_cause::quota;
     why.subject = quotas[line.quota].name;
@@ -66,6 +70,26 @@ const wait_reason& gang_queue::state::explain_line(queue_line& line) {
   why.holders = holders_near(why, line);
   line.explanation_text = text_of(why);
   return why;
+}
+
+/// One of those that places are kept for while others end, if a line would have places without them.
+std::optional<gang_key> gang_queue::state::kept_from(queue_line& line) {
+  if (kept.empty())
+    return std::nullopt;
+  auto& free = nodes.free();
+  const auto mark = free.mark();
+  for (const auto& [winner, x] : kept)
+    for (std::size_t i = 0; i < x.nodes.size(); ++i)
+      free.change(x.nodes[i], need_of(lines[entries[winner].line].who.who[i]));
+  const auto chosen = nodes.choose(line.who);
+  free.roll_back(mark);
+  if (!chosen)
+    return std::nullopt;
+  const auto is_there = [&](std::uint32_t n) { return std::find(chosen->begin(), chosen->end(), n) != chosen->end(); };
+  for (const auto& [winner, x] : kept)
+    if (std::any_of(x.nodes.begin(), x.nodes.end(), is_there))
+      return winner;
+  return std::nullopt;
 }
 
 /// Who hold what is waited for: places on the node that lacks least, GPUs of the quota, or any place.

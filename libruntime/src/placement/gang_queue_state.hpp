@@ -100,6 +100,7 @@ struct gang_queue::state {
   // Why
   [[nodiscard]] std::optional<wait_reason> explain(gang_key key);
   [[nodiscard]] const wait_reason& explain_line(queue_line& line);
+  [[nodiscard]] std::optional<gang_key> kept_from(queue_line& line);
   [[nodiscard]] std::size_t position_of(const queue_entry& e);
   [[nodiscard]] std::vector<gang_key> holders_near(const wait_reason& x, const queue_line& line) const;
 

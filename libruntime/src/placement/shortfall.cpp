@@ -81,8 +81,9 @@ const node_state* survey(const resource_request& one, const resource_request& la
     if (!to.ever && node.condition != node_condition::ready)
       continue;
     ++to.nodes_usable;
-    to.nodes_short += std::size_t{count_lacks(one, node, to.ever) != 0};
-    const auto here = count_lacks(lacking, node, to.ever);
+    const auto short_for_one = count_lacks(one, node, to.ever);
+    to.nodes_short += std::size_t{short_for_one != 0};
+    const auto here = to.together ? count_lacks(lacking, node, to.ever) : short_for_one;
     if (best == nullptr || here < least) {
       best = &node;
       least = here;

@@ -190,6 +190,8 @@ TEST_CASE("LOW makes way as whole gangs, and only if the other really fits then"
     CHECK(submit(q, 6, gpus(2), terms(high)) == answer::waits);
     q.withdraw(4);
     CHECK(submit(q, 7, gpus(2), terms(high)) == answer::waits);
+    CHECK(q.explain(7)->cause == wait_cause::reservation);
+    CHECK(q.explain(7)->ahead == 5);
     CHECK(granted(q) == keys{5});
     q.withdraw(3);
     CHECK(granted(q) == keys{6});

@@ -76,6 +76,7 @@ private:
   void nodes_changed();
   [[nodiscard]] const std::vector<std::vector<node_mask>>& domains();
   void bring_up_to_date(prepared_gang& x);
+  void forget_unused_masks();
   [[nodiscard]] std::shared_ptr<const node_mask> allowed_for(const resource_request& x);
   void hold(std::uint32_t node, const resource_request& x, const std::vector<std::uint32_t>& gpus);
   std::int64_t release(std::uint32_t node, const resource_request& x, const std::vector<std::uint32_t>& gpus);
@@ -91,7 +92,8 @@ private:
   std::vector<std::vector<node_mask>> domains_;                           ///< By key.
   std::uint64_t domains_of_ = 0;                                          ///< The set of nodes that they are of.
   std::unordered_map<std::string, std::weak_ptr<const node_mask>> masks_; ///< By what they were made from.
-  std::uint64_t generation_ = 1;                                          ///< Of the set of nodes.
+  std::size_t masks_kept_ = 64;  ///< Before those that nobody uses are looked for.
+  std::uint64_t generation_ = 1; ///< Of the set of nodes.
 };
 
 } // namespace muster

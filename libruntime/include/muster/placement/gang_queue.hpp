@@ -70,7 +70,8 @@ public:
 
   /// Which gangs of LOW priority should end so that some of higher that wait have room; none unless those then really
   /// fit. The caller ends the victims and withdraws them; what they held is kept for the winner, which `poll` grants
-  /// when the last of them is gone. Whoever is named once is not named again. `poll` before.
+  /// when the last of them is gone. Whoever is named once is not named again. `poll` before and
+  /// afterwards.
   [[nodiscard]] std::vector<preemption> preempt(std::size_t limit = 16);
 
   /// Promises the places of the gang `of`, when it gives them up, to the oldest gang that waits and was promised none
