@@ -48,7 +48,7 @@ const wait_reason& gang_queue::state::explain_line(queue_line& line) {
     const auto limit = static_cast<std::int64_t>(*policy.max_parallel);
     const auto held = static_cast<std::int64_t>(members_placed + members_kept);
     why.cause = wait_cause::parallel;
-    why.lacks = {{resource_kind::cpu, static_cast<std::int64_t>(why.members), limit - held, limit}};
+    why.lacks = {{resource_kind::slot, static_cast<std::int64_t>(why.members), limit - held, limit}};
   } else if (!quotas.allow(line.quota, line.terms.priority, line.gpus())) {
     why.cause = wait_cause::quota;
     why.subject = quotas[line.quota].name;

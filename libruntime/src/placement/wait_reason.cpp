@@ -32,7 +32,7 @@ std::string bytes(std::int64_t n) {
 }
 
 bool is_counted(resource_kind x) noexcept {
-  return x == resource_kind::gpu || x == resource_kind::cpu;
+  return x == resource_kind::gpu || x == resource_kind::cpu || x == resource_kind::slot;
 }
 
 std::string amount(resource_kind what, std::int64_t n) {
@@ -46,6 +46,7 @@ std::string wanted(const resource_lack& x) {
     case resource_kind::cpu: return count(x.wanted, "CPU");
     case resource_kind::memory: return bytes(x.wanted) + " of memory";
     case resource_kind::storage: return bytes(x.wanted) + " of storage";
+    case resource_kind::slot: return count(x.wanted, "slot");
   }
   return {};
 }
@@ -106,6 +107,17 @@ const char* to_string(wait_cause x) noexcept {
     case wait_cause::preemption: return "preemption";
     case wait_cause::reservation: return "reservation";
     case wait_cause::order: return "order";
+  }
+  return "";
+}
+
+const char* to_string(resource_kind x) noexcept {
+  switch (x) {
+    case resource_kind::gpu: return "gpu";
+    case resource_kind::cpu: return "cpu";
+    case resource_kind::memory: return "memory";
+    case resource_kind::storage: return "storage";
+    case resource_kind::slot: return "slot";
   }
   return "";
 }

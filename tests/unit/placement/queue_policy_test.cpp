@@ -369,3 +369,17 @@ TEST_CASE("a reason says which nodes are short, of what, and who has it") {
   q.withdraw(2);
   CHECK(q.explain(4)->cause == wait_cause::order);
 }
+
+TEST_CASE("what is waited for has a name") {
+  queue_policy policy;
+  policy.max_parallel = 2;
+  gang_queue q{gpu_nodes(1), policy};
+  CHECK(submit(q, 1, gpus(1, 2)) == answer::placed);
+  CHECK(submit(q, 2, gpus(1)) == answer::waits);
+  const auto why = q.explain(2);
+  CHECK(std::string{to_string(why->cause)} == "parallel");
+  CHECK(std::string{to_string(why->lacks.at(0).what)} == "slot");
+  CHECK(why->lacks[0].free == 0);
+  CHECK(why->lacks[0].total == 2);
+  CHECK(why->holders == keys{1});
+}

@@ -25,7 +25,16 @@ enum class wait_cause : std::uint8_t {
 /// `resources`, `topology`, ...
 [[nodiscard]] const char* to_string(wait_cause x) noexcept;
 
-enum class resource_kind : std::uint8_t { gpu = 1, cpu, memory, storage };
+enum class resource_kind : std::uint8_t {
+  gpu = 1,
+  cpu,
+  memory,
+  storage,
+  slot, ///< Of those that may run in parallel.
+};
+
+/// `gpu`, `cpu`, ...
+[[nodiscard]] const char* to_string(resource_kind x) noexcept;
 
 /// A resource that there is too little of. Bytes for memory and storage.
 struct resource_lack {
