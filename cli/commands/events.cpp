@@ -126,6 +126,10 @@ int events(const context& ctx, const events_options& options) {
     filters.emplace_back("workflow", *id);
     // What has ended already gets no further event, wherever the reading begins.
     ended = is_finished(status_of(*workflow));
+  } else if (options.follow) {
+    // A head that was there once is waited for; one that never was is an error at once.
+    if (const auto there = get_json(**head, client::path_of({"workflows"}), {{"limit", "1"}}); !there)
+      return report(there.why());
   }
   event_printer printer(options.format);
   const auto wrong = options.follow && !ended ? follow(**head, options, filters, printer)
@@ -142,7 +146,7 @@ void add_events(CLI::App& app, context& ctx) {
   command->add_option("id", options->id, "A workflow's id, or 'last'; without it, everything")->type_name("ID");
   command->add_option("--after", options->after, "Begin after the event of this number")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(check_count);
   command->add_flag("-f,--follow", options->follow, "Go on as events come, until the workflow ends");
   add_list_format(*command, options->format);
   add_head_choice(*command, options->head, ctx);

@@ -16,6 +16,13 @@
 
 namespace muster::cli {
 
+std::string check_count(const std::string& text) {
+  constexpr std::size_t most_digits = 18;
+  const bool good =
+      !text.empty() && text.size() <= most_digits && text.find_first_not_of("0123456789") == std::string::npos;
+  return good ? std::string{} : "'" + text + "' is no number from 0 on";
+}
+
 std::vector<std::string> all_status_names() {
   std::vector<std::string> names;
   for (unsigned number = 1; number < 64; ++number)

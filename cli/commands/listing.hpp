@@ -41,6 +41,9 @@ void add_state_dir(CLI::App& command, context& ctx);
 /// The workflow that the user means by `id`: an id, or `last` for the newest.
 [[nodiscard]] result<store::workflow_record> find_workflow(store::reader& reader, const std::string& id);
 
+/// What is wrong with `text` as a number from 0 on; empty if nothing is. For `CLI::Option::check`.
+[[nodiscard]] std::string check_count(const std::string& text);
+
 /// The names of all statuses.
 [[nodiscard]] std::vector<std::string> all_status_names();
 

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
+#include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
@@ -198,10 +199,10 @@ void add_logs(CLI::App& app, context& ctx) {
   command->add_option("-t,--task", options->task, "Only this task; its lines come without a prefix")->type_name("TASK");
   command->add_option("-n,--lines", options->lines, "Only the last so many lines of each task")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(check_count);
   command->add_option("--attempt", options->attempt, "This attempt, counted from 0, not the latest")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(check_count);
   command->add_option("--stream", options->only, "Only what tasks wrote to this: stdout or stderr (containers)")
       ->type_name("STREAM")
       ->check(CLI::IsMember({"stdout", "stderr"}));

@@ -5,8 +5,9 @@ using namespace muster::test;
 
 TEST_CASE("every command explains itself with an example") {
   const muster_program muster;
-  const auto* name = GENERATE("run", "resume", "validate", "plan", "ls", "show", "result", "logs", "events", "completion",
-                              "serve", "submit", "wait", "cancel", "restart", "delete", "top", "backup", "restore");
+  const auto* name =
+      GENERATE("run", "resume", "validate", "plan", "ls", "show", "result", "logs", "events", "completion", "serve",
+               "submit", "wait", "cancel", "restart", "delete", "top", "backup", "restore");
   INFO(name);
   const auto said = muster({name, "--help"});
   CHECK(said.exit_code == 0);
@@ -50,6 +51,8 @@ TEST_CASE("misuse is exit code 2, with the nearest word") {
       {{"run", "x.yaml", "--gpus", "two"}, "'two' is neither"},
       {{"run", "x.yaml", "--max-parallel", "0"}, "--max-parallel"},
       {{"events", "-f", "-o", "json"}, "-o jsonl"},
+      {{"events", "--after", "x"}, "'x' is no number from 0 on"},
+      {{"logs", "last", "-n", "-1"}, "'-1' is no number from 0 on"},
       {{"completion", "bsh"}, "did you mean 'bash'?"},
       {{"show"}, "id is required"},
   }));

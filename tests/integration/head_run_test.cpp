@@ -310,6 +310,17 @@ TEST_CASE("what is read of a head elsewhere is what its own machine shows") {
   CHECK(elsewhere({"ls", "--status", "runing", "--address", head.address()}).exit_code == 2);
 }
 
+TEST_CASE("who follows the log of one task is done when that task is") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto spec = one_task("echo over") + "  - name: other\n    image: none\n    command: [\"sleep\", \"600\"]\n";
+  REQUIRE(muster({"submit", muster.file("w.yaml", spec)}).exit_code == 0);
+  CHECK(muster({"logs", "last", "-f", "-t", "only"}).out == "over\n");
+  CHECK(muster({"logs", "last", "-f", "-t", "only", "--address", head.address()}).out == "over\n");
+  CHECK(muster({"cancel", "last", "--force"}).exit_code == 0);
+}
+
 TEST_CASE("what tasks wrote comes from the head, while they run and afterwards") {
   const muster_program muster;
   head_program head(muster);

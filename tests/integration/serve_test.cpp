@@ -89,6 +89,7 @@ TEST_CASE("commands reach a head by its address from anywhere, and exit as docum
   CHECK(elsewhere({"cancel", "single-1"}).exit_code == 7); // No head is at work here.
   const auto away = elsewhere({"wait", "single-1", "--address", "http://127.0.0.1:1"});
   CHECK(away.exit_code == 7);
+  CHECK(elsewhere({"events", "-f", "--address", "http://127.0.0.1:1"}).exit_code == 7);
   CHECK_THAT(away.err, ContainsSubstring("is a head at work there?"));
   REQUIRE(elsewhere({"context", "set", "gone", "--address", "http://127.0.0.1:1/v1/"}).exit_code == 0);
   CHECK_THAT(elsewhere({"ls"}).err, ContainsSubstring("http://127.0.0.1:1, named by the context gone"));
