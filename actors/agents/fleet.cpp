@@ -44,7 +44,7 @@ void pump(fleet_pointer self, node& n) {
     self->send(n.link, command_atom::value, std::move(*batch));
 }
 
-void apply(fleet_pointer self, node& n, attempt_table::effects x);
+void apply(fleet_pointer self, node& n, const attempt_table::effects& x);
 
 /// What cannot be sent fails here.
 void queue_or_fail(fleet_pointer self, node& n, const node_command& x) {
@@ -59,7 +59,7 @@ void queue_or_fail(fleet_pointer self, node& n, const node_command& x) {
   apply(self, n, n.attempts.reported(failed));
 }
 
-void apply(fleet_pointer self, node& n, attempt_table::effects x) {
+void apply(fleet_pointer self, node& n, const attempt_table::effects& x) {
   auto& state = self->state;
   for (const auto& command : x.commands)
     queue_or_fail(self, n, command);
@@ -236,7 +236,7 @@ void adopt(fleet_pointer self, adoption_call& call) {
     state.where[x.id] = {x.node, x.folder};
     auto [found, then] = n.attempts.adopt(x.id, x.lease);
     answer.push_back(found);
-    apply(self, n, std::move(then));
+    apply(self, n, then);
   }
   call.answer.set_value(std::move(answer));
 }

@@ -59,7 +59,7 @@ result<std::string> other_head(const fs::path& folder, const std::string& head) 
 
 } // namespace
 
-result<ledger> ledger::open(fs::path folder, const std::string& head, fs::path root) {
+result<ledger> ledger::open(const fs::path& folder, const std::string& head, fs::path root) {
   if (auto made = make_folder(folder / head); !made)
     return made.failure();
   const auto other = other_head(folder, head);

@@ -16,7 +16,7 @@ public:
   /// Opens or makes `folder`/`head`; `root` is the state directory that paths of attempts count from. Fails with
   /// `conflict` while the attempts of another head are here, `store_corrupt` for a file that cannot be read, naming
   /// it, and `io_error`.
-  [[nodiscard]] static result<ledger> open(std::filesystem::path folder, const std::string& head,
+  [[nodiscard]] static result<ledger> open(const std::filesystem::path& folder, const std::string& head,
                                            std::filesystem::path root);
 
   /// What was noted and not dropped before this was opened; in no order.
