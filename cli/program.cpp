@@ -72,10 +72,16 @@ std::string unexpected(const CLI::App& app, const CLI::App& command, const std::
          (word.find('=') == std::string::npos ? "" : "; to give several values, repeat the option");
 }
 
+/// As a user types it: `muster token create`.
+std::string full_name(const CLI::App& command) {
+  const auto* parent = command.get_parent();
+  return parent == nullptr ? std::string("muster") : full_name(*parent) + ' ' + command.get_name();
+}
+
 int report_misuse(const CLI::App& app, const CLI::ParseError& problem) {
   const auto& command = deepest(app);
   const auto extra = app.remaining(true);
-  const auto name = &command == &app ? std::string("muster") : "muster " + command.get_name();
+  const auto name = full_name(command);
   const auto text = extra.empty() ? std::string(problem.what()) : unexpected(app, command, extra.front());
   std::cerr << name << ": " << text << "\nSee '" << name << " --help'.\n";
   return exit_usage;

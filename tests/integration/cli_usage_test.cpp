@@ -55,6 +55,7 @@ TEST_CASE("misuse is exit code 2, with the nearest word") {
       {{"logs", "last", "-n", "-1"}, "'-1' is no number from 0 on"},
       {{"completion", "bsh"}, "did you mean 'bash'?"},
       {{"show"}, "id is required"},
+      {{"token", "create"}, "muster token create: user is required\nSee 'muster token create --help'"},
   }));
   const muster_program muster;
   const auto said = muster(x.arguments);
