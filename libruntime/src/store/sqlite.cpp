@@ -1,9 +1,5 @@
 #include "sqlite.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -74,25 +70,11 @@ error failure(sqlite3* db, std::string_view what) {
   return {kind, std::move(message)};
 }
 
-namespace {
-
-/// Secrets of webhooks and environments of tasks are in a store: it is its owner's alone from the first, whatever the
-/// folder around it allows. SQLite gives its other files the same mode. What is there keeps its own; a failure shows
-/// when SQLite opens it.
-void make_private(const std::string& name) {
-  const int made = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (made >= 0)
-    ::close(made);
-}
-
-} // namespace
-
 result<connection> connection::open(const std::filesystem::path& file, mode how) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   std::string name = std::filesystem::absolute(file).string();
   if (how == mode::write) {
     flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    make_private(name);
   } else {
     flags |= SQLITE_OPEN_READONLY;
   }

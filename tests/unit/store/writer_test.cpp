@@ -311,23 +311,3 @@ TEST_CASE("many rows changed in one transaction are all written") {
   CHECK(must(r.task_counts(key)) == std::vector<std::pair<status, std::uint64_t>>{{status::completed, count}});
   CHECK(must(r.latest()) == sequence{3 * count + 1});
 }
-
-TEST_CASE("only its owner can read a store, whatever the folder around it allows") {
-  const temporary_state state;
-  const auto root = state.directory().root();
-  std::filesystem::create_directories(root);
-  std::filesystem::permissions(root, std::filesystem::perms::all);
-  auto w = must(writer::open(state.directory()));
-  must(w.submit(sample(1, 1)));
-  must(w.commit());
-  constexpr auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
-  std::size_t seen = 0;
-  for (const auto& x : std::filesystem::directory_iterator{root}) {
-    if (x.path().filename().string().rfind("muster.db", 0) != 0)
-      continue;
-    INFO(x.path());
-    CHECK((x.status().permissions() & others) == std::filesystem::perms::none);
-    ++seen;
-  }
-  CHECK(seen == 3); // With the log and its index.
-}
