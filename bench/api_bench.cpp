@@ -50,7 +50,8 @@ void fill(const store::state_directory& where, std::size_t count) {
       give_up(made.failure().message);
     event x;
     x.workflow = made->key;
-    for (const auto state : {status::processing, status::running, status::completed}) {
+    const auto end = i % 20'000 == 10 ? status::failed : status::completed; // A few, far apart.
+    for (const auto state : {status::processing, status::running, end}) {
       x.type = event_type::task_status;
       x.status = state;
       x.time = timestamp{duration{clock += 1000}};
@@ -119,8 +120,9 @@ int main(int argc, char** argv) {
   const auto middle = ask(routes, "GET", "/v1/workflows?limit=1000").body;
   for (const auto* target :
        {"/v1/workflows", "/v1/workflows?limit=1000", "/v1/workflows?unfinished", "/v1/workflows?status=failed",
-        "/v1/workflows?status=completed&user=ann", "/v1/workflows?name=run", "/v1/workflows?pool=local&user=ann",
-        "/v1/workflows?label=none", "/v1/workflows/run-50"})
+        "/v1/workflows?status=completed&user=ann", "/v1/workflows?status=failed&user=ann",
+        "/v1/workflows?status=running,failed&user=bob&pool=local", "/v1/workflows?name=run",
+        "/v1/workflows?pool=local&user=ann", "/v1/workflows?label=none", "/v1/workflows/run-50"})
     measure_page(routes, target);
 
   std::string spec = "workflow:\n  name: large\n  tasks:\n";

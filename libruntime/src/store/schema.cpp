@@ -132,6 +132,12 @@ CREATE TABLE dead_letter(
 CREATE INDEX dead_letter_webhook ON dead_letter(webhook);
 )sql";
 
+/// A list of one user's workflows in a rare status, and the rows of the audit log that a head left open.
+constexpr const char* version_6 = R"sql(
+CREATE INDEX workflow_by_user_status ON workflow(user, status);
+CREATE INDEX audit_open ON audit(number) WHERE ended IS NULL;
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -185,8 +191,8 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{
-      {1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}, {5, version_5}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3},
+                                            {4, version_4}, {5, version_5}, {6, version_6}};
   return steps;
 }
 

@@ -26,7 +26,9 @@ result<service_tables> service_tables::prepare(sqlite::connection& db) {
       {&x.use_, "UPDATE token SET last_used=max(ifnull(last_used, 0), ?2) WHERE id=?1"},
       {&x.audit_, "INSERT INTO audit(time, user, token, peer, action, target, request, detail) "
                   "VALUES(?,?,?,?,?,?,?,?)"},
-      {&x.audit_end_, "UPDATE audit SET outcome=?2, ended=?3 WHERE number=?1"},
+      {&x.audit_end_, "UPDATE audit SET outcome=?2, ended=?3, "
+                      "target=trim(target || ' ' || ?4) WHERE number=?1"},
+      {&x.audit_abandon_, "UPDATE audit SET outcome='unknown', ended=?1 WHERE ended IS NULL"},
       {&x.audit_expire_, "DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE time < ?1 ORDER BY time "
                          "LIMIT ?2)"},
       {&x.once_, "INSERT OR REPLACE INTO idempotency(user, key, digest, answer, workflow, id, created) "
@@ -127,8 +129,14 @@ struct service_tables::apply_one {
     t.audit_end_.bind(1, x.number);
     t.audit_end_.bind(2, x.outcome);
     t.audit_end_.bind(3, to_micros(x.time));
+    t.audit_end_.bind(4, x.target);
     auto changed = t.run(t.audit_end_, "completing the audit log");
     return changed && *changed == 0 ? unknown("row of the audit log", std::to_string(x.number)) : changed;
+  }
+
+  result<std::int64_t> operator()(const audit_abandoned& x) const {
+    t.audit_abandon_.bind(1, to_micros(x.time));
+    return t.run(t.audit_abandon_, "completing the audit log");
   }
 
   result<std::int64_t> operator()(const audit_expired& x) const {

@@ -33,7 +33,7 @@ private:
   [[nodiscard]] result<std::int64_t> insert(sqlite::statement& x, const char* what, const std::string& id);
 
   sqlite::connection* db_;
-  sqlite::statement token_, revoke_, use_, audit_, audit_end_, audit_expire_;
+  sqlite::statement token_, revoke_, use_, audit_, audit_end_, audit_abandon_, audit_expire_;
   sqlite::statement once_, find_once_, once_expire_;
   sqlite::statement webhook_, secret_, webhook_delete_, secret_delete_, letters_delete_, progress_, letter_,
       letters_cut_;

@@ -38,10 +38,10 @@ std::map<std::string, std::string> labels_of(std::string_view text) {
 }
 
 /// What a page is looked up by; other filters are checked row by row.
-enum class lookup : std::uint8_t { unfinished, name, label, status, user, pool, none };
+enum class lookup : std::uint8_t { unfinished, name, label, user_status, status, user, pool, none };
 
-bool all_unfinished(const std::vector<status>& statuses) {
-  return std::none_of(statuses.begin(), statuses.end(), [](status s) { return is_finished(s); });
+bool is_by_status(lookup by) {
+  return by == lookup::status || by == lookup::user_status;
 }
 
 /// The filter that is likely to leave the fewest.
@@ -52,8 +52,8 @@ lookup choose(const workflow_query& query) {
     return lookup::name;
   if (!query.labels.empty())
     return lookup::label;
-  if (!query.statuses.empty() && all_unfinished(query.statuses))
-    return lookup::status;
+  if (query.user && !query.statuses.empty())
+    return lookup::user_status;
   if (query.user)
     return lookup::user;
   if (!query.statuses.empty())
@@ -66,6 +66,7 @@ const char* table_of(lookup by) {
     case lookup::unfinished: return "workflow w INDEXED BY workflow_unfinished";
     case lookup::name: return "workflow w INDEXED BY workflow_by_name";
     case lookup::label: return "workflow_label l CROSS JOIN workflow w ON w.key = l.workflow";
+    case lookup::user_status: return "workflow w INDEXED BY workflow_by_user_status";
     case lookup::status: return "workflow w INDEXED BY workflow_by_status";
     case lookup::user: return "workflow w INDEXED BY workflow_by_user";
     case lookup::pool: return "workflow w INDEXED BY workflow_by_pool";
@@ -101,7 +102,7 @@ std::string sql_of(const workflow_query& query, lookup by) {
     sql += " AND w.user = ?3";
   if (!query.pool.empty())
     sql += " AND w.pool = ?4";
-  if (by == lookup::status)
+  if (is_by_status(by))
     sql += " AND w.status = ?5";
   for (std::size_t i = by == lookup::label ? 1 : 0; i < query.labels.size(); ++i)
     sql += " AND EXISTS(SELECT 1 FROM workflow_label x WHERE x.workflow = w.key AND " + label_condition("x", i) + ")";
@@ -166,13 +167,13 @@ result<std::vector<workflow_record>> reader::workflows(const workflow_query& que
   auto& q = **prepared;
   std::vector<workflow_record> out;
   // Of several statuses each is looked up for itself; the newest of all are the page.
-  auto statuses = by == lookup::status ? query.statuses : std::vector<status>{status::unspecified};
+  auto statuses = is_by_status(by) ? query.statuses : std::vector<status>{status::unspecified};
   std::sort(statuses.begin(), statuses.end());
   statuses.erase(std::unique(statuses.begin(), statuses.end()), statuses.end());
   for (const auto one : statuses) {
     const sqlite::statement_scope scope{q};
     bind(q, query);
-    if (by == lookup::status)
+    if (is_by_status(by))
       q.bind(status_parameter, static_cast<std::int64_t>(one));
     const auto full = out.size() + query.limit;
     int code = SQLITE_ROW;

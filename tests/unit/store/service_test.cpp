@@ -153,6 +153,15 @@ TEST_CASE("the audit log keeps what was tried, and what became of it") {
   query.limit = 1;
   CHECK(must(s.r.audit(query)).front().action == "workflow.submit");
 
+  // What was made is known only then.
+  s.change(audit_ended{second, "ok", at(5), "fan-3"});
+  CHECK(must(s.r.audit({}))[1].target == "flow-1 fan-3");
+  // A head that ended in between cannot say any more.
+  CHECK(s.change(audit_abandoned{at(6)}) == 1);
+  CHECK(must(s.r.audit({}))[0].outcome == "unknown");
+  CHECK(must(s.r.audit({}))[1].outcome == "ok");
+  CHECK(s.change(audit_abandoned{at(7)}) == 0);
+
   CHECK(s.change(audit_expired{at(3), 1}) == 1);
   CHECK(s.change(audit_expired{at(3), 9}) == 1);
   CHECK(must(s.r.audit({})).size() == 1);

@@ -64,7 +64,7 @@ struct audit_record {
   std::string request; ///< Id of the request.
   std::string detail;  ///< JSON of what was asked for, without secrets; may be empty.
   std::optional<timestamp> ended{};
-  std::string outcome{}; ///< `ok`, or the code of the error; empty while nothing is known.
+  std::string outcome{}; ///< `ok`, the code of the error, or `unknown`; empty while it goes on.
 };
 
 /// Which rows to list, newest first.
@@ -160,6 +160,11 @@ struct audit_ended {
   std::int64_t number = 0;
   std::string outcome;
   timestamp time{};
+  std::string target{}; ///< Put behind the one that is there: what was made.
+};
+/// Rows that a head left open when it ended: what became of those is not known.
+struct audit_abandoned {
+  timestamp time{};
 };
 /// Removes the oldest rows, at most so many.
 struct audit_expired {
@@ -210,6 +215,6 @@ struct events_compacted {
 /// One change; what belongs together is one alternative.
 using service_change = std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
                                     idempotency_expired, webhook_created, webhook_deleted, webhook_progress,
-                                    workflow_measured, workflow_removed, rows_swept, events_compacted>;
+                                    workflow_measured, workflow_removed, rows_swept, events_compacted, audit_abandoned>;
 
 } // namespace muster::store
