@@ -34,17 +34,23 @@ struct deliver {
 };
 
 void flush(journal_pointer self);
+void free_room(journal_pointer self);
 
 void refuse(journal_state::promise& waiting, const error& why) {
   journal_answer answer{why};
   std::visit(deliver{answer}, waiting);
 }
 
-/// Refuses what asks for something new, and keeps the rest.
+/// Refuses what asks for something new, and keeps the rest; what leaves room is tried by itself.
 void refuse_new(journal_state& state, const error& why) {
   std::vector<journal_entry> kept;
   std::vector<journal_state::promise> waiting;
   for (std::size_t i = 0; i < state.gathered.size(); ++i) {
+    if (frees_room(state.gathered[i])) {
+      state.freeing.push_back(std::move(state.gathered[i]));
+      state.waiting_to_free.push_back(std::move(state.waiting[i]));
+      continue;
+    }
     if (is_refusable(state.gathered[i])) {
       refuse(state.waiting[i], why);
       continue;
@@ -79,8 +85,10 @@ void settle_batch(journal_pointer self, journal_batch& batch, std::vector<journa
                   journal_answers& said) {
   auto& state = self->state;
   state.is_writing = false;
-  if (said.full)
-    return wait_for_room(self, batch, waiting, *said.full);
+  if (said.full) {
+    wait_for_room(self, batch, waiting, *said.full);
+    return free_room(self);
+  }
   if (state.health->is_full()) {
     state.health->clear();
     if (!batch.entries.empty()) {
@@ -92,8 +100,34 @@ void settle_batch(journal_pointer self, journal_batch& batch, std::vector<journa
   }
   for (std::size_t i = 0; i < waiting.size(); ++i)
     std::visit(deliver{said.answers[i]}, waiting[i]);
-  if (std::exchange(state.flush_wanted, false))
+  free_room(self); // What came in the meantime.
+  if (!state.is_writing && std::exchange(state.flush_wanted, false))
     flush(self);
+}
+
+/// Gives a full store what leaves room there, by itself: what waits for room must not keep it from being made.
+void free_room(journal_pointer self) {
+  auto& state = self->state;
+  if (state.freeing.empty() || state.is_writing)
+    return;
+  state.is_writing = true;
+  auto batch = std::make_shared<journal_batch>(journal_batch{std::exchange(state.freeing, {})});
+  const auto waiting = std::make_shared<std::vector<journal_state::promise>>(std::exchange(state.waiting_to_free, {}));
+  self->request(state.writer, caf::infinite, commit_atom::value, journal_batch_ptr{batch})
+      .then(
+          [self, waiting](const journal_answers_ptr& said) {
+            auto& now = self->state;
+            now.is_writing = false;
+            for (std::size_t i = 0; i < waiting->size(); ++i)
+              if (said->full)
+                refuse((*waiting)[i], *said->full);
+              else
+                std::visit(deliver{said->answers[i]}, (*waiting)[i]);
+            free_room(self);
+            if (!now.is_writing && std::exchange(now.flush_wanted, false))
+              flush(self);
+          },
+          [](const caf::error&) { /* The writer is gone, and the runtime is ending. */ });
 }
 
 /// Gives the writer what was gathered, now or when it has done the batch before.
@@ -148,6 +182,11 @@ void stamp(event_list& list) {
 
 void gather(journal_pointer self, journal_entry x, journal_state::promise who) {
   auto& state = self->state;
+  if (state.health->is_full() && frees_room(x)) {
+    state.freeing.push_back(std::move(x));
+    state.waiting_to_free.push_back(std::move(who));
+    return free_room(self);
+  }
   if (state.health->is_full() && is_refusable(x))
     return refuse(who, *state.health->refusal());
   if (auto* list = std::get_if<event_list>(&x)) {

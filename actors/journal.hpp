@@ -76,13 +76,16 @@ struct journal_state {
 
   journal_writer_actor writer;
   std::vector<journal_entry> gathered;
-  std::vector<promise> waiting;  ///< For `gathered`.
-  std::size_t facts = 0;         ///< In `gathered`.
-  bool is_writing = false;       ///< The writer has a batch.
-  bool flush_wanted = false;     ///< When the writer has done that one.
-  bool flush_sent = false;       ///< A flush is in the mailbox.
-  bool flush_due = false;        ///< A flush will come by the clock.
-  std::uint64_t transaction = 0; ///< How many batches were given to the writer.
+  std::vector<promise> waiting; ///< For `gathered`.
+  /// While the store is full: what would leave room, ahead of `gathered` and tried once.
+  std::vector<journal_entry> freeing;
+  std::vector<promise> waiting_to_free; ///< For `freeing`.
+  std::size_t facts = 0;                ///< In `gathered`.
+  bool is_writing = false;              ///< The writer has a batch.
+  bool flush_wanted = false;            ///< When the writer has done that one.
+  bool flush_sent = false;              ///< A flush is in the mailbox.
+  bool flush_due = false;               ///< A flush will come by the clock.
+  std::uint64_t transaction = 0;        ///< How many batches were given to the writer.
   std::shared_ptr<store_health> health;
   std::chrono::milliseconds pause{first_pause}; ///< While the store is full.
   std::size_t bound = first_bound;              ///< Likewise.
@@ -90,7 +93,8 @@ struct journal_state {
 
 /// Gathers what is to be recorded, and gives it to the JOURNAL WRITER batch by batch, one at a time: what comes while a
 /// batch is being written shares the next commit. A batch for which the store has no room is tried again until there
-/// is; meanwhile what asks for something new is refused with `store_full`.
+/// is; meanwhile what asks for something new is refused with `store_full`, and what leaves room is tried at once,
+/// alone.
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self, journal_writer_actor writer,
                                      std::shared_ptr<store_health> health, const failure_handler& on_failure);
 

@@ -23,11 +23,27 @@ bool may_repeat(const event& x) {
 
 } // namespace
 
+bool frees_room(const store::service_change& x) {
+  if (const auto* row = std::get_if<store::audit_begun>(&x))
+    return row->row.action == "workflow.delete";
+  return std::holds_alternative<store::workflow_removed>(x) || std::holds_alternative<store::rows_swept>(x) ||
+         std::holds_alternative<store::events_compacted>(x) || std::holds_alternative<store::audit_expired>(x) ||
+         std::holds_alternative<store::idempotency_expired>(x);
+}
+
+bool frees_room(const journal_entry& x) {
+  const auto* change = std::get_if<service_change_ptr>(&x);
+  return change != nullptr && frees_room(**change);
+}
+
 bool is_refusable(const journal_entry& x) {
   if (const auto* list = std::get_if<event_list>(&x))
     return !list->events.empty() && (list->events.front().type == event_type::workflow_cancel_requested ||
                                      list->events.front().type == event_type::workflow_retried);
-  return std::holds_alternative<submission_ptr>(x) || std::holds_alternative<service_change_ptr>(x);
+  if (const auto* change = std::get_if<service_change_ptr>(&x)) // How something went that was begun is kept.
+    return !std::holds_alternative<store::audit_ended>(**change) &&
+           !std::holds_alternative<store::audit_abandoned>(**change);
+  return std::holds_alternative<submission_ptr>(x);
 }
 
 std::size_t coalesce(std::vector<journal_entry>& entries) {

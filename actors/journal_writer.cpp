@@ -1,9 +1,11 @@
 #include "actors/journal_writer.hpp"
 
+#include "actors/journal_backlog.hpp"
 #include "muster/base/log.hpp"
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -141,15 +143,26 @@ void store_batch(journal_writer_state& state, journal_batch& batch, journal_answ
     static_cast<void>(one.fail(done.failure()));
 }
 
+/// Whether it is worth what is held for the worst.
+bool frees_room(const journal_batch& batch) {
+  return std::all_of(batch.entries.begin(), batch.entries.end(), [](const journal_entry& x) { return frees_room(x); });
+}
+
 void write_batch(journal_writer_state& state, journal_batch& batch, journal_answers& said) {
   const auto refuse_all = [&](const error& why) { said.answers.assign(batch.entries.size(), journal_answer{why}); };
   if (state.failed)
     return refuse_all(broken);
-  state.appended.clear();
-  state.submitted.events.clear();
-  state.problem.reset();
   const auto begun = std::chrono::steady_clock::now();
-  store_batch(state, batch, said);
+  const auto attempt = [&] {
+    said.answers.clear();
+    state.appended.clear();
+    state.submitted.events.clear();
+    state.problem.reset();
+    store_batch(state, batch, said);
+  };
+  attempt();
+  if (state.problem && state.problem->code == ec::store_full && frees_room(batch) && state.writer->make_room())
+    attempt();
   if (!state.problem) {
     state.counted->commit_time.add(std::chrono::steady_clock::now() - begun);
     auto facts = std::make_shared<std::vector<event>>(committed(state));

@@ -4,6 +4,7 @@
 #include "actors/cache.hpp"
 #include "actors/clock.hpp"
 #include "actors/event_hub.hpp"
+#include "actors/journal_backlog.hpp"
 #include "actors/journal_writer.hpp"
 #include "actors/monitor_gate.hpp"
 #include "actors/prober.hpp"
@@ -386,7 +387,7 @@ result<void> runtime::impl::remove(const std::string& id, const std::string& tex
 // -- rows of the service
 
 result<std::int64_t> runtime::impl::record(store::service_change x) {
-  if (auto why = health_->refusal())
+  if (auto why = health_->refusal(); why && !frees_room(x))
     return *std::move(why);
   const auto answer = ask<service_answer>(journal_, commit_atom::value,
                                           service_change_ptr{std::make_shared<store::service_change>(std::move(x))});

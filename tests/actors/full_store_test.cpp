@@ -1,6 +1,7 @@
 #include "actor_fixture.hpp"
 
 #include "actors/journal_backlog.hpp"
+#include "actors/retention.hpp"
 #include "actors/runtime.hpp"
 #include "actors/system_config.hpp"
 #include "executors/null/null_driver.hpp"
@@ -8,6 +9,7 @@
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 #include <sys/mount.h>
@@ -20,7 +22,9 @@ namespace {
 /// A store that has room or not, and what it was given.
 struct disk {
   bool full = false;
+  bool takes_deletions = false; ///< Also while it is full, where nothing else comes with them.
   std::size_t tries = 0;
+  std::vector<store::service_change> changes;
   std::vector<event> events;
 };
 
@@ -34,7 +38,9 @@ journal_writer_actor::behavior_type writer_double(journal_writer_actor::stateful
       [to](commit_atom, const journal_batch_ptr& batch) {
         auto said = std::make_shared<journal_answers>();
         ++to->tries;
-        if (to->full) {
+        const bool only_frees = std::all_of(batch->entries.begin(), batch->entries.end(),
+                                            [](const journal_entry& x) { return frees_room(x); });
+        if (to->full && !(to->takes_deletions && only_frees && !batch->entries.empty())) {
           said->full = error{ec::store_full, "no space left"};
           return journal_answers_ptr{std::move(said)};
         }
@@ -45,6 +51,7 @@ journal_writer_actor::behavior_type writer_double(journal_writer_actor::stateful
           } else if (std::holds_alternative<submission_ptr>(x)) {
             said->answers.emplace_back(accepted{{1}, "wf-1"});
           } else {
+            to->changes.push_back(*std::get<service_change_ptr>(x));
             said->answers.emplace_back(service_answer{});
           }
         }
@@ -119,6 +126,10 @@ struct journal_over_disk {
     return code;
   }
 
+  static service_change_ptr change(store::service_change x) {
+    return service_change_ptr{std::make_shared<store::service_change>(std::move(x))};
+  }
+
   ec cancel() {
     event x;
     x.type = event_type::workflow_cancel_requested;
@@ -132,8 +143,8 @@ struct journal_over_disk {
 /// A file system of one megabyte or so, if this user may mount one.
 class small_disk {
 public:
-  small_disk() {
-    mounted_ = ::mount("none", folder_.path().c_str(), "tmpfs", 0, "size=4m") == 0;
+  explicit small_disk(const char* size = "size=4m") {
+    mounted_ = ::mount("none", folder_.path().c_str(), "tmpfs", 0, size) == 0;
     if (!mounted_)
       WARN("skipped: this user may not mount a file system");
   }
@@ -192,7 +203,7 @@ TEST_CASE("while the store is full what runs is kept, what is new is refused, an
   CHECK(x.health->refusal()->code == ec::store_full);
   CHECK_THAT(x.health->refusal()->message, ContainsSubstring("no space left"));
   CHECK(x.code_of<accepted>(submit_atom::value, submission_ptr{}) == ec::store_full);
-  CHECK(x.code_of<service_answer>(commit_atom::value, service_change_ptr{}) == ec::store_full);
+  CHECK(x.code_of<service_answer>(commit_atom::value, x.change(store::token_created{})) == ec::store_full);
   x.record(1, status::completed);
   x.record(2, status::running);
   const auto before = x.store->tries;
@@ -208,6 +219,35 @@ TEST_CASE("while the store is full what runs is kept, what is new is refused, an
   CHECK(x.store->events[3].task == task_index{2});
   CHECK_FALSE(x.health->refusal());
   CHECK(x.cancel() == ec::none);
+}
+
+TEST_CASE("a full store is asked for what leaves room, and for nothing else with it") {
+  journal_over_disk x;
+  x.store->full = true;
+  x.record(1, status::running);
+  CHECK(x.cancel() == ec::store_full);
+  REQUIRE(x.health->is_full());
+  const auto removal = x.change(store::workflow_removed{{1}, "retention"});
+  CHECK(x.code_of<service_answer>(commit_atom::value, removal) == ec::store_full); // Not even for that: said at once.
+  x.store->takes_deletions = true;
+  CHECK(x.code_of<service_answer>(commit_atom::value, removal) == ec::none);
+  store::audit_begun row;
+  row.row.action = "workflow.delete";
+  CHECK(x.code_of<service_answer>(commit_atom::value, x.change(row)) == ec::none);
+  row.row.action = "token.create";
+  CHECK(x.code_of<service_answer>(commit_atom::value, x.change(row)) == ec::store_full);
+  CHECK(x.store->changes.size() == 2);
+  CHECK(x.health->is_full()); // There is room for that alone.
+  CHECK(x.store->events.empty());
+  // How it went is kept until there is room, though nobody waits for it.
+  caf::anon_send(x.journal, record_atom::value, x.change(store::audit_ended{1, "ok", {}, {}}));
+  x.pass(journal_state::longest_pause);
+  CHECK(x.store->changes.size() == 2);
+  x.store->full = false;
+  x.pass(journal_state::longest_pause);
+  CHECK(x.store->changes.size() == 3);
+  CHECK(x.store->events.size() == 1);
+  CHECK_FALSE(x.health->is_full());
 }
 
 TEST_CASE("a store that was full when there was nothing to keep accepts again") {
@@ -281,6 +321,52 @@ TEST_CASE("a runtime outlives a full disk") {
   CHECK(done->size() == 400);
   for (const auto& t : *done)
     REQUIRE(t.status == status::completed);
+}
+
+TEST_CASE("what was kept of a full disk is deleted, which makes room") {
+  const small_disk where{"size=96m"};
+  if (!where.usable())
+    return;
+  const auto state = where.path() / "state";
+  auto r = start(state);
+  std::vector<accepted_workflow> done;
+  for (int i = 0; i < 6; ++i) {
+    auto one = r->submit(make_workflow({make_task("a")}), {"text", "muster", "{}"});
+    REQUIRE(one);
+    REQUIRE(r->wait(one->key, deadline()) == status::completed);
+    const auto output = store::state_directory{state}.output(one->id, "a", 0);
+    std::filesystem::create_directories(output);
+    std::ofstream{output / "large"} << std::string(std::size_t{1} << 20U, 'x');
+    done.push_back(std::move(*one));
+  }
+  REQUIRE(std::filesystem::exists(state / "reserve"));
+  where.fill();
+  ec code = ec::none;
+  for (int i = 0; i < 1000 && code != ec::store_full; ++i) {
+    const auto refused = r->submit(make_workflow({make_task("a")}), {std::string(20'000, 'x'), "muster", "{}"});
+    code = refused ? ec::none : refused.failure().code;
+  }
+  REQUIRE(code == ec::store_full);
+  CHECK(r->record(store::token_created{}).failure().code == ec::store_full);
+  REQUIRE(r->remove(done.front().id, "by hand")); // At the cost of what was held for this.
+  retention_config config{store::state_directory{state}, {}};
+  config.policy.workflow_count = 2;
+  retention keeper{std::move(config), *r};
+  const auto report = keeper.pass();
+  if (!report)
+    FAIL(report.failure().message);
+  CHECK(report->workflows >= 3);
+  auto reader = store::reader::open(store::state_directory{state});
+  REQUIRE(reader);
+  CHECK(reader->workflow(done[1].id).failure().code == ec::not_found);
+  CHECK(reader->workflow(done.back().id));
+  // With the room that this left it accepts again by itself.
+  const auto until = deadline();
+  auto after = r->submit(make_workflow({make_task("a")}), {"text", "muster", "{}"});
+  while (!after && after.failure().code == ec::store_full && std::chrono::steady_clock::now() < until)
+    after = r->submit(make_workflow({make_task("a")}), {"text", "muster", "{}"});
+  REQUIRE(after);
+  CHECK(r->wait(after->key, deadline()) == status::completed);
 }
 
 TEST_CASE("while the disk is full nothing more is started") {

@@ -159,9 +159,12 @@ std::optional<std::string> state_directory::id_of(const fs::path& folder) const 
 }
 
 result<void> state_directory::discard(std::string_view id) const {
-  if (auto made = make(trash()); !made)
-    return made;
   const auto from = workflow(id);
+  if (auto made = make(trash()); !made) {
+    std::error_code problem; // There may be no room for it: then it goes where it is, which takes its time.
+    fs::remove_all(from, problem);
+    return problem ? made : result<void>{};
+  }
   const auto to = (trash() / from.filename()).string();
   // Something may have been written there once more since an earlier move.
   constexpr int most_moves = 100;

@@ -2,6 +2,7 @@
 
 #include "cache_table.hpp"
 #include "remover.hpp"
+#include "reserve.hpp"
 #include "row_cache.hpp"
 #include "schema.hpp"
 #include "service_tables.hpp"
@@ -49,7 +50,8 @@ timestamp now() {
 
 class writer::impl {
 public:
-  impl(writer_lock lock, sqlite::connection db) : lock_(std::move(lock)), db_(std::move(db)) {}
+  impl(const state_directory& where, writer_lock lock, sqlite::connection db)
+      : lock_(std::move(lock)), db_(std::move(db)), reserve_(where) {}
   ~impl() { rollback(); }
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
@@ -65,6 +67,8 @@ public:
   [[nodiscard]] result<void> append(event* first, std::size_t count);
   [[nodiscard]] result<void> commit();
   void rollback();
+
+  [[nodiscard]] bool make_room() noexcept { return reserve_.release(); }
 
   sequence latest_;    ///< Of all that was appended.
   sequence committed_; ///< Of all that is on disk.
@@ -86,6 +90,7 @@ private:
   std::optional<cache_table> cache_;
   std::optional<service_tables> service_;
   std::optional<remover> remover_;
+  reserve reserve_;
   std::optional<error> broken_; ///< Why the transaction was rolled back; told by the next `commit`.
 };
 
@@ -350,6 +355,7 @@ result<void> writer::impl::commit() {
     return done;
   }
   committed_ = latest_;
+  reserve_.keep();
   return {};
 }
 
@@ -394,10 +400,14 @@ result<writer> writer::open(const state_directory& directory) {
   auto db = sqlite::connection::open(directory.database(), sqlite::mode::write);
   if (!db)
     return db.failure();
-  auto x = std::make_unique<impl>(std::move(*lock), std::move(*db));
+  auto x = std::make_unique<impl>(directory, std::move(*lock), std::move(*db));
   if (auto done = x->prepare(); !done)
     return done.failure();
   return writer{std::move(x)};
+}
+
+bool writer::make_room() noexcept {
+  return impl_->make_room();
 }
 
 result<submitted_workflow> writer::submit(const submission& x) {

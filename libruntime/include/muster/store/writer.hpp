@@ -77,6 +77,10 @@ public:
   /// `io_error` or what an earlier call reported; then nothing of the transaction is stored.
   [[nodiscard]] result<void> commit();
 
+  /// Gives up a little of the disk that is held for the time when there is no room else, so that what frees more can be
+  /// written down; false if that was done before. Later commits take it again, when there is plenty.
+  [[nodiscard]] bool make_room() noexcept;
+
   /// Forgets everything since the last commit.
   void rollback();
 
