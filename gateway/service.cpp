@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace muster::gateway {
@@ -59,6 +60,7 @@ public:
       const auto all = routes();
       requests_.note(x.method, (all ? *all : before_).pattern_of(x), how.status, how.took, how.stream);
     };
+    config.admit = [this](const http::request& x) { return refusal_before_body(x); };
     config.log = [](std::string_view message) { log::error("http", message, {}); };
     auto made = http::server::start(std::move(config), [this](http::request& x) { return answer(x); });
     if (!made)
@@ -112,6 +114,13 @@ public:
 
 private:
   [[nodiscard]] std::shared_ptr<const http::router> routes() const { return std::atomic_load(&routes_); }
+
+  [[nodiscard]] std::optional<http::response> refusal_before_body(const http::request& x) const {
+    if (!x.header("Transfer-Encoding") && x.header("Content-Length").value_or("0") == "0")
+      return std::nullopt;
+    const auto why = with->access->refusal_before_body(x);
+    return why ? std::optional{problem(x.id, why->code, why->detail)} : std::nullopt;
+  }
 
   http::response answer(http::request& x) const {
     if (const auto all = routes())

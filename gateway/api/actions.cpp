@@ -123,6 +123,7 @@ result<http::response> restart(call& x) {
   const auto done = (*engine)->submit(*again, std::move(info));
   if (!done)
     return done.failure();
+  x.made = done->id;
   auto out = json_response(201, {{"id", done->id}, {"notes", done->notes}, {"restart_of", workflow->id}});
   out.headers.emplace("Location", "/v1/workflows/" + done->id);
   return out;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace muster::gateway {
@@ -57,6 +58,13 @@ std::string media_type(const http::request& x) {
   return type;
 }
 
+bool is_type_of_spec(std::string_view type) noexcept {
+  constexpr std::array<std::string_view, 7> types{"application/yaml",   "application/json", "multipart/form-data",
+                                                  "application/x-yaml", "text/yaml",        "text/x-yaml",
+                                                  "text/plain"};
+  return std::find(types.begin(), types.end(), type) != types.end();
+}
+
 result<json> parse_json(std::string_view text) {
   if (depth_of(text) > deepest)
     return {ec::invalid_argument, "the JSON is nested deeper than " + std::to_string(deepest)};
@@ -88,10 +96,6 @@ result<void> check_members(const json& x, const std::vector<std::string_view>& k
 result<json> json_body(const http::request& x, const std::vector<std::string_view>& known) {
   if (x.body.empty())
     return json::object();
-  const auto type = media_type(x);
-  if (type != "application/json")
-    return {ec::invalid_argument,
-            "the body has the type '" + type + "', expected application/json (Content-Type: application/json)"};
   auto out = parse_json(x.body);
   if (!out)
     return out;

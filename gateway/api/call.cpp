@@ -1,6 +1,7 @@
 #include "gateway/api/call.hpp"
 
 #include "actors/runtime.hpp"
+#include "gateway/api/body.hpp"
 #include "gateway/api/problem.hpp"
 #include "gateway/auth/authority.hpp"
 #include "muster/base/log.hpp"
@@ -45,12 +46,29 @@ void set_common(http::response& out, const call& x) {
     set_missing(out.headers, "X-Muster-Seq", std::to_string(x.seen()->value));
 }
 
+/// The answer to a body of a type that is not taken.
+std::optional<http::response> check_type(const call& x, const route& where) {
+  if (x.request.body.empty() && where.takes == body_kind::json)
+    return std::nullopt;
+  const auto type = media_type(x.request);
+  if (type == "application/json" || (where.takes == body_kind::spec && is_type_of_spec(type)))
+    return std::nullopt;
+  return problem(x.request.id, "unsupported_media_type",
+                 (type.empty() ? "the body has no Content-Type" : "a body of the type '" + type.substr(0, 80) + "'") +
+                     std::string{" is not taken here; send "} +
+                     (where.takes == body_kind::spec ? "application/yaml, application/json or multipart/form-data"
+                                                     : "application/json"));
+}
+
 /// Finds out who asks; the answer, if they may not.
 std::optional<http::response> admit(call& x, const route& where) {
-  const bool is_open = where.needs == access::open ||
-                       (where.needs == access::local && (x.request.peer_is_local || x.with.public_metrics));
-  if (!x.with.access || is_open)
+  if (!x.with.access)
     return std::nullopt;
+  if (where.needs == access::open ||
+      (where.needs == access::local && (x.with.public_metrics || x.with.access->is_from_here(x.request)))) {
+    const auto why = x.with.access->refusal_of_host(x.request);
+    return why ? std::optional{problem(x.request.id, why->code, why->detail)} : std::nullopt;
+  }
   const auto find = [&x](std::string_view hash) -> result<std::optional<store::token_record>> {
     auto reader = x.with.readers.take();
     return reader ? (*reader)->token_of(hash) : result<std::optional<store::token_record>>{reader.failure()};
@@ -90,14 +108,23 @@ http::response audited(call& x, const route& where, const action& answer) {
   if (!number)
     return problem(x.request.id, number.failure());
   std::string outcome = "ok";
-  auto done = answer(x);
-  auto out = done ? std::move(*done) : refuse(x, done.failure());
-  if (!done)
-    outcome = to_string(done.failure().code);
-  else if (out.status >= 400)
-    outcome = "refused with " + std::to_string(out.status);
-  (*engine)->note(store::audit_ended{*number, std::move(outcome), x.with.now()});
-  return out;
+  const auto end = [&] {
+    (*engine)->note(store::audit_ended{*number, std::move(outcome), x.with.now(), std::move(x.made)});
+  };
+  try {
+    auto done = answer(x);
+    auto out = done ? std::move(*done) : refuse(x, done.failure());
+    if (!done)
+      outcome = to_string(done.failure().code);
+    else if (out.status >= 400)
+      outcome = "refused with " + std::to_string(out.status);
+    end();
+    return out;
+  } catch (...) { // A bug; the server answers and logs it.
+    outcome = to_string(ec::internal);
+    end();
+    throw;
+  }
 }
 
 } // namespace
@@ -205,17 +232,23 @@ void log_answer(const call& x, const route& where, const http::response& out, st
 
 } // namespace
 
-void add_route(http::router& to, const std::shared_ptr<services>& with, const route& where, action answer) {
-  to.add(where.method, where.path, [with, where, answer = std::move(answer)](http::request& asked) {
-    const auto began = std::chrono::steady_clock::now();
-    call x{asked, *with, identity{}};
-    auto out = admit(x, where);
-    if (!out)
-      out = where.audit == nullptr ? answer_of(x, answer) : audited(x, where, answer);
-    set_common(*out, x);
-    log_answer(x, where, *out, std::chrono::steady_clock::now() - began);
-    return std::move(*out);
-  });
+void add_route(http::router& to, const std::shared_ptr<services>& with, const route& where, action answer,
+               recall before) {
+  to.add(where.method, where.path,
+         [with, where, answer = std::move(answer), before = std::move(before)](http::request& asked) {
+           const auto began = std::chrono::steady_clock::now();
+           call x{asked, *with, identity{}};
+           auto out = admit(x, where);
+           if (!out)
+             out = check_type(x, where);
+           if (!out && before)
+             out = before(x);
+           if (!out)
+             out = where.audit == nullptr ? answer_of(x, answer) : audited(x, where, answer);
+           set_common(*out, x);
+           log_answer(x, where, *out, std::chrono::steady_clock::now() - began);
+           return std::move(*out);
+         });
 }
 
 http::response json_response(unsigned status, const nlohmann::ordered_json& body) {

@@ -23,6 +23,8 @@ public:
   http::request& request;
   services& with;
   identity who;
+  /// What the audit log is to name beside what the path names: the id of what was made.
+  std::string made{};
 
   /// One state of the store, the same until `release`; the answer will carry its sequence. `not_found` if there is no
   /// store.
@@ -68,6 +70,12 @@ enum class access : std::uint8_t {
   local = 4, ///< Anybody on this machine; any token from elsewhere.
 };
 
+/// What the body of a request may be.
+enum class body_kind : std::uint8_t {
+  json = 0, ///< `application/json`, if there is a body at all.
+  spec = 1, ///< YAML, JSON or a form with files; there must be a body.
+};
+
 /// How a route is reached.
 struct route {
   const char* method;
@@ -76,10 +84,17 @@ struct route {
   /// What is written into the audit log before it is carried out, such as `workflow.cancel`; null for what changes
   /// nothing.
   const char* audit = nullptr;
+  body_kind takes = body_kind::json;
 };
 
+/// The answer to a request that was carried out before, if it is known by what the request says of itself.
+using recall = std::function<std::optional<http::response>(call&)>;
+
 /// Adds a route whose answers carry `X-Request-Id`, `X-Muster-Log-Id`, `X-Muster-Seq` and `Cache-Control`.
-void add_route(http::router& to, const std::shared_ptr<services>& with, const route& where, action answer);
+///
+/// What `before` recalls is answered without anything being changed, and so without a row of the audit log.
+void add_route(http::router& to, const std::shared_ptr<services>& with, const route& where, action answer,
+               recall before = {});
 
 /// An answer in JSON.
 [[nodiscard]] http::response json_response(unsigned status, const nlohmann::ordered_json& body);

@@ -62,23 +62,29 @@ http::response accepted(const std::string& id, json body, bool replayed) {
   return out;
 }
 
-/// The answer that was given under this key before; none if there is none. Asked before anything else, so that a
-/// submission that was accepted is told so whatever has changed since.
-result<std::optional<http::response>> earlier_answer(call& x, const store::idempotency_key& key) {
+/// What was accepted under this key before, if it is remembered.
+result<std::optional<store::idempotency_record>> remembered(call& x, const store::idempotency_key& key) {
   const auto reader = x.state();
   if (!reader)
     return reader.failure();
-  const auto found = (*reader)->idempotent(key.user, key.key);
+  auto found = (*reader)->idempotent(key.user, key.key);
   x.release();
-  if (!found)
-    return found.failure();
-  if (!*found || x.with.now() - (*found)->created >= store::idempotency_span)
-    return std::optional<http::response>{};
-  if ((*found)->sent.digest != key.digest)
-    return {ec::idempotency_mismatch,
-            "this Idempotency-Key was used for another request, which became " + (*found)->id};
+  if (found && *found && x.with.now() - (*found)->created >= store::idempotency_span)
+    found->reset();
+  return found;
+}
+
+/// The answer that was given to this very request before. Asked before anything else, so that a submission that was
+/// accepted is told so whatever has changed since: it may have no room any more to be written down.
+std::optional<http::response> earlier_answer(call& x) {
+  const auto once = key_of(x);
+  if (!once || !*once)
+    return std::nullopt;
+  const auto found = remembered(x, **once);
+  if (!found || !*found || (*found)->sent.digest != (*once)->digest)
+    return std::nullopt; // What is wrong is found again, and said.
   auto body = json_of_text((*found)->sent.answer);
-  return std::optional{accepted((*found)->id, body.is_object() ? std::move(body) : json::object(), true)};
+  return accepted((*found)->id, body.is_object() ? std::move(body) : json::object(), true);
 }
 
 /// Refuses inputs from workflows that the caller may not see. They are told as if there were none.
@@ -127,11 +133,12 @@ result<http::response> submit(call& x) {
   if (!once)
     return once.failure();
   if (*once && !wanted->dry_run) {
-    auto before = earlier_answer(x, **once);
+    const auto before = remembered(x, **once);
     if (!before)
       return before.failure();
-    if (*before)
-      return std::move(**before);
+    if (*before && (*before)->sent.digest != (*once)->digest)
+      return error{ec::idempotency_mismatch,
+                   "this Idempotency-Key was used for another request, which became " + (*before)->id};
   }
   const auto engine = x.engine();
   if (!engine)
@@ -159,6 +166,7 @@ result<http::response> submit(call& x) {
   const auto done = (*engine)->submit(*spec.workflow, std::move(info));
   if (!done)
     return done.failure();
+  x.made = done->id;
   if (!done->is_replay)
     body["notes"] = done->notes;
   return accepted(done->id, std::move(body), done->is_replay);
@@ -182,8 +190,9 @@ result<http::response> validate(call& x) {
 } // namespace
 
 void add_submit_routes(http::router& to, const std::shared_ptr<services>& with) {
-  add_route(to, with, {"POST", "/v1/workflows", access::write, "workflow.submit"}, submit);
-  add_route(to, with, {"POST", "/v1/validate", access::read}, validate);
+  add_route(to, with, {"POST", "/v1/workflows", access::write, "workflow.submit", body_kind::spec}, submit,
+            earlier_answer);
+  add_route(to, with, {"POST", "/v1/validate", access::read, nullptr, body_kind::spec}, validate);
 }
 
 } // namespace muster::gateway

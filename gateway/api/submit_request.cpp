@@ -169,11 +169,7 @@ result<submit_request> from_body(const http::request& x) {
     return from_form(x);
   if (type == "application/json")
     return from_json(x);
-  if (type == "application/yaml" || type == "application/x-yaml" || type == "text/yaml" || type == "text/x-yaml" ||
-      type == "text/plain")
-    return from_query(x);
-  return {ec::invalid_argument, "a body of the type '" + type.substr(0, 80) +
-                                    "' is no spec; send application/yaml, application/json or multipart/form-data"};
+  return from_query(x);
 }
 
 } // namespace

@@ -60,6 +60,7 @@ result<http::response> create_token(call& x) {
     return engine.failure();
   if (auto done = (*engine)->record(store::token_created{made->record}); !done)
     return done.failure();
+  x.made = made->record.id;
   auto out = json_response(201, json_of(*made));
   out.headers.emplace("Location", "/v1/tokens/" + made->record.id);
   return out;

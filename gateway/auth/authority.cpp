@@ -12,6 +12,10 @@ namespace {
 /// What is remembered of tokens; beyond it all is forgotten, which costs nothing but a look into the store.
 constexpr std::size_t most_remembered = 4096;
 
+constexpr const char* no_token = "a token is needed (Authorization: Bearer mst_...)";
+constexpr const char* not_valid = "the token is not valid: it is unknown, revoked or expired";
+constexpr const char* too_many_guesses = "too many wrong tokens came from here; wait";
+
 bool same_letters(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
            return std::tolower(x) == std::tolower(y);
@@ -35,6 +39,13 @@ std::optional<std::string_view> bearer_of(std::string_view header) {
   return header;
 }
 
+/// 127/8, as four numbers and nothing else: a name such as 127.0.0.1.example.com is somebody else's.
+bool is_loopback_name(std::string_view name) {
+  return same_letters(name, "localhost") || name == "[::1]" ||
+         (name.substr(0, 4) == "127." && std::count(name.begin(), name.end(), '.') == 3 &&
+          name.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
 authority::verdict refused(const char* code, std::string detail) {
   return {std::nullopt, {code, std::move(detail)}, false};
 }
@@ -43,11 +54,7 @@ authority::verdict refused(const char* code, std::string detail) {
 
 bool authority::is_own_host(std::string_view host) const {
   const auto name = without_port(host);
-  if (same_letters(name, "localhost") || name == "[::1]")
-    return true;
-  // 127/8, as four numbers and nothing else: a name such as 127.0.0.1.example.com is somebody else's.
-  if (name.substr(0, 4) == "127." && std::count(name.begin(), name.end(), '.') == 3 &&
-      name.find_first_not_of("0123456789.") == std::string_view::npos)
+  if (is_loopback_name(name))
     return true;
   const auto names = [this] {
     const std::lock_guard lock{mutex_};
@@ -77,6 +84,30 @@ std::optional<authority::refusal> authority::check_host(const http::request& x) 
   return std::nullopt;
 }
 
+std::optional<authority::refusal> authority::refusal_before_body(const http::request& x,
+                                                                 guess_limit::clock::time_point at) {
+  if (!tokens_)
+    return check_host(x);
+  const auto header = x.header("Authorization");
+  if (!header)
+    return refusal{"unauthorized", no_token};
+  const auto token = bearer_of(*header);
+  if (!token || !looks_like_token(*token))
+    return refusal{"unauthorized", not_valid};
+  if (!is_known(hash_of_token(*token)) && !guesses_.may_try(x.peer, at))
+    return refusal{"too_many_requests", too_many_guesses};
+  return std::nullopt;
+}
+
+std::optional<authority::refusal> authority::refusal_of_host(const http::request& x) const {
+  return tokens_ ? std::nullopt : check_host(x);
+}
+
+bool authority::is_from_here(const http::request& x) const {
+  return x.peer_is_local && is_loopback_name(without_port(x.header("Host").value_or(""))) && !x.header("Origin") &&
+         !x.header("Forwarded") && !x.header("X-Forwarded-For") && !x.header("Via");
+}
+
 result<authority::verdict> authority::identify(const http::request& x, const find_token& find, timestamp now,
                                                guess_limit::clock::time_point at) {
   if (!tokens_) {
@@ -86,14 +117,14 @@ result<authority::verdict> authority::identify(const http::request& x, const fin
   }
   const auto header = x.header("Authorization");
   if (!header)
-    return refused("unauthorized", "a token is needed (Authorization: Bearer mst_...)");
+    return refused("unauthorized", no_token);
   if (x.headers.count("Authorization") > 1)
     return refused("unauthorized", "there is more than one Authorization");
   const auto token = bearer_of(*header);
   const bool well_formed = token && looks_like_token(*token);
   const auto hash = well_formed ? hash_of_token(*token) : std::string{};
   if (!is_known(hash) && !guesses_.may_try(x.peer, at))
-    return refused("too_many_requests", "too many wrong tokens came from here; wait");
+    return refused("too_many_requests", too_many_guesses);
   auto found = well_formed ? find(hash) : result<std::optional<store::token_record>>{std::nullopt};
   if (!found)
     return found.failure();
@@ -102,7 +133,7 @@ result<authority::verdict> authority::identify(const http::request& x, const fin
       record && !record->revoked && (!record->expires || *record->expires > now) && record->role != role::unspecified;
   if (!counts) {
     guesses_.failed(x.peer, at);
-    return refused("unauthorized", "the token is not valid: it is unknown, revoked or expired");
+    return refused("unauthorized", not_valid);
   }
   remember(hash);
   return verdict{identity{record->user, record->role, record->id}, {}, take_use(record->id, now)};

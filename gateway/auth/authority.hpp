@@ -57,6 +57,18 @@ public:
   [[nodiscard]] result<verdict> identify(const http::request& x, const find_token& find, timestamp now,
                                          guess_limit::clock::time_point at = guess_limit::clock::now());
 
+  /// Why a request is refused before its body is read, as far as that can be told without the store: whoever cannot be
+  /// somebody shall not fill the memory that bodies share.
+  [[nodiscard]] std::optional<refusal>
+  refusal_before_body(const http::request& x, guess_limit::clock::time_point at = guess_limit::clock::now());
+
+  /// Why a request that needs no token is refused: where nobody needs one, `Host` and `Origin` are checked all the
+  /// same.
+  [[nodiscard]] std::optional<refusal> refusal_of_host(const http::request& x) const;
+
+  /// Whether it comes from a program of this machine, not from a proxy on it or a page in a browser.
+  [[nodiscard]] bool is_from_here(const http::request& x) const;
+
 private:
   [[nodiscard]] std::optional<refusal> check_host(const http::request& x) const;
   [[nodiscard]] bool is_own_host(std::string_view host) const;

@@ -34,6 +34,9 @@ result<issued_token> issue_token(const token_request& x, timestamp now) {
     return good.failure();
   if (x.name.size() > longest_name)
     return {ec::limit_exceeded, "'name' is longer than 200 bytes"};
+  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7F; };
+  if (std::any_of(x.name.begin(), x.name.end(), is_control))
+    return {ec::invalid_argument, "'name' has a control character"};
   issued_token out;
   out.record.role = store::role_from(x.role);
   if (out.record.role == store::role::unspecified)

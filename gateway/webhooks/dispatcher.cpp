@@ -150,6 +150,18 @@ public:
     limits_ = x;
   }
 
+  bool test(post_request x, std::function<void(const post_outcome&)> done) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (tests_ >= most_tests)
+        return false;
+      ++tests_;
+      tests_to_begin_.emplace_back(std::move(x), std::move(done));
+    }
+    bell_->ring();
+    return true;
+  }
+
   [[nodiscard]] result<std::int64_t> make_durable(store::service_change x) const {
     return config_.record(std::move(x));
   }
@@ -173,11 +185,28 @@ private:
       if (reload_due_.exchange(false))
         if (const auto done = load(); !done)
           log::warn("webhooks", "webhooks cannot be read", {{"why", done.failure().message}});
+      begin_tests();
       const auto wait = step_all();
       if (!stopping_ && !reload_due_)
         poster_.run(wait);
     }
     poster_.clear();
+  }
+
+  void begin_tests() {
+    decltype(tests_to_begin_) all;
+    {
+      const std::lock_guard lock{mutex_};
+      all.swap(tests_to_begin_);
+    }
+    for (auto& [x, done] : all)
+      poster_.post(std::move(x), [this, then = std::move(done)](const post_outcome& got) {
+        {
+          const std::lock_guard lock{mutex_};
+          --tests_;
+        }
+        then(got);
+      });
   }
 
   /// Gives every webhook its turn; how long there is nothing to do then.
@@ -362,6 +391,8 @@ private:
   const webhook_config config_; ///< Its limits are those of the beginning.
   mutable std::mutex mutex_;
   webhook_limits limits_;
+  std::size_t tests_ = 0; ///< On their way, or to begin.
+  std::vector<std::pair<post_request, std::function<void(const post_outcome&)>>> tests_to_begin_;
   event_feed& feed_;
   poster poster_;
   std::shared_ptr<doorbell> bell_ = std::make_shared<doorbell>();
@@ -396,6 +427,10 @@ webhook_limits webhook_dispatcher::limits() const {
 
 void webhook_dispatcher::set_limits(const webhook_limits& x) {
   impl_->set_limits(x);
+}
+
+bool webhook_dispatcher::test(post_request x, std::function<void(const post_outcome&)> done) {
+  return impl_->test(std::move(x), std::move(done));
 }
 
 result<std::int64_t> webhook_dispatcher::record(store::service_change x) const {

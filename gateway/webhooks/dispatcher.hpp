@@ -63,6 +63,12 @@ public:
   /// Others from the next message on; what waits for its next attempt is held to them too.
   void set_limits(const webhook_limits& x);
 
+  /// Tests that may be on their way at a time.
+  static constexpr std::size_t most_tests = 8;
+  /// Posts a message that belongs to no event, on the thread of this. `done` is called there, once, unless this ends
+  /// before. False, without doing so, if `most_tests` are on their way.
+  [[nodiscard]] bool test(post_request x, std::function<void(const post_outcome&)> done);
+
   /// Makes a change of webhooks durable.
   [[nodiscard]] result<std::int64_t> record(store::service_change x) const;
 

@@ -183,15 +183,4 @@ void poster::clear() {
   impl_->clear();
 }
 
-post_outcome post_and_wait(post_request x) {
-  const auto patience = x.timeout + std::chrono::seconds{1};
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  poster one;
-  std::optional<post_outcome> out;
-  one.post(std::move(x), [&out](post_outcome got) { out = std::move(got); });
-  while (!out && std::chrono::steady_clock::now() < deadline)
-    one.run(std::chrono::milliseconds{1000});
-  return out ? *out : post_outcome{0, "no answer in time", {}};
-}
-
 } // namespace muster::gateway

@@ -59,7 +59,4 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// One request, waited for.
-[[nodiscard]] post_outcome post_and_wait(post_request x);
-
 } // namespace muster::gateway

@@ -1,6 +1,7 @@
 #include "gateway/webhooks/routes.hpp"
 
 #include "actors/runtime.hpp"
+#include "gateway/api/body.hpp"
 #include "gateway/api/call.hpp"
 #include "gateway/api/json.hpp"
 #include "gateway/api/problem.hpp"
@@ -26,6 +27,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr std::size_t most_names = 100; ///< In a filter.
+constexpr std::size_t longest_name = 1024;
 constexpr std::chrono::milliseconds test_timeout{10'000};
 
 /// 96 random bits; `wh_` and 24 hex digits.
@@ -94,14 +96,14 @@ result<store::webhook_record> find(call& x) {
 result<std::vector<std::string>> names_of(const json& x, const char* key) {
   std::vector<std::string> out;
   const auto wrong = [key] {
-    return error{ec::invalid_argument, "filter." + std::string{key} + " must be a list of texts"};
+    return error{ec::invalid_argument, "filter." + std::string{key} + " must be a list of names"};
   };
-  if (x.is_string())
+  if (x.is_string() && x.get_ref<const std::string&>().size() <= longest_name)
     return std::vector<std::string>{x.get<std::string>()};
   if (!x.is_array())
     return wrong();
   for (const auto& one : x) {
-    if (!one.is_string())
+    if (!one.is_string() || one.get_ref<const std::string&>().size() > longest_name)
       return wrong();
     out.push_back(one.get<std::string>());
   }
@@ -116,7 +118,8 @@ result<webhook_filter> read_filter(call& x, const json& from) {
     return error{ec::invalid_argument, "filter must be an object"};
   for (const auto& [key, value] : from.items()) {
     if (key != "types" && key != "workflow" && key != "workflows")
-      return error{ec::invalid_argument, "filter has an unknown member " + key + "; there are types and workflows"};
+      return error{ec::invalid_argument,
+                   "filter has an unknown member " + key.substr(0, longest_name) + "; there are types and workflows"};
     auto names = names_of(value, key.c_str());
     if (!names)
       return names.failure();
@@ -141,7 +144,10 @@ result<webhook_filter> read_filter(call& x, const json& from) {
 }
 
 result<store::webhook_record> read_body(call& x, bool allow_private) {
-  const auto body = json::parse(x.request.body, nullptr, false);
+  const auto parsed = parse_json(x.request.body);
+  if (!parsed)
+    return parsed.failure();
+  const auto& body = *parsed;
   if (!body.is_object())
     return error{ec::invalid_argument, "the body must be a JSON object with url"};
   store::webhook_record out;
@@ -155,7 +161,7 @@ result<store::webhook_record> read_body(call& x, bool allow_private) {
         return read.failure();
       filter = std::move(*read);
     } else {
-      return error{ec::invalid_argument, "the body has a member " + key +
+      return error{ec::invalid_argument, "the body has a member " + key.substr(0, longest_name) +
                                              " that is unknown or of the wrong type; "
                                              "there are url and filter"};
     }
@@ -195,6 +201,7 @@ result<http::response> create(call& x) {
   if (const auto stored = (*dispatcher)->record(store::webhook_created{*made, *secret}); !stored)
     return stored.failure();
   (*dispatcher)->reload();
+  x.made = made->id;
   auto body = to_json(*made);
   body["secret"] = *secret; // Shown this once.
   auto out = json_response(201, body);
@@ -274,9 +281,65 @@ result<http::response> list_dead(call& x) {
   return json_response(200, {{"items", std::move(items)}, {"next", std::move(next)}});
 }
 
-/// Posts a message of its own, once, and says what became of it. One at a time: it holds a worker.
+/// What became of a test, once it is known.
+class test_answer {
+public:
+  void give(const post_outcome& x) {
+    http::waker wake;
+    {
+      const std::lock_guard lock{mutex_};
+      got_ = x;
+      wake = wake_;
+    }
+    if (wake)
+      wake();
+  }
+  void on_given(http::waker wake) {
+    const std::lock_guard lock{mutex_};
+    wake_ = std::move(wake);
+  }
+  [[nodiscard]] std::optional<post_outcome> get() const {
+    const std::lock_guard lock{mutex_};
+    return got_;
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::optional<post_outcome> got_;
+  http::waker wake_;
+};
+
+/// The answer to the request for a test: it comes when the webhook has answered, or has not.
+class test_stream final : public http::body_stream {
+public:
+  test_stream(std::shared_ptr<test_answer> from, std::chrono::milliseconds longest)
+      : from_(std::move(from)), until_(std::chrono::steady_clock::now() + longest) {}
+
+  void start(http::waker wake) override { from_->on_given(std::move(wake)); }
+
+  next produce(std::string& out, std::size_t /*room*/) override {
+    auto got = from_->get();
+    if (!got && std::chrono::steady_clock::now() < until_)
+      return next::wait;
+    if (!got)
+      got = post_outcome{0, "no answer in time", {}};
+    out += json{{"ok", got->is_good()},
+                {"status", got->status == 0 ? json(nullptr) : json(got->status)},
+                {"problem", got->problem}}
+               .dump(-1, ' ', false, json::error_handler_t::replace) +
+           '\n';
+    return next::end;
+  }
+
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> deadline() const override { return until_; }
+
+private:
+  const std::shared_ptr<test_answer> from_;
+  const std::chrono::steady_clock::time_point until_;
+};
+
+/// Posts a message of its own, once, and says what became of it. Whoever is asked may be slow: no thread waits for it.
 result<http::response> test(call& x) {
-  static std::mutex busy;
   auto dispatcher = dispatcher_of(x);
   if (!dispatcher)
     return dispatcher.failure();
@@ -288,9 +351,6 @@ result<http::response> test(call& x) {
   if (!secret)
     return secret.failure();
   x.release();
-  const std::unique_lock lock{busy, std::try_to_lock};
-  if (!lock)
-    return problem(x.request.id, "too_many_requests", "another webhook is being tested; try again");
   const auto now = x.with.now();
   const auto id = make_id();
   if (!id)
@@ -300,10 +360,13 @@ result<http::response> test(call& x) {
   if (!post)
     return post.failure();
   post->timeout = std::min(post->timeout, test_timeout);
-  const auto got = post_and_wait(std::move(*post));
-  return json_response(200, {{"ok", got.is_good()},
-                             {"status", got.status == 0 ? json(nullptr) : json(got.status)},
-                             {"problem", got.problem}});
+  auto answer = std::make_shared<test_answer>();
+  if (!(*dispatcher)->test(std::move(*post), [answer](const post_outcome& got) { answer->give(got); }))
+    return problem(x.request.id, "too_many_requests", "too many webhooks are being tested; try again");
+  http::response out;
+  out.headers.emplace("Content-Type", "application/json");
+  out.stream = std::make_unique<test_stream>(std::move(answer), test_timeout + std::chrono::seconds{2});
+  return out;
 }
 
 } // namespace

@@ -46,9 +46,10 @@ answer api_fixture::ask(const std::string& method, const std::string& target, co
   x.peer = "127.0.0.1";
   x.peer_is_local = true;
   x.id = "r1";
-  x.headers.emplace("Host", "127.0.0.1:7717");
   for (const auto& [name, value] : headers)
     x.headers.emplace(name, value);
+  if (x.headers.count("Host") == 0)
+    x.headers.emplace("Host", "127.0.0.1:7717");
   const auto pattern = routes_.pattern_of(x);
   auto got = routes_.route(x);
   answer out{got.status, std::move(got.headers), std::move(got.body), nullptr};

@@ -241,6 +241,44 @@ TEST_CASE("without tokens only names of this machine are answered") {
   CHECK_FALSE(ask("localhost:7717", "http://localhost.evil.example"));
 }
 
+TEST_CASE("what needs no token is for programs of this machine, or for all") {
+  gateway::authority open{gateway::access_config{false, {}}};
+  gateway::authority guarded{gateway::access_config{true, {"head.example"}}};
+  const auto from = [](const std::string& host, bool local, const char* more = nullptr) {
+    http::request x;
+    x.headers.emplace("Host", host);
+    x.peer_is_local = local;
+    if (more != nullptr)
+      x.headers.emplace(more, "10.0.0.1");
+    return x;
+  };
+  // Where nobody needs a token, a page of another site is told nothing, not even that this lives.
+  CHECK(open.refusal_of_host(from("evil.example", true)));
+  CHECK_FALSE(open.refusal_of_host(from("127.0.0.1:7717", true)));
+  CHECK_FALSE(guarded.refusal_of_host(from("10.1.2.3:7717", false))); // A probe of a supervisor.
+  // A proxy on this machine, or a browser, is not this machine.
+  CHECK(guarded.is_from_here(from("127.0.0.1:7717", true)));
+  CHECK_FALSE(guarded.is_from_here(from("127.0.0.1:7717", false)));
+  CHECK_FALSE(guarded.is_from_here(from("head.example", true)));
+  for (const auto* header : {"Forwarded", "X-Forwarded-For", "Via", "Origin"})
+    CHECK_FALSE(guarded.is_from_here(from("localhost", true, header)));
+
+  guarded_api x;
+  const auto status = [&](const std::string& target, const std::string& host) {
+    return x.api.ask("GET", target, "", {{"Host", host}}).status;
+  };
+  CHECK(status("/metrics", "127.0.0.1:7717") == 200);
+  CHECK(status("/metrics", "head.example") == 401);
+  CHECK(status("/livez", "10.1.2.3:7717") == 200);
+  x.api.services().public_metrics = true;
+  CHECK(status("/metrics", "head.example") == 200);
+  x.api.services().access = std::make_unique<gateway::authority>(gateway::access_config{false, {}});
+  for (const auto* target : {"/livez", "/readyz", "/metrics", "/v1/workflows"}) {
+    CHECK(status(target, "127.0.0.1:7717") == 200);
+    CHECK(status(target, "evil.example") == 403);
+  }
+}
+
 TEST_CASE("an admin changes what is logged") {
   guarded_api x;
   const auto user = x.create("ann", "user", bearing(x.admin));
@@ -277,6 +315,9 @@ TEST_CASE("every change is in the audit log, with how it went") {
   CHECK(rows[1]["outcome"] == "not_found");
   CHECK(rows[2]["action"] == "workflow.submit");
   CHECK(rows[2]["outcome"] == "ok");
+  CHECK(rows[2]["target"] == "w-1"); // Which it became, not before it was known.
+  CHECK(rows[3]["action"] == "token.create");
+  CHECK(rows[3]["target"] == x.ids[ann]);
   CHECK(rows.dump().find("mst_") == std::string::npos);
   CHECK(x.api.ask("GET", "/v1/audit?user=ann", "", bearing(x.admin)).body["items"].size() == 2);
   CHECK(x.api.ask("GET", "/v1/audit?action=token.create&limit=1", "", bearing(x.admin)).body["next"].is_string());

@@ -126,10 +126,11 @@ TEST_CASE("a form that is not well-formed is refused") {
   CHECK(send_form(api, "preamble\r\n" + good, "Multipart/Form-Data; charset=x; boundary=\"edge\"").status == 200);
   for (std::size_t cut = 0; cut < good.size() - 4; cut += 7)
     CHECK(send_form(api, good.substr(0, cut)).status == 400);
-  for (const auto* type :
-       {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=other",
-        "multipart/form-data; xboundary=edge", "text/html", "", ";", "application/x-www-form-urlencoded"})
+  for (const auto* type : {"multipart/form-data", "multipart/form-data; boundary=",
+                           "multipart/form-data; boundary=other", "multipart/form-data; xboundary=edge"})
     CHECK(send_form(api, good, type).status == 400);
+  for (const auto* type : {"text/html", "", ";", "application/x-www-form-urlencoded"})
+    CHECK(send_form(api, good, type).status == 415);
   CHECK(send_form(api, form({{"spec", "a"}, {"spec", "b"}})).status == 400);
   CHECK(send_form(api, form({{"options", "{}"}})).status == 400);
   CHECK(send_form(api, form({{"spec", spec_of("w")}, {"options", "[]"}})).status == 400);
@@ -195,10 +196,54 @@ TEST_CASE("a submission with a key is accepted once") {
   CHECK(other.body["code"] == "idempotency_mismatch");
   CHECK(send("k1", spec_of("once"), "/v1/workflows?pool=local").status == 422);
   CHECK(send("k2", spec_of("once")).body["id"] == "once-2");
+  CHECK(send("k1", spec_of("other"), "/v1/workflows?dry_run").status == 200); // Which uses up no key.
   CHECK(send("", spec_of("once")).status == 400);
   CHECK(send(std::string(256, 'k'), spec_of("once")).status == 400);
   CHECK(send("\xff", spec_of("once")).status == 400);
   CHECK(api.get("/v1/workflows?name=once").body["items"].size() == 2);
+}
+
+TEST_CASE("what was accepted under a key is told again by a head that can accept nothing more") {
+  api_fixture api;
+  const auto send = [&api](const std::string& spec) {
+    return api.ask("POST", "/v1/workflows", spec, {{"Content-Type", "application/yaml"}, {"Idempotency-Key", "k1"}});
+  };
+  const auto first = send(spec_of("once"));
+  REQUIRE(first.status == 201);
+  const auto rows = api.get("/v1/audit").body["items"].size();
+  api.stop();
+  const auto again = send(spec_of("once"));
+  CHECK(again.status == 200);
+  CHECK(again.header("Idempotent-Replayed") == "true");
+  CHECK(again.body == first.body);
+  CHECK(send(spec_of("other")).status == 503);
+  CHECK(api.get("/v1/audit").body["items"].size() == rows); // Nothing was done, and nothing was written down.
+}
+
+TEST_CASE("a body of another type is refused as that") {
+  const api_fixture api;
+  (void)api.run(spec_of("w"));
+  const auto code = [&api](const std::string& method, const std::string& target, const std::string& type,
+                           const std::string& body = "{}") {
+    const auto got =
+        type.empty() ? api.ask(method, target, body) : api.ask(method, target, body, {{"Content-Type", type}});
+    INFO(method << ' ' << target << ' ' << type << ' ' << got.text);
+    CHECK(got.status == 415);
+    CHECK_THAT(got.body["detail"].get<std::string>(), ContainsSubstring("application/json"));
+    return got.body["code"];
+  };
+  for (const auto* type : {"", "text/html", "application/x-www-form-urlencoded", "application/jsonx", "json"}) {
+    CHECK(code("POST", "/v1/workflows", type, spec_of("w")) == "unsupported_media_type");
+    CHECK(code("POST", "/v1/validate", type, spec_of("w")) == "unsupported_media_type");
+    CHECK(code("POST", "/v1/tokens", type) == "unsupported_media_type");
+    CHECK(code("POST", "/v1/workflows/w-1/restart", type) == "unsupported_media_type");
+    CHECK(code("PUT", "/v1/log-levels", type) == "unsupported_media_type");
+  }
+  CHECK(code("POST", "/v1/workflows", "", "") == "unsupported_media_type");
+  CHECK(code("POST", "/v1/tokens", "application/yaml") == "unsupported_media_type");
+  CHECK(api.ask("POST", "/v1/workflows/w-1/restart").status == 201); // There is no body to be of a type.
+  CHECK(api.ask("POST", "/v1/workflows/w-1/restart", "{}", {{"Content-Type", "Application/JSON; charset=utf-8"}})
+            .status == 201);
 }
 
 TEST_CASE("a workflow that is submitted without the cache runs its tasks, and serves later ones") {

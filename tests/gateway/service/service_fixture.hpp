@@ -7,6 +7,7 @@
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,7 +17,10 @@ namespace muster::test {
 /// A service that listens on a port of its own, over a runtime that runs nothing.
 class service_fixture {
 public:
-  explicit service_fixture(gateway::access_config access = {false, {}}, bool open = true) {
+  using adjustment = std::function<void(gateway::service_config&)>;
+
+  explicit service_fixture(gateway::access_config access = {false, {}}, bool open = true,
+                           const adjustment& adjust = {}) {
     runtime_config config;
     config.state_directory = folder_.path();
     pool_setup pool;
@@ -27,6 +31,8 @@ public:
       FAIL(started.failure().message);
     engine_ = *std::move(started);
     gateway::service_config settings{store::state_directory{folder_.path()}, {}, std::move(access), "1.2.3"};
+    if (adjust)
+      adjust(settings);
     auto listening = gateway::service::listen(std::move(settings), *engine_);
     if (!listening)
       FAIL(listening.failure().message);
