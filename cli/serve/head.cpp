@@ -14,6 +14,7 @@
 #include "gateway/service.hpp"
 #include "muster/base/log.hpp"
 #include "muster/event/json.hpp"
+#include "muster/store/writer.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -59,6 +60,14 @@ public:
       : known_(known), directory_(directory), options_(options), read_again_(read_again), inbox_(inbox), tell_(tell) {}
 
   int run() {
+    tell_.status("starting");
+    const auto room = wait_for_room();
+    if (!room) {
+      log::error(component, "head cannot start", {{"why", room.failure().message}});
+      return exit_code_of(room.failure().code);
+    }
+    if (!*room)
+      return exit_completed;
     if (auto started = start(); !started) {
       log::error(component, "head cannot start", {{"why", started.failure().message}});
       remove_head_file(directory_);
@@ -70,8 +79,25 @@ public:
   }
 
 private:
+  /// A store without room cannot be opened: there is nothing that could be said of it, so it waits until there is.
+  /// False if a signal ended that.
+  result<bool> wait_for_room() {
+    for (bool told = false;; told = true) {
+      const auto tried = store::writer::open(directory_); // Given back at once.
+      if (tried || tried.failure().code != ec::store_full)
+        return tried ? result<bool>{true} : tried.failure();
+      if (!told)
+        log::error(component, "head waits until there is room on the disk", {{"why", tried.failure().message}});
+      tell_.extend(seconds{30});
+      tell_.status("waiting until there is room on the disk of " + directory_.root().string());
+      inbox_.wait(seconds{1});
+      while (const auto signal = inbox_.next())
+        if (*signal != SIGHUP)
+          return false;
+    }
+  }
+
   result<void> start() {
-    tell_.status("starting");
     auto config = make_runtime_config(known_, directory_, options_.pools);
     if (!config)
       return config.failure();
@@ -166,29 +192,40 @@ private:
     service_ = *std::move(made);
     address_ = own_address(known_.service.server, service_->port());
     log::info(component, "head listens", {{"address", address_}});
-    return publish_address(false);
+    publish_address();
+    return {};
   }
 
   /// From now on it answers everything.
   result<void> open() {
+    engine_->note(store::audit_abandoned{std::chrono::time_point_cast<duration>(std::chrono::system_clock::now())});
     if (auto done = service_->open(); !done)
       return done;
     if (auto published = publish_monitors(); !published)
       return published;
     service_->set_not_ready({});
-    return publish_address(true);
+    ready_ = true;
+    publish_address();
+    return {};
   }
 
-  result<void> publish_address(bool ready) {
+  /// Tells commands of this machine. Where there is no room for that, it is tried again: others know the address.
+  void publish_address() {
+    address_at_ = clock::time_point::max();
     head_file file;
     file.address = address_;
     file.pid = ::getpid();
     file.started = started_;
     file.version = MUSTER_VERSION;
-    file.ready = ready;
+    file.ready = ready_;
     if (known_.service.server.tls)
       file.ca = std::filesystem::absolute(known_.service.server.tls->cert).string();
-    return write_head_file(directory_, file);
+    const auto written = write_head_file(directory_, file);
+    if (written)
+      return;
+    log::error(component, "commands do not find this head by its state directory; it is tried again",
+               {{"why", written.failure().message}});
+    address_at_ = clock::now() + seconds{10};
   }
 
   result<void> publish_monitors() {
@@ -224,6 +261,8 @@ private:
       }
       if (clock::now() >= token_at_)
         see_to_token();
+      if (clock::now() >= address_at_)
+        publish_address();
       inbox_.wait(longest);
     }
   }
@@ -304,7 +343,9 @@ private:
   std::string address_;
   const std::string started_ =
       to_rfc3339(std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now()));
-  clock::time_point token_at_ = clock::time_point::max(); ///< When a token is to be made again.
+  bool ready_ = false;
+  clock::time_point address_at_ = clock::time_point::max(); ///< When head.json is to be written again.
+  clock::time_point token_at_ = clock::time_point::max();   ///< When a token is to be made again.
 };
 
 } // namespace

@@ -1,10 +1,10 @@
 #include "support/catch.hpp"
 #include "support/muster_program.hpp"
 #include "support/processes.hpp"
+#include "support/small_disk.hpp"
 
 #include <csignal>
 #include <fstream>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,40 +13,6 @@
 using namespace muster::test;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
-
-namespace {
-
-/// A file system in memory of a few MB; not there where the user may not mount one.
-class small_disk {
-public:
-  explicit small_disk(const fs::path& at) : at_(at) {
-    fs::create_directories(at_);
-    mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, "size=3m") == 0;
-  }
-  ~small_disk() {
-    if (mounted_)
-      ::umount2(at_.c_str(), MNT_DETACH);
-  }
-  small_disk(const small_disk&) = delete;
-  small_disk& operator=(const small_disk&) = delete;
-
-  [[nodiscard]] bool mounted() const noexcept { return mounted_; }
-  /// Writes until nothing more fits.
-  [[nodiscard]] fs::path fill() const {
-    auto filler = at_ / "filler";
-    std::ofstream file(filler, std::ios::binary);
-    const std::string part(4096, 'x');
-    while (file.write(part.data(), static_cast<std::streamsize>(part.size())).flush())
-      continue;
-    return filler;
-  }
-
-private:
-  fs::path at_;
-  bool mounted_ = false;
-};
-
-} // namespace
 
 TEST_CASE("what is no spec gets a clear error, at once, and leaves nothing") {
   const muster_program muster;

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
 #include "support/processes.hpp"
+#include "support/small_disk.hpp"
 
 #include <array>
 #include <chrono>
@@ -399,6 +400,51 @@ TEST_CASE("the service manager is told how the head is") {
   head.signal(SIGTERM);
   CHECK(systemd.hears("STOPPING=1"));
   CHECK(head.finish().exit_code == 0);
+}
+
+TEST_CASE("a head on a full disk waits until there is room, and has what it had") {
+  const muster_program muster;
+  const small_disk disk(muster.state());
+  if (!disk.mounted()) {
+    WARN("skipped: no file system can be mounted here");
+    return;
+  }
+  const auto spec = muster.file("w.yaml", one_task("true"));
+  const auto config =
+      muster.file("c.yaml", "admission: {min_free: 0}\nlog: {file: " + (muster.folder() / "head.log").string() + "}\n");
+  {
+    head_program head(muster, {"--no-auth", "--config", config});
+    REQUIRE(head.ready());
+    REQUIRE(muster({"submit", spec}).exit_code == 0);
+    REQUIRE(muster({"wait", "last"}).exit_code == 0);
+    CHECK(head.stop(SIGTERM).exit_code == 0);
+  }
+  const auto filler = disk.fill();
+  manager systemd(muster.folder() / "notify");
+  REQUIRE(systemd.bound());
+  auto what =
+      muster.with({"serve", "--listen", "127.0.0.1:0", "--state-dir", muster.state().string(), "--config", config});
+  what.env["NOTIFY_SOCKET"] = (muster.folder() / "notify").string();
+  {
+    subprocess impatient(what);
+    REQUIRE(systemd.hears("STATUS=waiting until there is room"));
+    impatient.signal(SIGTERM);
+    const auto ended = impatient.finish();
+    CHECK(ended.exit_code == 0);
+    CHECK_THAT(ended.err, ContainsSubstring("room"));
+  }
+  systemd.forget();
+  subprocess head(what);
+  REQUIRE(systemd.hears("STATUS=waiting until there is room"));
+  CHECK_FALSE(head.ended());
+  CHECK(systemd.said().find("READY=1") == std::string::npos);
+  fs::remove(filler);
+  REQUIRE(systemd.hears("READY=1"));
+  CHECK_THAT(muster({"ls", "-o", "name"}).out, ContainsSubstring("single-1"));
+  const auto again = muster({"submit", spec}); // With the token that it found room for.
+  INFO(again.err);
+  CHECK(again.exit_code == 0);
+  CHECK(muster({"wait", "last"}).exit_code == 0);
 }
 
 TEST_CASE("a stop ends streams, and a second signal waits for nobody") {

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 namespace muster::test {
@@ -27,6 +28,15 @@ std::string media_type_of(const api_contract::exchange& x) {
   auto type = found->second.substr(0, found->second.find(';'));
   type.erase(type.find_last_not_of(' ') + 1);
   return lower(type);
+}
+
+std::vector<std::string> segments_of(const std::string& path) {
+  std::vector<std::string> out;
+  std::istringstream in(path);
+  for (std::string one; std::getline(in, one, '/');)
+    if (!one.empty())
+      out.push_back(one);
+  return out;
 }
 
 bool is_json(const std::string& type) {
@@ -66,6 +76,30 @@ std::vector<std::string> api_contract::operations() const {
       }
   std::sort(out.begin(), out.end());
   return out;
+}
+
+std::string api_contract::path_of(const std::string& target) const {
+  const auto wanted = segments_of(target.substr(0, target.find('?')));
+  std::string best;
+  std::size_t names = 0;
+  for (const auto& [path, item] : document_.at("paths").items()) {
+    const auto pattern = segments_of(path);
+    const bool has_rest = pattern.back() == "{path}";
+    if (has_rest ? wanted.size() < pattern.size() : wanted.size() != pattern.size())
+      continue;
+    std::size_t variable = 0;
+    bool fits = true;
+    for (std::size_t i = 0; i < pattern.size(); ++i)
+      if (pattern[i].front() == '{')
+        ++variable;
+      else
+        fits = fits && pattern[i] == wanted[i];
+    if (fits && (best.empty() || variable < names)) {
+      best = path;
+      names = variable;
+    }
+  }
+  return best;
 }
 
 std::vector<std::string> api_contract::check(const exchange& x) const {

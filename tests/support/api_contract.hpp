@@ -17,6 +17,9 @@ public:
   /// Every operation, as `GET /v1/workflows/{id}`, in order.
   [[nodiscard]] std::vector<std::string> operations() const;
 
+  /// The path of the description that a target, `/v1/workflows/w-1?limit=3`, belongs to; empty if none does.
+  [[nodiscard]] std::string path_of(const std::string& target) const;
+
   /// One exchange. `pattern` is the route that matched; header names are in lower case.
   struct exchange {
     std::string method;
