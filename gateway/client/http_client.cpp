@@ -221,7 +221,7 @@ private:
     if (!config_.token.empty())
       headers.add("Authorization: Bearer " + config_.token);
     for (const auto& [name, value] : x.headers)
-      headers.add(name + ": " + value);
+      headers.add(std::string{name}.append(": ").append(value));
     if (x.method != "GET") {
       set(CURLOPT_CUSTOMREQUEST, x.method.c_str());
       if (x.method != "DELETE" || !x.body.empty()) {

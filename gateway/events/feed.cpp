@@ -206,7 +206,7 @@ private:
       x->wake();
   }
 
-  void publish(block_ptr block) {
+  void publish(const block_ptr& block) {
     std::vector<part_ptr> woken;
     {
       const std::lock_guard lock{mutex_};

@@ -51,7 +51,8 @@ result<void> set_types(event_filter& into, const std::vector<std::string>& names
       for (int i = 1; i < 256; ++i)
         if (const auto text = to_string(static_cast<event_type>(i)); text != to_string(event_type::unspecified))
           known.append(known.empty() ? "" : ", ").append(text);
-      return {ec::invalid_argument, "there is no type of events named " + name + "; there are " + known};
+      return {ec::invalid_argument,
+              std::string{"there is no type of events named "}.append(name).append("; there are ").append(known)};
     }
     into.types.set(static_cast<std::size_t>(type));
   }

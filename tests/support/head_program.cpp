@@ -124,13 +124,17 @@ std::string head_program::log() const {
 }
 
 bool head_program::wait_for_log(const std::string& text) const {
+  return wait_for_log([&](const std::string& log) { return log.find(text) != std::string::npos; });
+}
+
+bool head_program::wait_for_log(const std::function<bool(const std::string&)>& is_there) const {
   const descriptor changes{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
   const descriptor process{::syscall(SYS_pidfd_open, process_->pid(), 0)};
   ::inotify_add_watch(changes.get(), log_file_.c_str(), IN_MODIFY);
-  for (const auto until = soon(); log().find(text) == std::string::npos;) {
+  for (const auto until = soon(); !is_there(log());) {
     const auto which = wait_for_any({changes.get(), process.get()}, until);
     if (which != std::size_t{0}) // What it wrote last counts.
-      return log().find(text) != std::string::npos;
+      return is_there(log());
     std::array<char, 4096> dropped{};
     while (::read(changes.get(), dropped.data(), dropped.size()) > 0) {
     }

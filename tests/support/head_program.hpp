@@ -3,6 +3,7 @@
 #include "support/muster_program.hpp"
 #include "support/subprocess.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ public:
   [[nodiscard]] std::string log() const;
   /// Waits until `text` is in its log.
   bool wait_for_log(const std::string& text) const;
+  /// Waits until its log, whole, is as wanted.
+  bool wait_for_log(const std::function<bool(const std::string&)>& is_there) const;
 
 private:
   const muster_program& muster_;
