@@ -1,6 +1,9 @@
 #include "service_fixture.hpp"
+#include "support/api_contract.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <regex>
 
 using namespace muster;
 using namespace muster::test;
@@ -39,4 +42,23 @@ TEST_CASE("until it is open a service lives, says why it is not ready, and does 
   head.service().set_not_ready("the head is being stopped");
   CHECK_THAT(head.ask(get("/readyz")).body, ContainsSubstring("being stopped"));
   CHECK(head.ask(get("/livez")).status == 200);
+}
+
+TEST_CASE("whatever is asked of a service that is not open is answered as the description of the API says") {
+  service_fixture head{{false, {}}, false};
+  head.service().set_not_ready("taking up workflows");
+  const auto& contract = api_contract::instance();
+  const auto operations = contract.operations();
+  REQUIRE(operations.size() > 40);
+  for (const auto& operation : operations) {
+    INFO(operation);
+    const auto method = operation.substr(0, operation.find(' '));
+    const auto path = operation.substr(operation.find(' ') + 1);
+    const auto target = std::regex_replace(path, std::regex{"\\{[^}]*\\}"}, "x");
+    const auto got = head.ask(method + ' ' + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    const bool says_nothing_of_workflows = path == "/livez" || path == "/v1/openapi.json" || path == "/v1/version";
+    CHECK(got.status == (says_nothing_of_workflows ? 200 : 503));
+    for (const auto& problem : contract.check({method, path, static_cast<unsigned>(got.status), got.headers, got.body}))
+      FAIL_CHECK(problem);
+  }
 }
