@@ -50,12 +50,16 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   for (auto t = stored->layout->first_task(); t != stored->layout->end_task(); ++t.value)
     group_of.push_back(stored->layout->group_of(t));
   counted_->states.taken_up(record.key, record.status, stored->restore->groups, stored->tasks, group_of);
+  // Before it is live: it may end at once, and who waits for that end must not find it held.
+  auto held = let_go(record.key);
   const auto done = ask<accepted>(registry_, resume_atom::value, stored->who, stored->layout, stored->restore);
-  if (!done)
-    return done.failure();
-  const std::lock_guard lock{mutex_};
-  held_.erase(record.key);
-  return accepted_workflow{done->key, done->id, {}, {}};
+  if (done)
+    return accepted_workflow{done->key, done->id, {}, {}};
+  if (held) {
+    const std::lock_guard lock{mutex_};
+    held_.emplace(record.key, *std::move(held));
+  }
+  return done.failure();
 }
 
 result<accepted_workflow> runtime::impl::resume(const std::string& id) {
@@ -76,6 +80,16 @@ result<accepted_workflow> runtime::impl::resume(const std::string& id) {
 void runtime::impl::hold(const store::workflow_record& record, const std::string& pool, const std::string& why) {
   const std::lock_guard lock{mutex_};
   held_[record.key] = {record.id, pool, why};
+}
+
+std::optional<runtime::impl::held_workflow> runtime::impl::let_go(workflow_key workflow) {
+  const std::lock_guard lock{mutex_};
+  const auto found = held_.find(workflow);
+  if (found == held_.end())
+    return std::nullopt;
+  auto out = std::move(found->second);
+  held_.erase(found);
+  return out;
 }
 
 std::string runtime::impl::why_held(workflow_key workflow) {

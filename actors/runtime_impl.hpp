@@ -92,6 +92,8 @@ private:
   [[nodiscard]] recovery_report recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress);
   void recover_pools(const std::vector<std::string>& names);
   void hold(const store::workflow_record& record, const std::string& pool, const std::string& why);
+  /// What was noted of why it is held, which it is no more.
+  [[nodiscard]] std::optional<held_workflow> let_go(workflow_key workflow);
 
   // Before the actors, which use them until they have ended.
   store::state_directory directory_;
