@@ -183,7 +183,9 @@ TEST_CASE("results are printed of a workflow and of its steps, from here and fro
   CHECK(ask({"result", "last", "work"}).out == "[15,20]\n");
   CHECK(ask({"result", "r-1", "work.1"}).out == "20\n");
   CHECK(ask({"result", "r-1", "greet"}).out == "[\"ada\",\"bob\"]\n");
-  CHECK(ask({"result", "r-1", "wrok"}).exit_code == 4);
+  const auto mistyped = ask({"result", "r-1", "wrok"});
+  CHECK(mistyped.exit_code == 4);
+  CHECK_THAT(mistyped.err, ContainsSubstring("no step or task wrok"));
   const auto wrong = muster({"run", spec, "--parameters", muster.file("wrong.yaml", "tiems: 5\n")});
   CHECK(wrong.exit_code == 1);
   CHECK_THAT(wrong.err, ContainsSubstring("did you mean 'times'?"));

@@ -239,6 +239,8 @@ result<std::string> stored_result(store::reader& reader, const store::workflow_r
   }
   if (!found)
     return found.failure();
+  if (!*found && !path.empty() && (!*definition || find_step(**definition, path) == nullptr))
+    return {ec::not_found, "workflow " + workflow.id + " has no step or task " + path + " with a result"};
   if (!*found)
     return {ec::not_found, what + " has no result; the workflow is " + std::string(to_string(workflow.status))};
   return **std::move(found);
