@@ -42,7 +42,8 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
     return pool.failure();
   if (const auto offered = pools_->offered(**pool); !offered)
     return offered.failure();
-  auto stored = load_workflow(from, directory_, record.id, pools_->driver_of(**pool), pools_->executor_of(**pool));
+  const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
+  auto stored = load_workflow(from, directory_, record.id, pools_->driver_of(**pool), pools_->executor_of(**pool), now);
   if (!stored)
     return stored.failure();
   std::vector<group_index> group_of;

@@ -7,7 +7,6 @@
 
 #include <caf/all.hpp>
 
-#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -82,9 +81,9 @@ result<placed_member> place_of(store::reader& from, workflow_key key, const stor
 
 result<group_restore> restore_group(store::reader& from, workflow_key key, const store::group_record& g,
                                     const std::vector<store::task_record>& tasks, const std::vector<found>& adopted,
-                                    const caf::strong_actor_ptr& executor) {
+                                    const caf::strong_actor_ptr& executor, timestamp now) {
   group_restore x;
-  x.ran = passed_since(g.times.running, std::chrono::time_point_cast<duration>(timestamp::clock::now()));
+  x.ran = passed_since(g.times.running, now);
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
     const auto& t = tasks[g.first_task.value + i];
     recorded_member member;
@@ -143,7 +142,8 @@ result<void> take_flow(store::reader& from, workflow_key key, const plan& layout
 } // namespace
 
 result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
-                                      const std::string& id, driver& runs, const caf::strong_actor_ptr& executor) {
+                                      const std::string& id, driver& runs, const caf::strong_actor_ptr& executor,
+                                      timestamp now) {
   const auto record = from.workflow(id);
   if (!record)
     return record.failure();
@@ -177,7 +177,7 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
     restore->groups.push_back(g.status);
     if (g.status <= status::waiting || is_group_finished(g.status))
       continue;
-    auto members = restore_group(from, record->key, g, rows->tasks, *adopted, executor);
+    auto members = restore_group(from, record->key, g, rows->tasks, *adopted, executor, now);
     if (!members)
       return members.failure();
     restore->members[g.index.value] = std::move(*members);

@@ -20,10 +20,10 @@ struct stored_workflow {
   std::vector<status> tasks; ///< As recorded.
 };
 
-/// Reads an unfinished workflow and asks the driver what became of each attempt that may have been started. `not_found`
-/// if there is no such workflow, `conflict` if it is finished.
+/// Reads an unfinished workflow and asks the driver what became of each attempt that may have been started. Clocks of
+/// groups go on as of `now`. `not_found` if there is no such workflow, `conflict` if it is finished.
 [[nodiscard]] result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
                                                     const std::string& id, driver& runs,
-                                                    const caf::strong_actor_ptr& executor);
+                                                    const caf::strong_actor_ptr& executor, timestamp now);
 
 } // namespace muster

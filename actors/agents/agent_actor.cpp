@@ -13,7 +13,6 @@ namespace muster::agent {
 namespace {
 
 using agent_pointer = agent_actor::stateful_pointer<agent_state>;
-using clock = std::chrono::steady_clock;
 
 void pump(agent_pointer self) {
   auto& state = self->state;
@@ -117,7 +116,7 @@ caf::result<std::uint64_t> begin(agent_pointer self, const welcome& answer, cons
   state.in.begin(answer.session);
   state.out.begin(answer.session);
   state.reader.clear();
-  state.heard = clock::now();
+  state.heard = self->clock().now();
   self->monitor(head);
   list_what_is_held(state);
   pump(self);
@@ -216,9 +215,9 @@ agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> 
         state.out.acknowledge(session, number);
         pump(self);
       },
-      [&state](alive_atom, std::uint64_t session) {
+      [self, &state](alive_atom, std::uint64_t session) {
         if (session == state.in.session())
-          state.heard = clock::now();
+          state.heard = self->clock().now();
       },
       [self](begin_atom, const welcome& answer, const fleet_link& head) { return begin(self, answer, head); },
       [self](report_atom, const report_list& list) {
@@ -230,7 +229,7 @@ agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> 
         self->delayed_send(self, state.setup.alive_every, tick_atom::value);
         if (state.in.session() == 0)
           return;
-        if (clock::now() - state.heard > state.setup.silence_limit)
+        if (self->clock().now() - state.heard > state.setup.silence_limit)
           end_session(self, "the head is silent");
         else
           self->send(state.to, alive_atom::value, state.in.session());

@@ -4,6 +4,7 @@
 #include "actors/agents/wire.hpp"
 #include "executors/remote/ledger.hpp"
 
+#include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -52,7 +53,7 @@ struct agent_state {
   fleet_link to;
   inbox in;
   outbox<reports> out;
-  std::chrono::steady_clock::time_point heard;
+  caf::actor_clock::time_point heard;
 };
 
 /// Blocks for short times on its ledger; its process has no other actors. The driver must have ended before its state

@@ -165,7 +165,7 @@ caf::result<welcome, fleet_link> join(fleet_pointer self, hello who, const agent
   n.offered = std::move(*offered);
   n.link = link;
   n.since = *since;
-  n.heard = fleet_state::clock::now();
+  n.heard = self->clock().now();
   const auto session = state.next_session++;
   n.in.begin(session);
   n.out.begin(session);
@@ -191,7 +191,7 @@ void take_reports(fleet_pointer self, const reports& x) {
   auto* n = node_of(state, x.session);
   if (n == nullptr || !n->in.accept(x.session, x.number))
     return;
-  n->heard = fleet_state::clock::now();
+  n->heard = self->clock().now();
   for (const auto& one : x.list) {
     const node_report report{one.lease, one.what, one.then_start};
     if (x.kind != reports_kind::news)
@@ -209,17 +209,17 @@ void take_reports(fleet_pointer self, const reports& x) {
 }
 
 /// A node that attempts were given to before it was ever heard of by this head.
-node& known(fleet_state& state, const std::string& name) {
-  auto [at, fresh] = state.nodes.try_emplace(name);
+node& known(fleet_pointer self, const std::string& name) {
+  auto [at, fresh] = self->state.nodes.try_emplace(name);
   if (fresh) {
     at->second.name = name;
-    at->second.heard = fleet_state::clock::now();
+    at->second.heard = self->clock().now();
   }
   return at->second;
 }
 
 void prepare(fleet_pointer self, const attempt_spec_ptr& spec) {
-  auto& n = known(self->state, spec->node);
+  auto& n = known(self, spec->node);
   self->state.where[spec->id] = {spec->node, spec->folder};
   apply(self, n, n.attempts.prepare(spec));
 }
@@ -232,7 +232,7 @@ void adopt(fleet_pointer self, adoption_call& call) {
       answer.push_back(adoption::never_started);
       continue;
     }
-    auto& n = known(state, x.node);
+    auto& n = known(self, x.node);
     state.where[x.id] = {x.node, x.folder};
     auto [found, then] = n.attempts.adopt(x.id, x.lease);
     answer.push_back(found);
@@ -251,7 +251,7 @@ void publish(const fleet_state& state, attempt_id id) {
 
 void look_round(fleet_pointer self) {
   auto& state = self->state;
-  const auto now = fleet_state::clock::now();
+  const auto now = self->clock().now();
   for (auto& [name, n] : state.nodes) {
     if (n.link && now - n.heard > state.setup.silence_limit)
       go_away(self, n, "it is silent");
@@ -320,7 +320,7 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       },
       [self, &state](alive_atom, std::uint64_t session) {
         if (auto* n = node_of(state, session)) {
-          n->heard = fleet_state::clock::now();
+          n->heard = self->clock().now();
           self->send(n->link, alive_atom::value, session);
         }
       },

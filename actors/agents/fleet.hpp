@@ -2,6 +2,7 @@
 
 #include "actors/agents/wire.hpp"
 
+#include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -86,8 +87,6 @@ using fleet_actor = fleet_link::extend_with<gate_actor>::extend<
 /// State of the FLEET.
 struct fleet_state {
   static inline const char* name = "fleet";
-  using clock = std::chrono::steady_clock;
-
   /// One node, here or away.
   struct node {
     std::string name;
@@ -102,7 +101,7 @@ struct fleet_state {
     bool lost = false;  ///< Likewise.
     epoch since;
     node_reports held; ///< While it lists them.
-    clock::time_point heard;
+    caf::actor_clock::time_point heard;
   };
 
   fleet_setup setup;

@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <tuple>
 
 namespace muster::remote {
 
@@ -95,6 +97,9 @@ result<void> ledger::load() {
   }
   if (problem)
     return {ec::io_error, "cannot read " + folder_.string() + ": " + problem.message()};
+  std::sort(found_.begin(), found_.end(), [](const attempt_spec& a, const attempt_spec& b) {
+    return std::tie(a.id.workflow, a.id.task, a.id.number) < std::tie(b.id.workflow, b.id.task, b.id.number);
+  });
   return {};
 }
 

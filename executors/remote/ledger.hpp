@@ -19,7 +19,7 @@ public:
   [[nodiscard]] static result<ledger> open(const std::filesystem::path& folder, const std::string& head,
                                            std::filesystem::path root);
 
-  /// What was noted and not dropped before this was opened; in no order.
+  /// What was noted and not dropped before this was opened; by id.
   [[nodiscard]] const std::vector<attempt_spec>& found() const noexcept { return found_; }
 
   /// Notes an attempt. Again: replaces what was noted. Fails with `io_error`, `invalid_argument`.

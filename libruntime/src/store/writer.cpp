@@ -42,7 +42,7 @@ void complete(event& x) {
     x.status = status::waiting;
 }
 
-timestamp now() {
+timestamp system_time() {
   return std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
 }
 
@@ -50,8 +50,8 @@ timestamp now() {
 
 class writer::impl {
 public:
-  impl(const state_directory& where, writer_lock lock, sqlite::connection db)
-      : lock_(std::move(lock)), db_(std::move(db)), reserve_(where) {}
+  impl(const state_directory& where, writer_lock lock, sqlite::connection db, std::function<timestamp()> now)
+      : lock_(std::move(lock)), db_(std::move(db)), now_(std::move(now)), reserve_(where) {}
   ~impl() { rollback(); }
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
@@ -90,6 +90,7 @@ private:
   std::optional<cache_table> cache_;
   std::optional<service_tables> service_;
   std::optional<remover> remover_;
+  std::function<timestamp()> now_;
   reserve reserve_;
   std::optional<error> broken_; ///< Why the transaction was rolled back; told by the next `commit`.
 };
@@ -203,7 +204,7 @@ result<void> writer::impl::grow(const growth& x) {
 result<void> writer::impl::change_cache(const cache_change& x) {
   if (auto done = begin(); !done)
     return done;
-  if (auto done = cache_->apply(x, now()); !done)
+  if (auto done = cache_->apply(x, now_()); !done)
     return give_up(done.failure());
   return {};
 }
@@ -240,7 +241,7 @@ result<event> writer::impl::remove_workflow(workflow_key key, std::string text, 
     return give_up(done.failure());
   event x;
   x.seq.value = latest_.value + 1;
-  x.time = time == timestamp{} ? now() : time;
+  x.time = time == timestamp{} ? now_() : time;
   x.type = event_type::workflow_deleted;
   x.workflow = key;
   x.text = std::move(text);
@@ -285,7 +286,7 @@ result<void> writer::impl::append(event* first, std::size_t count) {
     auto& x = first[i];
     x.seq.value = latest_.value + 1 + i;
     if (x.time == timestamp{})
-      x.time = now();
+      x.time = now_();
     complete(x);
     if (auto done = rows_->apply(x); !done) {
       if (count > 1)
@@ -391,7 +392,7 @@ writer::writer(writer&&) noexcept = default;
 writer& writer::operator=(writer&&) noexcept = default;
 writer::~writer() = default;
 
-result<writer> writer::open(const state_directory& directory) {
+result<writer> writer::open(const state_directory& directory, std::function<timestamp()> now) {
   if (auto done = directory.create(); !done)
     return done.failure();
   auto lock = writer_lock::take(directory);
@@ -400,7 +401,7 @@ result<writer> writer::open(const state_directory& directory) {
   auto db = sqlite::connection::open(directory.database(), sqlite::mode::write);
   if (!db)
     return db.failure();
-  auto x = std::make_unique<impl>(directory, std::move(*lock), std::move(*db));
+  auto x = std::make_unique<impl>(directory, std::move(*lock), std::move(*db), now ? std::move(now) : system_time);
   if (auto done = x->prepare(); !done)
     return done.failure();
   return writer{std::move(x)};

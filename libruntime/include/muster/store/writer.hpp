@@ -2,6 +2,7 @@
 
 #include "muster/base/ids.hpp"
 #include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
 #include "muster/store/cache.hpp"
 #include "muster/store/layout.hpp"
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,8 +30,8 @@ class writer {
 public:
   /// Creates the state directory and the store where they are missing, takes the writer's lock and migrates the schema.
   /// Fails with `store_locked`, `store_corrupt` (damaged, or not Muster's), `store_version` (of a newer Muster),
-  /// `store_full` or `io_error`.
-  [[nodiscard]] static result<writer> open(const state_directory& directory);
+  /// `store_full` or `io_error`. Events that come without a time get that of `now`; of the system without it.
+  [[nodiscard]] static result<writer> open(const state_directory& directory, std::function<timestamp()> now = {});
 
   writer(writer&&) noexcept;
   writer& operator=(writer&&) noexcept;
