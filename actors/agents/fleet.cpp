@@ -1,5 +1,6 @@
 #include "actors/agents/fleet.hpp"
 
+#include "actors/agents/node_rows.hpp"
 #include "actors/errors.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "executors/data/folders.hpp"
@@ -19,7 +20,6 @@ using fleet_pointer = fleet_actor::stateful_pointer<fleet_state>;
 using node = fleet_state::node;
 
 constexpr std::chrono::milliseconds tick{500};
-constexpr std::size_t longest_name = 253; ///< As host names have it.
 
 void tell(driver_listener& to, const attempt_report& x) {
   const auto failed = [&] { return result<void>{error{x.problem, x.exit.message}}; };
@@ -76,7 +76,8 @@ void apply(fleet_pointer self, node& n, const attempt_table::effects& x) {
 }
 
 void say(fleet_pointer self, const node& n, fleet_change::kind what, std::string why) {
-  fleet_change x{n.name, what, std::move(why), n.offered, n.who.platform, n.who.labels, n.who.address};
+  auto x = change_of(n.noted, what, std::move(why));
+  x.offered = n.offered;
   self->state.setup.on_change(x);
 }
 
@@ -88,6 +89,13 @@ void settle(fleet_pointer self, node& n) {
   n.lost = false;
   log::info("fleet", "node is ready", {{"node", n.name}, {"pool", self->state.setup.pool}});
   say(self, n, fleet_change::kind::ready, {});
+}
+
+/// Told to the store, without waiting for it.
+void note(fleet_pointer self, store::service_change x) {
+  if (self->state.setup.store)
+    self->send(self->state.setup.store, record_atom::value,
+               service_change_ptr{std::make_shared<store::service_change>(std::move(x))});
 }
 
 void go_away(fleet_pointer self, node& n, const char* why) {
@@ -102,6 +110,7 @@ void go_away(fleet_pointer self, node& n, const char* why) {
   n.met = n.ready = false;
   n.held.clear();
   n.attempts.disconnected();
+  note(self, store::nodes_seen{{n.name}, self->state.setup.now()});
   say(self, n, fleet_change::kind::away, std::string{"node "} + n.name + " cannot be reached: " + why);
 }
 
@@ -116,63 +125,88 @@ void give_up(fleet_pointer self, node& n) {
     apply(self, n, n.attempts.give_up(why));
 }
 
-bool is_name(const std::string& x) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_';
-  };
-  return !x.empty() && x.size() <= longest_name && x.front() != '.' && std::all_of(x.begin(), x.end(), allowed);
-}
-
-result<capabilities> check(const fleet_state& state, const hello& who) {
-  if (who.version != protocol_version)
-    return {ec::unsupported, "this head speaks version " + std::to_string(protocol_version) +
-                                 " of the protocol for agents, and the agent of node " + who.node + " version " +
-                                 std::to_string(who.version) + ": install the same Muster on both"};
-  if (!is_name(who.node))
-    return {ec::invalid_argument, "'" + who.node +
-                                      "' is no name for a node: letters, digits, '-', '_' and '.', at most " +
-                                      std::to_string(longest_name)};
-  if (who.memory.empty())
-    return {ec::invalid_argument, "node " + who.node + " does not say what it remembers by"};
-  if (who.pool != state.setup.pool)
-    return {ec::not_found, "there is no pool " + who.pool + " that agents can join; there is " + state.setup.pool};
-  if (auto admitted = state.setup.admit(who); !admitted)
-    return admitted.failure();
-  return remote::decode_capabilities(who.offered);
-}
-
-caf::result<welcome, fleet_link> join(fleet_pointer self, hello who, const agent_link& link) {
-  auto& state = self->state;
-  auto offered = check(state, who);
-  if (!offered) {
-    log::warn("fleet", "agent refused", {{"node", who.node}, {"why", offered.failure().message}});
-    return to_caf(offered.failure());
+/// A node that attempts were given to before it was ever heard of by this head.
+node& known(fleet_pointer self, const std::string& name) {
+  auto [at, fresh] = self->state.nodes.try_emplace(name);
+  if (fresh) {
+    at->second.name = at->second.noted.name = name;
+    at->second.heard = self->clock().now();
   }
-  auto& n = state.nodes[who.node];
-  if (n.link && n.who.memory != who.memory)
-    return to_caf({ec::conflict, "node " + who.node +
-                                     " is here already, with another agent: give this one another "
-                                     "name (--name)"});
-  const auto since = state.setup.remember(who.node, who.memory);
-  if (!since)
-    return to_caf(since.failure());
+  return at->second;
+}
+
+using welcome_promise = caf::typed_response_promise<welcome, fleet_link>;
+
+/// It is written down: a session begins.
+void welcome_node(fleet_pointer self, node& n, const store::node_record& row, const agent_link& link,
+                  welcome_promise& answer) {
+  auto& state = self->state;
   if (n.link)
     go_away(self, n, "its agent has connected again");
-  who.token.clear();
-  n.name = who.node;
-  n.who = std::move(who);
-  n.offered = std::move(*offered);
+  auto offered = remote::decode_capabilities(row.offered);
+  n.offered = offered ? std::move(*offered) : capabilities{};
+  take_offer(n.noted, row);
   n.link = link;
-  n.since = *since;
   n.heard = self->clock().now();
-  const auto session = state.next_session++;
+  const auto session = state.session_numbers();
   n.in.begin(session);
   n.out.begin(session);
   state.sessions[session] = n.name;
   self->monitor(link);
   log::info("fleet", "agent joins", {{"node", n.name}, {"pool", state.setup.pool}});
-  return {welcome{protocol_version, state.setup.incarnation, state.setup.head, session}, fleet_link{self}};
+  answer.deliver(welcome{protocol_version, state.setup.incarnation, state.setup.head, session}, fleet_link{self});
+}
+
+/// Why somebody may not be this node now.
+result<void> check(const fleet_state& state, const store::node_record& row) {
+  if (const auto offered = remote::decode_capabilities(row.offered); !offered)
+    return offered.failure();
+  const auto found = state.nodes.find(row.name);
+  if (found == state.nodes.end())
+    return {};
+  const auto& n = found->second;
+  if (n.link && n.noted.memory != row.memory)
+    return {ec::conflict,
+            "node " + n.name + " is here already, with another agent: give this one another name (--node)"};
+  if (n.is_being_noted)
+    return {ec::unavailable, "node " + n.name + " is just joining"};
+  return {};
+}
+
+/// What remembers from now on was told of none of the leases that were given out before.
+epoch first_lease_from_now(const fleet_state& state) {
+  return {std::max(state.setup.first_lease.value, state.newest_lease.value + 1)};
+}
+
+/// Nobody is welcome who could not be known again by a later runtime.
+caf::result<welcome, fleet_link> join(fleet_pointer self, const hello& who, const agent_link& link) {
+  auto& state = self->state;
+  auto row = row_of(who, self->state.setup.now());
+  if (const auto may = check(state, row); !may) {
+    log::warn("fleet", "agent refused", {{"node", who.node}, {"why", may.failure().message}});
+    return to_caf(may.failure());
+  }
+  auto& n = known(self, who.node);
+  row.since = n.noted.memory == row.memory ? n.noted.since : first_lease_from_now(state);
+  auto answer = self->make_response_promise<welcome, fleet_link>();
+  if (!state.setup.store || has_same_offer(n.noted, row)) {
+    welcome_node(self, n, row, link, answer);
+    return answer;
+  }
+  n.is_being_noted = true;
+  self->request(state.setup.store, caf::infinite, commit_atom::value,
+                service_change_ptr{std::make_shared<store::service_change>(store::node_joined{row})})
+      .then(
+          [self, row, link, answer](const service_answer&) mutable {
+            auto& noted = known(self, row.name);
+            noted.is_being_noted = false;
+            welcome_node(self, noted, row, link, answer);
+          },
+          [self, name = row.name, answer](caf::error& why) mutable {
+            known(self, name).is_being_noted = false;
+            answer.deliver(std::move(why));
+          });
+  return answer;
 }
 
 node* node_of(fleet_state& state, std::uint64_t session) {
@@ -201,26 +235,18 @@ void take_reports(fleet_pointer self, const reports& x) {
   }
   if (x.kind == reports_kind::held_last) {
     n->met = true;
-    apply(self, *n, n->attempts.connected(n->who.memory, n->since, std::exchange(n->held, {}), state.setup.is_over));
+    apply(self, *n,
+          n->attempts.connected(n->noted.memory, n->noted.since, std::exchange(n->held, {}), state.setup.is_over));
   }
   if (n->link)
     self->send(n->link, ack_atom::value, x.session, x.number);
   settle(self, *n);
 }
 
-/// A node that attempts were given to before it was ever heard of by this head.
-node& known(fleet_pointer self, const std::string& name) {
-  auto [at, fresh] = self->state.nodes.try_emplace(name);
-  if (fresh) {
-    at->second.name = name;
-    at->second.heard = self->clock().now();
-  }
-  return at->second;
-}
-
 void prepare(fleet_pointer self, const attempt_spec_ptr& spec) {
   auto& n = known(self, spec->node);
   self->state.where[spec->id] = {spec->node, spec->folder};
+  self->state.newest_lease = std::max(self->state.newest_lease, spec->lease);
   apply(self, n, n.attempts.prepare(spec));
 }
 
@@ -249,6 +275,67 @@ void publish(const fleet_state& state, attempt_id id) {
     log::error("fleet", "output cannot be published", {{"attempt", to_string(id)}, {"why", shown.failure().message}});
 }
 
+/// What a node is for, or that it is none any more.
+result<void> check(const fleet_state& state, const store::service_change& what) {
+  const auto* assigned = std::get_if<store::node_assigned>(&what);
+  const auto* removed = std::get_if<store::node_removed>(&what);
+  if (assigned == nullptr && removed == nullptr)
+    return {ec::internal, "this is nothing that a node can be told"};
+  const auto& name = assigned != nullptr ? assigned->name : removed->name;
+  const auto found = state.nodes.find(name);
+  if (found == state.nodes.end() || found->second.noted.memory.empty())
+    return {ec::not_found, "there is no node " + name + " in pool " + state.setup.pool};
+  if (removed != nullptr && found->second.link)
+    return {ec::conflict, "node " + name + " is here: end its agent first"};
+  if (removed != nullptr && found->second.attempts.size() > 0)
+    return {ec::conflict, "there may be tasks on node " + name + ": wait until they have ended, or cancel them"};
+  return {};
+}
+
+void carry_out(fleet_pointer self, const store::service_change& what) {
+  auto& state = self->state;
+  if (const auto* x = std::get_if<store::node_assigned>(&what)) {
+    auto& n = known(self, x->name);
+    n.noted.duty = x->duty;
+    n.noted.reason = x->reason;
+    n.noted.deadline = x->deadline;
+    log::info("fleet", "node is assigned", {{"node", n.name}, {"duty", to_string(x->duty)}});
+    if (n.ready)
+      say(self, n, fleet_change::kind::ready, {});
+  } else if (const auto* gone = std::get_if<store::node_removed>(&what)) {
+    const auto at = state.nodes.find(gone->name);
+    if (at == state.nodes.end() || at->second.link || at->second.attempts.size() > 0)
+      return; // It is back meanwhile.
+    log::info("fleet", "node is removed", {{"node", gone->name}, {"pool", state.setup.pool}});
+    say(self, at->second, fleet_change::kind::removed, "node " + gone->name + " was removed");
+    state.nodes.erase(at);
+  }
+}
+
+caf::result<service_answer> assign(fleet_pointer self, const service_change_ptr& what) {
+  if (const auto may = check(self->state, *what); !may)
+    return to_caf(may.failure());
+  auto answer = self->make_response_promise<service_answer>();
+  self->request(self->state.setup.store, caf::infinite, commit_atom::value, what)
+      .then(
+          [self, what, answer](const service_answer& x) mutable {
+            carry_out(self, *what);
+            answer.deliver(x);
+          },
+          [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+  return answer;
+}
+
+/// Nodes that an earlier runtime knew are away until they say something.
+void take_known(fleet_pointer self) {
+  for (auto& row : std::exchange(self->state.setup.known, {})) {
+    auto& n = known(self, row.name);
+    if (auto offered = remote::decode_capabilities(row.offered))
+      n.offered = std::move(*offered);
+    n.noted = std::move(row);
+  }
+}
+
 void look_round(fleet_pointer self) {
   auto& state = self->state;
   const auto now = self->clock().now();
@@ -260,50 +347,15 @@ void look_round(fleet_pointer self) {
   }
 }
 
-/// The FLEET from outside of the actors.
-class fleet_driver final : public driver {
-public:
-  fleet_driver(fleet_actor to, capabilities offered) : to_(std::move(to)), offered_(std::move(offered)) {}
-  ~fleet_driver() override { caf::anon_send(to_, listen_atom::value, listener_ptr{}); }
-  fleet_driver(const fleet_driver&) = delete;
-  fleet_driver& operator=(const fleet_driver&) = delete;
-
-  result<capabilities> probe() override { return offered_; }
-  void listen(driver_listener& to) override {
-    caf::anon_send(to_, listen_atom::value, std::make_shared<std::reference_wrapper<driver_listener>>(to));
-  }
-  void prepare(attempt_spec spec) override {
-    caf::anon_send(to_, prepare_atom::value, attempt_spec_ptr{std::make_shared<attempt_spec>(std::move(spec))});
-  }
-  void start(attempt_id id) override { caf::anon_send(to_, start_atom::value, id); }
-  void stop(attempt_id id, std::chrono::milliseconds grace) override {
-    caf::anon_send(to_, stop_atom::value, id, static_cast<std::uint32_t>(grace.count()));
-  }
-  void publish(attempt_id id) override { caf::anon_send(to_, publish_atom::value, id); }
-  void remove(attempt_id id) override { caf::anon_send(to_, remove_atom::value, id); }
-  result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) override {
-    auto call = std::make_shared<adoption_call>();
-    call->asked = attempts;
-    auto answer = call->answer.get_future();
-    caf::anon_send(to_, adopt_atom::value, call);
-    call.reset(); // Dropped unanswered, it breaks the promise.
-    try {
-      return answer.get();
-    } catch (const std::future_error&) {
-      return error{ec::unavailable, "the fleet has ended"};
-    }
-  }
-
-private:
-  fleet_actor to_;
-  capabilities offered_;
-};
-
 } // namespace
 
 fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self, fleet_setup setup) {
   auto& state = self->state;
   state.setup = std::move(setup);
+  if (!state.setup.now)
+    state.setup.now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
+  state.session_numbers.seed(state.setup.session_seed);
+  take_known(self);
   self->set_down_handler([self, &state](const caf::down_msg& x) {
     for (auto& [name, n] : state.nodes)
       if (n.link && n.link.address() == x.source)
@@ -324,7 +376,7 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
           self->send(n->link, alive_atom::value, session);
         }
       },
-      [self](hello_atom, hello& who, const agent_link& link) { return join(self, std::move(who), link); },
+      [self](hello_atom, const hello& who, const agent_link& link) { return join(self, who, link); },
       [&state](listen_atom, const listener_ptr& to) { state.listener = to; },
       [self](prepare_atom, const attempt_spec_ptr& spec) { prepare(self, spec); },
       [self, &state](start_atom, attempt_id id) {
@@ -346,15 +398,12 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
         state.where.erase(id);
       },
       [self](adopt_atom, const adoption_call_ptr& call) { adopt(self, *call); },
+      [self](assign_atom, const service_change_ptr& what) { return assign(self, what); },
       [self](tick_atom) {
         self->delayed_send(self, tick, tick_atom::value);
         look_round(self);
       },
   };
-}
-
-std::unique_ptr<driver> make_fleet_driver(fleet_actor to, capabilities offered) {
-  return std::make_unique<fleet_driver>(std::move(to), std::move(offered));
 }
 
 } // namespace muster::agent

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "actors/agents/wire.hpp"
+#include "actors/protocol/type_ids.hpp"
+#include "muster/store/service.hpp"
 
 #include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
@@ -13,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,18 +31,24 @@ enum class loss_policy : std::uint8_t {
 /// A node of a FLEET that has come, changed or gone.
 struct fleet_change {
   enum class kind : std::uint8_t {
-    ready = 1, ///< It takes attempts.
+    ready = 1, ///< It is here, and takes attempts if that is its duty.
     away,      ///< It cannot be reached, or is not to be used yet; what it runs goes on.
     lost,      ///< It has been away for longer than is waited for.
+    removed,   ///< It was struck off the list.
   };
   std::string node;
   kind what = kind::ready;
-  std::string why;      ///< For people; empty for `ready`.
-  capabilities offered; ///< Of `ready`, as are
+  store::node_duty duty = store::node_duty::serving;
+  std::string why; ///< For people; empty for `ready` and `serving`.
+  capabilities offered;
   std::string platform;
   std::map<std::string, std::string> labels;
   std::string address;
 };
+
+/// The part of the JOURNAL that a FLEET knows.
+using node_store_actor = caf::typed_actor<caf::replies_to<commit_atom, service_change_ptr>::with<service_answer>,
+                                          caf::reacts_to<record_atom, service_change_ptr>>;
 
 /// How a FLEET is set up. The functions are called on its thread, and may block for a short time.
 struct fleet_setup {
@@ -47,14 +56,16 @@ struct fleet_setup {
   std::string head;           ///< Id of the state directory.
   std::filesystem::path root; ///< Of the state directory.
   std::uint64_t incarnation = 0;
+  std::uint64_t session_seed = std::random_device{}(); ///< Numbers of sessions must not be guessed.
   std::chrono::milliseconds lost_after{60'000};
   std::chrono::milliseconds silence_limit{10'000}; ///< A node that says nothing for so long is away.
   loss_policy on_loss = loss_policy::wait;
-  /// Whether whoever says `hello` may join; fails with `forbidden`.
-  std::function<result<void>(const hello&)> admit;
-  /// Notes durably by which memory a node remembers, unless that is known: since which lease it does.
-  std::function<result<epoch>(const std::string& node, const std::string& memory)> remember;
+  std::vector<store::node_record> known; ///< Its nodes, as an earlier runtime left them.
+  epoch first_lease;                     ///< All leases of earlier runtimes are older.
+  /// Where nodes are noted, durably, before they are made welcome. Null: nowhere.
+  node_store_actor store;
   std::function<bool(attempt_id)> is_over; ///< As the store has it.
+  std::function<timestamp()> now;          ///< The wall clock; unset: that of the machine.
   std::function<void(const fleet_change&)> on_change;
 };
 
@@ -64,6 +75,7 @@ struct adoption_call {
   std::promise<std::vector<adoption>> answer;
 };
 
+using assign_atom = caf::atom_constant<caf::atom("assign")>;
 using adopt_atom = caf::atom_constant<caf::atom("adopt")>;
 using listen_atom = caf::atom_constant<caf::atom("listen")>;
 using prepare_atom = caf::atom_constant<caf::atom("prepare")>;
@@ -81,6 +93,9 @@ using fleet_actor = fleet_link::extend_with<gate_actor>::extend<
     caf::reacts_to<start_atom, attempt_id>, caf::reacts_to<stop_atom, attempt_id, std::uint32_t>,
     caf::reacts_to<publish_atom, attempt_id>, caf::reacts_to<remove_atom, attempt_id>,
     caf::reacts_to<adopt_atom, adoption_call_ptr>,
+    /// From the facade: what a node is for from now on. Answered when it is noted; `not_found` for a node that is not
+    /// of this pool.
+    caf::replies_to<assign_atom, service_change_ptr>::with<service_answer>,
     /// INTERNAL: who is silent, who is lost?
     caf::reacts_to<tick_atom>>;
 
@@ -90,17 +105,17 @@ struct fleet_state {
   /// One node, here or away.
   struct node {
     std::string name;
-    hello who; ///< As it last joined; without its token.
+    store::node_record noted; ///< As the store has it; without a memory if it does not.
     capabilities offered;
     agent_link link; ///< Null while it is away.
     inbox in;
     outbox<commands> out;
     attempt_table attempts;
-    bool met = false;   ///< It has said all that it holds.
-    bool ready = false; ///< As was last told.
-    bool lost = false;  ///< Likewise.
-    epoch since;
-    node_reports held; ///< While it lists them.
+    bool met = false;            ///< It has said all that it holds.
+    bool ready = false;          ///< As was last told.
+    bool lost = false;           ///< Likewise.
+    bool is_being_noted = false; ///< Somebody who joins as this node is being written down.
+    node_reports held;           ///< While it lists them.
     caf::actor_clock::time_point heard;
   };
 
@@ -114,7 +129,8 @@ struct fleet_state {
     std::filesystem::path folder;
   };
   std::unordered_map<attempt_id, given> where;
-  std::uint64_t next_session = 1;
+  epoch newest_lease; ///< Of all that nodes were told of.
+  std::mt19937_64 session_numbers;
 };
 
 /// Blocks for short times on files.

@@ -25,6 +25,7 @@ struct token_options {
   std::string user;
   std::string role = "user";
   std::string expires;
+  std::string node;
   std::string id;
   list_format format = list_format::table;
   bool wide = false;
@@ -50,12 +51,14 @@ int create(const context& ctx, const token_options& options) {
   if (!head)
     return report(head.failure());
   if (!*head) {
-    const auto made = create_token_offline(ctx, {options.name, options.user, options.role, lifetime});
+    const auto made = create_token_offline(ctx, {options.name, options.user, options.role, lifetime, options.node});
     return made ? print_new(*made, options.format) : report(made.failure());
   }
   json body{{"user", options.user}, {"role", options.role}};
   if (!options.name.empty())
     body["name"] = options.name;
+  if (!options.node.empty())
+    body["node"] = options.node;
   if (lifetime)
     body["expires_in"] = std::chrono::duration_cast<std::chrono::seconds>(*lifetime).count();
   const auto made = send_json(**head, "POST", client::path_of({"tokens"}), body);
@@ -65,7 +68,7 @@ int create(const context& ctx, const token_options& options) {
 item_view token_view() {
   item_view x;
   x.header = {"ID", "USER", "ROLE", "NAME", "CREATED", "LAST USED", "STATE"};
-  x.wide_header = {"EXPIRES"};
+  x.wide_header = {"EXPIRES", "NODE"};
   x.cells = [](const json& t) -> std::vector<cell> {
     const bool revoked = !text_of(t, "revoked").empty();
     return {{text_of(t, "id")},
@@ -76,7 +79,9 @@ item_view token_view() {
             {show_time(time_of(t, "last_used"))},
             {revoked ? "revoked" : "active", revoked ? tone::faint : tone::good}};
   };
-  x.wide_cells = [](const json& t) -> std::vector<cell> { return {{show_time(time_of(t, "expires"))}}; };
+  x.wide_cells = [](const json& t) -> std::vector<cell> {
+    return {{show_time(time_of(t, "expires"))}, {text_of(t, "node")}};
+  };
   return x;
 }
 
@@ -109,7 +114,10 @@ void add_token(CLI::App& app, context& ctx) {
 
   auto* make = command->add_subcommand("create", "Make one; it is printed this once, and kept as a hash only");
   make->add_option("user", options->user, "Whose it is")->type_name("USER")->required();
-  add_choice(*make, "--role", options->role, "What it allows (default: user)", {"viewer", "user", "admin"});
+  add_choice(*make, "--role", options->role,
+             "What it allows (default: user); node: that an agent joins, and nothing else",
+             {"viewer", "user", "admin", "node"});
+  make->add_option("--node", options->node, "With --role node: the only node that may join by it")->type_name("NAME");
   make->add_option("--name", options->name, "What it is for")->type_name("TEXT");
   make->add_option("--expires", options->expires, "Ends after this time, e.g. 12h; default: never")
       ->type_name("DURATION")

@@ -13,7 +13,7 @@ result<nlohmann::ordered_json> create_token_offline(const context& ctx, const to
   if (!directory)
     return directory.failure();
   const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
-  const auto made = gateway::issue_token({wish.name, wish.user, wish.role, wish.lifetime}, now);
+  const auto made = gateway::issue_token({wish.name, wish.user, wish.role, wish.lifetime, wish.node}, now);
   if (!made)
     return made.failure();
   auto writer = store::writer::open(*directory);

@@ -17,6 +17,7 @@ struct token_wish {
   std::string user;
   std::string role;
   std::optional<duration> lifetime;
+  std::string node{}; ///< Of the role `node`.
 };
 
 /// Makes a token in the state directory itself, where no head runs: how the first admin comes to one. The answer is as

@@ -1,6 +1,6 @@
 // Follows a head from another process: prints every event, and goes on where it was when the connection was lost.
 //
-//   example_monitor 127.0.0.1 7718 [SEQUENCE TO BEGIN AFTER]
+//   example_monitor 127.0.0.1 7719 [SEQUENCE TO BEGIN AFTER]
 #include "actors/protocol/monitor.hpp"
 
 #include <iostream>

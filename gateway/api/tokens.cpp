@@ -29,11 +29,12 @@ json row_of(const store::audit_record& x) {
 }
 
 result<token_request> read_request(call& x) {
-  const auto body = json_body(x.request, {"name", "user", "role", "expires_in"});
+  const auto body = json_body(x.request, {"name", "user", "role", "node", "expires_in"});
   if (!body)
     return body.failure();
   token_request out;
-  for (const auto& [name, into] : {std::pair{"name", &out.name}, {"user", &out.user}, {"role", &out.role}})
+  for (const auto& [name, into] :
+       {std::pair{"name", &out.name}, {"user", &out.user}, {"role", &out.role}, {"node", &out.node}})
     if (auto taken = take_text(*body, name, *into); !taken)
       return taken.failure();
   if (const auto found = body->find("expires_in"); found != body->end() && !found->is_null()) {

@@ -136,6 +136,8 @@ result<authority::verdict> authority::identify(const http::request& x, const fin
     return refused("unauthorized", not_valid);
   }
   remember(hash);
+  if (record->role == role::node)
+    return refused("forbidden", "this token lets an agent join as a node, and nothing else");
   return verdict{identity{record->user, record->role, record->id}, {}, take_use(record->id, now)};
 }
 

@@ -27,6 +27,22 @@ result<void> check_user(const std::string& text) {
   return {};
 }
 
+/// As host names: an agent's name is checked in the same way when it joins.
+result<void> check_node(const token_request& x) {
+  constexpr std::size_t longest = 253;
+  if (x.node.empty())
+    return {};
+  if (x.role != "node")
+    return {ec::invalid_argument, "'node' goes with the role node"};
+  const bool good = x.node.size() <= longest && std::all_of(x.node.begin(), x.node.end(), [](char c) {
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                             std::string_view{"-_."}.find(c) != std::string_view::npos;
+                    });
+  if (!good)
+    return {ec::invalid_argument, "'node': expected at most 253 letters, digits, '-', '_' and '.'"};
+  return {};
+}
+
 } // namespace
 
 result<issued_token> issue_token(const token_request& x, timestamp now) {
@@ -40,12 +56,15 @@ result<issued_token> issue_token(const token_request& x, timestamp now) {
   issued_token out;
   out.record.role = store::role_from(x.role);
   if (out.record.role == store::role::unspecified)
-    return {ec::invalid_argument, "'role': expected viewer, user or admin, found '" + x.role.substr(0, 40) + "'"};
+    return {ec::invalid_argument, "'role': expected viewer, user, admin or node, found '" + x.role.substr(0, 40) + "'"};
+  if (auto good = check_node(x); !good)
+    return good.failure();
   out.token = new_token();
   out.record.id = new_token_id();
   out.record.hash = hash_of_token(out.token);
   out.record.name = x.name;
   out.record.user = x.user;
+  out.record.node = x.node;
   out.record.created = now;
   if (x.lifetime)
     out.record.expires = now + *x.lifetime;
@@ -57,6 +76,7 @@ json json_of(const store::token_record& x) {
           {"name", x.name},
           {"user", x.user},
           {"role", to_string(x.role)},
+          {"node", x.node.empty() ? json(nullptr) : json(x.node)},
           {"created", json_of(std::optional{x.created})},
           {"expires", json_of(x.expires)},
           {"last_used", json_of(x.last_used)},

@@ -15,8 +15,9 @@ namespace muster::gateway {
 struct token_request {
   std::string name;          ///< What it is for; at most 200 bytes.
   std::string user;          ///< 1 to 64 letters, digits, `-`, `_`, `.` or `@`.
-  std::string role = "user"; ///< `viewer`, `user` or `admin`.
+  std::string role = "user"; ///< `viewer`, `user`, `admin` or `node`.
   std::optional<duration> lifetime;
+  std::string node{}; ///< Of `node`: which one may join by it; empty for any.
 };
 
 /// A token that was made, and is not recorded yet.

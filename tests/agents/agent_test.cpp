@@ -45,13 +45,11 @@ TEST_CASE("an agent joins with what its node has") {
 
 TEST_CASE("an agent that may not join is told why, and stays away") {
   const scratch dir;
-  agent::fleet_setup setup;
-  setup.admit = [](const agent::hello& x) -> result<void> {
-    if (x.token == "right")
-      return {};
-    return {ec::unsupported, "this token does not let a node join"};
-  };
-  fleet_head head{dir.path(), 0, std::move(setup)};
+  fleet_head head{dir.path(), 0, {}, [](const agent::hello& x) -> result<void> {
+                    if (x.token == "right")
+                      return {};
+                    return {ec::invalid_argument, "this token does not let a node join"};
+                  }};
   const auto refused = [&](const std::function<void(agent_config&)>& spoil) {
     auto config = agent_of(head, dir.path(), "n1", make_null_driver());
     config.token = "right";
@@ -63,7 +61,9 @@ TEST_CASE("an agent that may not join is told why, and stays away") {
     return why->message;
   };
   CHECK(refused([](agent_config& x) { x.token = "wrong"; }).find("token") != std::string::npos);
-  CHECK(refused([](agent_config& x) { x.pool = "gpu"; }).find("there is no pool gpu") != std::string::npos);
+  CHECK(refused([](agent_config& x) {
+          x.pool = "gpu";
+        }).find("there is no pool 'gpu' that agents can join; there are: pool") != std::string::npos);
   CHECK(refused([](agent_config& x) { x.node = "../n"; }).find("is no name for a node") != std::string::npos);
 }
 

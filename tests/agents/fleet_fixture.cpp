@@ -9,16 +9,13 @@
 
 namespace muster::test {
 
-fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, agent::fleet_setup setup)
+fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, agent::fleet_setup setup,
+                       std::function<result<void>(const agent::hello&)> admit)
     : configuration_(2, true), system_(configuration_) {
   setup.pool = "pool";
   setup.head = "0123456789ab";
   setup.root = root;
   setup.incarnation = 1;
-  if (!setup.admit)
-    setup.admit = [](const agent::hello&) { return result<void>{}; };
-  if (!setup.remember)
-    setup.remember = [](const std::string&, const std::string&) { return result<epoch>{epoch{0}}; };
   if (!setup.is_over)
     setup.is_over = [](attempt_id) { return false; };
   setup.on_change = [this](const agent::fleet_change& x) {
@@ -29,16 +26,21 @@ fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, ag
     changed_.notify_all();
   };
   fleet_ = system_.spawn(agent::fleet, std::move(setup));
-  const auto bound = system_.middleman().publish(caf::actor_cast<agent::gate_actor>(fleet_), port, "127.0.0.1", true);
+  if (!admit)
+    admit = [](const agent::hello&) { return result<void>{}; };
+  gate_ = system_.spawn(agent::agent_gate, agent::gate_setup{{{"pool", fleet_}}, std::move(admit)});
+  const auto bound = system_.middleman().publish(gate_, port, "127.0.0.1", true);
   REQUIRE(bound);
   port_ = *bound;
 }
 
 fleet_head::~fleet_head() {
+  caf::anon_send_exit(gate_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(fleet_, caf::exit_reason::user_shutdown);
   caf::scoped_actor self{system_};
   self->wait_for(fleet_); // It calls what is destroyed next.
   fleet_ = nullptr;
+  gate_ = nullptr;
 }
 
 bool fleet_head::wait(const std::string& node, agent::fleet_change::kind what) {

@@ -1,12 +1,14 @@
 #pragma once
 
 #include "actors/agents/agent.hpp"
+#include "actors/agents/agent_gate.hpp"
 #include "actors/agents/fleet.hpp"
 #include "actors/system_config.hpp"
 
 #include <caf/all.hpp>
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -19,7 +21,8 @@ namespace muster::test {
 /// A head as far as agents are concerned: a FLEET that listens on loopback.
 class fleet_head {
 public:
-  explicit fleet_head(const std::filesystem::path& root, std::uint16_t port = 0, agent::fleet_setup setup = {});
+  explicit fleet_head(const std::filesystem::path& root, std::uint16_t port = 0, agent::fleet_setup setup = {},
+                      std::function<result<void>(const agent::hello&)> admit = {});
   ~fleet_head();
   fleet_head(const fleet_head&) = delete;
   fleet_head& operator=(const fleet_head&) = delete;
@@ -35,6 +38,7 @@ private:
   system_config configuration_;
   caf::actor_system system_;
   agent::fleet_actor fleet_;
+  agent::gate_actor gate_;
   std::uint16_t port_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;

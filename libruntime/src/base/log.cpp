@@ -147,9 +147,9 @@ void install(std::shared_ptr<sink> x) {
 }
 
 const std::vector<std::string_view>& components() {
-  static const std::vector<std::string_view> all{"api",     "auth",      "cache",    "config",  "docker",   "events",
-                                                 "http",    "journal",   "monitors", "pool",    "registry", "retention",
-                                                 "runtime", "scheduler", "serve",    "service", "store",    "webhooks"};
+  static const std::vector<std::string_view> all{
+      "agent",    "api",  "auth",     "cache",     "config",  "docker",    "events", "fleet",   "http",  "journal",
+      "monitors", "pool", "registry", "retention", "runtime", "scheduler", "serve",  "service", "store", "webhooks"};
   return all;
 }
 

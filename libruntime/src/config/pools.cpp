@@ -51,31 +51,69 @@ private:
   }
 
   void pool(value_at x, const field_path& path, const std::string& name, pool_settings& out) const {
-    static const names known = {"driver", "gpus",    "host",        "tls",  "pull",  "pulls",
-                                "starts", "network", "timeouts",    "user", "init",  "shm_size",
-                                "pids",   "swap",    "permissions", "logs", "labels"};
+    static const names known = {"driver",      "gpus",     "host",   "tls",           "pull",       "pulls",  "starts",
+                                "network",     "timeouts", "user",   "init",          "shm_size",   "pids",   "swap",
+                                "permissions", "logs",     "labels", "silence_limit", "lost_after", "on_loss"};
     static const names required = {"driver"};
     std::string driver;
-    std::vector<std::pair<std::string, yaml::mark>> docker_only;
+    std::vector<std::pair<std::string, yaml::mark>> others;
     (void)each_field(in_, x, path, known, required, [&](std::string_view key, value_at v, const field_path& where) {
       if (key == "driver") {
-        (void)choice(v, where, driver, {"process", "docker"});
+        (void)choice(v, where, driver, {"process", "docker", "agents"});
         return;
       }
-      if (key == "gpus") {
+      others.emplace_back(key, v.place);
+      if (key == "gpus")
         gpus(v, where, out.gpus);
-        return;
-      }
-      docker_only.emplace_back(key, v.place);
-      docker_field(key, v, where, out);
+      else if (is_of_agents(key))
+        agents_field(key, v, where, out);
+      else
+        docker_field(key, v, where, out);
     });
-    out.driver = driver == "docker" ? pool_driver::docker : pool_driver::process;
-    if (name == "docker" && driver == "process")
+    out.driver = driver == "docker"   ? pool_driver::docker
+                 : driver == "agents" ? pool_driver::agents
+                                      : pool_driver::process;
+    if (name == "docker" && (driver == "process" || driver == "agents"))
       error(x.place, path, "the pool 'docker' has `driver: docker`; choose another name for this one");
-    if (driver == "process")
-      for (const auto& [key, place] : docker_only)
-        error(place, path.field(key),
-              "`" + key + "` is of `driver: docker`; processes of the host have no such setting");
+    for (const auto& [key, place] : others)
+      refuse_foreign(key, place, path, driver);
+  }
+
+  static bool is_of_agents(std::string_view key) {
+    return key == "silence_limit" || key == "lost_after" || key == "on_loss";
+  }
+
+  /// What is of another driver than this one.
+  void refuse_foreign(const std::string& key, yaml::mark place, const field_path& path,
+                      const std::string& driver) const {
+    const bool of_agents = is_of_agents(key);
+    if (driver == "agents" && !of_agents)
+      error(place, path.field(key),
+            key == "gpus" ? "which GPUs a node has is said by its agent: `muster agent --gpus`"
+                          : "`" + key + "` is of `driver: docker`; what runs tasks on a node is set up by its agent");
+    else if (driver == "process" && !of_agents && key != "gpus")
+      error(place, path.field(key), "`" + key + "` is of `driver: docker`; processes of the host have no such setting");
+    else if (of_agents && (driver == "process" || driver == "docker"))
+      error(place, path.field(key), "`" + key + "` is of `driver: agents`; this pool has no nodes that can be lost");
+  }
+
+  void agents_field(std::string_view key, value_at v, const field_path& where, pool_settings& out) const {
+    if (key == "on_loss") {
+      std::string word;
+      if (choice(v, where, word, {"wait", "reschedule"}))
+        out.on_loss = word == "wait" ? loss_choice::wait : loss_choice::reschedule;
+      return;
+    }
+    std::string text;
+    if (!in_.text(v, where, text, numbers::refuse))
+      return;
+    const auto read = spec::parse_duration(text);
+    if (!read)
+      error(v.place, where, read.failure().message);
+    else if (*read < std::chrono::seconds{1})
+      error(v.place, where, "expected at least 1s");
+    else
+      (key == "lost_after" ? out.lost_after : out.silence_limit) = *read;
   }
 
   void docker_field(std::string_view key, value_at v, const field_path& where, pool_settings& out) const {

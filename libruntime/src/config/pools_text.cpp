@@ -52,6 +52,21 @@ void append_docker(std::string& out, const pool_settings& x) {
   line("labels", '{' + labels + '}');
 }
 
+void append_agents(std::string& out, const pool_settings& x) {
+  out += "    silence_limit: " + spec::to_string(x.silence_limit) + '\n';
+  out += "    lost_after: " + spec::to_string(x.lost_after) + '\n';
+  out += std::string{"    on_loss: "} + (x.on_loss == loss_choice::wait ? "wait" : "reschedule") + '\n';
+}
+
+const char* word(pool_driver x) {
+  switch (x) {
+    case pool_driver::process: return "process";
+    case pool_driver::docker: return "docker";
+    case pool_driver::agents: return "agents";
+  }
+  return "process";
+}
+
 } // namespace
 
 std::string to_yaml(const std::map<std::string, pool_settings>& pools) {
@@ -59,7 +74,11 @@ std::string to_yaml(const std::map<std::string, pool_settings>& pools) {
     return "pools: {}\n";
   std::string out = "pools:\n";
   for (const auto& [name, x] : pools) {
-    out += "  " + in_quotes(name) + ":\n    driver: " + (x.driver == pool_driver::docker ? "docker" : "process") + '\n';
+    out += "  " + in_quotes(name) + ":\n    driver: " + word(x.driver) + '\n';
+    if (x.driver == pool_driver::agents) {
+      append_agents(out, x);
+      continue;
+    }
     out += "    gpus: " + listed(x.gpus, [](std::uint32_t n) { return std::to_string(n); }) + '\n';
     if (x.driver == pool_driver::docker)
       append_docker(out, x);

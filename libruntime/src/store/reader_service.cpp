@@ -12,13 +12,14 @@ std::string_view to_string(role x) noexcept {
     case role::viewer: return "viewer";
     case role::user: return "user";
     case role::admin: return "admin";
+    case role::node: return "node";
     case role::unspecified: break;
   }
   return "unspecified";
 }
 
 role role_from(std::string_view text) noexcept {
-  for (const auto x : {role::viewer, role::user, role::admin})
+  for (const auto x : {role::viewer, role::user, role::admin, role::node})
     if (text == to_string(x))
       return x;
   return role::unspecified;
@@ -26,7 +27,7 @@ role role_from(std::string_view text) noexcept {
 
 namespace {
 
-constexpr const char* token_columns = "SELECT number, id, name, user, role, created, expires, last_used, revoked "
+constexpr const char* token_columns = "SELECT number, id, name, user, role, created, expires, last_used, revoked, node "
                                       "FROM token ";
 constexpr const char* audit_columns = "SELECT number, time, user, token, peer, action, target, request, detail, ended, "
                                       "outcome FROM audit ";
@@ -56,6 +57,7 @@ token_record token_at(const sqlite::statement& q) {
   x.expires = time_at(q, 6);
   x.last_used = time_at(q, 7);
   x.revoked = time_at(q, 8);
+  x.node = q.text(9);
   return x;
 }
 

@@ -138,6 +138,15 @@ CREATE INDEX workflow_by_user_status ON workflow(user, status);
 CREATE INDEX audit_open ON audit(number) WHERE ended IS NULL;
 )sql";
 
+/// Nodes of pools that have agents, and tokens by which they join: `node` is the one that it lets in, empty for any.
+constexpr const char* version_7 = R"sql(
+CREATE TABLE node(
+  name TEXT PRIMARY KEY, pool TEXT NOT NULL, memory TEXT NOT NULL, since INTEGER NOT NULL, offered TEXT NOT NULL,
+  platform TEXT NOT NULL, labels TEXT NOT NULL, address TEXT NOT NULL, duty INTEGER NOT NULL, reason TEXT NOT NULL,
+  deadline INTEGER, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL) WITHOUT ROWID;
+ALTER TABLE token ADD COLUMN node TEXT NOT NULL DEFAULT '';
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -191,8 +200,8 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3},
-                                            {4, version_4}, {5, version_5}, {6, version_6}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4},
+                                            {5, version_5}, {6, version_6}, {7, version_7}};
   return steps;
 }
 

@@ -1,5 +1,6 @@
 #include "service_tables.hpp"
 
+#include "labels_text.hpp"
 #include "projection.hpp"
 
 #include <utility>
@@ -21,7 +22,7 @@ error unknown(const char* what, const std::string& id) {
 result<service_tables> service_tables::prepare(sqlite::connection& db) {
   service_tables x{db};
   const std::pair<sqlite::statement*, const char*> all[] = {
-      {&x.token_, "INSERT INTO token(id, name, user, role, hash, created, expires) VALUES(?,?,?,?,?,?,?)"},
+      {&x.token_, "INSERT INTO token(id, name, user, role, hash, created, expires, node) VALUES(?,?,?,?,?,?,?,?)"},
       {&x.revoke_, "UPDATE token SET revoked=ifnull(revoked, ?2) WHERE id=?1"},
       {&x.use_, "UPDATE token SET last_used=max(ifnull(last_used, 0), ?2) WHERE id=?1"},
       {&x.audit_, "INSERT INTO audit(time, user, token, peer, action, target, request, detail) "
@@ -48,7 +49,14 @@ result<service_tables> service_tables::prepare(sqlite::connection& db) {
                    "VALUES(?,?,?,?,?,?,?,?)"},
       {&x.letters_cut_, "DELETE FROM dead_letter WHERE webhook=?1 AND number <= (SELECT number FROM dead_letter "
                         "WHERE webhook=?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)"},
-      {&x.measured_, "UPDATE workflow SET bytes=?2 WHERE key=?1 AND ended IS NOT NULL"}};
+      {&x.measured_, "UPDATE workflow SET bytes=?2 WHERE key=?1 AND ended IS NOT NULL"},
+      {&x.node_, "INSERT INTO node(name, pool, memory, since, offered, platform, labels, address, duty, reason, "
+                 "first_seen, last_seen) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,1,'',?9,?9) "
+                 "ON CONFLICT(name) DO UPDATE SET memory=?3, since=?4, offered=?5, platform=?6, labels=?7, address=?8, "
+                 "last_seen=max(last_seen, ?9) WHERE pool=?2"},
+      {&x.node_seen_, "UPDATE node SET last_seen=max(last_seen, ?2) WHERE name=?1"},
+      {&x.node_assign_, "UPDATE node SET duty=?2, reason=?3, deadline=?4 WHERE name=?1"},
+      {&x.node_remove_, "DELETE FROM node WHERE name=?1"}};
   for (const auto& [into, sql] : all) {
     auto made = db.prepare(sql);
     if (!made)
@@ -89,6 +97,7 @@ struct service_tables::apply_one {
     q.bind(5, token.hash);
     q.bind(6, to_micros(token.created));
     bind_time(q, 7, token.expires);
+    q.bind(8, token.node);
     return t.insert(q, "token", token.id);
   }
 
@@ -209,6 +218,56 @@ struct service_tables::apply_one {
     t.measured_.bind(1, x.workflow.value);
     t.measured_.bind(2, x.bytes);
     return t.run(t.measured_, "noting the size of a workflow");
+  }
+
+  result<std::int64_t> operator()(const node_joined& x) const {
+    const auto& node = x.node;
+    if (node.name.empty() || node.pool.empty() || node.memory.empty())
+      return error{ec::invalid_argument, "a node needs a name, a pool and what it remembers by"};
+    const auto labels = labels_text(node.labels);
+    auto& q = t.node_;
+    q.bind(1, node.name);
+    q.bind(2, node.pool);
+    q.bind(3, node.memory);
+    q.bind(4, static_cast<std::int64_t>(node.since.value));
+    q.bind(5, node.offered);
+    q.bind(6, node.platform);
+    q.bind(7, labels);
+    q.bind(8, node.address);
+    q.bind(9, to_micros(node.last_seen));
+    auto changed = t.run(q, "storing a node");
+    if (changed && *changed == 0)
+      return error{ec::conflict, "node " + node.name + " is one of another pool"};
+    return changed;
+  }
+
+  result<std::int64_t> operator()(const nodes_seen& x) const {
+    std::int64_t count = 0;
+    for (const auto& name : x.names) {
+      t.node_seen_.bind(1, name);
+      t.node_seen_.bind(2, to_micros(x.time));
+      const auto changed = t.run(t.node_seen_, "noting that a node is there");
+      if (!changed)
+        return changed;
+      count += *changed;
+    }
+    return count;
+  }
+
+  result<std::int64_t> operator()(const node_assigned& x) const {
+    auto& q = t.node_assign_;
+    q.bind(1, x.name);
+    q.bind(2, static_cast<std::int64_t>(x.duty));
+    q.bind(3, x.reason);
+    bind_time(q, 4, x.deadline);
+    auto changed = t.run(q, "storing what a node is for");
+    return changed && *changed == 0 ? unknown("node", x.name) : changed;
+  }
+
+  result<std::int64_t> operator()(const node_removed& x) const {
+    t.node_remove_.bind(1, x.name);
+    auto changed = t.run(t.node_remove_, "removing a node");
+    return changed && *changed == 0 ? unknown("node", x.name) : changed;
   }
 
   // What touches events and rows of workflows is the writer's own.

@@ -38,6 +38,7 @@ private:
   sqlite::statement webhook_, secret_, webhook_delete_, secret_delete_, letters_delete_, progress_, letter_,
       letters_cut_;
   sqlite::statement measured_;
+  sqlite::statement node_, node_seen_, node_assign_, node_remove_;
 };
 
 } // namespace muster::store

@@ -1,9 +1,8 @@
 #include "submitter.hpp"
 
+#include "labels_text.hpp"
 #include "projection.hpp"
 #include "schema.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <unordered_map>
 #include <vector>
@@ -178,7 +177,7 @@ result<std::int64_t> submitter::next_number(const std::string& name) {
 }
 
 bool submitter::insert_workflow(const submission& x, std::int64_t number, sequence seq) {
-  const auto labels = nlohmann::json(x.labels).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto labels = labels_text(x.labels);
   auto& w = workflow_;
   w.bind(1, x.name);
   w.bind(2, number);

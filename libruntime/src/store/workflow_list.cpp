@@ -1,10 +1,9 @@
 #include "muster/store/reader.hpp"
 
+#include "labels_text.hpp"
 #include "projection.hpp"
 #include "reader_impl.hpp"
 #include "workflow_row.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -23,18 +22,6 @@ std::optional<duration> span_at(const sqlite::statement& q, int column) {
   if (q.null(column))
     return std::nullopt;
   return duration{q.integer(column)};
-}
-
-std::map<std::string, std::string> labels_of(std::string_view text) {
-  std::map<std::string, std::string> out;
-  if (text.size() <= 2) // `{}`: most have none.
-    return out;
-  const auto parsed = nlohmann::json::parse(text, nullptr, false);
-  if (parsed.is_object())
-    for (const auto& [key, value] : parsed.items())
-      if (value.is_string())
-        out.emplace(key, value.get<std::string>());
-  return out;
 }
 
 /// What a page is looked up by; other filters are checked row by row.

@@ -96,6 +96,21 @@ TEST_CASE("roles say what a token may do") {
   CHECK(x.api.ask("GET", "/v1/workflows/mine-1", "", bearing(x.admin)).body["user"] == "ann");
 }
 
+TEST_CASE("what lets a node join gives no right here") {
+  guarded_api x;
+  const auto node = x.create("farm", "node", bearing(x.admin));
+  for (const auto* target : {"/v1/workflows", "/v1/nodes", "/v1/tokens", "/v1/version"})
+    CHECK(x.status_of("GET", target, node) == 403);
+  CHECK(x.submit(node, "never") == 403);
+  auto all = bearing(x.admin);
+  all.emplace("Content-Type", "application/json");
+  const auto bound = x.api.ask("POST", "/v1/tokens", R"({"user":"farm","role":"node","node":"n-1.a"})", all);
+  REQUIRE(bound.status == 201);
+  CHECK(bound.body["node"] == "n-1.a");
+  CHECK(x.api.ask("POST", "/v1/tokens", R"({"user":"a","role":"user","node":"n1"})", all).status == 400);
+  CHECK(x.api.ask("POST", "/v1/tokens", R"({"user":"a","role":"node","node":"a b"})", all).status == 400);
+}
+
 TEST_CASE("a user sees and changes what is their own, and cannot tell what else is there") {
   guarded_api x;
   const auto ann = x.create("ann", "user", bearing(x.admin));

@@ -75,6 +75,21 @@ TEST_CASE("what the sample configuration shows in comments loads as well") {
   CHECK(read.value->pools.at("lab").host == "tcp://lab-7:2376");
   CHECK(read.value->pools.at("workstation").driver == pool_driver::process);
   CHECK(read.value->pools.at("workstation").gpus == std::vector<std::uint32_t>{0, 1});
+  const auto& farm = read.value->pools.at("farm");
+  const pool_settings none;
+  CHECK(farm.driver == pool_driver::agents);
+  CHECK(farm.silence_limit == none.silence_limit);
+  CHECK(farm.lost_after == none.lost_after);
+  CHECK(farm.on_loss == none.on_loss);
+}
+
+TEST_CASE("a pool of agents is shown as it was read") {
+  const std::string text = "pools:\n  \"farm\":\n    driver: agents\n    silence_limit: 3s\n    lost_after: 5m\n"
+                           "    on_loss: reschedule\n";
+  const auto read = load(text, "x");
+  REQUIRE(read.ok());
+  CHECK(read.value->pools.at("farm").on_loss == loss_choice::reschedule);
+  CHECK(to_yaml(read.value->pools) == text);
 }
 
 TEST_CASE("an empty configuration has no pools") {
@@ -100,7 +115,7 @@ TEST_CASE("what is wrong in a configuration is said where it stands") {
       {"[1]", "a mapping"},
       {"pools: 5", "pools"},
       {"pools: {lab: {}}", "`driver` is missing"},
-      {"pools: {lab: {driver: dokcer}}", "expected process or docker, found 'dokcer'"},
+      {"pools: {lab: {driver: dokcer}}", "expected process, docker or agents, found 'dokcer'"},
       {"pools: {local: {driver: process}}", "'local' is a pool that is always there"},
       {"pools: {docker: {driver: process}}", "choose another name"},
       {"pools: {'a b': {driver: process}}", "the name of a pool"},
@@ -124,6 +139,13 @@ TEST_CASE("what is wrong in a configuration is said where it stands") {
       {"pools: {lab: {driver: docker, tls: {cert: a.pem}}}", "go together"},
       {"pools: {lab: {driver: docker, labels: {muster.head: x}}}", "Muster's own"},
       {"pools: {lab: {driver: docker", "error"},
+      {"pools: {farm: {driver: agents, pull: never}}", "is set up by its agent"},
+      {"pools: {farm: {driver: agents, gpus: 2}}", "`muster agent --gpus`"},
+      {"pools: {farm: {driver: agents, lost_after: 0s}}", "at least 1s"},
+      {"pools: {farm: {driver: agents, on_loss: panic}}", "expected wait or reschedule, found 'panic'"},
+      {"pools: {lab: {driver: docker, on_loss: wait}}", "`on_loss` is of `driver: agents`"},
+      {"pools: {lab: {driver: process, lost_after: 1m}}", "`lost_after` is of `driver: agents`"},
+      {"pools: {docker: {driver: agents}}", "choose another name"},
       {"pools: \xff", "not UTF-8"},
   };
   for (const auto& [text, expected] : cases) {

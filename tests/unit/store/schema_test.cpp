@@ -193,6 +193,20 @@ TEST_CASE("a store of version 4 is brought up to date with all that it holds") {
   CHECK(ids(query) == std::vector<std::string>{"other-2", "other-1"});
 }
 
+TEST_CASE("a store of version 6 is brought up to date with all that it holds") {
+  const temporary_state state;
+  make_database(state.directory(), contents(std::filesystem::path{MUSTER_STORE_FIXTURES} / "version_6.sql"));
+  auto w = must(writer::open(state.directory()));
+  auto r = must(reader::open(state.directory()));
+  CHECK(must(r.workflow("flow-1")).status == status::completed);
+  const auto tokens = must(r.tokens({}));
+  REQUIRE(tokens.size() == 2);
+  CHECK(tokens[0].user == "root");
+  CHECK(tokens[0].role == role::admin);
+  CHECK(tokens[0].node.empty());
+  CHECK(must(r.nodes()).empty());
+}
+
 TEST_CASE("the identity of a log is made once") {
   const temporary_state state;
   { auto made = must(writer::open(state.directory())); }

@@ -41,6 +41,20 @@ audit_record row(const std::string& user, const std::string& action, std::int64_
   return x;
 }
 
+node_record machine(const std::string& name, const std::string& memory, std::int64_t time) {
+  node_record x;
+  x.name = name;
+  x.pool = "farm";
+  x.memory = memory;
+  x.since = {7};
+  x.offered = "{}";
+  x.platform = "h200";
+  x.labels = {{"rack", "r1"}};
+  x.address = "10.0.0.1";
+  x.last_seen = at(time);
+  return x;
+}
+
 webhook_record hook(const std::string& id, const std::string& user = "ada") {
   webhook_record x;
   x.id = id;
@@ -294,4 +308,58 @@ TEST_CASE("roles have names") {
   for (const auto x : {role::viewer, role::user, role::admin})
     CHECK(role_from(to_string(x)) == x);
   CHECK(role_from("root") == role::unspecified);
+}
+
+TEST_CASE("a node is kept as it joined last, and its duty as it was decided") {
+  store_pair store;
+  store.change(node_joined{machine("n2", "a", 1)});
+  store.change(node_joined{machine("n1", "a", 1)});
+  store.change(node_assigned{"n1", node_duty::draining, "new disks", at(90)});
+  auto again = machine("n1", "b", 5);
+  again.since = {9};
+  again.platform = "b200";
+  store.change(node_joined{again});
+  store.change(nodes_seen{{"n1", "gone"}, at(8)});
+  const auto all = must(store.r.nodes());
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].name == "n1");
+  CHECK(all[0].memory == "b");
+  CHECK(all[0].since == epoch{9});
+  CHECK(all[0].platform == "b200");
+  CHECK(all[0].labels.at("rack") == "r1");
+  CHECK(all[0].duty == node_duty::draining);
+  CHECK(all[0].reason == "new disks");
+  CHECK(all[0].deadline == at(90));
+  CHECK(all[0].first_seen == at(1));
+  CHECK(all[0].last_seen == at(8));
+  CHECK(all[1].duty == node_duty::serving);
+  store.change(node_assigned{"n1"});
+  CHECK_FALSE(must(store.r.nodes())[0].deadline);
+  CHECK(must(store.r.nodes())[0].duty == node_duty::serving);
+  store.change(node_removed{"n1"});
+  CHECK(must(store.r.nodes()).size() == 1);
+}
+
+TEST_CASE("a node is of one pool, and what is not known is refused") {
+  store_pair store;
+  store.change(node_joined{machine("n1", "a", 1)});
+  auto other = machine("n1", "a", 2);
+  other.pool = "other";
+  CHECK(code_of(store.w.change_service(node_joined{other})) == ec::conflict);
+  CHECK(code_of(store.w.change_service(node_joined{machine("n3", "", 2)})) == ec::invalid_argument);
+  CHECK(code_of(store.w.change_service(node_assigned{"n2"})) == ec::not_found);
+  CHECK(code_of(store.w.change_service(node_removed{"n2"})) == ec::not_found);
+  CHECK(must(store.r.nodes())[0].pool == "farm");
+}
+
+TEST_CASE("a token may be for one node") {
+  store_pair store;
+  auto x = token("t1");
+  x.role = role::node;
+  x.node = "n1";
+  store.change(token_created{x});
+  const auto read = must(store.r.token("t1"));
+  CHECK(read.role == role::node);
+  CHECK(read.node == "n1");
+  CHECK(role_from("node") == role::node);
 }

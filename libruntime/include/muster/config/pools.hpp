@@ -19,7 +19,13 @@ namespace muster::config {
 }
 
 /// What runs the tasks of a pool.
-enum class pool_driver : std::uint8_t { process, docker };
+enum class pool_driver : std::uint8_t { process, docker, agents };
+
+/// What becomes of what ran on a node that is lost.
+enum class loss_choice : std::uint8_t {
+  wait,       ///< It stays as it is until the node is back.
+  reschedule, ///< It is given up, and starts elsewhere as its exit actions say.
+};
 
 /// The certificates for a daemon that listens with TLS. Relative paths count from the configuration file.
 struct tls_settings {
@@ -53,6 +59,11 @@ struct pool_settings {
   std::vector<std::filesystem::path> mounts; ///< Absolute paths of the host.
   std::int64_t max_log = std::int64_t{1} << 30U;
   std::map<std::string, std::string> labels;
+
+  // -- of `driver: agents` only
+  duration silence_limit = std::chrono::seconds{10}; ///< A node that says nothing for so long cannot be reached.
+  duration lost_after = std::chrono::minutes{1};     ///< One that was away for so long is lost.
+  loss_choice on_loss = loss_choice::wait;
 };
 
 /// `pools` as a file of configuration, with every key that a driver has.

@@ -104,6 +104,11 @@ struct monitor_settings {
   std::string listen = "off"; ///< `address:port` for remote actors, or `off`.
 };
 
+/// How nodes join. Counts only where a pool has `driver: agents`.
+struct agent_settings {
+  std::string listen = "127.0.0.1:7718"; ///< `address:port` for agents, or `off`; port 0: any free one.
+};
+
 /// Of submissions that say nothing else, and of the runtime as a whole.
 struct run_defaults {
   std::string pool = "local";
@@ -127,6 +132,7 @@ struct service_settings {
   log_settings log;
   webhook_settings webhooks;
   monitor_settings monitors;
+  agent_settings agents;
   run_defaults defaults;
 };
 

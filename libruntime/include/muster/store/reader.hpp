@@ -161,6 +161,8 @@ public:
   [[nodiscard]] result<std::vector<audit_record>> audit(const audit_query& query);
   /// What was accepted under that key, if it is still remembered; see `idempotency_span` for how long it counts.
   [[nodiscard]] result<std::optional<idempotency_record>> idempotent(std::string_view user, std::string_view key);
+  /// All nodes, by name.
+  [[nodiscard]] result<std::vector<node_record>> nodes();
   [[nodiscard]] result<webhook_record> webhook(std::string_view id);
   /// In the order of making, from after that number on; all, or those of one user.
   [[nodiscard]] result<std::vector<webhook_record>> webhooks(std::int64_t after, std::size_t limit,

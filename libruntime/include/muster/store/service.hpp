@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,9 +23,10 @@ enum class role : std::uint8_t {
   viewer = 1, ///< Reads everything.
   user = 2,   ///< Reads and changes what is its own.
   admin = 3,  ///< Everything.
+  node = 4,   ///< Lets an agent join as a node, and nothing else.
 };
 
-/// `viewer`, `user`, `admin`.
+/// `viewer`, `user`, `admin`, `node`.
 [[nodiscard]] std::string_view to_string(role x) noexcept;
 /// The inverse; `unspecified` for anything else.
 [[nodiscard]] role role_from(std::string_view text) noexcept;
@@ -41,6 +43,7 @@ struct token_record {
   std::optional<timestamp> expires{};
   std::optional<timestamp> last_used{};
   std::optional<timestamp> revoked{};
+  std::string node{}; ///< Of the role `node`: which one may join by it; empty for any.
 };
 
 /// Which tokens to list, newest first.
@@ -139,6 +142,36 @@ struct dead_letter {
   std::string body;
 };
 
+// -- nodes
+
+/// Whether a node is given work, as somebody decided. Stored: numbers never change.
+enum class node_duty : std::uint8_t {
+  unspecified = 0,
+  serving = 1,
+  cordoned = 2, ///< It is given nothing new.
+  draining = 3, ///< Likewise, and what runs there is to end, at the latest at a deadline.
+};
+
+/// `serving`, `cordoned`, `draining`.
+[[nodiscard]] std::string_view to_string(node_duty x) noexcept;
+
+/// A machine that an agent has joined with, as it was when it joined last.
+struct node_record {
+  std::string name; ///< Unique.
+  std::string pool;
+  std::string memory;  ///< What it remembers by.
+  epoch since;         ///< The first lease that it can remember.
+  std::string offered; ///< What it has, as text; what it means is the caller's.
+  std::string platform;
+  std::map<std::string, std::string> labels;
+  std::string address; ///< Where other nodes reach its tasks.
+  node_duty duty = node_duty::serving;
+  std::string reason;                  ///< Of the duty, in the words of who decided.
+  std::optional<timestamp> deadline{}; ///< Of `draining`: when what still runs is stopped.
+  timestamp first_seen{};
+  timestamp last_seen{};
+};
+
 // -- changes
 
 struct token_created {
@@ -189,6 +222,25 @@ struct webhook_progress {
   webhook_record webhook;
   std::optional<dead_letter> dead{};
 };
+/// A node has joined; duty, its reason and when it was first seen stay as they are if it is known. `conflict` if it is
+/// one of another pool.
+struct node_joined {
+  node_record node;
+};
+/// Nodes that were there at that time; those that are gone are passed over.
+struct nodes_seen {
+  std::vector<std::string> names;
+  timestamp time{};
+};
+struct node_assigned {
+  std::string name;
+  node_duty duty = node_duty::serving;
+  std::string reason;
+  std::optional<timestamp> deadline{};
+};
+struct node_removed {
+  std::string name;
+};
 /// How much a finished workflow's folder holds.
 struct workflow_measured {
   workflow_key workflow;
@@ -215,6 +267,7 @@ struct events_compacted {
 /// One change; what belongs together is one alternative.
 using service_change = std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
                                     idempotency_expired, webhook_created, webhook_deleted, webhook_progress,
-                                    workflow_measured, workflow_removed, rows_swept, events_compacted, audit_abandoned>;
+                                    workflow_measured, workflow_removed, rows_swept, events_compacted, audit_abandoned,
+                                    node_joined, nodes_seen, node_assigned, node_removed>;
 
 } // namespace muster::store

@@ -1,0 +1,61 @@
+#include "actors/agents/agent_gate.hpp"
+
+#include "actors/agents/node_rows.hpp"
+#include "actors/errors.hpp"
+#include "actors/protocol/type_ids.hpp"
+#include "muster/base/log.hpp"
+
+#include <caf/all.hpp>
+
+#include <utility>
+
+namespace muster::agent {
+
+namespace {
+
+std::string names_of(const std::map<std::string, fleet_actor>& fleets) {
+  std::string out;
+  for (const auto& [name, ignored] : fleets)
+    out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+/// What is wrong with whoever says that, apart from who may.
+result<void> check(const gate_setup& setup, const hello& who) {
+  if (who.version != protocol_version)
+    return {ec::unsupported, "this head speaks version " + std::to_string(protocol_version) +
+                                 " of the protocol for agents, and the agent of node " + who.node + " version " +
+                                 std::to_string(who.version) + ": install the same Muster on both"};
+  if (!is_node_name(who.node))
+    return {ec::invalid_argument,
+            "'" + who.node.substr(0, 80) + "' is no name for a node: letters, digits, '-', '_' and '.', at most 253"};
+  if (who.memory.empty())
+    return {ec::invalid_argument, "node " + who.node + " does not say what it remembers by"};
+  if (auto may = setup.admit(who); !may)
+    return may;
+  if (setup.fleets.count(who.pool) == 0)
+    return {ec::not_found,
+            "there is no pool '" + who.pool + "' that agents can join; there are: " + names_of(setup.fleets)};
+  return {};
+}
+
+} // namespace
+
+gate_actor::behavior_type agent_gate(gate_actor::stateful_pointer<gate_state> self, gate_setup setup) {
+  auto& state = self->state;
+  state.setup = std::move(setup);
+  return {
+      [self, &state](hello_atom hi, hello& who, const agent_link& link) -> caf::result<welcome, fleet_link> {
+        if (who.pool.empty() && state.setup.fleets.size() == 1)
+          who.pool = state.setup.fleets.begin()->first;
+        if (const auto good = check(state.setup, who); !good) {
+          log::warn("fleet", "agent refused", {{"node", who.node.substr(0, 80)}, {"why", good.failure().message}});
+          return to_caf(good.failure());
+        }
+        who.token.clear();
+        return self->delegate(caf::actor_cast<gate_actor>(state.setup.fleets.at(who.pool)), hi, std::move(who), link);
+      },
+  };
+}
+
+} // namespace muster::agent
