@@ -103,7 +103,7 @@ TEST_CASE("what lets a node join gives no right here") {
     CHECK(x.status_of("GET", target, node) == 403);
   CHECK(x.submit(node, "never") == 403);
   auto all = bearing(x.admin);
-  all.emplace("Content-Type", "application/json");
+  all.emplace_back("Content-Type", "application/json");
   const auto bound = x.api.ask("POST", "/v1/tokens", R"({"user":"farm","role":"node","node":"n-1.a"})", all);
   REQUIRE(bound.status == 201);
   CHECK(bound.body["node"] == "n-1.a");

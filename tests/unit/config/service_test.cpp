@@ -94,6 +94,7 @@ TEST_CASE("what is shown of a configuration reads back as the same") {
   x.log.levels = {{"http", log::level::debug}, {"store", log::level::off}};
   x.log.file = "/var/log/m.log";
   x.monitors.listen = "127.0.0.1:0";
+  x.agents.listen = "off";
   x.defaults.oversubscribe = 2.5;
   x.defaults.enforce_limits = true;
   const auto text = to_yaml(x);
@@ -197,7 +198,7 @@ TEST_CASE("what config/muster.yaml marks needs a restart, and nothing else") {
     for (const auto& part : path)
       name += (name.empty() ? "" : ".") + part;
     if (line.find("(restart)") != std::string::npos)
-      marked.insert(name == "monitors" ? "monitors.listen" : name);
+      marked.insert(name == "monitors" || name == "agents" ? name + ".listen" : name);
   }
   CHECK(marked.size() > 10);
   const service_settings before;
@@ -212,6 +213,7 @@ TEST_CASE("what config/muster.yaml marks needs a restart, and nothing else") {
   after.log.max_size = 99;
   after.log.files = 99;
   after.monitors.listen = "127.0.0.1:2";
+  after.agents.listen = "127.0.0.1:3";
   after.defaults.pool = "x";
   after.defaults.max_parallel = 99;
   after.defaults.oversubscribe = 9.0;

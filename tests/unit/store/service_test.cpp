@@ -333,7 +333,7 @@ TEST_CASE("a node is kept as it joined last, and its duty as it was decided") {
   CHECK(all[0].first_seen == at(1));
   CHECK(all[0].last_seen == at(8));
   CHECK(all[1].duty == node_duty::serving);
-  store.change(node_assigned{"n1"});
+  store.change(node_assigned{"n1", node_duty::serving, "", {}});
   CHECK_FALSE(must(store.r.nodes())[0].deadline);
   CHECK(must(store.r.nodes())[0].duty == node_duty::serving);
   store.change(node_removed{"n1"});
@@ -347,7 +347,7 @@ TEST_CASE("a node is of one pool, and what is not known is refused") {
   other.pool = "other";
   CHECK(code_of(store.w.change_service(node_joined{other})) == ec::conflict);
   CHECK(code_of(store.w.change_service(node_joined{machine("n3", "", 2)})) == ec::invalid_argument);
-  CHECK(code_of(store.w.change_service(node_assigned{"n2"})) == ec::not_found);
+  CHECK(code_of(store.w.change_service(node_assigned{"n2", node_duty::serving, "", {}})) == ec::not_found);
   CHECK(code_of(store.w.change_service(node_removed{"n2"})) == ec::not_found);
   CHECK(must(store.r.nodes())[0].pool == "farm");
 }
