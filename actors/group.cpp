@@ -40,6 +40,13 @@ group_setup setup_of(const workflow_context& context, group_index g) {
   return x;
 }
 
+/// Seconds that a group can hold its places; 0 if that is not known.
+std::int64_t longest_hold(const group_policy& x) {
+  if (!x.exec_timeout || !x.start_timeout)
+    return 0;
+  return std::chrono::duration_cast<std::chrono::seconds>(*x.exec_timeout + *x.start_timeout + x.grace).count();
+}
+
 /// Carries out effects, one kind a function.
 class performer {
 public:
@@ -65,7 +72,7 @@ public:
     else
       result.clear(); // Of the attempt before.
     state_.unsent.events.push_back(std::move(fact));
-    if (x.status == status::initializing && state_.range.count > 1)
+    if (x.status == status::initializing && (state_.range.count > 1 || state_.record_first))
       state_.places_unsent = true;
     if (x.status == status::completed && state_.tasks[position(x.who.task)])
       self_->send(task(x.who.task), publish_atom::value, x.who.attempt);
@@ -98,6 +105,9 @@ public:
     request.group = state_.index;
     request.ticket = x.ticket;
     request.members = x.members;
+    request.priority = state_.context->terms.priority;
+    request.user = state_.context->terms.user;
+    request.at_most = longest_hold(*state_.context->policy);
     state_.asked = x.members;
     if (state_.hands_on && !x.restore)
       request.last = {state_.context->key, x.members.front(), state_.machine->attempt(0)};
@@ -113,13 +123,15 @@ public:
   }
 
   void operator()(const effect::prepare& x) {
-    self_->send(task(x.who.task), prepare_atom::value, x.who.attempt, x.then_start, state_.machine->lease(),
-                state_.places[position(x.who.task)], state_.peers);
+    if (state_.record_first && waits_for_places())
+      state_.held_prepares.push_back({x, std::nullopt});
+    else
+      send_prepare(x);
   }
 
   void operator()(const effect::start& x) {
     count_wait(position(x.who.task));
-    if (state_.open_places > 0 || state_.places_unsent)
+    if (waits_for_places())
       state_.held_starts.push_back(x.who);
     else
       self_->send(task(x.who.task), start_atom::value, x.who.attempt);
@@ -127,12 +139,17 @@ public:
 
   void operator()(const effect::stop& x) {
     drop_held_start(x.who);
-    const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(x.grace).count();
-    self_->send(task(x.who.task), stop_atom::value, x.who.attempt, static_cast<std::uint32_t>(grace));
+    for (auto& held : state_.held_prepares)
+      if (held.what.who == x.who) {
+        held.grace = x.grace;
+        return;
+      }
+    send_stop(x);
   }
 
   void operator()(const effect::remove& x) {
     drop_held_start(x.who);
+    drop_held_prepare(x.who);
     if (x.ran)
       state_.to_remove.push_back(x.who);
     else
@@ -157,6 +174,29 @@ public:
   }
 
 private:
+  /// Whether it is still being written where members are.
+  [[nodiscard]] bool waits_for_places() const { return state_.open_places > 0 || state_.places_unsent; }
+
+  void send_prepare(const effect::prepare& x) {
+    self_->send(task(x.who.task), prepare_atom::value, x.who.attempt, x.then_start, state_.machine->lease(),
+                state_.places[position(x.who.task)], state_.peers);
+  }
+
+  void send_stop(const effect::stop& x) {
+    const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(x.grace).count();
+    self_->send(task(x.who.task), stop_atom::value, x.who.attempt, static_cast<std::uint32_t>(grace));
+  }
+
+  void send_held() {
+    for (const auto& held : std::exchange(state_.held_prepares, {})) {
+      send_prepare(held.what);
+      if (held.grace)
+        send_stop({held.what.who, *held.grace});
+    }
+    for (const auto& who : std::exchange(state_.held_starts, {}))
+      self_->send(task(who.task), start_atom::value, who.attempt);
+  }
+
   /// How long a member of a gang was ready before it may start.
   void count_wait(std::uint32_t member) {
     if (member >= state_.prepared.size())
@@ -198,6 +238,11 @@ private:
     held.erase(std::remove(held.begin(), held.end(), who), held.end());
   }
 
+  void drop_held_prepare(task_attempt who) {
+    auto& held = state_.held_prepares;
+    held.erase(std::remove_if(held.begin(), held.end(), [&](const auto& x) { return x.what.who == who; }), held.end());
+  }
+
   /// Attempts that have ended are removed once the records up to now are durable; members of a gang start then.
   void send_records() {
     const bool places = std::exchange(state_.places_unsent, false);
@@ -231,8 +276,7 @@ private:
     --state_.open_commits;
     state_.open_places -= places ? 1 : 0;
     if (state_.open_places == 0)
-      for (const auto& who : std::exchange(state_.held_starts, {}))
-        self_->send(task(who.task), start_atom::value, who.attempt);
+      send_held();
     run({});
   }
 
@@ -259,6 +303,7 @@ bool hands_on(const workflow_context& context, const group_setup& setup) {
 }
 
 void keep_places(group_state& state, const lease& given) {
+  state.record_first = given.record_first;
   for (std::size_t i = 0; i < state.asked.size() && i < given.places.size(); ++i)
     state.places[state.asked[i].value - state.range.first.value] = given.places[i];
   auto peers = std::make_shared<std::map<std::string, std::string>>();

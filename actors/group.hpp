@@ -41,7 +41,14 @@ struct group_state {
   std::vector<task_attempt> held_starts;
   std::uint32_t open_places = 0; ///< Those of `open_commits` that starts wait for.
   bool places_unsent = false;    ///< `unsent` says where members are.
-  bool hands_on = false;         ///< Its place may be another's as soon as its attempt has run and ended.
+  bool record_first = false;     ///< See `lease`.
+  /// What is to be sent when it is durable where: an attempt, and with how much grace it was to be stopped meanwhile.
+  struct held_prepare {
+    effect::prepare what;
+    std::optional<duration> grace;
+  };
+  std::vector<held_prepare> held_prepares;
+  bool hands_on = false; ///< Its place may be another's as soon as its attempt has run and ended.
   bool finished = false;
   bool said_running = false;
 };

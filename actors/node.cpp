@@ -13,7 +13,12 @@ node_actor::behavior_type node(node_actor::stateful_pointer<node_state_data> sel
   self->link_to(state.executor);
   return {
       [self, &state](join_atom, const pool_actor& target) {
-        self->send(target, join_atom::value, state.host, state.offered, state.executor);
+        pool_node x;
+        x.name = state.host;
+        x.executor = caf::actor_cast<caf::strong_actor_ptr>(state.executor);
+        x.offered = state.offered;
+        x.is_local = true;
+        self->send(target, join_atom::value, pool_node_ptr{std::make_shared<pool_node>(std::move(x))});
         return state.host;
       },
   };

@@ -49,33 +49,40 @@ struct pool_state {
     caf::actor_clock::time_point asked; ///< When it asked for them.
     std::uint64_t early = 0;            ///< Its entry in `early`; 0 for none.
   };
-  /// What came before there was a node, or while nothing was placed.
+  /// What came before there was a node, or before that on which it holds places, or while nothing was placed.
   struct early_request {
     placement_request what;
     plan_ptr layout;
+  };
+  /// A node that is known, and how it is.
+  struct member_node {
+    pool_node_ptr what;
+    node_condition condition = node_condition::ready;
+    std::string why; ///< It is in that condition; for people.
   };
   /// Gangs that have places and wait for a network, oldest first.
   using network_line = std::deque<gang_key>;
 
   pool_config config;
-  std::unordered_map<std::string, executor_actor> executors; ///< By node.
-  std::optional<gang_queue> queue;                           ///< Once a node has joined.
+  std::map<std::string, member_node> nodes;
+  std::size_t leaving = 0; ///< Of `nodes`: those that are `gone`, and on which somebody holds places.
+  gang_queue queue{{}, {}};
   std::unordered_map<gang_key, client> clients;
   loopback_addresses addresses{0};
-  std::optional<network_addresses> networks; ///< In place of `addresses` where the executor makes networks.
+  std::optional<network_addresses> networks; ///< In place of `addresses` where nodes without one make networks.
   network_line waiting_gangs;                ///< For a block.
   network_line waiting_alone;                ///< For an address of the shared block.
   bool alone_without_address = false;        ///< See `capabilities`.
-  std::string no_gpus_because;               ///< For people; empty if nobody said.
-  bool starts_after = false;                 ///< The executor can start an attempt when another has ended.
   short_runs runs;                           ///< How long places are held, of late.
   epoch next_epoch;
-  std::map<std::uint64_t, early_request> early; ///< By arrival, until a node joins.
+  std::map<std::uint64_t, early_request> early; ///< By arrival.
   std::uint64_t arrivals = 0;
-  node_amounts at_least;        ///< What its nodes are to be taken for when they join.
-  std::string paused;           ///< Why nothing is placed for now; empty if it is.
-  std::string unavailable;      ///< Why there is no node, for people.
-  muster::capabilities offered; ///< Of the node.
+  node_amounts at_least;   ///< What the head's own machine is to be taken for when it joins.
+  std::string paused;      ///< Why nothing is placed for now; empty if it is.
+  std::string unavailable; ///< Why there is no node, for people.
+
+  /// Whether there is a node that has not left.
+  [[nodiscard]] bool has_node() const noexcept { return nodes.size() > leaving; }
 };
 
 /// Free capacity, the queue and gang placement of one pool.

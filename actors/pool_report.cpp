@@ -28,24 +28,28 @@ pool_view_ptr view_of(const pool_state& state) {
   x->max_parallel = state.config.queue.max_parallel.value_or(0);
   x->oversubscribe = state.config.oversubscribe;
   x->waiting_gangs = state.early.size();
-  x->available = state.queue.has_value();
-  if (!state.queue) {
+  x->available = state.has_node();
+  if (!x->available)
     x->reason = state.unavailable;
+  if (state.nodes.empty())
     return x;
-  }
-  x->driver = state.offered.driver;
-  x->version = state.offered.version;
-  x->waiting_gangs += state.queue->waiting() + state.waiting_gangs.size() + state.waiting_alone.size();
-  x->placed_gangs = state.queue->holding() - state.waiting_gangs.size() - state.waiting_alone.size();
-  x->placed_tasks = state.queue->members_placed();
-  for (const auto& node : state.queue->nodes()) {
+  const auto& offered = state.nodes.begin()->second.what->offered;
+  x->driver = offered.driver;
+  x->version = offered.version;
+  x->waiting_gangs += state.queue.waiting() + state.waiting_gangs.size() + state.waiting_alone.size();
+  x->placed_gangs = state.queue.holding() - state.waiting_gangs.size() - state.waiting_alone.size();
+  x->placed_tasks = state.queue.members_placed();
+  for (const auto& node : state.queue.nodes()) {
     if (node.name.empty())
       continue; // It left.
+    const auto& known = state.nodes.at(node.name);
     node_view y;
     y.name = node.name;
     y.pool = state.config.name;
     y.available = node.condition == node_condition::ready;
-    y.reason = y.available ? "" : to_string(node.condition);
+    y.condition = to_string(node.condition);
+    y.reason = y.available || !known.why.empty() ? known.why : y.condition;
+    y.address = known.what->address;
     y.platform = node.platform;
     y.labels = node.labels;
     y.total = to_capacity(node.total, node.gpus);

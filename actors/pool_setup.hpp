@@ -39,7 +39,9 @@ struct node_view {
   std::string name;
   std::string pool;
   bool available = false;
-  std::string reason; ///< Why it is not, for people.
+  std::string condition; ///< `ready`, `suspect`, ...: see `node_condition`.
+  std::string reason;    ///< Why it is so, for people.
+  std::string address;   ///< Where other nodes reach its tasks; empty if there are none.
   std::string platform;
   std::map<std::string, std::string> labels;
   capacity total; ///< As far as it is shared out: `oversubscribe` counts.

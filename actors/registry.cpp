@@ -14,7 +14,7 @@ namespace {
 using registry_pointer = registry_actor::stateful_pointer<registry_state>;
 
 context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout, pool_actor pool,
-                         std::shared_ptr<const first_attempts> attempts_from) {
+                         std::shared_ptr<const first_attempts> attempts_from, workflow_terms terms) {
   auto policy = std::make_shared<group_policy>(services.policy());
   const auto& timeout = layout->header().timeout;
   if (timeout.exec)
@@ -22,17 +22,18 @@ context_ptr make_context(const registry_services& services, const accepted& who,
   if (timeout.queue)
     policy->queue_timeout = timeout.queue;
   policy->seed = static_cast<std::uint64_t>(who.key.value);
-  return std::make_shared<const workflow_context>(workflow_context{
-      who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal, std::move(pool),
-      services.clock, services.on_failure, std::move(attempts_from), services.cache, services.counted});
+  return std::make_shared<const workflow_context>(
+      workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
+                       std::move(pool), services.clock, services.on_failure, std::move(attempts_from), services.cache,
+                       services.counted, std::move(terms)});
 }
 
 /// `definition` is that of a flow; null for a workflow whose plan is all that there is.
-void begin(registry_pointer self, const accepted& who, plan_ptr layout, pool_actor pool,
+void begin(registry_pointer self, const accepted& who, plan_ptr layout, pool_actor pool, workflow_terms terms,
            const std::shared_ptr<const spec::workflow>& definition, std::shared_ptr<workflow_restore> restore) {
   auto& state = self->state;
   auto context = make_context(*state.services, who, std::move(layout), std::move(pool),
-                              restore ? restore->attempts_from : nullptr);
+                              restore ? restore->attempts_from : nullptr, std::move(terms));
   const registry_actor me{self};
   state.live[who.key] = definition ? self->spawn(flow_workflow, std::move(context), me, definition, std::move(restore))
                                    : self->spawn(workflow, std::move(context), me, std::move(restore));
@@ -53,7 +54,8 @@ caf::result<accepted> submit(registry_pointer self, const submission_ptr& what) 
         .then(
             [self, promise, what, pool](const accepted& who) mutable {
               if (!who.is_replay)
-                begin(self, who, what->layout, pool, what->definition, nullptr);
+                begin(self, who, what->layout, pool, {gang_priority::normal, what->rows.user}, what->definition,
+                      nullptr);
               promise.deliver(who);
             },
             refuse);
@@ -96,7 +98,7 @@ registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry
         if (!pool)
           return no_pool(layout->header().pool);
         caf::anon_send(pool, check_atom::value, layout, largest_gang(*layout));
-        begin(self, who, layout, std::move(pool), restore->definition, restore);
+        begin(self, who, layout, std::move(pool), restore->terms, restore->definition, restore);
         return who;
       },
       [self, &state](cancel_atom, workflow_key key, const std::string& message, bool force) -> caf::result<sequence> {

@@ -25,6 +25,7 @@ attempt_spec identify(const plan& layout, const store::state_directory& director
   attempt_spec x;
   x.id = {who.key, t.index, t.attempt->number};
   x.lease = t.attempt->lease;
+  x.node = t.attempt->node;
   x.workflow_id = who.id;
   x.group = layout.group_name(t.group);
   if (auto body = layout.task(t.index))
@@ -167,6 +168,7 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   restore->recorded = record->status;
   restore->cancel_requested = record->cancel_requested.has_value();
   restore->cancel_message = record->cancel_message;
+  restore->terms.user = record->user;
   for (const auto& t : rows->tasks)
     if (t.first_attempt > 0) {
       if (!restore->attempts_from)

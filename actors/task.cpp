@@ -47,6 +47,7 @@ task_actor::behavior_type task(task_actor::stateful_pointer<task_state> self, co
         }
         spec->then_start = then_start;
         spec->lease = lease;
+        spec->node = place.node;
         spec->address = place.address;
         spec->peers = *peers;
         spec->gpus = place.gpus;

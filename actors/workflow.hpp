@@ -28,6 +28,7 @@ struct workflow_restore {
   /// Of a flow: what it is run by, null for others, and the results of its tasks, by their numbers.
   std::shared_ptr<const spec::workflow> definition;
   std::unordered_map<std::uint32_t, std::string> results;
+  workflow_terms terms;
 };
 
 /// State of a WORKFLOW: how far it has come, and its admitted groups.

@@ -127,8 +127,12 @@ using clock_actor = caf::typed_actor<
 // -- POOL ------------------------------------------------------------------------------------------------------------
 
 using pool_actor = caf::typed_actor<
-    /// From a NODE: it offers this.
-    caf::reacts_to<join_atom, std::string, capabilities, executor_actor>,
+    /// From a NODE or the FLEET: a node joins, or is back under its name with what it offers now. Whoever holds places
+    /// there keeps them.
+    caf::reacts_to<join_atom, pool_node_ptr>,
+    /// From the FLEET: the condition of a node has changed, and why. One that is not known is ignored; what waits to be
+    /// booked on one that is `gone` is refused.
+    caf::reacts_to<set_atom, std::string, node_condition, std::string>,
     /// From the PROBER: there is no node yet, and why. What is asked for meanwhile waits with that reason.
     caf::reacts_to<delayed_atom, std::string>,
     /// From the facade: nothing may be placed for now, and why; it may again.

@@ -5,6 +5,7 @@
 #include "muster/base/result.hpp"
 #include "muster/event/event.hpp"
 #include "muster/placement/placement.hpp"
+#include "muster/placement/queue_policy.hpp"
 #include "muster/state/status.hpp"
 #include "muster/store/service.hpp"
 
@@ -31,6 +32,7 @@ struct growth;
 struct journal_answers;
 struct journal_batch;
 struct submission;
+struct pool_node;
 struct pool_view;
 struct workflow_restore;
 namespace store {
@@ -63,6 +65,7 @@ using cache_change_ptr = std::shared_ptr<const store::cache_change>;
 using service_change_ptr = std::shared_ptr<const store::service_change>;
 /// See actors/pool_setup.hpp.
 using pool_view_ptr = std::shared_ptr<const pool_view>;
+using pool_node_ptr = std::shared_ptr<const pool_node>;
 using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
 
 template <class Inspector>
@@ -102,6 +105,24 @@ typename Inspector::result_type inspect(Inspector& f, node_amounts& x) {
   return f(caf::meta::type_name("node_amounts"), x.cpu, x.memory, x.storage);
 }
 
+/// A machine of a pool, as it joins or is back.
+struct pool_node {
+  std::string name;
+  caf::strong_actor_ptr executor; ///< The EXECUTOR that runs attempts there; may be that of other nodes as well.
+  capabilities offered;
+  std::string platform; ///< Empty: takes tasks for any platform.
+  std::map<std::string, std::string> labels;
+  /// Where other nodes reach its tasks: the address of its members. Empty: they get loopback addresses or those of a
+  /// network.
+  std::string address;
+  std::vector<std::vector<std::uint32_t>> gpu_links; ///< As `node_state`.
+  node_condition condition = node_condition::ready;
+  std::string why; ///< It is in that condition; for people.
+  /// It is the head's own machine: what was placed there is found again by its EXECUTOR alone, attempts may be started
+  /// ahead there, and it is taken for larger where a gang of tasks that ask for nothing would not fit.
+  bool is_local = false;
+};
+
 /// Where one member of a gang may run.
 struct placed_member {
   std::string node;
@@ -123,11 +144,13 @@ typename Inspector::result_type inspect(Inspector& f, placed_member& x) {
 struct lease {
   epoch number;
   std::vector<placed_member> places;
+  /// Nothing may be sent there before it is durable where: a later runtime could not find it.
+  bool record_first = false;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lease& x) {
-  return f(caf::meta::type_name("lease"), x.number, x.places);
+  return f(caf::meta::type_name("lease"), x.number, x.places, x.record_first);
 }
 
 /// Why the POOL dropped a request.
@@ -151,11 +174,15 @@ struct placement_request {
   /// Of a group of one: the attempt that asks; when it has run and ended the place is needed no more. Of workflow 0:
   /// that is not said.
   attempt_id last{};
+  gang_priority priority = gang_priority::normal;
+  std::string user;         ///< Who submitted the workflow.
+  std::int64_t at_most = 0; ///< Seconds that the group can hold its places; 0 if that is not known.
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, placement_request& x) {
-  return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held, x.last);
+  return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held, x.last,
+           x.priority, x.user, x.at_most);
 }
 
 /// Task name -> address, of one group. Shared by its members.
@@ -210,6 +237,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::journal_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::growth_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::service_change_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::submission_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::pool_node_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::pool_view_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)

@@ -48,5 +48,7 @@ CAF_ADD_TYPE_ID(muster, (muster::cache_question_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::service_answer))
 CAF_ADD_TYPE_ID(muster, (muster::service_change_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::pool_view_ptr))
+CAF_ADD_TYPE_ID(muster, (muster::node_condition))
+CAF_ADD_TYPE_ID(muster, (muster::pool_node_ptr))
 
 CAF_END_TYPE_ID_BLOCK(muster)

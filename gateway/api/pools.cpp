@@ -19,8 +19,10 @@ json json_of(const capacity& x) {
 }
 
 json json_of(const node_view& x) {
-  return {{"name", x.name},         {"pool", x.pool},     {"available", x.available},  {"reason", x.reason},
-          {"platform", x.platform}, {"labels", x.labels}, {"total", json_of(x.total)}, {"free", json_of(x.free)}};
+  return {{"name", x.name},           {"pool", x.pool},     {"available", x.available},
+          {"condition", x.condition}, {"reason", x.reason}, {"address", x.address},
+          {"platform", x.platform},   {"labels", x.labels}, {"total", json_of(x.total)},
+          {"free", json_of(x.free)}};
 }
 
 json json_of(const pool_view& x) {

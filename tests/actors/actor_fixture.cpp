@@ -246,7 +246,12 @@ void actor_fixture::spawn_all() {
     cache_ = system_->spawn(cache_double, shared_);
   registry_ = system_->spawn(registry_double, shared_);
   pool_ = system_->spawn(pool, pool_config{}, failure_handler{[this](const error& x) { shared_->failure = x; }});
-  caf::anon_send(pool_, join_atom::value, std::string{"local"}, offered, executor_);
+  pool_node node;
+  node.name = "local";
+  node.executor = executor();
+  node.offered = offered;
+  node.is_local = true;
+  caf::anon_send(pool_, join_atom::value, pool_node_ptr{std::make_shared<pool_node>(std::move(node))});
 }
 
 void actor_fixture::begin(const spec::workflow& what) {

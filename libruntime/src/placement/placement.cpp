@@ -33,6 +33,7 @@ const char* to_string(node_condition x) noexcept {
     case node_condition::ready: return "ready";
     case node_condition::cordoned: return "cordoned";
     case node_condition::draining: return "draining";
+    case node_condition::suspect: return "suspect";
     case node_condition::lost: return "lost";
     case node_condition::gone: return "gone";
   }

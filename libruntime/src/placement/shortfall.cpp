@@ -77,6 +77,7 @@ const node_state* survey(const resource_request& one, const resource_request& la
       continue;
     to.nodes_cordoned += std::size_t{node.condition == node_condition::cordoned};
     to.nodes_draining += std::size_t{node.condition == node_condition::draining};
+    to.nodes_suspect += std::size_t{node.condition == node_condition::suspect};
     to.nodes_lost += std::size_t{node.condition == node_condition::lost};
     if (!to.ever && node.condition != node_condition::ready)
       continue;
@@ -117,7 +118,7 @@ wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed, co
   const auto* best = survey(one, lacking, nodes, found);
   if (best == nullptr) {
     found.cause = wait_cause::nodes;
-    if (found.nodes_cordoned + found.nodes_draining + found.nodes_lost == 0) {
+    if (found.nodes_cordoned + found.nodes_draining + found.nodes_suspect + found.nodes_lost == 0) {
       found.nothing_because = nothing_because(one, nodes);
       found.subject = one.platform;
     }

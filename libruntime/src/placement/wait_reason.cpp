@@ -79,8 +79,9 @@ std::string resources_text(const wait_reason& x) {
 
 std::string away_text(const wait_reason& x) {
   std::string text;
-  for (const auto& [n, what] : {std::make_pair(x.nodes_cordoned, "cordoned"),
-                                std::make_pair(x.nodes_draining, "draining"), std::make_pair(x.nodes_lost, "lost")})
+  for (const auto& [n, what] :
+       {std::make_pair(x.nodes_cordoned, "cordoned"), std::make_pair(x.nodes_draining, "draining"),
+        std::make_pair(x.nodes_suspect, "cannot be reached"), std::make_pair(x.nodes_lost, "lost")})
     if (n != 0)
       text += (text.empty() ? "" : ", ") + std::to_string(n) + ' ' + what;
   return text;

@@ -53,6 +53,7 @@ enum class node_condition : std::uint8_t {
   ready = 1,
   cordoned, ///< No new gangs; those that hold places go on.
   draining, ///< Likewise, and those are to end.
+  suspect,  ///< It cannot be reached for now. Likewise; those that hold places there may well go on.
   lost,     ///< Nobody knows what became of it and of those that hold places there.
   gone,     ///< It left. Its position is given to another once nobody holds a place there.
 };

@@ -61,6 +61,7 @@ struct wait_reason {
   std::size_t nodes_short = 0;  ///< Of those, without room for one more member.
   std::size_t nodes_cordoned = 0;
   std::size_t nodes_draining = 0;
+  std::size_t nodes_suspect = 0;
   std::size_t nodes_lost = 0;
 
   std::size_t position = 0;      ///< 1 for the one that is tried first.

@@ -1,0 +1,110 @@
+#include "actors/pool_nodes.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+node_state state_of(const pool_state& state, const pool_node& x) {
+  const auto& total = x.offered.total;
+  auto out = make_node(x.name, {total.cpu, total.memory, total.storage}, total.gpus, state.config.oversubscribe);
+  out.platform = x.platform;
+  out.labels = x.labels;
+  out.gpu_links = x.gpu_links;
+  out.condition = x.condition;
+  return out;
+}
+
+/// The head's own machine, if that is all that there is.
+const pool_node* only_local_node(const pool_state& state) {
+  const bool is_alone = state.nodes.size() == 1 && state.nodes.begin()->second.what->is_local;
+  return is_alone ? state.nodes.begin()->second.what.get() : nullptr;
+}
+
+} // namespace
+
+void join_node(pool_state& state, pool_node_ptr node) {
+  state.queue.join(state_of(state, *node));
+  const auto& offered = node->offered;
+  if (offered.addresses && node->address.empty() && !state.networks) {
+    state.networks.emplace(*offered.addresses, state.config.first_address);
+    state.alone_without_address = offered.alone_without_address;
+  }
+  auto& known = state.nodes[node->name];
+  if (known.condition == node_condition::gone)
+    --state.leaving; // It has come back before all had let go of it.
+  known.condition = node->condition;
+  known.why = node->why;
+  known.what = std::move(node);
+  widen_nodes(state, state.at_least);
+}
+
+bool set_node_condition(pool_state& state, const std::string& name, node_condition x, std::string why) {
+  const auto found = state.nodes.find(name);
+  if (found == state.nodes.end())
+    return false;
+  found->second.condition = x;
+  found->second.why = std::move(why);
+  state.leaving += std::size_t{x == node_condition::gone};
+  forget_nodes(state); // As the queue does: it knows no holders of one that it has forgotten.
+  state.queue.set_condition(name, x);
+  return true;
+}
+
+void forget_nodes(pool_state& state) {
+  if (state.leaving == 0)
+    return;
+  state.leaving = 0;
+  for (auto at = state.nodes.begin(); at != state.nodes.end();) {
+    const bool leaves = at->second.condition == node_condition::gone;
+    const bool is_held = leaves && !state.queue.holders_of(at->first).empty();
+    state.leaving += std::size_t{is_held};
+    at = leaves && !is_held ? state.nodes.erase(at) : std::next(at);
+  }
+}
+
+std::string missing_node(const pool_state& state, const placement_request& request) {
+  for (const auto& x : request.held)
+    if (!x.node.empty() && state.nodes.count(x.node) == 0)
+      return x.node;
+  return {};
+}
+
+std::string only_node_of(const pool_state& state, const caf::strong_actor_ptr& executor) {
+  std::string found;
+  for (const auto& [name, x] : state.nodes)
+    if (x.what->executor == executor) {
+      if (!found.empty())
+        return {};
+      found = name;
+    }
+  return found;
+}
+
+void widen_nodes(pool_state& state, const node_amounts& at_least) {
+  auto& all = state.at_least;
+  all = {std::max(all.cpu, at_least.cpu), std::max(all.memory, at_least.memory),
+         std::max(all.storage, at_least.storage)};
+  if (only_local_node(state) != nullptr)
+    state.queue.widen(all);
+}
+
+bool starts_ahead(const pool_state& state) {
+  const auto* node = only_local_node(state);
+  return node != nullptr && node->offered.starts_after;
+}
+
+std::string why_no_gpus(const pool_state& state) {
+  std::string why;
+  for (const auto& [name, x] : state.nodes) {
+    if (!x.what->offered.total.gpus.empty())
+      return {};
+    if (why.empty())
+      why = x.what->offered.no_gpus_because;
+  }
+  return why;
+}
+
+} // namespace muster

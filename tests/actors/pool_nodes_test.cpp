@@ -1,0 +1,214 @@
+#include "pool_alone.hpp"
+
+#include "support/catch.hpp"
+
+#include <set>
+
+using namespace muster;
+using namespace muster::test;
+
+namespace {
+
+spec::resource with_gpus(std::int64_t n) {
+  spec::resource x;
+  x.gpu = n;
+  return x;
+}
+
+spec::resource with_cpus(std::int64_t n) {
+  spec::resource x;
+  x.cpu = n;
+  return x;
+}
+
+placed_member at(const pool_alone& f, const std::string& node, std::vector<std::uint32_t> gpus,
+                 const std::string& address) {
+  return {node, f.executor(), address, std::move(gpus)};
+}
+
+} // namespace
+
+TEST_CASE("a gang is placed across nodes, and its members have the addresses of theirs") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4, 2));
+  f.join(pool_alone::make_node("b", 4, 2));
+  const auto [key, gang] = f.ask({4, with_gpus(1)});
+  const auto places = gang->places();
+  CHECK(std::multiset<std::string>(places.begin(), places.end()) ==
+        std::multiset<std::string>{"a/10.0.0.1/0", "a/10.0.0.1/1", "b/10.0.0.2/0", "b/10.0.0.2/1"});
+  CHECK(gang->lease->record_first);
+
+  const auto [next, waiting] = f.ask({1, with_gpus(1)});
+  CHECK_FALSE(waiting->lease);
+  CHECK_THAT(waiting->delayed, ContainsSubstring("1 GPU"));
+  f.release(key);
+  CHECK(waiting->lease);
+}
+
+TEST_CASE("members on a node without an address get loopback addresses of their own") {
+  pool_alone f;
+  auto here = pool_alone::make_node("a", 4);
+  here.address.clear();
+  here.is_local = true;
+  f.join(std::move(here));
+  const auto [key, gang] = f.ask({3, {}});
+  std::set<std::string> addresses;
+  REQUIRE(gang->lease);
+  CHECK_FALSE(gang->lease->record_first);
+  for (const auto& x : gang->lease->places) {
+    CHECK(x.address.substr(0, 4) == "127.");
+    addresses.insert(x.address);
+  }
+  CHECK(addresses.size() == 3);
+}
+
+TEST_CASE("a gang keeps off nodes that it excludes") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4));
+  f.join(pool_alone::make_node("b", 4));
+  f.join(pool_alone::make_node("c", 4));
+  auto each = with_cpus(2);
+  each.nodes_excluded = {"b"};
+  const auto [key, gang] = f.ask({4, each});
+  const auto nodes = gang->nodes();
+  CHECK(std::multiset<std::string>(nodes.begin(), nodes.end()) == std::multiset<std::string>{"a", "a", "c", "c"});
+  CHECK(f.check({6, each}).size() == 1);
+}
+
+TEST_CASE("nothing new is placed on a cordoned node, and it counts for what fits") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4));
+  f.join(pool_alone::make_node("b", 4));
+  const auto [first, before] = f.ask({2, with_cpus(4)});
+  REQUIRE(before->lease);
+  f.set("b", node_condition::cordoned, "new disks");
+  f.release(first);
+  CHECK(f.check({2, with_cpus(4)}).empty());
+  const auto [second, gang] = f.ask({2, with_cpus(4)});
+  CHECK_FALSE(gang->lease);
+  const auto [third, single] = f.ask({1, with_cpus(4)});
+  const auto view = f.view();
+  REQUIRE(view.nodes.size() == 2);
+  CHECK(view.nodes[1].condition == "cordoned");
+  CHECK(view.nodes[1].reason == "new disks");
+  CHECK_FALSE(view.nodes[1].available);
+  if (single->lease)
+    CHECK(single->nodes() == std::vector<std::string>{"a"});
+  f.release(third);
+  f.set("b", node_condition::ready);
+  CHECK(gang->lease);
+}
+
+TEST_CASE("who holds places on a node that cannot be reached keeps them until its group gives them up") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4, 1));
+  f.join(pool_alone::make_node("b", 4, 1));
+  const auto [gang_key, gang] = f.ask({2, with_gpus(1)});
+  REQUIRE(gang->lease);
+  f.set("b", node_condition::suspect, "node b cannot be reached: it is silent");
+  CHECK(f.check({2, with_gpus(1)}).empty()); // It is known.
+  CHECK(f.view().nodes[1].free.gpus.empty());
+  const auto [later, waiting] = f.ask({1, with_gpus(1)});
+  CHECK_FALSE(waiting->lease);
+
+  f.set("b", node_condition::lost, "nothing was heard of it");
+  auto back = pool_alone::make_node("b", 4, 1);
+  back.address = "10.0.0.99";
+  f.join(std::move(back)); // With what it offers now.
+  CHECK_FALSE(waiting->lease);
+  f.release(gang_key);
+  REQUIRE(waiting->lease);
+  f.release(later);
+  const auto [again, both] = f.ask({2, with_gpus(1)});
+  const auto places = both->places();
+  CHECK(std::multiset<std::string>(places.begin(), places.end()) ==
+        std::multiset<std::string>{"a/10.0.0.1/0", "b/10.0.0.99/0"});
+}
+
+TEST_CASE("a node that has left is forgotten when nobody holds places there") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4));
+  const auto [key, single] = f.ask({});
+  REQUIRE(single->lease);
+  f.set("a", node_condition::gone);
+  CHECK_FALSE(f.view().available);
+  CHECK(f.view().nodes.size() == 1);
+  const auto [next, waiting] = f.ask({});
+  CHECK_THAT(waiting->delayed, ContainsSubstring("is unavailable"));
+  f.release(key);
+  CHECK(f.view().nodes.empty());
+  f.join(pool_alone::make_node("b", 4));
+  CHECK(waiting->nodes() == std::vector<std::string>{"b"});
+  f.set("nobody", node_condition::lost);
+  CHECK(f.view().available);
+}
+
+TEST_CASE("places of an earlier runtime are booked on a node that cannot be reached yet") {
+  pool_alone f;
+  auto away = pool_alone::make_node("a", 4, 2);
+  away.condition = node_condition::suspect;
+  f.join(std::move(away));
+  f.join(pool_alone::make_node("b", 4, 2));
+  pool_alone::request held{2, with_gpus(1)};
+  held.held = {at(f, "a", {1}, "10.0.0.1"), at(f, "b", {0}, "10.0.0.2")};
+  const auto [key, gang] = f.ask(held);
+  CHECK(gang->places() == std::vector<std::string>{"a/10.0.0.1/1", "b/10.0.0.2/0"});
+  const auto [other, two] = f.ask({2, with_gpus(1)});
+  CHECK_FALSE(two->lease);
+  f.join(pool_alone::make_node("a", 4, 2));
+  const auto places = two->places();
+  CHECK(std::multiset<std::string>(places.begin(), places.end()) ==
+        std::multiset<std::string>{"a/10.0.0.1/0", "b/10.0.0.2/1"});
+}
+
+TEST_CASE("who holds places on a node that is not known waits for it, and gets them before anybody else") {
+  pool_alone f;
+  f.join(pool_alone::make_node("b", 4, 1));
+  pool_alone::request held{1, with_gpus(1)};
+  held.held = {at(f, "a", {0}, "10.0.0.1")};
+  const auto [key, gang] = f.ask(held);
+  CHECK_FALSE(gang->lease);
+  CHECK_FALSE(gang->refused);
+  CHECK_THAT(gang->delayed, ContainsSubstring("node a"));
+  const auto [first, one] = f.ask({1, with_gpus(1)});
+  REQUIRE(one->lease);
+  const auto [second, waiting] = f.ask({1, with_gpus(1)});
+  f.join(pool_alone::make_node("a", 4, 1));
+  CHECK(gang->places() == std::vector<std::string>{"a/10.0.0.1/0"});
+  CHECK_FALSE(waiting->lease);
+
+  auto lost = held;
+  lost.held = {at(f, "c", {0}, "10.0.0.3")};
+  const auto [third, never] = f.ask(lost);
+  CHECK_FALSE(never->refused);
+  f.set("c", node_condition::gone);
+  REQUIRE(never->refused);
+  CHECK(never->refused->code == ec::not_found);
+  f.release(third);
+  CHECK(f.view().waiting_gangs == 1);
+}
+
+TEST_CASE("what holds places is booked while nothing is placed") {
+  pool_alone f;
+  f.pause("for a reason");
+  pool_alone::request held{1, with_gpus(1)};
+  held.held = {at(f, "a", {0}, "10.0.0.1")};
+  const auto [key, gang] = f.ask(held);
+  const auto [other, waiting] = f.ask({1, with_gpus(1)});
+  f.join(pool_alone::make_node("a", 4, 2));
+  CHECK(gang->lease);
+  CHECK_FALSE(waiting->lease);
+  f.go_on();
+  CHECK(waiting->lease);
+}
+
+TEST_CASE("a pool without a node is unavailable, and takes what will be looked at later") {
+  pool_alone f;
+  CHECK_FALSE(f.view().available);
+  CHECK(f.check({64, with_cpus(64)}).empty());
+  const auto [key, single] = f.ask({1, with_cpus(8)});
+  CHECK_THAT(single->delayed, ContainsSubstring("is unavailable"));
+  f.join(pool_alone::make_node("a", 4));
+  REQUIRE(single->refused);
+  CHECK(single->refused->code == ec::never_fits);
+}
