@@ -1,5 +1,7 @@
 #include "actors/cache.hpp"
 
+#include "actors/mailbox_meter.hpp"
+
 #include "actors/cache_parts.hpp"
 #include "executors/data/folders.hpp"
 #include "muster/base/log.hpp"
@@ -241,6 +243,7 @@ cache_actor::behavior_type cache(cache_actor::stateful_pointer<cache_state> self
   state.stopping = std::move(stopping);
   state.contents.emplace(*state.stopping);
   return {
+      depth_of_mailbox(self),
       [self](check_atom, const cache_question_ptr& asked) {
         return cache_answer_ptr{std::make_shared<cache_answer>(inquiry{self, *asked}.answer())};
       },

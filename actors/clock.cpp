@@ -1,5 +1,7 @@
 #include "actors/clock.hpp"
 
+#include "actors/mailbox_meter.hpp"
+
 #include <caf/all.hpp>
 
 #include <algorithm>
@@ -40,6 +42,7 @@ void fire_due(clock_pointer self) {
 clock_actor::behavior_type clock(clock_actor::stateful_pointer<clock_state> self) {
   auto& state = self->state;
   return {
+      depth_of_mailbox(self),
       [self, &state](set_atom, const group_actor& target, std::uint8_t kind, std::uint32_t generation, task_index task,
                      std::int64_t microseconds) {
         const clock_state::key who{target.id(), generation};

@@ -1,5 +1,7 @@
 #include "actors/executor.hpp"
 
+#include "actors/mailbox_meter.hpp"
+
 #include <caf/all.hpp>
 
 namespace muster {
@@ -81,6 +83,7 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
   state.runs = std::move(runs);
   state.counted = std::move(counted);
   return {
+      depth_of_mailbox(self),
       [self, &state](prepare_atom, const attempt_spec_ptr& spec, const task_actor& watcher) {
         state.watchers[spec->id] = watcher;
         state.counted->attempts = state.watchers.size();

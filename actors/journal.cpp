@@ -1,5 +1,7 @@
 #include "actors/journal.hpp"
 
+#include "actors/mailbox_meter.hpp"
+
 #include "actors/errors.hpp"
 #include "actors/journal_backlog.hpp"
 #include "muster/base/log.hpp"
@@ -208,6 +210,7 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
   state.writer = std::move(writer);
   state.health = std::move(health);
   return {
+      depth_of_mailbox(self),
       [self](commit_atom, event_list& list) -> caf::result<sequence> {
         auto promise = self->make_response_promise<sequence>();
         gather(self, std::move(list), promise);

@@ -36,6 +36,13 @@ struct driver_measures {
   std::size_t attempts = 0; ///< It has in hand now.
 };
 
+/// What waits for an actor, as of about a second ago.
+struct mailbox_measures {
+  std::string actor;       ///< `journal`, `pool local`, ...
+  std::uint64_t depth = 0; ///< Messages.
+  double wait = 0;         ///< Seconds that a message waits there; grows while the actor does not come to it.
+};
+
 /// The process that the runtime lives in.
 struct process_measures {
   double cpu_seconds = 0;
@@ -67,8 +74,9 @@ struct measures {
   bool store_full = false;
   // -- now
   std::size_t journal_backlog = 0; ///< Entries that wait for the JOURNAL WRITER.
-  std::size_t subscribers = 0;     ///< Of the EVENT HUB.
-  std::size_t monitors = 0;        ///< Remote ones.
+  std::vector<mailbox_measures> mailboxes;
+  std::size_t subscribers = 0; ///< Of the EVENT HUB.
+  std::size_t monitors = 0;    ///< Remote ones.
   process_measures process;
 };
 

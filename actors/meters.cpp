@@ -177,6 +177,19 @@ void state_counter::read(measures& into) const {
 
 // -- the process
 
+void mailbox_gauge::answered(std::uint64_t behind, clock::time_point now) noexcept {
+  depth = behind;
+  wait = now.time_since_epoch().count() - asked_at;
+  asked_at = 0;
+}
+
+mailbox_measures mailbox_gauge::read(clock::time_point now) const {
+  clock::rep waited = wait;
+  if (const clock::rep since = asked_at; since != 0)
+    waited = std::max(waited, now.time_since_epoch().count() - since);
+  return {name, depth, std::chrono::duration<double>(clock::duration{waited}).count()};
+}
+
 process_measures measure_process() {
   process_measures out;
   rusage used{};

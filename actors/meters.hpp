@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -84,6 +85,21 @@ private:
   counts to_workflow_, to_group_, to_task_; ///< Transitions.
   std::uint64_t submissions_ = 0;
   std::uint64_t events_ = 0;
+};
+
+/// What the MAILBOX METER knows of an actor.
+struct mailbox_gauge {
+  using clock = std::chrono::steady_clock;
+
+  explicit mailbox_gauge(std::string actor) : name(std::move(actor)) {}
+  void asked(clock::time_point now) noexcept { asked_at = now.time_since_epoch().count(); }
+  void answered(std::uint64_t behind, clock::time_point now) noexcept;
+  [[nodiscard]] mailbox_measures read(clock::time_point now) const;
+
+  const std::string name;
+  std::atomic<std::uint64_t> depth{0};
+  std::atomic<clock::rep> wait{0};     ///< Of the last question that was answered.
+  std::atomic<clock::rep> asked_at{0}; ///< When the one was asked that is not; 0 for none.
 };
 
 /// All of a runtime.

@@ -1,5 +1,6 @@
 #include "actors/pool.hpp"
 
+#include "actors/mailbox_meter.hpp"
 #include "actors/pool_addresses.hpp"
 #include "actors/pool_grants.hpp"
 #include "actors/pool_nodes.hpp"
@@ -190,6 +191,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
   state.config = std::move(config);
   state.queue = gang_queue{{}, state.config.queue};
   return {
+      depth_of_mailbox(self),
       [self, &state](join_atom, const pool_node_ptr& node) {
         join_node(state, node);
         give_out(self);

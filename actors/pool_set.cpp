@@ -216,14 +216,29 @@ caf::strong_actor_ptr pool_set::executor_of(const entry& x) const {
   return caf::actor_cast<caf::strong_actor_ptr>(executors_[x.executor]->actor);
 }
 
+std::string pool_set::names_of_pools(std::size_t executor) const {
+  std::string out;
+  for (const auto& p : pools_)
+    if (p.executor == executor)
+      out += (out.empty() ? "" : ",") + p.name;
+  return out;
+}
+
+std::vector<watched_mailbox> pool_set::mailboxes() const {
+  std::vector<watched_mailbox> out;
+  for (const auto& p : pools_)
+    out.push_back({p.actor, std::make_shared<mailbox_gauge>("pool " + p.name)});
+  for (std::size_t i = 0; i < executors_.size(); ++i)
+    out.push_back({executors_[i]->actor, std::make_shared<mailbox_gauge>("executor " + names_of_pools(i))});
+  return out;
+}
+
 std::vector<driver_measures> pool_set::measure() const {
   std::vector<driver_measures> out;
   for (std::size_t i = 0; i < executors_.size(); ++i) {
     const auto& from = *executors_[i]->counted;
     driver_measures x;
-    for (const auto& p : pools_)
-      if (p.executor == i)
-        x.pools += (x.pools.empty() ? "" : ",") + p.name;
+    x.pools = names_of_pools(i);
     x.prepares = from.prepares.read();
     x.starts = from.starts.read();
     x.prepares_failed = from.prepares_failed;

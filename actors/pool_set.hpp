@@ -2,6 +2,7 @@
 
 #include "actors/context.hpp"
 #include "actors/executor.hpp"
+#include "actors/mailbox_meter.hpp"
 #include "actors/pool.hpp"
 #include "actors/pool_setup.hpp"
 
@@ -61,6 +62,8 @@ public:
   [[nodiscard]] driver& driver_of(const entry& x) const { return *executors_[x.executor]->runs; }
   [[nodiscard]] caf::strong_actor_ptr executor_of(const entry& x) const;
   [[nodiscard]] std::vector<driver_measures> measure() const;
+  /// Those of its POOLs and EXECUTORs, once they are started.
+  [[nodiscard]] std::vector<watched_mailbox> mailboxes() const;
 
   /// Ends POOLs and NODEs, and with them the EXECUTORs.
   void end();
@@ -81,6 +84,7 @@ private:
   pool_set(std::string default_pool, bool any_name) : default_(std::move(default_pool)), any_name_(any_name) {}
   [[nodiscard]] std::size_t host(std::shared_ptr<driver> runs);
   void bring_up(std::size_t executor);
+  [[nodiscard]] std::string names_of_pools(std::size_t executor) const;
   void tell_unavailable(const entry& x);
 
   std::string default_;

@@ -1,5 +1,7 @@
 #include "actors/registry.hpp"
 
+#include "actors/mailbox_meter.hpp"
+
 #include "actors/errors.hpp"
 #include "actors/flow_workflow.hpp"
 #include "actors/journal.hpp"
@@ -88,6 +90,7 @@ registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry
       end(actor);
   });
   return {
+      depth_of_mailbox(self),
       [self](submit_atom, const submission_ptr& what) { return submit(self, what); },
       [self, &state](resume_atom, const accepted& who, const plan_ptr& layout,
                      const restore_ptr& restore) -> caf::result<accepted> {

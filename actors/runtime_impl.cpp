@@ -93,10 +93,27 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
   registry_ =
       system_.spawn(registry, std::make_shared<registry_services>(registry_services{
                                   directory_, journal_, pool_of, clock_, policy, on_failure, cache_, counted_}));
+  watch_mailboxes();
   subscribe([this](const std::vector<event>& batch) { ended_.note(batch); });
   if (!pools_->all_up())
     prober_ = system_.spawn<caf::detached>(prober, pools_.get(), config.probe_again,
                                            [this](const std::vector<std::string>& up) { recover_pools(up); });
+}
+
+void runtime::impl::watch_mailboxes() {
+  auto watched = pools_->mailboxes();
+  const auto add = [&](const char* name, const auto& handle) {
+    watched.push_back({handle, std::make_shared<mailbox_gauge>(name)});
+  };
+  add("registry", registry_);
+  add("journal", journal_);
+  add("event hub", hub_);
+  add("clock", clock_);
+  add("cache", cache_);
+  for (const auto& x : watched)
+    mailboxes_.push_back(x.gauge);
+  constexpr std::chrono::seconds pause{1};
+  mailbox_meter_ = system_.spawn(mailbox_meter, std::move(watched), pause);
 }
 
 runtime::impl::~impl() {
@@ -115,6 +132,7 @@ runtime::impl::~impl() {
       end(gate_); // The system would wait for a published actor for ever.
     }
   }
+  end(mailbox_meter_);
   end(registry_);
   end(cache_);
   // Everything that was recorded so far is made durable; an error here was told before. What a full store cannot take
@@ -166,6 +184,9 @@ muster::measures runtime::impl::measures() const {
   out.batch_size = counted_->batch_size.read();
   out.store_full = health_->is_full();
   out.journal_backlog = health_->backlog();
+  const auto now = mailbox_gauge::clock::now();
+  for (const auto& x : mailboxes_)
+    out.mailboxes.push_back(x->read(now));
   out.subscribers = counted_->subscribers;
   out.monitors = counted_->monitors;
   out.process = measure_process();

@@ -2,6 +2,7 @@
 
 #include "actors/ask.hpp"
 #include "actors/ended_workflows.hpp"
+#include "actors/mailbox_meter.hpp"
 #include "actors/pool_set.hpp"
 #include "actors/protocol/monitor.hpp"
 #include "actors/protocol/type_ids.hpp"
@@ -90,6 +91,7 @@ private:
   [[nodiscard]] result<void> cancel_held(workflow_key workflow, const std::string& message);
   void recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard);
   [[nodiscard]] recovery_report recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress);
+  void watch_mailboxes();
   void recover_pools(const std::vector<std::string>& names);
   void hold(const store::workflow_record& record, const std::string& pool, const std::string& why);
   /// What was noted of why it is held, which it is no more.
@@ -120,6 +122,8 @@ private:
   cache_actor cache_;
   registry_actor registry_;
   prober_actor prober_;
+  std::vector<std::shared_ptr<mailbox_gauge>> mailboxes_;
+  mailbox_meter_actor mailbox_meter_;
   monitor::gate_actor gate_; ///< Null until it is published.
 };
 

@@ -14,6 +14,7 @@ using flush_atom = caf::atom_constant<caf::atom("flush")>;
 using grow_atom = caf::atom_constant<caf::atom("grow")>;
 using internal_atom = caf::atom_constant<caf::atom("internal")>;
 using join_atom = caf::atom_constant<caf::atom("join")>;
+using measure_atom = caf::atom_constant<caf::atom("measure")>;
 using place_atom = caf::atom_constant<caf::atom("place")>;
 using placed_atom = caf::atom_constant<caf::atom("placed")>;
 using prepare_atom = caf::atom_constant<caf::atom("prepare")>;

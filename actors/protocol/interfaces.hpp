@@ -11,9 +11,14 @@
 /// what they have done by its attempt, epoch or generation.
 namespace muster {
 
+/// What all actors are that live as long as the runtime, and that many send to.
+using measured_actor = caf::typed_actor<
+    /// From the MAILBOX METER: how many messages wait behind this one?
+    caf::replies_to<measure_atom>::with<std::uint64_t>>;
+
 // -- EVENT HUB -------------------------------------------------------------------------------------------------------
 
-using event_hub_actor = caf::typed_actor<
+using event_hub_actor = measured_actor::extend<
     /// From the JOURNAL: these events are committed. In order, without gaps.
     caf::reacts_to<publish_atom, event_batch>,
     /// From the facade: hand every later batch to this subscriber.
@@ -21,7 +26,7 @@ using event_hub_actor = caf::typed_actor<
 
 // -- JOURNAL ---------------------------------------------------------------------------------------------------------
 
-using journal_actor = caf::typed_actor<
+using journal_actor = measured_actor::extend<
     /// From GROUP and WORKFLOW: record these facts in this order; answered with the last sequence once they are
     /// durable.
     caf::replies_to<commit_atom, event_list>::with<sequence>,
@@ -71,7 +76,7 @@ using task_actor = caf::typed_actor<
 
 // -- EXECUTOR --------------------------------------------------------------------------------------------------------
 
-using executor_actor = caf::typed_actor<
+using executor_actor = measured_actor::extend<
     /// From a TASK: prepare, and report to it from now on.
     caf::reacts_to<prepare_atom, attempt_spec_ptr, task_actor>,
     /// From a TASK: reports of this attempt are to go to it; those that came before are delivered now.
@@ -84,7 +89,7 @@ using executor_actor = caf::typed_actor<
 
 // -- CACHE -----------------------------------------------------------------------------------------------------------
 
-using cache_actor = caf::typed_actor<
+using cache_actor = measured_actor::extend<
     /// From a CACHED GROUP: is this task to be run, or is there one like it? Not to be sent twice: who is told to run
     /// it has to say how it ended.
     caf::replies_to<check_atom, cache_question_ptr>::with<cache_answer_ptr>,
@@ -115,7 +120,7 @@ using group_actor = caf::typed_actor<
 // -- CLOCK -----------------------------------------------------------------------------------------------------------
 
 /// Timers that can be taken back, which those of CAF cannot: a pending one would keep its GROUP in memory.
-using clock_actor = caf::typed_actor<
+using clock_actor = measured_actor::extend<
     /// From a GROUP: send it `timer` with this kind, generation and task after this many microseconds. Generations are
     /// unique within a group.
     caf::reacts_to<set_atom, group_actor, std::uint8_t, std::uint32_t, task_index, std::int64_t>,
@@ -126,7 +131,7 @@ using clock_actor = caf::typed_actor<
 
 // -- POOL ------------------------------------------------------------------------------------------------------------
 
-using pool_actor = caf::typed_actor<
+using pool_actor = measured_actor::extend<
     /// From a NODE or the FLEET: a node joins, or is back under its name with what it offers now. Whoever holds places
     /// there keeps them.
     caf::reacts_to<join_atom, pool_node_ptr>,
@@ -160,6 +165,12 @@ using prober_actor = caf::typed_actor<
     /// INTERNAL: it is time to try again.
     caf::reacts_to<tick_atom>>;
 
+// -- MAILBOX METER ---------------------------------------------------------------------------------------------------
+
+using mailbox_meter_actor = caf::typed_actor<
+    /// INTERNAL: it is time to ask again.
+    caf::reacts_to<tick_atom>>;
+
 // -- WORKFLOW --------------------------------------------------------------------------------------------------------
 
 using workflow_actor = caf::typed_actor<
@@ -173,7 +184,7 @@ using workflow_actor = caf::typed_actor<
 
 // -- REGISTRY --------------------------------------------------------------------------------------------------------
 
-using registry_actor = caf::typed_actor<
+using registry_actor = measured_actor::extend<
     /// From the facade: accept and start; answered once it is durable.
     caf::replies_to<submit_atom, submission_ptr>::with<accepted>,
     /// From the facade: take up a workflow that an earlier runtime left unfinished.

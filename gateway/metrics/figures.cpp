@@ -88,9 +88,17 @@ void write_store(metrics_page& to, const measures& x) {
   to.histogram("muster_commit_entries", "Requests that shared a transaction.", distribution_of(x.batch_size));
   to.counter("muster_events_total", "Events that were committed.", static_cast<double>(x.events));
   to.gauge("muster_store_full", "1 while the disk is full and nothing new is accepted.", x.store_full ? 1 : 0);
-  to.gauge("muster_mailbox_depth", "Messages that wait.", static_cast<double>(x.journal_backlog),
-           {{"actor", "journal_writer"}});
+  to.gauge("muster_journal_backlog", "Entries that wait for the next transaction.",
+           static_cast<double>(x.journal_backlog));
   to.gauge("muster_monitors", "Monitors in other processes.", static_cast<double>(x.monitors));
+}
+
+void write_mailboxes(metrics_page& to, const measures& x) {
+  for (const auto& one : x.mailboxes) {
+    const labels who{{"actor", one.actor}};
+    to.gauge("muster_mailbox_depth", "Messages that wait for an actor.", static_cast<double>(one.depth), who);
+    to.gauge("muster_mailbox_wait_seconds", "Time that a message waits for an actor.", one.wait, who);
+  }
 }
 
 void write_process(metrics_page& to, const process_measures& x) {
@@ -112,6 +120,7 @@ void write_runtime_figures(metrics_page& to, const measures& x) {
   write_waits(to, x);
   write_executors(to, x);
   write_store(to, x);
+  write_mailboxes(to, x);
   write_process(to, x.process);
 }
 

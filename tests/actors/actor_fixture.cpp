@@ -2,6 +2,7 @@
 
 #include "actors/flow_workflow.hpp"
 #include "actors/journal.hpp"
+#include "actors/mailbox_meter.hpp"
 #include "actors/system_config.hpp"
 #include "support/catch.hpp"
 
@@ -27,7 +28,7 @@ struct journal_double_state {
   static inline const char* name = "journal_double";
 };
 
-journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<journal_double_state>,
+journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<journal_double_state> self,
                                             shared_ptr_state shared) {
   const auto take = [shared](event_list& list) {
     for (auto& x : list.events) {
@@ -39,6 +40,7 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
     return sequence{shared->next_sequence - 1};
   };
   return {
+      depth_of_mailbox(self),
       [take](commit_atom, event_list& list) { return take(list); },
       [take](settle_atom, event_list& list) { return take(list); },
       [take](record_atom, event_list& list) { take(list); },
@@ -128,6 +130,7 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
   auto& state = self->state;
   state.shared = std::move(shared);
   return {
+      depth_of_mailbox(self),
       [=, &state](prepare_atom, const attempt_spec_ptr& spec, const task_actor& watcher) {
         auto what = behaviour ? behaviour(spec->task.name, spec->id.number) : script{};
         const bool good = what.prepare_problem == ec::none;
@@ -185,6 +188,7 @@ struct cache_double_state {
 cache_double_actor::behavior_type cache_double(cache_double_actor::stateful_pointer<cache_double_state> self,
                                                shared_ptr_state shared) {
   return {
+      depth_of_mailbox(self),
       [self, shared](check_atom, const cache_question_ptr&) {
         return shared->asked.emplace_back(self->make_response_promise<cache_answer_ptr>());
       },
@@ -202,9 +206,10 @@ struct registry_double_state {
   static inline const char* name = "registry_double";
 };
 
-registry_actor::behavior_type registry_double(registry_actor::stateful_pointer<registry_double_state>,
+registry_actor::behavior_type registry_double(registry_actor::stateful_pointer<registry_double_state> self,
                                               shared_ptr_state shared) {
   return {
+      depth_of_mailbox(self),
       [](submit_atom, const submission_ptr&) { return accepted{}; },
       [](resume_atom, const accepted& who, const plan_ptr&, const restore_ptr&) { return who; },
       [](settle_atom, workflow_key) { return sequence{}; },

@@ -3,6 +3,7 @@
 #include "actors/event_hub.hpp"
 #include "actors/journal.hpp"
 #include "actors/journal_writer.hpp"
+#include "actors/mailbox_meter.hpp"
 #include "actors/submission.hpp"
 #include "actors/system_config.hpp"
 #include "actors/task.hpp"
@@ -59,9 +60,10 @@ struct executor_spy_state {
 };
 
 /// Keeps the first specification that it is asked to prepare.
-executor_actor::behavior_type executor_spy(executor_actor::stateful_pointer<executor_spy_state>,
+executor_actor::behavior_type executor_spy(executor_actor::stateful_pointer<executor_spy_state> self,
                                            std::shared_ptr<std::promise<attempt_spec_ptr>> asked) {
   return {
+      depth_of_mailbox(self),
       [asked](prepare_atom, const attempt_spec_ptr& spec, const task_actor&) { asked->set_value(spec); },
       [](watch_atom, attempt_id, const task_actor&) {},
       [](start_atom, attempt_id) {},
