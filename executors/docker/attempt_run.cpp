@@ -43,6 +43,11 @@ constexpr int patience_with_starts = 2;
 const std::string lost_with_daemon = "the Docker daemon went away while it started it; it may have run";
 const std::string removed_outside = "its container was removed by somebody else while it ran";
 
+/// The daemon was killed while it started it; what it refuses since may be for what that left behind.
+bool is_unsure(const attempt& x, const std::string& daemon_says) {
+  return x.starts_cut > 0 && !may_have_run(daemon_says) && !is_fault_of_container(daemon_says);
+}
+
 /// Its log is the record of the start: a container that is gone was started, if there is one.
 void touch_log(const std::filesystem::path& folder) {
   const auto path = folder.string() + ".log";
@@ -103,9 +108,16 @@ void driver_core::start_answered(const attempt_ref& x, const outcome<bool>& how)
     return check(x);
   if (why.kind == failure::not_found)
     return fail_start(x, {ec::unavailable, "the container cannot be started: " + why.message});
-  if (may_have_run(why.message))
+  if (is_unsure(*x, why.message))
+    return check(x);
+  refused_start(x, why.message);
+}
+
+/// It does not run, and will not be sent again.
+void driver_core::refused_start(const attempt_ref& x, const std::string& daemon_says) {
+  if (may_have_run(daemon_says) || is_unsure(*x, daemon_says))
     return lose(x, lost_with_daemon);
-  fail_start(x, {ec::start_failed, start_error_text(why.message, x->program, x->image)});
+  fail_start(x, {ec::start_failed, start_error_text(daemon_says, x->program, x->image)});
 }
 
 void driver_core::started(const attempt_ref& x) {
@@ -140,14 +152,13 @@ void driver_core::start_again_or_give_up(const attempt_ref& x, const container_i
     return check_later(x, pause_while_running);
   if (x->stop_asked)
     return end_unstarted(x);
-  if (may_have_run(found.error))
-    return lose(x, lost_with_daemon);
-  if (!found.error.empty() && !x->address_was_taken)
-    return fail_start(x, {ec::start_failed, start_error_text(found.error, x->program, x->image)});
+  const bool may_pass = x->address_was_taken || is_unsure(*x, found.error);
+  if (may_have_run(found.error) || (!found.error.empty() && !may_pass))
+    return refused_start(x, found.error);
   if (std::chrono::steady_clock::now() - x->sent_at >= config_.start_timeout * most_of_start)
     return fail_late_start(x);
   if (x->starts >= most_starts)
-    return fail_start(x, {ec::start_failed, start_error_text(x->start_problem, x->program, x->image)});
+    return refused_start(x, x->start_problem);
   x->timer = loop_.after(x->pause.next(), [this, w = std::weak_ptr(x)] {
     if (const auto it = w.lock(); it && it->at == phase::starting) {
       it->at = phase::queued;

@@ -104,6 +104,7 @@ private:
   void start_answered(const attempt_ref& x, const outcome<bool>& how);
   void started(const attempt_ref& x);
   void fail_start(const attempt_ref& x, error why);
+  void refused_start(const attempt_ref& x, const std::string& daemon_says);
   void fail_late_start(const attempt_ref& x);
   void start_again_or_give_up(const attempt_ref& x, const container_info& found);
   void send_stop(const attempt_ref& x);

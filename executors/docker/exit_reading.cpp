@@ -54,6 +54,22 @@ std::string message_of(const container_info& container, const ended_attempt& fac
   return as_of_signal(container.exit_code);
 }
 
+bool has(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
+
+bool is_missing(const std::string& daemon_says) {
+  return has(daemon_says, "executable file not found") || has(daemon_says, "no such file or directory: unknown");
+}
+
+bool is_forbidden(const std::string& daemon_says) {
+  return has(daemon_says, "permission denied");
+}
+
+bool is_without_gpus(const std::string& daemon_says) {
+  return has(daemon_says, "could not select device driver");
+}
+
 } // namespace
 
 exit_result read_exit_of(const container_info& container, const ended_attempt& facts) {
@@ -77,17 +93,20 @@ std::string why_unknown(const container_info& container, const ended_attempt& fa
 }
 
 bool may_have_run(const std::string& daemon_says) {
-  return daemon_says.find("already exists") != std::string::npos;
+  return has(daemon_says, "already exists");
+}
+
+bool is_fault_of_container(const std::string& daemon_says) {
+  return is_missing(daemon_says) || is_forbidden(daemon_says) || is_without_gpus(daemon_says);
 }
 
 std::string start_error_text(const std::string& daemon_says, const std::string& program, const std::string& image) {
-  const auto has = [&](const char* text) { return daemon_says.find(text) != std::string::npos; };
   const auto in_image = "the command '" + program + "' ";
-  if (has("executable file not found") || has("no such file or directory: unknown"))
+  if (is_missing(daemon_says))
     return in_image + "is not in the image '" + image + "'";
-  if (has("permission denied: unknown") || has("permission denied"))
+  if (is_forbidden(daemon_says))
     return in_image + "of the image '" + image + "' is not executable";
-  if (has("could not select device driver"))
+  if (is_without_gpus(daemon_says))
     return "this Docker daemon cannot give GPUs to containers: the NVIDIA container runtime is not installed there";
   return "the container cannot be started: " + one_line(daemon_says, 400);
 }

@@ -29,6 +29,9 @@ struct ended_attempt {
 /// and has forgotten that what it starts is there.
 [[nodiscard]] bool may_have_run(const std::string& daemon_says);
 
+/// Whether a start failed for what the container itself is: the same again would fail again.
+[[nodiscard]] bool is_fault_of_container(const std::string& daemon_says);
+
 /// Why a container could not be started, for people: what the daemon said without its inner names.
 [[nodiscard]] std::string start_error_text(const std::string& daemon_says, const std::string& program,
                                            const std::string& image);

@@ -87,7 +87,8 @@ private:
 
 } // namespace
 
-head_program::head_program(const muster_program& muster, std::vector<std::string> options)
+head_program::head_program(const muster_program& muster, std::vector<std::string> options,
+                           const std::map<std::string, std::string>& environment)
     : muster_(muster), log_file_((muster.folder() / "head.log").string()) {
   const auto config = muster.file("head.yaml", "log: {file: " + log_file_ + ", level: debug}\n");
   const auto has = [&](const char* name) { return std::find(options.begin(), options.end(), name) != options.end(); };
@@ -99,6 +100,7 @@ head_program::head_program(const muster_program& muster, std::vector<std::string
   all.insert(all.end(), options.begin(), options.end());
   const ready_socket told(muster.folder() / "head.ready");
   auto what = muster.with(all);
+  what.env.insert(environment.begin(), environment.end());
   what.env["NOTIFY_SOCKET"] = told.path();
   process_ = std::make_unique<subprocess>(what);
   ready_ = told.wait(process_->pid());

@@ -4,6 +4,7 @@
 #include "support/subprocess.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ namespace muster::test {
 class head_program {
 public:
   /// Starts it over the state directory of `muster`, and waits until it is ready. Check `ready()`.
-  explicit head_program(const muster_program& muster, std::vector<std::string> options = {"--no-auth"});
+  explicit head_program(const muster_program& muster, std::vector<std::string> options = {"--no-auth"},
+                        const std::map<std::string, std::string>& environment = {});
 
   [[nodiscard]] bool ready() const { return ready_; }
   [[nodiscard]] subprocess& process() { return *process_; }

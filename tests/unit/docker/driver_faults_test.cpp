@@ -106,6 +106,40 @@ TEST_CASE("a start that fails again and again is given up") {
   CHECK(is_gone(b));
 }
 
+TEST_CASE("what a daemon that died in a start refuses afterwards may pass, or nobody can tell") {
+  engine_script refused;
+  refused.start_status = 500;
+  refused.start_error = "failed to start shim: id already in use: unknown";
+  for (const bool passes : {true, false}) {
+    driver_bench b;
+    const auto id = b.prepared(b.spec());
+    b.engine.inject(wrong(start, fault::close));
+    b.engine.script("*", refused);
+    b->start(id);
+    REQUIRE(b.engine.wait_for_calls(start, 3));
+    if (passes) {
+      b.engine.script("*", {});
+      CHECK(fault_of(b.heard->wait_started(id).started).empty());
+      CHECK(b.engine.times_started(b.name()) == 1);
+    } else {
+      CHECK(b.heard->wait_end(id).calls.back() == "lost");
+      CHECK(b.engine.times_started(b.name()) == 0);
+    }
+  }
+}
+
+TEST_CASE("a daemon that died in a start, and refuses for what the container is, is believed") {
+  driver_bench b;
+  engine_script refused;
+  refused.start_status = 500;
+  refused.start_error = "OCI runtime create failed: exec: \"tru\": executable file not found in $PATH: unknown";
+  const auto id = b.prepared(b.spec());
+  b.engine.inject(wrong(start, fault::close));
+  b.engine.script("*", refused);
+  b->start(id);
+  CHECK(code_of(b.heard->wait_started(id).started) == ec::start_failed);
+}
+
 TEST_CASE("who is missing is asked for again before it is lost") {
   driver_bench b;
   const auto id = b.running(b.spec());
