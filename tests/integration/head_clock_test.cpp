@@ -88,7 +88,7 @@ TEST_CASE("the time of day jumps under a head: what runs goes on, and no limit o
                               muster.file("late.yaml", "workflow:\n  name: late\n  timeout: {exec_timeout: 1s}\n"
                                                        "  tasks:\n  - {name: only, image: none, command: "
                                                        "[sleep, '1000']}\n")});
-    CHECK(late.exit_code == 3);
+    CHECK(late.exit_code == 8);
     const auto shown = json::parse(muster({"show", "late-" + std::to_string(runs), "--output", "json"}).out);
     CHECK(shown.at("status") == "FAILED_EXEC_TIMEOUT");
     CHECK(json::parse(muster({"show", "long-1", "--output", "json"}).out).at("status") == "RUNNING");
