@@ -67,6 +67,7 @@ TEST_CASE("a runtime says how it stands, whatever it has run") {
   x.tasks[muster::status::running] = 3;
   x.task_transitions[muster::status::completed] = 7;
   x.drivers.resize(1);
+  x.mailboxes.resize(1);
   x.drivers[0].pools = "docker,local";
   x.drivers[0].starts.bounds = {1};
   x.drivers[0].starts.counts = {2, 1};
@@ -86,6 +87,7 @@ TEST_CASE("the dashboard asks only for what there is") {
   metrics_page page;
   muster::measures x;
   x.drivers.resize(1);
+  x.mailboxes.resize(1);
   write_runtime_figures(page, x);
   write_feed_figures(page, {});
   write_server_figures(page, {});
