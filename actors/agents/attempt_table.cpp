@@ -80,15 +80,19 @@ attempt_table::effects attempt_table::remove(attempt_id id) {
     return out;
   auto& e = at->second;
   e.forget = true;
-  e.over = true;
-  if (std::exchange(e.stray, false)) { // Its end is known here already.
-    e.gone = is_end(e.newest->what.kind);
-    e.grace = 0;
-    if (!e.gone)
-      send(id, e, node_verb::stop, out);
+  const bool heard_of_end = std::exchange(e.over, true);
+  if (e.stray) { // Its end is known here already.
+    disown(id, e, out);
+    return out;
   }
-  if (e.gone)
+  if (heard_of_end && !e.gone)
+    return out; // It was given up, and is ended when the node is back.
+  if (e.gone || e.sent_to.empty()) {
     discard(id, out);
+  } else { // It was prepared, and nobody wants it started.
+    e.grace = 0;
+    send(id, e, node_verb::stop, out);
+  }
   return out;
 }
 
@@ -219,6 +223,29 @@ void attempt_table::meet_absent(attempt_id id, effects& out) {
   }
 }
 
+attempt_table::effects attempt_table::review(const std::function<bool(attempt_id)>& is_over) {
+  effects out;
+  std::vector<attempt_id> over;
+  for (const auto& [id, e] : entries_)
+    if (e.stray && is_here() && is_over(id))
+      over.push_back(id);
+  for (const auto id : over)
+    disown(id, entries_.at(id), out);
+  return out;
+}
+
+/// Nobody here wants what the node has.
+void attempt_table::disown(attempt_id id, entry& e, effects& out) {
+  e.stray = false;
+  e.over = e.forget = true;
+  e.gone = is_end(e.newest->what.kind);
+  e.grace = 0;
+  if (e.gone)
+    discard(id, out);
+  else
+    send(id, e, node_verb::stop, out);
+}
+
 attempt_table::effects attempt_table::reported(const node_report& x) {
   effects out;
   const auto at = entries_.find(x.what.id);
@@ -306,13 +333,14 @@ void attempt_table::say(attempt_id id, entry& e, const attempt_report& x, effect
       e.over = true;
       break;
     case report_kind::prepare_failed:
+    case report_kind::start_failed:
       e.over = true;
-      if (e.said_prepared) { // Its node prepared it once more, after a restart.
+      // Its node prepared it once more, after a restart; or the head took it for running, after one of its own.
+      if (x.kind == report_kind::prepare_failed ? e.said_prepared : e.said_started) {
         out.reports.push_back(report_of(id, report_kind::lost, x.problem, x.exit.message));
         return;
       }
       break;
-    case report_kind::start_failed:
     case report_kind::lost: e.over = true; break;
     case report_kind::progress: break;
   }

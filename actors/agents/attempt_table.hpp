@@ -63,6 +63,8 @@ public:
   /// adopted otherwise.
   [[nodiscard]] effects connected(const std::string& memory, epoch since, const node_reports& held,
                                   const std::function<bool(attempt_id)>& is_over);
+  /// Ends and removes what has waited to be adopted and `is_over` by now, or is elsewhere: nobody will ask for it.
+  [[nodiscard]] effects review(const std::function<bool(attempt_id)>& is_over);
   /// It is away: commands wait for it.
   void disconnected() noexcept { here_.clear(); }
   [[nodiscard]] effects reported(const node_report& x);
@@ -109,6 +111,7 @@ private:
   void meet_held(const node_report& held, const std::function<bool(attempt_id)>& is_over, effects& out);
   void meet_absent(attempt_id id, effects& out);
   void discard(attempt_id id, effects& out);
+  void disown(attempt_id id, entry& e, effects& out);
 
   std::string here_; ///< The memory of the node that is connected; empty for none.
   epoch since_;      ///< Leases before were given to another memory.

@@ -20,6 +20,8 @@ using fleet_pointer = fleet_actor::stateful_pointer<fleet_state>;
 using node = fleet_state::node;
 
 constexpr std::chrono::milliseconds tick{500};
+/// How often it is looked at what nodes have and nobody has asked for.
+constexpr std::chrono::seconds review_every{15};
 
 void tell(driver_listener& to, const attempt_report& x) {
   const auto failed = [&] { return result<void>{error{x.problem, x.exit.message}}; };
@@ -220,6 +222,14 @@ node* node_of(fleet_state& state, attempt_id id) {
   return found == state.where.end() ? nullptr : &state.nodes.at(found->second.node);
 }
 
+/// Whether an attempt is over as far as this node goes: it may have another life elsewhere.
+std::function<bool(attempt_id)> is_over_on(const fleet_state& state, const node& n) {
+  return [&](attempt_id id) {
+    const auto found = state.where.find(id);
+    return found != state.where.end() ? found->second.node != n.name : state.setup.is_over(id);
+  };
+}
+
 void take_reports(fleet_pointer self, const reports& x) {
   auto& state = self->state;
   auto* n = node_of(state, x.session);
@@ -236,7 +246,7 @@ void take_reports(fleet_pointer self, const reports& x) {
   if (x.kind == reports_kind::held_last) {
     n->met = true;
     apply(self, *n,
-          n->attempts.connected(n->noted.memory, n->noted.since, std::exchange(n->held, {}), state.setup.is_over));
+          n->attempts.connected(n->noted.memory, n->noted.since, std::exchange(n->held, {}), is_over_on(state, *n)));
   }
   if (n->link)
     self->send(n->link, ack_atom::value, x.session, x.number);
@@ -263,6 +273,8 @@ void adopt(fleet_pointer self, adoption_call& call) {
     auto [found, then] = n.attempts.adopt(x.id, x.lease);
     answer.push_back(found);
     apply(self, n, then);
+    if (!n.attempts.keeps(x.id)) // Nobody asks for its removal.
+      state.where.erase(x.id);
   }
   call.answer.set_value(std::move(answer));
 }
@@ -339,7 +351,12 @@ void take_known(fleet_pointer self) {
 void look_round(fleet_pointer self) {
   auto& state = self->state;
   const auto now = self->clock().now();
+  const bool reviews = now >= state.next_review;
+  if (reviews)
+    state.next_review = now + review_every;
   for (auto& [name, n] : state.nodes) {
+    if (reviews && n.met)
+      apply(self, n, n.attempts.review(is_over_on(state, n)));
     if (n.link && now - n.heard > state.setup.silence_limit)
       go_away(self, n, "it is silent");
     if (!n.link && !n.lost && now - n.heard > state.setup.lost_after)

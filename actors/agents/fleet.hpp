@@ -130,6 +130,7 @@ struct fleet_state {
   };
   std::unordered_map<attempt_id, given> where;
   epoch newest_lease; ///< Of all that nodes were told of.
+  caf::actor_clock::time_point next_review;
   std::mt19937_64 session_numbers;
 };
 

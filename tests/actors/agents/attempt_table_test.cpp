@@ -130,6 +130,25 @@ TEST_CASE("who is given up is not believed any more, and is ended when it comes 
   CHECK(table.size() == 0);
 }
 
+TEST_CASE("what is prepared and removed before it was started is ended and forgotten") {
+  attempt_table table;
+  static_cast<void>(table.connected("a", first, {}, nothing_is_over));
+  static_cast<void>(table.prepare(spec_of(id_of(0), false)));
+  static_cast<void>(table.reported(report_of(id_of(0), report_kind::prepared)));
+  const auto removed = table.remove(id_of(0));
+  REQUIRE(verbs(removed.commands) == V{node_verb::stop});
+  CHECK(removed.commands[0].grace == 0);
+  const auto ended = table.reported(report_of(id_of(0), report_kind::exited));
+  CHECK(ended.reports.empty());
+  CHECK(verbs(ended.commands) == V{node_verb::remove});
+  CHECK(table.size() == 0);
+
+  table.disconnected();
+  static_cast<void>(table.prepare(spec_of(id_of(1), false))); // It never came there.
+  CHECK(table.remove(id_of(1)).commands.empty());
+  CHECK(table.size() == 0);
+}
+
 TEST_CASE("what a node holds that is over is ended; what is not waits to be adopted") {
   attempt_table table;
   const auto met = table.connected(
@@ -140,6 +159,19 @@ TEST_CASE("what a node holds that is over is ended; what is not waits to be adop
   CHECK(met.commands[0].verb == node_verb::stop);
   CHECK(table.adopt(id_of(1), first).first == adoption::running);
   CHECK(kinds(table.reported(report_of(id_of(1), report_kind::exited)).reports) == K{report_kind::exited});
+}
+
+TEST_CASE("what nobody has asked for is ended as soon as it is over") {
+  attempt_table table;
+  static_cast<void>(table.connected(
+      "a", first, {report_of(id_of(0), report_kind::prepared), report_of(id_of(1), report_kind::exited)},
+      nothing_is_over));
+  CHECK(table.review(nothing_is_over).commands.empty());
+  const auto over = table.review([](attempt_id) { return true; });
+  CHECK(over.reports.empty());
+  CHECK(over.commands.size() == 2); // One is stopped, of the other nothing runs.
+  CHECK(verbs(table.reported(report_of(id_of(0), report_kind::exited)).commands) == V{node_verb::remove});
+  CHECK(table.size() == 0);
 }
 
 TEST_CASE("what a restarted head is told of its attempts") {
@@ -160,6 +192,18 @@ TEST_CASE("what a restarted head is told of its attempts") {
   CHECK(verbs(table.prepare(spec_of(id_of(1), true, epoch{2})).commands) == V{node_verb::prepare});
   CHECK(table.reported(report_of(id_of(1), report_kind::exited)).reports.empty());
   CHECK(kinds(table.reported(report_of(id_of(1), report_kind::started, epoch{2})).reports) == K{report_kind::started});
+}
+
+TEST_CASE("what a restarted head took for running and cannot be started is lost") {
+  for (const auto kind : {report_kind::start_failed, report_kind::prepare_failed}) {
+    attempt_table table;
+    auto preparing = report_of(id_of(0), report_kind::progress);
+    preparing.then_start = true;
+    static_cast<void>(table.connected("a", first, {preparing}, nothing_is_over));
+    CHECK(table.adopt(id_of(0), first).first == adoption::running);
+    CHECK(kinds(table.reported(report_of(id_of(0), kind)).reports) == K{report_kind::lost});
+    CHECK(table.size() == 0);
+  }
 }
 
 TEST_CASE("an attempt of an absent node counts as running until the node says otherwise") {

@@ -1,0 +1,132 @@
+#include "world.hpp"
+
+#include "muster/base/log.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace {
+
+using namespace muster::simulation;
+
+constexpr const char* usage = "usage: simulate [--seeds N] [--seed S] [--first S] [--soak] [--twice]\n"
+                              "  --seeds N   play N seeds (1000), one after the other\n"
+                              "  --first S   the first of them (1)\n"
+                              "  --seed S    play this one, and print every step\n"
+                              "  --soak      play on until stopped\n"
+                              "  --twice     play each twice: both must go the same way\n";
+
+struct options {
+  std::uint64_t seeds = 1000;
+  std::uint64_t first = 1;
+  bool single = false;
+  bool soak = false;
+  bool twice = false;
+};
+
+/// What is logged is part of the steps; here it only costs.
+class silent final : public muster::log::sink {
+public:
+  void write(const muster::log::record&) noexcept override {}
+};
+
+bool read(int argc, char** argv, options& into) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    const bool takes = arg == "--seeds" || arg == "--first" || arg == "--seed";
+    if (takes && i + 1 < argc) {
+      char* end = nullptr;
+      const auto value = std::strtoull(argv[++i], &end, 10);
+      if (*end != '\0')
+        return false;
+      (arg == "--seeds" ? into.seeds : into.first) = value;
+      into.single = into.single || arg == "--seed";
+    } else if (arg == "--soak") {
+      into.soak = true;
+    } else if (arg == "--twice") {
+      into.twice = true;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// In memory where there is such a file system: a world makes many small files.
+std::filesystem::path parent() {
+  std::error_code problem;
+  const std::filesystem::path memory = "/dev/shm";
+  return std::filesystem::is_directory(memory, problem) ? memory : std::filesystem::temp_directory_path();
+}
+
+outcome play(std::uint64_t seed, detail how) {
+  const muster::test::temporary_folder folder{parent()};
+  return world{seed, how, folder.path()}.play();
+}
+
+int report(std::uint64_t seed, const outcome& x) {
+  std::printf("seed %llu fails after %llu steps, at %.3f s: %s\n", static_cast<unsigned long long>(seed),
+              static_cast<unsigned long long>(x.steps), static_cast<double>(x.lasted.count()) / 1e6,
+              x.violation->c_str());
+  return 1;
+}
+
+int play_many(const options& x) {
+  const auto begun = std::chrono::steady_clock::now();
+  std::uint64_t steps = 0;
+  std::uint64_t attempts = 0;
+  std::uint64_t played = 0;
+  for (auto seed = x.first; x.soak || seed < x.first + x.seeds; ++seed, ++played) {
+    const auto got = play(seed, detail::none);
+    steps += got.steps;
+    attempts += got.attempts;
+    if (x.twice && play(seed, detail::last).sum != got.sum) {
+      std::printf("seed %llu goes another way the second time\n", static_cast<unsigned long long>(seed));
+      return 1;
+    }
+    if (!got.violation)
+      continue;
+    const auto again = play(seed, detail::last);
+    for (const auto& line : again.last_steps)
+      std::puts(line.c_str());
+    std::printf("replay with: ./dev simulate --seed %llu\n", static_cast<unsigned long long>(seed));
+    return report(seed, got);
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  std::printf("%llu seeds from %llu on are clean: %llu steps, %llu attempts, %.1f s\n",
+              static_cast<unsigned long long>(played), static_cast<unsigned long long>(x.first),
+              static_cast<unsigned long long>(steps), static_cast<unsigned long long>(attempts), took.count());
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  options x;
+  if (!read(argc, argv, x)) {
+    std::fputs(usage, stderr);
+    return 2;
+  }
+  muster::log::install(std::make_shared<silent>());
+  try {
+    if (!x.single)
+      return play_many(x);
+    const auto got = play(x.first, detail::print);
+    if (got.violation)
+      return report(x.first, got);
+    std::printf("seed %llu is clean: %llu steps, %.3f s\n", static_cast<unsigned long long>(x.first),
+                static_cast<unsigned long long>(got.steps), static_cast<double>(got.lasted.count()) / 1e6);
+    return 0;
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "simulate: %s\n", problem.what());
+    return 2;
+  }
+}

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "chance.hpp"
+#include "timeline.hpp"
+#include "trace.hpp"
+
+#include "muster/base/time.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace muster::simulation {
+
+/// What every part of a world has in common: its time, its chance, and what is written down of it.
+struct universe {
+  universe(std::uint64_t seed, detail how) : random(seed), written(how) {}
+
+  timeline time;
+  chance random;
+  trace written;
+  /// What must never be, and has been: the first one. Nobody throws, because actors would catch it.
+  std::optional<std::string> violation;
+
+  void say(const std::string& what) {
+    if (written.wants_text())
+      written.say(time.now(), what);
+  }
+  void violate(std::string what) {
+    say("VIOLATION: " + what);
+    if (!violation)
+      violation = std::move(what);
+  }
+  /// The wall clock, the same on all machines.
+  [[nodiscard]] timestamp wall() const {
+    constexpr std::chrono::seconds beginning{1'750'000'000};
+    return timestamp{beginning + time.now()};
+  }
+};
+
+} // namespace muster::simulation

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "chance.hpp"
+
+#include "executors/driver.hpp"
+#include "muster/spec/model.hpp"
+
+#include <vector>
+
+namespace muster::simulation {
+
+/// How names of groups begin whose members start together.
+constexpr const char* barrier_prefix = "b";
+
+/// A workflow that fits on these nodes when they are empty: some groups that depend on one another, gangs of up to six,
+/// some with GPUs, exit actions and timeouts.
+[[nodiscard]] spec::workflow random_workflow(chance& random, const std::vector<capabilities>& nodes);
+
+} // namespace muster::simulation
