@@ -1,10 +1,10 @@
 #include "actors/attempt_description.hpp"
 
+#include "muster/spec/storage_url.hpp"
+
 namespace muster {
 
 namespace {
-
-constexpr std::string_view file_scheme = "file://";
 
 /// Where on this machine an input lies. Outputs of tasks are found by name alone, so no actor needs to know of the
 /// upstream task.
@@ -25,7 +25,8 @@ located_input locate(const workflow_context& context, const spec::input& input, 
     found.source = context.directory.output_link(from->workflow.empty() ? context.id : from->workflow, from->task);
   } else {
     const auto& url = std::get<spec::url_input>(input.from).url;
-    found.source = url.compare(0, file_scheme.size(), file_scheme) == 0 ? url.substr(file_scheme.size()) : url;
+    const auto path = spec::parse_file_url(url);
+    found.source = path ? *path : url; // What is none is not found, and says so.
   }
   return found;
 }

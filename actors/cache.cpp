@@ -44,12 +44,16 @@ public:
   inquiry(cache_pointer self, const cache_question& asked) : self_(self), state_(self->state), asked_(asked) {}
 
   cache_answer answer() {
-    const bool may_take = state_.may_take && !wants_none();
     if (!asked_.spec.task.outputs.empty())
       return run_unknown("it publishes to a URL, which has to be done each time");
+    if (!look_at_workflow())
+      return run_unknown("the store could not be read");
+    const bool may_take = state_.may_take && !state_.takes_none;
     auto parts = parts_of(asked_.spec, asked_.key, *state_.contents);
     if (!parts)
       return run_unknown("what it depends on cannot be read: " + parts.failure().message);
+    if (!state_.user.empty()) // What others gave is not to be had by asking for the same.
+      parts->push_back({"user", state_.user, {}});
     const auto key = flow::cache_key(*parts);
     if (const auto other = state_.running.find(key); other != state_.running.end()) {
       if (!asked_.is_begun && may_take)
@@ -60,25 +64,34 @@ public:
       return run(key, *parts, "it was begun before a restart");
     if (!may_take)
       return run(key, *parts, "--no-cache was given");
-    if (!open_reader())
-      return run(key, *parts, "the store could not be read");
     if (auto taken = take(key))
       return std::move(*taken);
     return run(key, *parts, why_not_taken(*parts));
   }
 
 private:
-  /// Whether the workflow was submitted with `no_cache`: its tasks are run, and serve later ones all the same.
-  bool wants_none() {
+  /// Whose it is, and whether it was submitted with `no_cache`: its tasks are run then, and serve later ones all the
+  /// same. False if that cannot be read.
+  bool look_at_workflow() {
     const auto workflow = asked_.spec.id.workflow;
-    if (state_.looked_at != workflow && open_reader()) {
-      const auto record = state_.reader->workflow(workflow);
-      const auto options = record ? nlohmann::json::parse(record->options, nullptr, false) : nlohmann::json{};
-      const auto found = options.is_object() ? options.find("no_cache") : options.end();
-      state_.looked_at = workflow;
-      state_.takes_none = options.is_object() && found != options.end() && *found == true;
-    }
-    return state_.looked_at == workflow && state_.takes_none;
+    if (state_.looked_at == workflow)
+      return true;
+    if (!open_reader())
+      return false;
+    const auto record = state_.reader->workflow(workflow);
+    if (!record)
+      return false;
+    const auto options = nlohmann::json::parse(record->options, nullptr, false);
+    const auto found = options.is_object() ? options.find("no_cache") : options.end();
+    state_.takes_none = options.is_object() && found != options.end() && *found == true;
+    state_.user = record->user;
+    state_.looked_at = workflow;
+    return true;
+  }
+
+  [[nodiscard]] bool is_of_same_user(workflow_key workflow) {
+    const auto record = state_.reader->workflow(workflow);
+    return record && record->user == state_.user;
   }
 
   bool open_reader() {
@@ -171,7 +184,8 @@ private:
     if (others)
       for (const auto& x : *others) {
         auto differences = flow::part_differences(x.made_of, parts);
-        if (differences.empty() || (nearest != nullptr && differences.size() >= least.size()))
+        if (differences.empty() || (nearest != nullptr && differences.size() >= least.size()) ||
+            !is_of_same_user(x.workflow))
           continue;
         least = std::move(differences);
         nearest = &x;

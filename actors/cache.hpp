@@ -65,8 +65,9 @@ struct cache_state {
   std::optional<store::state_directory> directory;
   journal_actor journal;
   bool may_take = true;
-  workflow_key looked_at;  ///< Whose options were looked at last,
-  bool takes_none = false; ///< and what they say.
+  workflow_key looked_at;  ///< Which workflow was looked at last;
+  bool takes_none = false; ///< what its options say,
+  std::string user;        ///< and whose it is.
   std::shared_ptr<const std::atomic<bool>> stopping;
   std::optional<data::content_reader> contents;
   std::optional<store::reader> reader; ///< Opened when first needed.

@@ -76,6 +76,11 @@ void ended_workflows::expect_retry(workflow_key workflow) {
   expected_.insert(workflow);
 }
 
+void ended_workflows::forget_retry(workflow_key workflow) {
+  const std::lock_guard lock{mutex_};
+  expected_.erase(workflow);
+}
+
 void ended_workflows::wait_for_retry(workflow_key workflow) {
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [&] { return failure_ || expected_.count(workflow) == 0; });

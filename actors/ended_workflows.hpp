@@ -34,6 +34,8 @@ public:
   [[nodiscard]] std::optional<status> wait(workflow_key workflow, deadline until);
   /// A retry of this workflow is about to be recorded.
   void expect_retry(workflow_key workflow);
+  /// It was not.
+  void forget_retry(workflow_key workflow);
   /// Until that was seen in the log, or the runtime has failed: an end before it is not the one to come.
   void wait_for_retry(workflow_key workflow);
 

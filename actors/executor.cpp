@@ -56,6 +56,17 @@ void note_call(executor_pointer self, attempt_id id, bool starts) {
   self->state.calls[id] = {self->clock().now(), starts};
 }
 
+/// Nothing more will be heard of an attempt, and nobody says `remove`.
+bool is_over(report_kind x) {
+  return x == report_kind::prepare_failed || x == report_kind::start_failed;
+}
+
+void forget(executor_state& state, attempt_id id) {
+  state.watchers.erase(id);
+  state.calls.erase(id);
+  state.counted->attempts = state.watchers.size();
+}
+
 void count(executor_pointer self, const attempt_report& x) {
   auto& state = self->state;
   auto& to = *state.counted;
@@ -108,9 +119,7 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
       },
       [&state](publish_atom, attempt_id id) { state.runs->publish(id); },
       [&state](remove_atom, attempt_id id) {
-        state.watchers.erase(id);
-        state.calls.erase(id);
-        state.counted->attempts = state.watchers.size();
+        forget(state, id);
         state.runs->remove(id);
       },
       [self, &state](report_atom, const report_list& reports) {
@@ -119,8 +128,10 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
           const auto watcher = state.watchers.find(report.id);
           if (watcher != state.watchers.end())
             self->send(watcher->second, report_atom::value, report);
-          else if (report.kind != report_kind::progress)
+          else if (report.kind != report_kind::progress && !is_over(report.kind))
             state.early[report.id] = report;
+          if (is_over(report.kind))
+            forget(state, report.id);
         }
       },
   };

@@ -27,19 +27,19 @@ struct write {
     const auto appended = state.writer->append(list.events);
     if (appended) {
       state.appended.push_back(&list);
-    } else if (is_refusal(appended.failure().code)) {
-      const auto& first = list.events.front();
-      log::error("journal", "events refused",
-                 {{"type", to_string(first.type)},
-                  {"workflow", first.workflow.value},
-                  {"task", first.task.value},
-                  {"attempt", first.attempt},
-                  {"status", to_string(first.status)},
-                  {"why", appended.failure().message}});
-    } else {
-      return fail(appended.failure());
+      return state.writer->latest();
     }
-    return state.writer->latest();
+    if (!is_refusal(appended.failure().code))
+      return fail(appended.failure());
+    const auto& first = list.events.front();
+    log::error("journal", "events refused",
+               {{"type", to_string(first.type)},
+                {"workflow", first.workflow.value},
+                {"task", first.task.value},
+                {"attempt", first.attempt},
+                {"status", to_string(first.status)},
+                {"why", appended.failure().message}});
+    return appended.failure();
   }
 
   journal_answer operator()(const submission_ptr& x) const {

@@ -10,27 +10,29 @@ namespace {
 
 void arm(prober_actor::stateful_pointer<prober_state> self) {
   auto& state = self->state;
-  if (state.pools->all_up())
-    return;
+  state.is_armed = true;
   self->delayed_send(self, state.pause, tick_atom::value);
-  state.pause = std::min(2 * state.pause, state.longest);
+  state.pause = std::min(2 * state.pause, state.how.longest);
 }
 
 } // namespace
 
-prober_actor::behavior_type prober(prober_actor::stateful_pointer<prober_state> self, pool_set* pools, probing how,
-                                   std::function<void(const std::vector<std::string>&)> on_up) {
+prober_actor::behavior_type prober(prober_actor::stateful_pointer<prober_state> self, probing how,
+                                   std::function<bool()> look) {
   auto& state = self->state;
-  state.pools = pools;
-  state.on_up = std::move(on_up);
-  state.pause = how.first;
-  state.longest = how.longest;
-  arm(self);
+  state.look = std::move(look);
+  state.how = how;
   return {
-      [self, &state](tick_atom) {
-        if (const auto up = state.pools->probe_again(); !up.empty())
-          state.on_up(up);
+      [self, &state](start_atom) {
+        if (state.is_armed)
+          return;
+        state.pause = state.how.first;
         arm(self);
+      },
+      [self, &state](tick_atom) {
+        state.is_armed = false;
+        if (state.look())
+          arm(self);
       },
   };
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/pool_set.hpp"
+#include "actors/pool_setup.hpp"
 #include "actors/protocol/type_ids.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -8,23 +8,21 @@
 
 #include <chrono>
 #include <functional>
-#include <string>
-#include <vector>
 
 namespace muster {
 
 /// State of the PROBER.
 struct prober_state {
   static inline const char* name = "prober";
-  pool_set* pools = nullptr;
-  std::function<void(const std::vector<std::string>&)> on_up;
+  std::function<bool()> look;
+  probing how;
   std::chrono::milliseconds pause{};
-  std::chrono::milliseconds longest{};
+  bool is_armed = false; ///< A tick is on its way.
 };
 
-/// Probes pools that are unavailable until all are there, and tells `on_up` which ones came; both block, so it is to be
-/// spawned detached. `pools` must outlive it.
-prober_actor::behavior_type prober(prober_actor::stateful_pointer<prober_state> self, pool_set* pools, probing how,
-                                   std::function<void(const std::vector<std::string>&)> on_up);
+/// Calls `look` again and again, with growing pauses, until it returns false: all pools are there, and nothing waits to
+/// be taken up. It goes on when it is told so. `look` blocks, so it is to be spawned detached.
+prober_actor::behavior_type prober(prober_actor::stateful_pointer<prober_state> self, probing how,
+                                   std::function<bool()> look);
 
 } // namespace muster

@@ -5,6 +5,7 @@
 #include "muster/base/log.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <thread>
 
 namespace muster {
@@ -56,7 +57,7 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   const auto done = ask<accepted>(registry_, resume_atom::value, stored->who, stored->layout, stored->restore);
   if (done)
     return accepted_workflow{done->key, done->id, {}, {}};
-  if (held) {
+  if (held && done.failure().code != ec::conflict) {
     const std::lock_guard lock{mutex_};
     held_.emplace(record.key, *std::move(held));
   }
@@ -99,38 +100,46 @@ std::string runtime::impl::why_held(workflow_key workflow) {
   return found == held_.end() ? std::string{} : found->second.why;
 }
 
+/// Its pool is asked again, and it is tried again.
+void runtime::impl::hold_for_pool(const store::workflow_record& record, const std::string& pool,
+                                  const std::string& why) {
+  hold(record, pool, why);
+  caf::anon_send(prober_, start_atom::value);
+}
+
 /// Takes up one of all; what goes wrong with it does not stop the others.
 void runtime::impl::recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard) {
   const auto count = [&](std::size_t recovery_progress::*what) {
     const std::lock_guard lock{guard};
     ++(into.counts.*what);
   };
+  const auto failed = [&](workflow_key key, const error& why) {
+    log::error("registry", "workflow cannot be taken up", {{"workflow", id}, {"why", why.message}});
+    count(&recovery_progress::failed);
+    const std::lock_guard lock{guard};
+    if (into.failures.size() < most_failures_told)
+      into.failures.push_back({key, id, why});
+  };
   const auto record = from.workflow(id);
-  if (!record || is_finished(record->status))
+  if (!record)
+    return failed({}, record.failure());
+  if (is_finished(record->status)) {
+    static_cast<void>(let_go(record->key));
     return count(&recovery_progress::taken_up);
+  }
   const auto claimed = take_claim(*record);
   if (!claimed)
     return count(&recovery_progress::taken_up); // Somebody else is at it.
-  const auto pool = pools_->find(record->pool);
-  error why;
-  for (;;) {
-    const auto done = take_up(from, *record);
-    if (done || done.failure().code == ec::conflict)
-      return count(&recovery_progress::taken_up);
-    why = done.failure();
-    if (!pool || pools_->offered(**pool))
-      break;
-    hold(*record, (*pool)->name, why.message);
-    // Else whoever made it available did not see this one among those that are held.
-    if (!pools_->offered(**pool))
-      return count(&recovery_progress::held);
+  const auto done = take_up(from, *record);
+  if (done || done.failure().code == ec::conflict)
+    return count(&recovery_progress::taken_up);
+  const auto& why = done.failure();
+  if (const auto pool = pools_->find(record->pool); pool && kind(why.code) == error_kind::transient) {
+    hold_for_pool(*record, (*pool)->name, why.message);
+    return count(&recovery_progress::held);
   }
-  log::error("registry", "workflow cannot be taken up", {{"workflow", id}, {"why", why.message}});
   hold(*record, {}, "it could not be taken up: " + why.message);
-  count(&recovery_progress::failed);
-  const std::lock_guard lock{guard};
-  if (into.failures.size() < most_failures_told)
-    into.failures.push_back({record->key, id, why});
+  failed(record->key, why);
 }
 
 recovery_report runtime::impl::recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress) {
@@ -138,10 +147,9 @@ recovery_report runtime::impl::recover_these(const std::vector<std::string>& ids
   report.counts.found = ids.size();
   std::mutex guard;
   std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    auto reader = store::reader::open(directory_);
-    for (auto i = next++; i < ids.size() && reader; i = next++) {
-      recover_one(*reader, ids[i], report, guard);
+  const auto work = [&](store::reader& reader) {
+    for (auto i = next++; i < ids.size(); i = next++) {
+      recover_one(reader, ids[i], report, guard);
       const std::lock_guard lock{guard};
       if (on_progress)
         on_progress(report.counts);
@@ -149,10 +157,26 @@ recovery_report runtime::impl::recover_these(const std::vector<std::string>& ids
   };
   constexpr unsigned most = 4;
   const auto workers = std::min<std::size_t>(ids.size(), std::clamp(std::thread::hardware_concurrency(), 1U, most));
+  std::vector<store::reader> readers; // Opened before: who has none takes none.
+  error problem;
+  while (readers.size() < workers) {
+    auto reader = store::reader::open(directory_);
+    if (!reader) {
+      problem = reader.failure();
+      break;
+    }
+    readers.push_back(*std::move(reader));
+  }
+  if (readers.empty()) {
+    report.counts.failed = ids.size();
+    if (!ids.empty())
+      report.failures.push_back({{}, ids.front(), problem});
+    return report;
+  }
   std::vector<std::thread> others;
-  for (std::size_t i = 1; i < workers; ++i)
-    others.emplace_back(work);
-  work();
+  for (std::size_t i = 1; i < readers.size(); ++i)
+    others.emplace_back(work, std::ref(readers[i]));
+  work(readers.front());
   for (auto& x : others)
     x.join();
   return report;
@@ -168,13 +192,22 @@ result<recovery_report> runtime::impl::recover(const recovery_handler& on_progre
   return recover_these(*ids, on_progress);
 }
 
-/// These pools are there now: what waited for them is taken up.
-void runtime::impl::recover_pools(const std::vector<std::string>& names) {
+/// Probes what is down, and takes up what waited for it; whether there is more to come.
+bool runtime::impl::look_after_pools() {
+  static_cast<void>(pools_->probe_again());
+  take_up_held();
+  const std::lock_guard lock{mutex_};
+  const auto waits = [](const auto& x) { return !x.second.pool.empty(); };
+  return !pools_->all_up() || std::any_of(held_.begin(), held_.end(), waits);
+}
+
+/// Those whose pools are there.
+void runtime::impl::take_up_held() {
   std::vector<std::pair<workflow_key, std::string>> waiting;
   {
     const std::lock_guard lock{mutex_};
     for (const auto& [key, x] : held_)
-      if (std::find(names.begin(), names.end(), x.pool) != names.end())
+      if (const auto pool = pools_->find(x.pool); !x.pool.empty() && pool && pools_->offered(**pool))
         waiting.emplace_back(key, x.id);
   }
   std::sort(waiting.begin(), waiting.end());

@@ -103,18 +103,47 @@ result<retention_report> retention::pass() {
   auto reader = store::reader::open(config_.directory);
   if (!reader)
     return reader.failure();
-  const auto now = policy();
+  auto policy_now = policy();
+  const auto by_age = believes_clock(*reader);
+  if (!by_age)
+    return by_age.failure();
+  if (!*by_age)
+    policy_now.workflow_age = policy_now.event_age = duration{};
   empty_trash(report); // Needs no room, and leaves some.
   if (auto done = measure(*reader, report); !done && done.failure().code != ec::store_full)
     return done.failure();
-  if (auto done = remove_workflows(*reader, now, report); !done)
+  if (auto done = remove_workflows(*reader, policy_now, report); !done)
     return done.failure();
   empty_trash(report);
-  if (auto done = remove_events(*reader, now, report); !done)
+  if (auto done = remove_events(*reader, policy_now, report); !done)
     return done.failure();
-  if (auto done = remove_rows(now); !done)
+  if (auto done = remove_rows(policy_now, *by_age); !done)
     return done.failure();
   return report;
+}
+
+timestamp retention::now() const {
+  return config_.now ? config_.now() : std::chrono::time_point_cast<duration>(timestamp::clock::now());
+}
+
+result<bool> retention::believes_clock(store::reader& from) {
+  if (config_.now)
+    return true;
+  const auto last = from.latest();
+  if (!last)
+    return last.failure();
+  store::event_query query;
+  query.after = {last->value == 0 ? 0 : last->value - 1};
+  query.limit = 1;
+  const auto page = from.events(query);
+  if (!page)
+    return page.failure();
+  const auto at = page->events.empty() ? now() : page->events.back().fact.time;
+  const bool good = clock_.believes(now(), std::chrono::steady_clock::now(), at);
+  if (!good && !said_that_doubted_)
+    log::warn(component, "the clock leapt, or the last event is long ago: nothing is removed for its age for an hour");
+  said_that_doubted_ = !good;
+  return good;
 }
 
 result<void> retention::measure(store::reader& from, retention_report& into) {
@@ -147,8 +176,7 @@ result<void> retention::remove_workflows(store::reader& from, const store::reten
     const auto oldest = from.finished(page);
     if (!oldest)
       return oldest.failure();
-    const auto now = config_.now ? config_.now() : std::chrono::time_point_cast<duration>(timestamp::clock::now());
-    const auto count = store::count_expired(policy, *all, *oldest, now);
+    const auto count = store::count_expired(policy, *all, *oldest, now());
     const auto before = into.workflows;
     for (std::size_t i = 0; i < count; ++i) {
       if (stopping())
@@ -171,8 +199,7 @@ result<void> retention::remove_events(store::reader& from, const store::retentio
     return last.failure();
   sequence aged;
   if (policy.event_age > duration{}) {
-    const auto now = config_.now ? config_.now() : std::chrono::time_point_cast<duration>(timestamp::clock::now());
-    const auto found = from.last_before(now - policy.event_age);
+    const auto found = from.last_before(now() - policy.event_age);
     if (!found)
       return found.failure();
     aged = *found;
@@ -189,8 +216,7 @@ result<void> retention::remove_events(store::reader& from, const store::retentio
   return {};
 }
 
-result<void> retention::remove_rows(const store::retention_policy& policy) {
-  const auto now = config_.now ? config_.now() : std::chrono::time_point_cast<duration>(timestamp::clock::now());
+result<void> retention::remove_rows(const store::retention_policy& policy, bool by_age) {
   const auto repeat = [this](const store::service_change& x) -> result<void> {
     while (!stopping()) {
       const auto done = engine_.record(x);
@@ -203,10 +229,12 @@ result<void> retention::remove_rows(const store::retention_policy& policy) {
   };
   if (auto done = repeat(store::rows_swept{config_.piece}); !done)
     return done;
+  if (!by_age)
+    return {};
   if (policy.audit_age > duration{})
-    if (auto done = repeat(store::audit_expired{now - policy.audit_age, config_.piece}); !done)
+    if (auto done = repeat(store::audit_expired{now() - policy.audit_age, config_.piece}); !done)
       return done;
-  return repeat(store::idempotency_expired{now - store::idempotency_span, config_.piece});
+  return repeat(store::idempotency_expired{now() - store::idempotency_span, config_.piece});
 }
 
 void retention::empty_trash(retention_report& into) {

@@ -63,13 +63,15 @@ public:
 
 private:
   [[nodiscard]] store::retention_policy policy();
+  [[nodiscard]] timestamp now() const;
+  [[nodiscard]] result<bool> believes_clock(store::reader& from);
   [[nodiscard]] bool stopping();
   [[nodiscard]] result<void> measure(store::reader& from, retention_report& into);
   [[nodiscard]] result<void> remove_workflows(store::reader& from, const store::retention_policy& policy,
                                               retention_report& into);
   [[nodiscard]] result<void> remove_events(store::reader& from, const store::retention_policy& policy,
                                            retention_report& into);
-  [[nodiscard]] result<void> remove_rows(const store::retention_policy& policy);
+  [[nodiscard]] result<void> remove_rows(const store::retention_policy& policy, bool by_age);
   void empty_trash(retention_report& into);
   void run();
 
@@ -82,6 +84,8 @@ private:
   bool is_due_ = true;
   bool stopping_ = false;
   std::thread thread_;
+  store::clock_judge clock_;       ///< Of the passes' thread.
+  bool said_that_doubted_ = false; ///< Likewise.
 };
 
 } // namespace muster

@@ -95,9 +95,9 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
                                   directory_, journal_, pool_of, clock_, policy, on_failure, cache_, counted_}));
   watch_mailboxes();
   subscribe([this](const std::vector<event>& batch) { ended_.note(batch); });
+  prober_ = system_.spawn<caf::detached>(prober, config.probe_again, [this] { return look_after_pools(); });
   if (!pools_->all_up())
-    prober_ = system_.spawn<caf::detached>(prober, pools_.get(), config.probe_again,
-                                           [this](const std::vector<std::string>& up) { recover_pools(up); });
+    caf::anon_send(prober_, start_atom::value);
 }
 
 void runtime::impl::watch_mailboxes() {
@@ -119,11 +119,11 @@ void runtime::impl::watch_mailboxes() {
 runtime::impl::~impl() {
   admitting_ = false;
   *stopping_ = true;
-  if (prober_) {
+  {
     // It may be asking a driver, which must not end before.
     caf::scoped_actor self{system_};
     self->send_exit(prober_, caf::exit_reason::user_shutdown);
-    self->wait_for(std::exchange(prober_, nullptr));
+    self->wait_for(prober_);
   }
   {
     const std::lock_guard lock{mutex_};
@@ -316,6 +316,11 @@ result<accepted_workflow> runtime::impl::retry(const std::string& id, const retr
   const auto claimed = take_claim(*record);
   if (!claimed)
     return claimed.failure();
+  const auto pool = pools_->find(record->pool);
+  if (!pool)
+    return pool.failure();
+  if (const auto offered = pools_->offered(**pool); !offered)
+    return offered.failure();
   auto planned = plan_retry(*reader, id, request);
   if (!planned)
     return planned.failure();
@@ -324,18 +329,24 @@ result<accepted_workflow> runtime::impl::retry(const std::string& id, const retr
     return gone.failure();
   const auto began = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
   ended_.expect_retry(planned->key);
-  if (auto stored = ask<sequence>(journal_, commit_atom::value, event_list{std::move(planned->facts)}); !stored)
+  if (auto stored = ask<sequence>(journal_, commit_atom::value, event_list{std::move(planned->facts)}); !stored) {
+    ended_.forget_retry(planned->key);
+    if (stored.failure().code == ec::unavailable) // It may be committed all the same, and nobody else would take it up.
+      hold_for_pool(*record, (*pool)->name, stored.failure().message);
     return stored.failure();
+  }
+  accepted_workflow out{planned->key, id, {}, began};
   record = reader->workflow(id);
   if (!record)
     return record.failure();
-  auto resumed = take_up(*reader, *record);
-  if (!resumed)
-    return resumed;
+  // It is accepted, whatever keeps it from being taken up now.
+  if (const auto resumed = take_up(*reader, *record); !resumed) {
+    hold_for_pool(*record, (*pool)->name, resumed.failure().message);
+    out.notes.push_back("it waits: " + resumed.failure().message);
+  }
   // Its end before this is not to be taken for the one to come.
   ended_.wait_for_retry(planned->key);
-  resumed->since = began;
-  return resumed;
+  return out;
 }
 
 result<void> runtime::impl::cancel(workflow_key workflow, const std::string& message, bool force) {
@@ -402,7 +413,7 @@ result<void> runtime::impl::remove(const std::string& id, const std::string& tex
     return gone.failure();
   if (auto done = record(store::workflow_removed{found->key, text}); !done)
     return done.failure();
-  return directory_.discard(id);
+  return directory_.discard(id); // If it fails, the next start finds a folder that belongs to no workflow.
 }
 
 // -- rows of the service

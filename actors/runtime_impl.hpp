@@ -67,7 +67,7 @@ private:
   /// Why a workflow is not live.
   struct held_workflow {
     std::string id;
-    std::string pool; ///< Empty if it does not wait for that.
+    std::string pool; ///< Whose return it waits for; empty if trying again would change nothing.
     std::string why;
   };
 
@@ -92,8 +92,10 @@ private:
   void recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard);
   [[nodiscard]] recovery_report recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress);
   void watch_mailboxes();
-  void recover_pools(const std::vector<std::string>& names);
+  [[nodiscard]] bool look_after_pools();
+  void take_up_held();
   void hold(const store::workflow_record& record, const std::string& pool, const std::string& why);
+  void hold_for_pool(const store::workflow_record& record, const std::string& pool, const std::string& why);
   /// What was noted of why it is held, which it is no more.
   [[nodiscard]] std::optional<held_workflow> let_go(workflow_key workflow);
 

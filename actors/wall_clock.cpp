@@ -1,9 +1,12 @@
 #include "actors/wall_clock.hpp"
 
+#include "muster/base/durable_file.hpp"
+#include "muster/base/log.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <system_error>
+#include <string>
 
 namespace muster {
 
@@ -22,15 +25,8 @@ epoch take_first_epoch(const store::state_directory& directory, timestamp now) {
   epoch last;
   std::ifstream{path} >> last.value;
   const auto first = epoch_after(last, now);
-  const auto fresh = directory.root() / "epoch.new";
-  std::ofstream file{fresh, std::ios::trunc};
-  file << first.value << '\n';
-  file.close();
-  std::error_code failed;
-  if (file)
-    std::filesystem::rename(fresh, path, failed);
-  else
-    std::filesystem::remove(fresh, failed);
+  if (const auto noted = replace_file_durably(path, std::to_string(first.value) + '\n'); !noted)
+    log::error("runtime", "the first lease of this start is not noted", {{"why", noted.failure().message}});
   return first;
 }
 

@@ -162,6 +162,8 @@ using node_actor = caf::typed_actor<
 // -- PROBER ----------------------------------------------------------------------------------------------------------
 
 using prober_actor = caf::typed_actor<
+    /// From the facade: there is something to look after.
+    caf::reacts_to<start_atom>,
     /// INTERNAL: it is time to try again.
     caf::reacts_to<tick_atom>>;
 

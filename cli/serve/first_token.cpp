@@ -1,56 +1,16 @@
 #include "cli/serve/first_token.hpp"
 
 #include "gateway/auth/issue.hpp"
+#include "muster/base/durable_file.hpp"
 #include "muster/store/reader.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <string>
-#include <string_view>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 namespace muster::cli {
 
 namespace {
-
-error failed(const char* what, const std::filesystem::path& path, int problem) {
-  return {problem == ENOSPC || problem == EDQUOT ? ec::store_full : ec::io_error,
-          std::string{"cannot "} + what + ' ' + path.string() + ": " + std::strerror(problem)};
-}
-
-/// Makes a file that nobody has open yet, and that is on disk when this returns.
-result<void> write_new_file(const std::filesystem::path& path, std::string_view text) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-    return failed("remove", path, errno);
-  const int file =
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR); // NOLINT
-  if (file < 0)
-    return failed("make", path, errno);
-  errno = ENOSPC; // A write that was cut short says nothing else.
-  const bool written =
-      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
-  const int problem = errno;
-  ::close(file);
-  return written ? result<void>{} : failed("write", path, problem);
-}
-
-result<void> replace_file(const std::filesystem::path& path, std::string_view text) {
-  const std::filesystem::path temporary = path.string() + ".new";
-  if (auto written = write_new_file(temporary, text); !written)
-    return written;
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return failed("write", path, errno);
-  const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); // NOLINT
-  if (folder >= 0) {
-    [[maybe_unused]] const int done = ::fsync(folder); // Where that is not possible, the file is there all the same.
-    ::close(folder);
-  }
-  return {};
-}
 
 result<bool> has_admin(const store::state_directory& where, timestamp now) {
   auto reader = store::reader::open(where);
@@ -87,7 +47,7 @@ result<bool> ensure_admin_token(const store::state_directory& where, runtime& en
   if (!made)
     return made.failure();
   // First the file: a token that counts and that nobody knows would keep the next start from making one.
-  if (auto written = replace_file(first_token_file(where), made->token + '\n'); !written)
+  if (auto written = replace_file_durably(first_token_file(where), made->token + '\n'); !written)
     return written.failure();
   store::audit_record row;
   row.time = now;

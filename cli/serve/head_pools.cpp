@@ -64,7 +64,10 @@ public:
       x.oversubscribe = known_.service.defaults.oversubscribe;
       x.executor = processes_;
     } else {
-      x.may_be_down = std::holds_alternative<docker_pool_config>(chosen->how);
+      if (auto* docker = std::get_if<docker_pool_config>(&chosen->how)) {
+        x.may_be_down = true;
+        docker->confine_files = known_.service.server.auth == config::auth_mode::tokens;
+      }
       auto made = make_driver(std::move(*chosen), options, directory_);
       if (!made)
         return made.failure();

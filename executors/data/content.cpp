@@ -75,7 +75,7 @@ result<void> content_reader::add_source(const fs::path& source, const std::strin
                                         digest_list& into) {
   std::error_code failed;
   const auto real = fs::canonical(source, failed);
-  if (failed == std::errc::no_such_file_or_directory)
+  if (failed == std::errc::no_such_file_or_directory && fs::exists(source.parent_path(), failed))
     return {}; // A task that wrote nothing.
   if (failed)
     return cannot("find the input", source, failed);

@@ -50,6 +50,17 @@ result<void> link_matching(const fs::path& source, const std::string& pattern, c
   return {};
 }
 
+/// There is no link to a task's output: it wrote nothing, unless nothing of its workflow is there.
+result<void> check_wrote_nothing(const fs::path& output_link) {
+  std::error_code failed;
+  const auto workflow = output_link.parent_path();
+  if (fs::exists(workflow, failed))
+    return {};
+  return {ec::data_error, "the input " + output_link.filename().stem().string() + " of workflow " +
+                              workflow.filename().string() +
+                              " is not there: that workflow was deleted, or nothing of it ever ran"};
+}
+
 result<void> link_one(const located_input& input, const fs::path& place) {
   std::error_code failed;
   // What the link `<task>.output` stands for now: a later attempt must not change it under the reader.
@@ -57,6 +68,8 @@ result<void> link_one(const located_input& input, const fs::path& place) {
   if (failed && (input.task.empty() || failed != std::errc::no_such_file_or_directory))
     return cannot("find the input", input.source, failed);
   if (failed) {
+    if (auto nothing = check_wrote_nothing(input.source); !nothing)
+      return nothing;
     fs::create_directories(place, failed);
     return failed ? result<void>{cannot("make the folder", place, failed)} : result<void>{};
   }
@@ -92,7 +105,7 @@ result<void> link_part(const located_input& input, const std::string& name, cons
   std::error_code failed;
   const auto source = fs::canonical(from, failed);
   if (failed == std::errc::no_such_file_or_directory)
-    return {};
+    return check_wrote_nothing(from);
   if (failed)
     return cannot("find the input", from, failed);
   fs::create_directories((place / name).parent_path(), failed);

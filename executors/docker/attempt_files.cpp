@@ -4,6 +4,7 @@
 #include "executors/data/folders.hpp"
 #include "executors/data/results.hpp"
 #include "executors/docker/engine/tar.hpp"
+#include "muster/spec/storage_url.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -163,6 +164,36 @@ result<void> add_peers(attempt_files& to, const attempt_spec& spec) {
   return {};
 }
 
+/// Whether a path lies in one of these folders, wherever links lead.
+bool lies_below(const fs::path& path, const std::vector<fs::path>& folders) {
+  std::error_code failed;
+  const auto real = fs::weakly_canonical(path, failed);
+  const auto holds = [&](const fs::path& folder) {
+    std::error_code ignored;
+    const auto relative = real.lexically_relative(fs::weakly_canonical(folder, ignored));
+    return !relative.empty() && *relative.begin() != "..";
+  };
+  return !failed && std::any_of(folders.begin(), folders.end(), holds);
+}
+
+error not_permitted(const std::string& what, const fs::path& path) {
+  return {ec::invalid_argument, what + " is not in a folder that this pool permits; `permissions: {mounts: [" +
+                                    path.parent_path().string() + "]}` of the pool in the configuration permits it"};
+}
+
+/// What `file://` URLs name.
+result<void> check_file_urls(const attempt_spec& spec, const docker_pool_config& config) {
+  if (!config.confine_files)
+    return {};
+  for (const auto& input : spec.inputs)
+    if (input.task.empty() && input.parts.empty() && !lies_below(input.source, config.permissions.mounts))
+      return not_permitted("the input file://" + input.source.string(), input.source);
+  for (const auto& output : located_outputs(spec))
+    if (auto may = may_publish(output, config); !may)
+      return may;
+  return {};
+}
+
 /// A link below a permitted folder must not lead out of it.
 result<void> add_volumes(attempt_files& to, const attempt_spec& spec, const spec::token_values& tokens,
                          const std::vector<fs::path>& permitted) {
@@ -170,16 +201,12 @@ result<void> add_volumes(attempt_files& to, const attempt_spec& spec, const spec
   if (!mounts)
     return mounts.failure();
   for (const auto& x : *mounts) {
-    std::error_code failed;
-    const auto real = fs::weakly_canonical(x.source, failed);
-    const auto holds = [&](const fs::path& folder) {
+    if (!lies_below(x.source, permitted)) {
       std::error_code ignored;
-      const auto relative = real.lexically_relative(fs::weakly_canonical(folder, ignored));
-      return !relative.empty() && *relative.begin() != "..";
-    };
-    if (failed || std::none_of(permitted.begin(), permitted.end(), holds))
       return error{ec::invalid_argument, "the volume mount " + x.source + " of task '" + spec.task.name +
-                                             "' leads to " + real.string() + ", which this pool does not permit"};
+                                             "' leads to " + fs::weakly_canonical(x.source, ignored).string() +
+                                             ", which this pool does not permit"};
+    }
     to.mounts.push_back(x);
   }
   return {};
@@ -277,6 +304,8 @@ result<std::string> archive_of(const std::vector<injected_file>& files, const st
 
 result<attempt_files> make_attempt_files(const attempt_spec& spec, const docker_pool_config& config,
                                          const std::string& working_folder) {
+  if (auto may = check_file_urls(spec, config); !may)
+    return may.failure();
   const auto tokens = container_tokens(spec);
   attempt_files out;
   auto files = injected_files(spec, tokens, working_folder);
@@ -340,6 +369,13 @@ void tidy_attempt_folder(const fs::path& folder) {
   if (data::is_empty_folder(folder / "output"))
     fs::remove(folder / "output", ignored);
   fs::remove(folder, ignored); // If nothing is left.
+}
+
+result<void> may_publish(const spec::output& output, const docker_pool_config& config) {
+  const auto path = spec::parse_file_url(output.url);
+  if (!config.confine_files || !path || lies_below(*path, config.permissions.mounts))
+    return {}; // What is no URL is refused when it is used.
+  return not_permitted("the output " + output.url, *path);
 }
 
 std::vector<spec::output> located_outputs(const attempt_spec& spec) {

@@ -44,11 +44,14 @@ struct attempt_files {
 [[nodiscard]] result<attempt_files> make_remote_files(const attempt_spec& spec, const docker_pool_config& config,
                                                       const std::string& working_folder);
 
-/// Removes what only a running attempt needs: only the output, if there is any, stays.
 /// Where an attempt's result is on this host.
 [[nodiscard]] std::filesystem::path result_file(const std::filesystem::path& attempt_folder);
 
+/// Removes what only a running attempt needs: only the output, if there is any, stays.
 void tidy_attempt_folder(const std::filesystem::path& folder);
+
+/// Whether an output may be written where its URL says, wherever links lead now; `invalid_argument` if not.
+[[nodiscard]] result<void> may_publish(const spec::output& output, const docker_pool_config& config);
 
 /// The URLs of the task's outputs with tokens replaced.
 [[nodiscard]] std::vector<spec::output> located_outputs(const attempt_spec& spec);

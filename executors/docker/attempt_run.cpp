@@ -48,6 +48,17 @@ bool is_unsure(const attempt& x, const std::string& daemon_says) {
   return x.starts_cut > 0 && !may_have_run(daemon_says) && !is_fault_of_container(daemon_says);
 }
 
+/// A link may have come to be since the attempt was prepared.
+bool may_publish_all(const std::vector<spec::output>& outputs, const docker_pool_config& config, exit_result& out) {
+  for (const auto& output : outputs)
+    if (const auto may = may_publish(output, config); !may) {
+      out.code = exit_code_publish_failed;
+      out.message = may.failure().message;
+      return false;
+    }
+  return true;
+}
+
 /// Its log is the record of the start: a container that is gone was started, if there is one.
 void touch_log(const std::filesystem::path& folder) {
   const auto path = folder.string() + ".log";
@@ -405,7 +416,7 @@ void driver_core::finish(const attempt_ref& x, const container_info& found) {
       return say();
     slow_([this, id = it->id, folder = it->folder, outputs = it->outputs, publishes, most = it->max_result, outcome,
            say] {
-      if (publishes)
+      if (publishes && may_publish_all(outputs, config_, *outcome))
         process::publish_outputs(id, folder, outputs, *outcome);
       data::read_result(result_file(folder), most, *outcome);
       loop_.post(say);

@@ -77,6 +77,9 @@ struct docker_pool_config {
   bool swap = false;           ///< Whether a container may swap beyond its memory request.
 
   host_permissions permissions; ///< What specs may ask of the host.
+  /// Whether `file://` URLs of inputs and outputs must lie where volumes may, as for users who are not those of this
+  /// host: inputs are mounted by the daemon, which is root's, and outputs written by this process.
+  bool confine_files = false;
 
   std::int64_t max_log = std::int64_t{1} << 30U; ///< Bytes kept of one attempt's log; its middle is cut out.
   std::map<std::string, std::string> labels;     ///< Put on every container and network besides Muster's own.

@@ -115,6 +115,24 @@ TEST_CASE("a task that is the same as an earlier one has its result") {
              ContainsSubstring("different from wf-1 train: environment MUSTER_NULL_RESULT: [1,2] -> [3]"));
 }
 
+TEST_CASE("what another user's task gave is not had, nor is anything of it told") {
+  const temporary_folder state;
+  auto r = begin(state.path());
+  const auto play_as = [&](const std::string& user, const std::string& result) {
+    submission_info info{"text", "muster", "{}"};
+    info.user = user;
+    const auto who = r->submit(flow_of({cached_step("train", {{"MUSTER_NULL_RESULT", result}}, "same key")}), info);
+    REQUIRE(who);
+    CHECK(r->wait(who->key, deadline()) == status::completed);
+    return who->key;
+  };
+  static_cast<void>(play_as("alice", "\"secret\""));
+  const auto of_bob = play_as("bob", "1");
+  CHECK(was_run(state.path(), of_bob, "train"));
+  CHECK(said(state.path(), of_bob, "train") == "no earlier task is like it");
+  CHECK_FALSE(was_run(state.path(), play_as("alice", "2"), "train"));
+}
+
 TEST_CASE("equal tasks at the same time share one run") {
   const temporary_folder state;
   auto r = begin(state.path());

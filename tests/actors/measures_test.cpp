@@ -84,6 +84,24 @@ TEST_CASE("a runtime counts what it does, and what is finished is not live") {
   CHECK(x.process.cpu_seconds > 0);
 }
 
+TEST_CASE("an executor forgets what could not be prepared or started") {
+  const temporary_folder state;
+  auto r = start(state.path(), {});
+  std::vector<spec::task> all;
+  for (const auto* fault : {"MUSTER_NULL_FAIL_PREPARE", "MUSTER_NULL_FAIL_START"}) {
+    all.push_back(make_task(all.empty() ? "a" : "b"));
+    all.back().environment = {{fault, "no"}};
+  }
+  const auto who = r->submit(make_workflow(std::move(all)), {"text", "muster", "{}"});
+  REQUIRE(who);
+  const auto end = r->wait(who->key, deadline());
+  REQUIRE(end);
+  CHECK(is_failed(*end));
+  const auto x = r->measures();
+  CHECK(x.drivers[0].prepares_failed + x.drivers[0].starts_failed == 2);
+  CHECK(x.drivers[0].attempts == 0);
+}
+
 TEST_CASE("what lives is counted by status, also after it was taken up") {
   const temporary_folder state;
   const auto all_wait = [](const runtime& r) {

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <thread>
 
 using namespace muster;
 using namespace muster::test;
@@ -19,11 +20,11 @@ std::chrono::steady_clock::time_point deadline() {
   return std::chrono::steady_clock::now() + std::chrono::seconds{60};
 }
 
-/// A null driver that cannot be probed until somebody lets it.
+/// A null driver that cannot be probed, or asked what it runs, until somebody lets it.
 class late_driver final : public driver {
 public:
-  late_driver(std::shared_ptr<std::atomic<bool>> up, null_config how)
-      : up_(std::move(up)), real_(make_null_driver(how)) {}
+  late_driver(std::shared_ptr<std::atomic<bool>> up, std::shared_ptr<std::atomic<bool>> adopts, null_config how)
+      : up_(std::move(up)), adopts_(std::move(adopts)), real_(make_null_driver(how)) {}
 
   result<capabilities> probe() override {
     if (!*up_)
@@ -37,17 +38,21 @@ public:
   void publish(attempt_id id) override { real_->publish(id); }
   void remove(attempt_id id) override { real_->remove(id); }
   result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) override {
+    if (!*adopts_)
+      return {ec::unavailable, "the engine does not answer"};
     return real_->adopt(attempts);
   }
 
 private:
   std::shared_ptr<std::atomic<bool>> up_;
+  std::shared_ptr<std::atomic<bool>> adopts_;
   std::unique_ptr<driver> real_;
 };
 
 /// Pools `small` (2 CPUs), which is the default one, and `large` (64 CPUs), both without an end of tasks if `endless`.
 struct two_pools {
   std::shared_ptr<std::atomic<bool>> large_up = std::make_shared<std::atomic<bool>>(true);
+  std::shared_ptr<std::atomic<bool>> large_adopts = std::make_shared<std::atomic<bool>>(true);
   bool endless = false;
   bool any_name = false;
 
@@ -66,7 +71,7 @@ struct two_pools {
     x.probe_again = {std::chrono::milliseconds{5}, std::chrono::milliseconds{20}};
     pool_setup small{"small", make_null_driver(with(2))};
     small.gpus = std::vector<std::uint32_t>{1};
-    pool_setup large{"large", std::make_shared<late_driver>(large_up, with(64))};
+    pool_setup large{"large", std::make_shared<late_driver>(large_up, large_adopts, with(64))};
     large.may_be_down = true;
     x.pools = {std::move(small), std::move(large)};
     return x;
@@ -247,6 +252,60 @@ TEST_CASE("all unfinished workflows are taken up, each in its own pool") {
     CHECK(r->wait(all[i], deadline()) == status::completed);
   CHECK(r->cancel(all.back(), "too late", false).failure().code == ec::conflict);
   CHECK(r->cancel(workflow_key{999}, "", false).failure().code == ec::not_found);
+}
+
+TEST_CASE("what an engine does not answer for is taken up when it does") {
+  const temporary_folder state;
+  two_pools how;
+  how.endless = true;
+  workflow_key who;
+  {
+    auto r = start(how.over(state.path()));
+    const auto x = submit(*r, wants_cpus(1), "large");
+    REQUIRE(x);
+    who = x->key;
+    auto reader = store::reader::open(store::state_directory{state.path()});
+    REQUIRE(reader);
+    const auto until = deadline();
+    while (reader->workflow(who)->status != status::running && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
+  }
+  how.endless = false;
+  *how.large_adopts = false;
+  auto r = start(how.over(state.path()));
+  const auto report = r->recover();
+  REQUIRE(report);
+  CHECK(report->counts.held == 1);
+  CHECK(report->counts.failed == 0);
+  CHECK_THAT(r->why_held(who), ContainsSubstring("the engine does not answer"));
+  *how.large_adopts = true;
+  CHECK(r->wait(who, deadline()) == status::completed);
+  CHECK(r->why_held(who).empty());
+}
+
+TEST_CASE("what cannot run now is not retried, and can be when it can") {
+  const temporary_folder state;
+  two_pools how;
+  auto failing = wants_cpus(1);
+  failing.groups[0].tasks[0].environment = {{"MUSTER_NULL_EXIT", "1,0"}};
+  accepted_workflow who;
+  {
+    auto r = start(how.over(state.path()));
+    const auto x = submit(*r, failing, "large");
+    REQUIRE(x);
+    who = *x;
+    CHECK(r->wait(who.key, deadline()) == status::failed);
+  }
+  *how.large_up = false;
+  auto r = start(how.over(state.path()));
+  REQUIRE(r->recover());
+  CHECK(r->retry(who.id, {}).failure().code == ec::unavailable);
+  *how.large_up = true;
+  const auto until = deadline();
+  while (!pools_of(*r)[1].available && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  REQUIRE(r->retry(who.id, {}));
+  CHECK(r->wait(who.key, deadline()) == status::completed);
 }
 
 TEST_CASE("workflows of a pool that is down are taken up when it is back, the others at once") {

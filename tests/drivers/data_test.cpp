@@ -49,7 +49,7 @@ TEST_CASE("a whole input is one link to what its output link stands for now") {
   write_text(dir.path() / "up/1/output/a/b.txt", "one");
   fs::create_symlink("0/output", dir.path() / "up/output");
   const auto place = dir.path() / "in";
-  CHECK(failure(data::link_inputs({{"up", dir.path() / "up/output", ""}, {"none", dir.path() / "absent/output", ""}},
+  CHECK(failure(data::link_inputs({{"up", dir.path() / "up/output", ""}, {"none", dir.path() / "up/none.output", ""}},
                                   place)) == "");
   fs::remove(dir.path() / "up/output");
   fs::create_symlink("1/output", dir.path() / "up/output");
@@ -82,6 +82,19 @@ TEST_CASE("an input that does not exist is an error, unless it is a task's") {
   CHECK_THAT(failure(found), ContainsSubstring("absent"));
   const auto pattern = data::link_inputs({{"", dir.path(), "("}}, dir.path() / "in");
   CHECK_THAT(failure(pattern), ContainsSubstring("the regex '('"));
+}
+
+TEST_CASE("an input of a workflow that was deleted is an error, not an empty folder") {
+  scratch dir;
+  for (const std::string regex : {"", ".*"}) {
+    const auto gone = data::link_inputs({{"prep", dir.path() / "old-3" / "prep.output", regex}}, dir.path() / "in");
+    CHECK_THAT(failure(gone), ContainsSubstring("data_error"));
+    CHECK_THAT(failure(gone), ContainsSubstring("input prep of workflow old-3"));
+  }
+  located_input gathered;
+  gathered.task = "each";
+  gathered.parts = {{"0", dir.path() / "old-3" / "each.0.output"}};
+  CHECK_THAT(failure(data::link_inputs({gathered}, dir.path() / "in")), ContainsSubstring("workflow old-3"));
 }
 
 TEST_CASE("a new target becomes visible whole") {

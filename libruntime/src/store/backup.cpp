@@ -1,5 +1,6 @@
 #include "muster/store/backup.hpp"
 
+#include "muster/base/durable_file.hpp"
 #include "muster/store/head_id.hpp"
 #include "muster/store/reader.hpp"
 #include "schema.hpp"
@@ -27,6 +28,14 @@ WITH random(h) AS (SELECT lower(hex(randomblob(16))))
 UPDATE setting SET value = (SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-' ||
   substr('89ab', 1 + instr('0123456789abcdef', substr(h, 17, 1)) % 4, 1) || substr(h, 18, 3) || '-' || substr(h, 21, 12)
   FROM random) WHERE name = 'log_id';
+)sql";
+
+/// Workflows that came after the backup may still run, under keys that it does not know: a warden, a container or an
+/// agent would take a new task of the same key for theirs.
+constexpr const char* skip_keys = R"sql(
+INSERT INTO sqlite_sequence(name, seq) SELECT 'workflow', 0 WHERE NOT EXISTS
+  (SELECT 1 FROM sqlite_sequence WHERE name = 'workflow');
+UPDATE sqlite_sequence SET seq = seq + 1048576 WHERE name = 'workflow';
 )sql";
 
 /// A file that is removed when it has got its name, or will get none.
@@ -151,11 +160,8 @@ result<void> write_head(sqlite::connection& from, const state_directory& to) {
     return query.failure();
   if (query->step() != SQLITE_ROW)
     return {};
-  std::ofstream out{file};
-  out << query->text(0) << '\n';
-  out.close();
-  if (!out)
-    return system_failure("writing", file, EIO);
+  if (auto written = replace_file_durably(file, std::string{query->text(0)} + '\n'); !written)
+    return written;
   // One that nobody could work with is better found now.
   if (auto read = head_id(to); !read)
     return read.failure();
@@ -173,6 +179,9 @@ result<backup_summary> copy_store(sqlite::connection& source, draft& into, const
   if (!copy)
     return copy.failure();
   if (auto done = copy_pages(source, *copy); !done)
+    return done.failure();
+  // Whoever writes may shorten its log again.
+  if (auto done = source.run("COMMIT", "ending a snapshot"); !done)
     return done.failure();
   // One file, without a log beside it.
   if (auto done = copy->run("PRAGMA journal_mode=DELETE", "writing a backup"); !done)
@@ -197,7 +206,8 @@ result<backup_summary> backup(const state_directory& from, const fs::path& to) {
   auto source = sqlite::connection::open(from.database(), sqlite::mode::read);
   if (!source)
     return source.failure();
-  draft file{to.string() + ".part"};
+  // Another backup to the same name has one of its own; the later of the two finds the name taken.
+  draft file{to.string() + '.' + std::to_string(::getpid()) + ".part"};
   fs::remove(file.path(), problem); // Of one that was interrupted.
   if (auto made = create(file.path()); !made)
     return made.failure();
@@ -242,6 +252,8 @@ result<backup_summary> restore(const fs::path& from, const state_directory& to) 
     if (auto done = migrate(*copy, migrations()); !done)
       return done.failure();
     if (auto done = copy->run(new_identity, "giving the log an identity"); !done)
+      return done.failure();
+    if (auto done = copy->run(skip_keys, "numbering workflows on"); !done)
       return done.failure();
     if (auto done = write_head(*copy, to); !done)
       return done.failure();

@@ -66,6 +66,16 @@ std::string sql_of(const event_query& query) {
 } // namespace
 
 result<event_page> reader::events(const event_query& query) {
+  if (impl_->db().in_transaction())
+    return page_of(query);
+  // What is compacted between two looks would be missing unseen.
+  const auto one_view = freeze();
+  if (!one_view)
+    return one_view.failure();
+  return page_of(query);
+}
+
+result<event_page> reader::page_of(const event_query& query) {
   auto first = earliest();
   if (!first)
     return first.failure();

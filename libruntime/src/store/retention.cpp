@@ -11,7 +11,8 @@ std::size_t count_expired(const retention_policy& policy, const finished_totals&
   for (const auto& x : oldest) {
     const bool too_old = policy.workflow_age > duration{} && now - x.ended > policy.workflow_age;
     const bool too_many = policy.workflow_count != 0 && left.count > policy.workflow_count;
-    const bool too_large = policy.workflow_bytes != 0 && left.bytes > policy.workflow_bytes;
+    // The one that ended last stays: a large result is not to go before anybody saw it.
+    const bool too_large = policy.workflow_bytes != 0 && left.bytes > policy.workflow_bytes && left.count > 1;
     if (!too_old && !too_many && !too_large)
       break;
     left.count -= std::min<std::uint64_t>(left.count, 1);
@@ -19,6 +20,25 @@ std::size_t count_expired(const retention_policy& policy, const finished_totals&
     ++gone;
   }
   return gone;
+}
+
+bool clock_judge::believes(timestamp wall, steady_time now, timestamp last) {
+  constexpr duration likely_pause = std::chrono::hours{24};
+  constexpr duration most_drift = std::chrono::minutes{10};
+  constexpr std::chrono::hours doubt{1};
+  const auto leap = [&] {
+    if (!wall_)
+      return wall > last + likely_pause;
+    const auto drift = wall - (*wall_ + std::chrono::duration_cast<duration>(now - at_));
+    return drift > most_drift || drift < -most_drift;
+  };
+  if (leap())
+    doubted_since_ = now;
+  wall_ = wall;
+  at_ = now;
+  if (doubted_since_ && now - *doubted_since_ >= doubt)
+    doubted_since_.reset();
+  return !doubted_since_;
 }
 
 sequence last_expired(const retention_policy& policy, sequence latest, sequence aged) noexcept {

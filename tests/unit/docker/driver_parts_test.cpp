@@ -210,6 +210,34 @@ TEST_CASE("a volume mount must not leave what is permitted by a link") {
   CHECK_THAT(made.failure().message, ContainsSubstring("/etc"));
 }
 
+TEST_CASE("where files are confined, URLs lie where volumes may, and no link leads out") {
+  const test::temporary_folder dir;
+  const auto shared = dir.path() / "shared";
+  const auto secret = dir.path() / "secret";
+  for (const auto& x : {shared / "in", secret})
+    std::filesystem::create_directories(x);
+  std::filesystem::create_symlink(secret, shared / "way-out");
+  const auto make = [&](const std::filesystem::path& input, const std::filesystem::path& output, bool confine) {
+    attempt_spec spec;
+    spec.folder = dir.path() / "t.0";
+    spec.task.inputs.resize(1);
+    spec.inputs = {{"", input, ""}};
+    spec.task.outputs = {{"file://" + output.string(), ""}};
+    docker_pool_config config;
+    config.permissions.mounts = {shared};
+    config.confine_files = confine;
+    const auto made = make_attempt_files(spec, config, "/");
+    tidy_attempt_folder(spec.folder);
+    return made ? std::string{} : made.failure().message;
+  };
+  CHECK(make(shared / "in", shared / "out", true).empty());
+  CHECK(make(secret, secret / "out", false).empty());
+  CHECK_THAT(make(secret, shared / "out", true), ContainsSubstring("not in a folder that this pool permits"));
+  CHECK_THAT(make(shared / "way-out", shared / "out", true), ContainsSubstring("not in a folder"));
+  CHECK_THAT(make(shared / "in", secret / "out", true), ContainsSubstring("the output file://"));
+  CHECK_THAT(make(shared / "in", shared / "way-out" / "out", true), ContainsSubstring("not in a folder"));
+}
+
 TEST_CASE("a daemon elsewhere gets files, and no inputs or outputs") {
   const test::temporary_folder state;
   attempt_spec spec;

@@ -270,3 +270,32 @@ TEST_CASE("what goes by age, number and size is counted from the oldest") {
   e.event_count = 200;
   CHECK(last_expired(e, {100}, {400}) == sequence{100});
 }
+
+TEST_CASE("by size the workflow that ended last never goes") {
+  retention_policy p;
+  p.workflow_bytes = 100;
+  const std::vector<finished_workflow> all{{{1}, "a-1", {}, 10}, {{2}, "a-2", {}, 500}};
+  CHECK(count_expired(p, {2, 510}, all, {}) == 1);
+  CHECK(count_expired(p, {1, 500}, {all[1]}, {}) == 0);
+}
+
+TEST_CASE("a clock that leaps is not believed for an hour, nor is one long after the last event") {
+  using std::chrono::hours;
+  using std::chrono::minutes;
+  const timestamp noon{std::chrono::duration_cast<duration>(hours{500'000})};
+  const clock_judge::steady_time begin{hours{10}};
+  {
+    clock_judge x;
+    CHECK(x.believes(noon, begin, noon - hours{2}));
+    CHECK(x.believes(noon + minutes{5}, begin + minutes{5}, noon));
+    CHECK_FALSE(x.believes(noon + hours{24 * 31}, begin + minutes{10}, noon)); // Somebody has set it.
+    CHECK_FALSE(x.believes(noon + hours{24 * 31} + minutes{30}, begin + minutes{40}, noon));
+    CHECK(x.believes(noon + hours{24 * 31} + minutes{61}, begin + minutes{71}, noon));
+    CHECK_FALSE(x.believes(noon, begin + minutes{75}, noon)); // And back.
+  }
+  clock_judge late;
+  CHECK_FALSE(late.believes(noon, begin, noon - hours{24 * 40}));
+  CHECK(late.believes(noon + hours{1}, begin + hours{1}, noon - hours{24 * 40}));
+  clock_judge behind;
+  CHECK(behind.believes(noon, begin, noon + hours{24 * 40}));
+}

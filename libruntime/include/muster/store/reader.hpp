@@ -191,6 +191,7 @@ private:
 
   [[nodiscard]] error no_such_workflow(std::string_view id);
   [[nodiscard]] result<void> read_archived(workflow_key key, task_record& x);
+  [[nodiscard]] result<event_page> page_of(const event_query& query);
   [[nodiscard]] result<std::pair<std::uint64_t, std::uint64_t>> span_of(const event_query& query, sequence last);
 
   std::unique_ptr<impl> impl_;

@@ -3,8 +3,10 @@
 #include "muster/base/ids.hpp"
 #include "muster/base/time.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,5 +43,21 @@ struct finished_totals {
 
 /// The last event that is to go; 0 for none. `aged` is the last one that is older than `event_age` allows.
 [[nodiscard]] sequence last_expired(const retention_policy& policy, sequence latest, sequence aged) noexcept;
+
+/// Whether the wall clock can be believed when something is to be removed for its age: a clock that is set wrongly for
+/// a while must not empty the store. After a leap, and after a start long after the last event, an hour has to pass
+/// first.
+class clock_judge {
+public:
+  using steady_time = std::chrono::steady_clock::time_point;
+
+  /// What both clocks say now; `last` is when the last event was. To be asked every few minutes.
+  [[nodiscard]] bool believes(timestamp wall, steady_time now, timestamp last);
+
+private:
+  std::optional<timestamp> wall_; ///< As of `at_`.
+  steady_time at_{};
+  std::optional<steady_time> doubted_since_;
+};
 
 } // namespace muster::store
