@@ -84,6 +84,7 @@ private:
     {
       const std::lock_guard lock{mutex_};
       connected_ = false;
+      session_over_ = true;
     }
     changed_.notify_all();
   }
@@ -97,6 +98,8 @@ private:
       const auto joined = join();
       std::unique_lock lock{mutex_};
       if (joined) {
+        if (session_over_) // It was lost before its beginning was heard of here.
+          continue;
         connected_ = true;
         changed_.notify_all();
         pause = config_.first_pause;
@@ -148,6 +151,10 @@ private:
       return {ec::unsupported, "the head speaks version " + std::to_string(answer.version) +
                                    " of the protocol for agents, and this agent version " +
                                    std::to_string(agent::protocol_version)};
+    {
+      const std::lock_guard lock{mutex_};
+      session_over_ = false;
+    }
     self->request(agent_, caf::duration{take_up_limit}, agent::begin_atom::value, answer, head)
         .receive([&](std::uint64_t) { out.emplace(); },
                  [&](caf::error& why) { out.emplace(no_answer(why, take_up_limit)); });
@@ -184,6 +191,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool connected_ = false;
+  bool session_over_ = false; ///< The one that was begun last.
   bool ending_ = false;
   std::optional<error> refused_;
   std::thread connector_;

@@ -59,6 +59,29 @@ void prepare(agent_pointer self, const node_command& x) {
   state.setup.runs->prepare(*x.spec);
 }
 
+/// A driver that has forgotten an attempt takes it for one that was never started: it must not be asked again.
+void remove(agent_state& state, attempt_id id) {
+  auto done = state.ledger->let_go(id);
+  if (done) {
+    state.setup.runs->remove(id);
+    done = state.ledger->drop(id);
+  }
+  if (!done)
+    log::warn("agent", "attempt cannot be forgotten", {{"why", done.failure().message}});
+}
+
+/// Lets go of what it was letting go of when it was ended.
+result<void> finish_removals(agent_state& state) {
+  const auto& leaving = state.ledger->leaving();
+  if (leaving.empty())
+    return {};
+  if (const auto known = state.setup.runs->adopt(leaving); !known) // It removes only what it knows.
+    return known.failure();
+  for (const auto& x : leaving)
+    remove(state, x.id);
+  return {};
+}
+
 void carry_out(agent_pointer self, const held_attempts::calls& calls) {
   auto& state = self->state;
   for (const auto& x : calls) {
@@ -66,11 +89,7 @@ void carry_out(agent_pointer self, const held_attempts::calls& calls) {
       case node_verb::prepare: prepare(self, x); break;
       case node_verb::start: state.setup.runs->start(x.id); break;
       case node_verb::stop: state.setup.runs->stop(x.id, std::chrono::milliseconds{x.grace}); break;
-      case node_verb::remove:
-        state.setup.runs->remove(x.id);
-        if (const auto dropped = state.ledger->drop(x.id); !dropped)
-          log::warn("agent", "attempt cannot be forgotten", {{"why", dropped.failure().message}});
-        break;
+      case node_verb::remove: remove(state, x.id); break;
     }
   }
 }
@@ -86,6 +105,8 @@ result<void> take_up(agent_pointer self, const std::string& head) {
   if (!opened)
     return opened.failure();
   state.ledger.emplace(std::move(*opened));
+  if (auto finished = finish_removals(state); !finished)
+    return finished;
   state.head = head;
   const auto& noted = state.ledger->found();
   if (noted.empty())

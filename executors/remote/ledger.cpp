@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 using process::unique_fd;
 
 constexpr const char* ending = ".json";
+constexpr const char* mark = ".gone";
 
 error failed(const std::string& what, const fs::path& path) {
   return {ec::io_error, "cannot " + what + ' ' + path.string() + ": " + std::generic_category().message(errno)};
@@ -78,33 +79,47 @@ result<ledger> ledger::open(const fs::path& folder, const std::string& head, fs:
   return out;
 }
 
+result<attempt_spec> ledger::read(const fs::path& file) const {
+  std::ifstream from{file, std::ios::binary};
+  const std::string text{std::istreambuf_iterator<char>{from}, {}};
+  auto decoded = decode(text, root_);
+  if (decoded && file.stem() == to_string(decoded->id))
+    return decoded;
+  return error{ec::store_corrupt,
+               file.string() + " is damaged" +
+                   (decoded ? std::string{": it is of another attempt"} : ", " + decoded.failure().message) +
+                   ". It says which task was given to this node; remove it when that has ended"};
+}
+
 result<void> ledger::load() {
   std::error_code problem;
   for (fs::directory_iterator at{folder_, problem}, end; !problem && at != end; at.increment(problem)) {
-    if (at->path().extension() != ending) { // A draft: it was never acted on.
+    const auto kind = at->path().extension();
+    if (kind != ending && kind != mark) { // A draft: it was never acted on.
       fs::remove(at->path(), problem);
       continue;
     }
-    std::ifstream file{at->path(), std::ios::binary};
-    const std::string text{std::istreambuf_iterator<char>{file}, {}};
-    auto decoded = decode(text, root_);
-    if (!decoded || file_of(decoded->id) != at->path())
-      return {ec::store_corrupt,
-              at->path().string() + " is damaged" +
-                  (decoded ? std::string{": it is of another attempt"} : ", " + decoded.failure().message) +
-                  ". It says which task was given to this node; remove it when that has ended"};
-    found_.push_back(*std::move(decoded));
+    auto one = read(at->path());
+    if (!one)
+      return one.failure();
+    (kind == ending ? found_ : leaving_).push_back(*std::move(one));
   }
   if (problem)
     return {ec::io_error, "cannot read " + folder_.string() + ": " + problem.message()};
-  std::sort(found_.begin(), found_.end(), [](const attempt_spec& a, const attempt_spec& b) {
+  const auto by_id = [](const attempt_spec& a, const attempt_spec& b) {
     return std::tie(a.id.workflow, a.id.task, a.id.number) < std::tie(b.id.workflow, b.id.task, b.id.number);
-  });
+  };
+  std::sort(found_.begin(), found_.end(), by_id);
+  std::sort(leaving_.begin(), leaving_.end(), by_id);
   return {};
 }
 
 fs::path ledger::file_of(attempt_id x) const {
   return folder_ / (to_string(x) + ending);
+}
+
+fs::path ledger::mark_of(attempt_id x) const {
+  return folder_ / (to_string(x) + mark);
 }
 
 result<void> ledger::note(const attempt_spec& x) const {
@@ -124,10 +139,16 @@ result<void> ledger::note(const attempt_spec& x) const {
   return sync_folder(folder_);
 }
 
+result<void> ledger::let_go(attempt_id x) const {
+  if (::rename(file_of(x).c_str(), mark_of(x).c_str()) == 0)
+    return sync_folder(folder_);
+  return errno == ENOENT ? result<void>{} : failed("rename", file_of(x));
+}
+
 result<void> ledger::drop(attempt_id x) const {
-  // Not synced: who finds it again after a crash learns from the head that it is over.
-  if (::unlink(file_of(x).c_str()) != 0 && errno != ENOENT)
-    return failed("remove", file_of(x));
+  // Not synced: who finds it again after a crash lets go of it again.
+  if (::unlink(mark_of(x).c_str()) != 0 && errno != ENOENT)
+    return failed("remove", mark_of(x));
   return {};
 }
 

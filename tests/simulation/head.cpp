@@ -14,6 +14,7 @@
 #include "muster/store/writer.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace muster::simulation {
@@ -46,6 +47,12 @@ public:
   void listen(driver_listener& to) override { below_->listen(to); }
   void prepare(attempt_spec spec) override {
     owner_.watch_.on_prepare(spec);
+    if (owner_.all_.broken == planted::gpus)
+      std::iota(spec.gpus.begin(), spec.gpus.end(), 0U);
+    if (owner_.all_.broken == planted::barrier && !spec.then_start) {
+      owner_.live_->passes_on->on_prepared(spec.id, {});
+      owner_.live_->passes_on->on_batch_end();
+    }
     below_->prepare(std::move(spec));
   }
   void start(attempt_id id) override {
@@ -54,7 +61,10 @@ public:
   }
   void stop(attempt_id id, std::chrono::milliseconds grace) override { below_->stop(id, grace); }
   void publish(attempt_id) override {}
-  void remove(attempt_id id) override { below_->remove(id); }
+  void remove(attempt_id id) override {
+    if (owner_.all_.broken != planted::removal)
+      below_->remove(id);
+  }
 
   /// As the driver below does it, but that nobody can wait for another thread here.
   result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) override {
@@ -69,7 +79,7 @@ public:
       return error{ec::unavailable, "the head is dead"};
     auto found = answer.get();
     for (std::size_t i = 0; i < found.size(); ++i)
-      if (found[i] == adoption::lost)
+      if (found[i] != adoption::never_started) // Or its node is away, and nobody can tell.
         owner_.watch_.on_end(attempts[i].id);
     return found;
   }
@@ -178,7 +188,7 @@ void head::spawn_all(body& x) {
 
   agent::fleet_setup setup;
   setup.pool = pool_name;
-  setup.head = "0123456789ab";
+  setup.head = own_id;
   setup.root = directory_.root();
   setup.incarnation = incarnation_;
   setup.lost_after = how_.lost_after;
@@ -201,6 +211,12 @@ void head::spawn_all(body& x) {
   x.passes_on = std::make_unique<executor_listener>(x.executor);
   x.hears = std::make_unique<ear>(*this, *x.passes_on);
   x.runs->listen(*x.hears);
+  for (const auto& row : stored_nodes()) {
+    auto change = agent::change_of(row, agent::fleet_change::kind::away, "it was not heard of yet");
+    if (auto offered = remote::decode_capabilities(row.offered))
+      change.offered = std::move(*offered);
+    caf::anon_send(x.pool, join_atom::value, node_of(change, x.executor, node_condition::suspect));
+  }
   x.registry =
       system.spawn(registry, std::make_shared<registry_services>(registry_services{
                                  directory_, x.journal, [to = x.pool](const std::string&) { return to; }, timers,

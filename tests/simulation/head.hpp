@@ -41,6 +41,8 @@ public:
   head(const head&) = delete;
   head& operator=(const head&) = delete;
 
+  static constexpr const char* own_id = "0123456789ab";
+
   /// Null while it does not run.
   [[nodiscard]] process* where() noexcept { return live_ ? live_->where.get() : nullptr; }
   [[nodiscard]] head_door door();

@@ -3,6 +3,7 @@
 #include "muster/event/event.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace muster::simulation {
@@ -45,8 +46,18 @@ public:
   }
   void publish(attempt_id) override {}
   void remove(attempt_id id) override {
+    if (!is_used())
+      return;
+    owner_.remove(id);
+    if (!owner_.all_.random.permille(owner_.how_.dies_in_removal))
+      return;
+    owner_.all_.say(owner_.name_ + ": the agent dies while it lets go of " + described(id));
+    where_.kill();
+    throw std::runtime_error("killed"); // Whoever called does not come to what was next.
+  }
+  void clean_up(leftover_judge is_over) override {
     if (is_used())
-      owner_.remove(id);
+      owner_.clean_up(is_over);
   }
   result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& asked) override {
     std::vector<adoption> out;
@@ -124,6 +135,8 @@ void machine::set_timer(attempt_id id, moment delay, bool in_driver, std::functi
 
 void machine::prepare(attempt_spec what) {
   const auto id = what.id;
+  if (before_change_)
+    before_change_(id, false);
   const auto [at, fresh] = attempts_.try_emplace(id);
   if (!fresh)
     return;
@@ -232,7 +245,16 @@ void machine::remove(attempt_id id) {
     return;
   if (at->second.at == phase::running)
     all_.violate(name_ + " is told to forget " + described(id) + ", which runs");
+  if (before_change_)
+    before_change_(id, true);
   attempts_.erase(at);
+}
+
+void machine::clean_up(const leftover_judge& is_over) {
+  for (auto at = attempts_.begin(); at != attempts_.end();) {
+    const bool lives = at->second.at == phase::running || !is_over.attempt(at->first);
+    at = lives ? std::next(at) : attempts_.erase(at);
+  }
 }
 
 adoption machine::adopt(attempt_id id) {

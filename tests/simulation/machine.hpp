@@ -21,8 +21,9 @@ struct behaviour {
   std::uint64_t start_fails = 20;
   std::uint64_t exits_badly = 100;
   std::uint64_t is_lost = 10;
-  std::uint64_t stubborn = 100; ///< Ignores the polite stop.
-  std::uint64_t hangs = 30;     ///< Does not end for a while, whatever it is told.
+  std::uint64_t stubborn = 100;      ///< Ignores the polite stop.
+  std::uint64_t hangs = 30;          ///< Does not end for a while, whatever it is told.
+  std::uint64_t dies_in_removal = 5; ///< The agent, between what it does there.
   moment longest_preparation = std::chrono::seconds{30};
   moment longest_run = std::chrono::minutes{5};
 };
@@ -49,12 +50,14 @@ public:
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const capabilities& offered() const noexcept { return offered_; }
   /// Nothing fails any more that need not.
-  void calm_down() { how_ = {0, 0, how_.exits_badly, 0, how_.stubborn, 0, how_.longest_preparation, how_.longest_run}; }
+  void calm_down() { how_.prepare_fails = how_.start_fails = how_.is_lost = how_.hangs = how_.dies_in_removal = 0; }
 
   /// A driver for an agent in that process. What an earlier one had prepared and not started is forgotten.
   [[nodiscard]] std::shared_ptr<driver> make_driver(process& where);
   /// The power fails: whatever ran runs no more, and nobody saw how it ended. With its disk it forgets that as well.
   void power_off(bool disk_is_lost);
+  /// Told before an attempt is prepared or, then with true, removed.
+  void on_change(std::function<void(attempt_id, bool)> tell) { before_change_ = std::move(tell); }
 
   /// Attempts that are not removed.
   [[nodiscard]] std::size_t kept() const noexcept { return attempts_.size(); }
@@ -78,6 +81,7 @@ private:
   void start(attempt_id id);
   void stop(attempt_id id, std::chrono::milliseconds grace);
   void remove(attempt_id id);
+  void clean_up(const leftover_judge& is_over);
   [[nodiscard]] adoption adopt(attempt_id id);
 
   void set_timer(attempt_id id, moment delay, bool in_driver, std::function<void(attempt&)> then);
@@ -96,6 +100,7 @@ private:
   std::uint64_t timers_ = 0;
   std::map<attempt_id, attempt, attempt_order> attempts_;
   face* driver_ = nullptr; ///< The one that is in use now.
+  std::function<void(attempt_id, bool)> before_change_;
 };
 
 } // namespace muster::simulation

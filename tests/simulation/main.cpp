@@ -12,17 +12,21 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace {
 
 using namespace muster::simulation;
 
-constexpr const char* usage = "usage: simulate [--seeds N] [--seed S] [--first S] [--soak] [--twice]\n"
-                              "  --seeds N   play N seeds (1000), one after the other\n"
-                              "  --first S   the first of them (1)\n"
-                              "  --seed S    play this one, and print every step\n"
-                              "  --soak      play on until stopped\n"
-                              "  --twice     play each twice: both must go the same way\n";
+constexpr const char* usage =
+    "usage: simulate [--seeds N] [--seed S] [--first S] [--soak] [--twice] [--break R --expect T]\n"
+    "  --seeds N   play N seeds (1000), one after the other\n"
+    "  --first S   the first of them (1)\n"
+    "  --seed S    play this one, and print every step\n"
+    "  --soak      play on until stopped\n"
+    "  --twice     play each twice: both must go the same way\n"
+    "  --break R   break a rule on purpose: amnesia, barrier, gpus or removal\n"
+    "  --expect T  a failure must come that has this in its text\n";
 
 struct options {
   std::uint64_t seeds = 1000;
@@ -30,7 +34,22 @@ struct options {
   bool single = false;
   bool soak = false;
   bool twice = false;
+  planted broken = planted::nothing;
+  std::string expected; ///< Of the failure; empty if there must be none.
 };
+
+bool read(const std::string& name, planted& into) {
+  const std::pair<const char*, planted> all[] = {{"amnesia", planted::amnesia},
+                                                 {"barrier", planted::barrier},
+                                                 {"gpus", planted::gpus},
+                                                 {"removal", planted::removal}};
+  for (const auto& [known, value] : all)
+    if (name == known) {
+      into = value;
+      return true;
+    }
+  return false;
+}
 
 /// What is logged is part of the steps; here it only costs.
 class silent final : public muster::log::sink {
@@ -49,6 +68,11 @@ bool read(int argc, char** argv, options& into) {
         return false;
       (arg == "--seeds" ? into.seeds : into.first) = value;
       into.single = into.single || arg == "--seed";
+    } else if (arg == "--break" && i + 1 < argc) {
+      if (!read(argv[++i], into.broken))
+        return false;
+    } else if (arg == "--expect" && i + 1 < argc) {
+      into.expected = argv[++i];
     } else if (arg == "--soak") {
       into.soak = true;
     } else if (arg == "--twice") {
@@ -67,9 +91,9 @@ std::filesystem::path parent() {
   return std::filesystem::is_directory(memory, problem) ? memory : std::filesystem::temp_directory_path();
 }
 
-outcome play(std::uint64_t seed, detail how) {
+outcome play(std::uint64_t seed, detail how, planted what) {
   const muster::test::temporary_folder folder{parent()};
-  return world{seed, how, folder.path()}.play();
+  return world{seed, how, what, folder.path()}.play();
 }
 
 int report(std::uint64_t seed, const outcome& x) {
@@ -85,20 +109,31 @@ int play_many(const options& x) {
   std::uint64_t attempts = 0;
   std::uint64_t played = 0;
   for (auto seed = x.first; x.soak || seed < x.first + x.seeds; ++seed, ++played) {
-    const auto got = play(seed, detail::none);
+    const auto got = play(seed, detail::none, x.broken);
     steps += got.steps;
     attempts += got.attempts;
-    if (x.twice && play(seed, detail::last).sum != got.sum) {
+    if (x.twice && play(seed, detail::last, x.broken).sum != got.sum) {
       std::printf("seed %llu goes another way the second time\n", static_cast<unsigned long long>(seed));
       return 1;
     }
     if (!got.violation)
       continue;
-    const auto again = play(seed, detail::last);
+    if (!x.expected.empty() && got.violation->find(x.expected) != std::string::npos) {
+      std::printf("as expected, after %llu seeds: ", static_cast<unsigned long long>(played + 1));
+      static_cast<void>(report(seed, got));
+      return 0;
+    }
+    if (x.broken != planted::nothing && !x.expected.empty())
+      continue; // It has more than one consequence.
+    const auto again = play(seed, detail::last, x.broken);
     for (const auto& line : again.last_steps)
       std::puts(line.c_str());
     std::printf("replay with: ./dev simulate --seed %llu\n", static_cast<unsigned long long>(seed));
     return report(seed, got);
+  }
+  if (!x.expected.empty()) {
+    std::printf("nothing was noticed in %llu seeds\n", static_cast<unsigned long long>(played));
+    return 1;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   std::printf("%llu seeds from %llu on are clean: %llu steps, %llu attempts, %.1f s\n",
@@ -119,7 +154,7 @@ int main(int argc, char** argv) {
   try {
     if (!x.single)
       return play_many(x);
-    const auto got = play(x.first, detail::print);
+    const auto got = play(x.first, detail::print, x.broken);
     if (got.violation)
       return report(x.first, got);
     std::printf("seed %llu is clean: %llu steps, %.3f s\n", static_cast<unsigned long long>(x.first),

@@ -18,7 +18,13 @@ constexpr moment take_up_limit = std::chrono::seconds{60};
 } // namespace
 
 node::node(universe& all, process_config& config, machine& runs, setup how)
-    : all_(all), config_(config), runs_(runs), how_(std::move(how)), pause_(first_pause) {}
+    : all_(all), config_(config), runs_(runs), how_(std::move(how)), pause_(first_pause) {
+  runs_.on_change([this](attempt_id id, bool is_removal) {
+    dropped_.clear(); // What is noted or marked is synced, and all that was done before with it.
+    if (is_removal)
+      keep_dropped(id);
+  });
+}
 
 node::~node() {
   static_cast<void>(kill(false));
@@ -49,6 +55,8 @@ std::unique_ptr<process> node::kill(bool machine_is_up) {
   process_->kill();
   for (const auto& x : connections_)
     x->end(connection::agent_side, machine_is_up && !partitioned_);
+  if (all_.broken == planted::amnesia)
+    forget_what_it_was_told();
   connection_ = nullptr;
   seen_by_head_ = nullptr;
   seen_by_agent_ = nullptr;
@@ -61,8 +69,37 @@ std::unique_ptr<process> node::kill(bool machine_is_up) {
 
 void node::forget_all() {
   ++memory_;
+  forget_what_it_was_told();
+}
+
+void node::forget_what_it_was_told() {
   std::error_code ignored;
   std::filesystem::remove_all(how_.folder, ignored);
+}
+
+/// A copy of its note is kept: dropping it is not synced.
+void node::keep_dropped(attempt_id id) {
+  std::error_code ignored;
+  const auto kept = how_.folder / "dropped";
+  std::filesystem::create_directories(kept, ignored);
+  const auto name = to_string(id) + ".gone";
+  std::filesystem::copy_file(notes() / name, kept / name, std::filesystem::copy_options::overwrite_existing, ignored);
+  dropped_.push_back(name);
+}
+
+std::filesystem::path node::notes() const {
+  return how_.folder / "attempts" / how_.head;
+}
+
+void node::remember_what_was_dropped() {
+  for (const auto& name : std::exchange(dropped_, {})) {
+    if (all_.random.percent(50))
+      continue;
+    all_.say(this->name() + ": " + name + " is there again");
+    std::error_code ignored;
+    std::filesystem::copy_file(how_.folder / "dropped" / name, notes() / name,
+                               std::filesystem::copy_options::skip_existing, ignored);
+  }
 }
 
 void node::freeze() {

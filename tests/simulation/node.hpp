@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::simulation {
@@ -28,6 +29,7 @@ public:
   struct setup {
     std::string pool;
     std::filesystem::path folder;    ///< Of the agent alone.
+    std::string head;                ///< Its id.
     std::filesystem::path head_root; ///< As its attempts are described.
     std::function<head_door()> door;
     moment alive_every = std::chrono::seconds{1};
@@ -47,6 +49,8 @@ public:
   [[nodiscard]] std::unique_ptr<process> kill(bool machine_is_up);
   /// It remembers nothing any more.
   void forget_all();
+  /// What it had let go of when the power failed may be there again: that is not synced at once.
+  void remember_what_was_dropped();
 
   void freeze();
   void thaw();
@@ -64,6 +68,9 @@ private:
   void take_welcome(std::uint64_t number, const agent::welcome& answer, const agent::fleet_link& head);
   void ended();
   void update_cut();
+  void forget_what_it_was_told();
+  void keep_dropped(attempt_id id);
+  [[nodiscard]] std::filesystem::path notes() const;
   void later(moment delay, std::function<void()> what);
 
   universe& all_;
@@ -85,6 +92,7 @@ private:
   bool partitioned_ = false;
   bool head_silent_ = false;
   moment pause_;
+  std::vector<std::string> dropped_; ///< Notes, since something was synced.
 };
 
 } // namespace muster::simulation

@@ -6,19 +6,30 @@
 
 #include "muster/base/time.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
 namespace muster::simulation {
 
+/// A rule that is broken on purpose, to see that it is noticed.
+enum class planted : std::uint8_t {
+  nothing,
+  amnesia, ///< A node forgets what it was told, and says that it remembers.
+  barrier, ///< Members are said to be prepared before they are.
+  gpus,    ///< Every task is told GPUs counted from 0.
+  removal, ///< The head lets go of attempts, and tells nobody.
+};
+
 /// What every part of a world has in common: its time, its chance, and what is written down of it.
 struct universe {
-  universe(std::uint64_t seed, detail how) : random(seed), written(how) {}
+  universe(std::uint64_t seed, detail how, planted what) : random(seed), written(how), broken(what) {}
 
   timeline time;
   chance random;
   trace written;
+  const planted broken;
   /// What must never be, and has been: the first one. Nobody throws, because actors would catch it.
   std::optional<std::string> violation;
 

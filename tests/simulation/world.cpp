@@ -30,8 +30,8 @@ capabilities random_machine(chance& random) {
 
 } // namespace
 
-world::world(std::uint64_t seed, detail how, std::filesystem::path folder)
-    : all_(seed, how), folder_(std::move(folder)), log_(all_, store::state_directory{folder_ / "head"}) {}
+world::world(std::uint64_t seed, detail how, planted what, std::filesystem::path folder)
+    : all_(seed, how, what), folder_(std::move(folder)), log_(all_, store::state_directory{folder_ / "head"}) {}
 
 void world::set_up() {
   auto& random = all_.random;
@@ -56,7 +56,8 @@ void world::set_up() {
   head_ = std::make_unique<head>(all_, config_, store::state_directory{folder_ / "head"}, log_, std::move(setup));
   start_head();
   for (auto& x : machines_) {
-    node::setup one{"pool", folder_ / x->name(), folder_ / "head", [this] { return head_->door(); }, alive_every};
+    node::setup one{"pool",     folder_ / x->name(), head::own_id, folder_ / "head", [this] { return head_->door(); },
+                    alive_every};
     nodes_.push_back(std::make_unique<node>(all_, config_, *x, std::move(one)));
     nodes_.back()->start();
   }
@@ -147,6 +148,8 @@ void world::kill_agent(node& x, bool power_fails, bool disk_fails) {
         m->power_off(disk_fails);
   if (disk_fails)
     x.forget_all();
+  else if (power_fails)
+    x.remember_what_was_dropped();
   const auto delay = all_.random.spread(std::chrono::milliseconds{1}, weather_.longest_outage);
   all_.time.after(delay, [&x] {
     if (x.where() == nullptr)
@@ -253,6 +256,9 @@ std::optional<moment> world::next_event() {
 /// One step; false when nothing is left to happen before `limit`.
 bool world::step(moment limit) {
   bury();
+  for (auto& x : nodes_)
+    if (x->where() != nullptr && !x->where()->is_alive())
+      kill_agent(*x, false, false);
   // Mostly whoever can does before time passes; sometimes somebody is slow.
   const bool slow = all_.random.permille(2);
   if (!slow && run_ready())

@@ -29,7 +29,7 @@ struct outcome {
 /// and all must come to its end.
 class world {
 public:
-  world(std::uint64_t seed, detail how, std::filesystem::path folder);
+  world(std::uint64_t seed, detail how, planted what, std::filesystem::path folder);
   [[nodiscard]] outcome play();
 
 private:

@@ -36,7 +36,9 @@ TEST_CASE("what a node was told is known again after its end") {
     REQUIRE(first->note(attempt_of(2, 3)));
     REQUIRE(first->note(attempt_of(1, 0)));
     REQUIRE(first->note(attempt_of(4, 0)));
+    REQUIRE(first->let_go(attempt_of(4, 0).id));
     REQUIRE(first->drop(attempt_of(4, 0).id));
+    REQUIRE(first->let_go(attempt_of(9, 0).id));
     REQUIRE(first->drop(attempt_of(9, 0).id));
   }
   const auto second = open(folder);
@@ -55,8 +57,28 @@ TEST_CASE("a node with tasks of one head does not serve another") {
   REQUIRE_FALSE(other);
   CHECK(other.failure().code == ec::conflict);
   CHECK(other.failure().message.find("aaaa") != std::string::npos);
+  REQUIRE(open(folder, "aaaa")->let_go(attempt_of(1, 0).id));
+  CHECK_FALSE(open(folder, "bbbb"));
   REQUIRE(open(folder, "aaaa")->drop(attempt_of(1, 0).id));
   CHECK(open(folder, "bbbb"));
+}
+
+TEST_CASE("what was being removed when its node was ended is known, and is not to be run again") {
+  const temporary_folder folder;
+  {
+    const auto first = open(folder);
+    REQUIRE(first->note(attempt_of(1, 0)));
+    REQUIRE(first->note(attempt_of(2, 0)));
+    REQUIRE(first->let_go(attempt_of(1, 0).id));
+  }
+  const auto second = open(folder);
+  REQUIRE(second);
+  REQUIRE(second->found().size() == 1);
+  CHECK(second->found()[0].id == attempt_of(2, 0).id);
+  REQUIRE(second->leaving().size() == 1);
+  CHECK(second->leaving()[0].id == attempt_of(1, 0).id);
+  REQUIRE(second->drop(attempt_of(1, 0).id));
+  CHECK(open(folder)->leaving().empty());
 }
 
 TEST_CASE("a draft that a crash left is no attempt, and a damaged file is not passed over") {
