@@ -53,13 +53,14 @@ result<std::unique_ptr<pool_set>> pool_set::probe(std::vector<pool_setup> pools,
   std::unique_ptr<pool_set> out{new pool_set(std::move(default_pool), any_name)};
   for (auto& setup : pools) {
     const auto same = [&](const entry& x) { return x.name == setup.name; };
-    if (setup.name.empty() || !setup.executor)
+    if (setup.name.empty() || (setup.executor != nullptr) == setup.agents.has_value())
       return error{ec::invalid_argument, "a pool needs a name and an executor"};
     if (std::any_of(out->pools_.begin(), out->pools_.end(), same))
       return error{ec::invalid_argument, "there are two pools " + setup.name};
     entry x;
     x.name = setup.name;
-    x.executor = out->host(std::move(setup.executor));
+    x.executor = setup.agents ? out->host_agents() : out->host(std::move(setup.executor));
+    x.has_agents = setup.agents.has_value();
     x.oversubscribe = setup.oversubscribe;
     x.gpus = setup.gpus;
     const auto& known = *out->executors_[x.executor];
@@ -96,12 +97,51 @@ std::size_t pool_set::host(std::shared_ptr<driver> runs) {
   return executors_.size() - 1;
 }
 
-void pool_set::start(caf::actor_system& system, const store::state_directory& directory,
+/// Its driver is there when the actors are.
+std::size_t pool_set::host_agents() {
+  auto x = std::make_unique<hosted>();
+  x->offered = std::make_shared<const capabilities>(offer_of_agents());
+  executors_.push_back(std::move(x));
+  return executors_.size() - 1;
+}
+
+result<void> pool_set::read_nodes(const store::state_directory& directory) {
+  if (std::none_of(pools_.begin(), pools_.end(), [](const entry& x) { return x.has_agents; }))
+    return {};
+  auto read = read_fleet_ground(directory);
+  if (!read)
+    return read.failure();
+  ground_ = std::move(*read);
+  return {};
+}
+
+void pool_set::make_fleets() {
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    if (!pools_[i].has_agents)
+      continue;
+    auto& x = *executors_[pools_[i].executor];
+    x.agents = make_agent_pool(*system_, setups_[i], ground_);
+    x.runs = agent::make_fleet_driver(x.agents->fleet, *x.offered);
+  }
+}
+
+std::map<std::string, agent::fleet_actor> pool_set::fleets() const {
+  std::map<std::string, agent::fleet_actor> out;
+  for (const auto& x : pools_)
+    if (x.has_agents)
+      out.emplace(x.name, executors_[x.executor]->agents->fleet);
+  return out;
+}
+
+void pool_set::start(caf::actor_system& system, const store::state_directory& directory, const journal_actor& journal,
                      const std::shared_ptr<meters>& counted, const failure_handler& on_failure) {
   system_ = &system;
   directory_ = directory;
   // Leases of a later runtime are newer than those of an earlier one.
   const auto first = take_first_epoch(directory, std::chrono::time_point_cast<duration>(timestamp::clock::now()));
+  ground_.journal = journal;
+  ground_.first_lease = first;
+  make_fleets();
   for (auto& x : executors_) {
     x->actor = system.spawn(executor, x->runs, x->counted);
     x->listener = std::make_unique<executor_listener>(x->actor);
@@ -130,6 +170,10 @@ void pool_set::bring_up(std::size_t executor) {
   for (auto& p : pools_) {
     if (p.executor != executor)
       continue;
+    if (x.agents) {
+      connect(*x.agents, p.actor, x.actor);
+      continue;
+    }
     auto offered = *x.offered;
     if (p.gpus)
       offered.total.gpus = *p.gpus;
@@ -264,8 +308,14 @@ void pool_set::end() {
     // The handle stays: the JOURNAL may say meanwhile that its store is full.
     caf::anon_send_exit(x.actor, caf::exit_reason::user_shutdown);
   }
-  for (auto& x : executors_)
+  for (auto& x : executors_) {
     end(x->actor);
+    if (!x->agents)
+      continue;
+    x->agents->link->end();
+    end(x->agents->fleet);
+  }
+  ground_.journal = nullptr;
 }
 
 void pool_set::end_drivers() {

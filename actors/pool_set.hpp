@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/agents/agent_pool.hpp"
 #include "actors/context.hpp"
 #include "actors/executor.hpp"
 #include "actors/mailbox_meter.hpp"
@@ -11,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,8 +20,8 @@
 
 namespace muster {
 
-/// The pools of a runtime: for each a POOL and a NODE, for each driver an EXECUTOR. The list is fixed; whether a pool
-/// is available changes. All members may be called from any thread.
+/// The pools of a runtime: for each a POOL and a NODE, or a FLEET where agents join; for each driver an EXECUTOR. The
+/// list is fixed; whether a pool is available changes. All members may be called from any thread.
 class pool_set {
 public:
   /// One pool.
@@ -27,7 +29,8 @@ public:
     std::string name;
     std::size_t executor = 0; ///< Which one runs its attempts.
     pool_actor actor;
-    node_actor node; ///< Null while it is unavailable.
+    node_actor node; ///< Null while it is unavailable, and where agents join.
+    bool has_agents = false;
     double oversubscribe = 1.0;
     std::optional<std::vector<std::uint32_t>> gpus;
   };
@@ -40,9 +43,15 @@ public:
   pool_set(const pool_set&) = delete;
   pool_set& operator=(const pool_set&) = delete;
 
+  /// Reads which nodes joined an earlier runtime, if agents can join at all. Before `start`.
+  [[nodiscard]] result<void> read_nodes(const store::state_directory& directory);
+
   /// Spawns the actors; the pools that could be probed are available then.
-  void start(caf::actor_system& system, const store::state_directory& directory, const std::shared_ptr<meters>& counted,
-             const failure_handler& on_failure);
+  void start(caf::actor_system& system, const store::state_directory& directory, const journal_actor& journal,
+             const std::shared_ptr<meters>& counted, const failure_handler& on_failure);
+
+  /// The FLEET of each pool that agents can join.
+  [[nodiscard]] std::map<std::string, agent::fleet_actor> fleets() const;
 
   /// Probes what is down once more; blocks. Names the pools that are available since.
   [[nodiscard]] std::vector<std::string> probe_again();
@@ -79,10 +88,13 @@ private:
     std::shared_ptr<driver_meter> counted = std::make_shared<driver_meter>();
     std::shared_ptr<const capabilities> offered; ///< Null while it is down.
     error problem;                               ///< Why it is.
+    std::optional<agent_pool> agents;            ///< Of a pool that they join, which is the only one of this driver.
   };
 
   pool_set(std::string default_pool, bool any_name) : default_(std::move(default_pool)), any_name_(any_name) {}
   [[nodiscard]] std::size_t host(std::shared_ptr<driver> runs);
+  [[nodiscard]] std::size_t host_agents();
+  void make_fleets();
   void bring_up(std::size_t executor);
   [[nodiscard]] std::string names_of_pools(std::size_t executor) const;
   void tell_unavailable(const entry& x);
@@ -94,6 +106,7 @@ private:
   std::vector<std::unique_ptr<hosted>> executors_;
   caf::actor_system* system_ = nullptr;
   std::optional<store::state_directory> directory_;
+  fleet_ground ground_;
   mutable std::mutex mutex_; ///< For what is known of drivers, and NODEs.
   bool ended_ = false;
 };

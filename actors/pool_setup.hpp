@@ -14,6 +14,13 @@
 /// Pools, as those above the actors set them up and see them. Plain values.
 namespace muster {
 
+/// How a pool treats its nodes, where agents run its attempts.
+struct agents_setup {
+  std::chrono::milliseconds silence_limit{10'000}; ///< A node that says nothing for so long cannot be reached.
+  std::chrono::milliseconds lost_after{60'000};    ///< One that was away for so long is lost.
+  bool reschedule_lost = false; ///< What ran on a lost node is given up; else it stays until the node is back.
+};
+
 /// How one pool of a runtime is set up.
 struct pool_setup {
   std::string name = "local";
@@ -26,6 +33,8 @@ struct pool_setup {
   double oversubscribe = 1.0;     ///< Factor on the machine's CPUs and memory, for hosts where tasks are light.
   /// The runtime starts although the executor cannot be probed; the pool is unavailable then, and probed again.
   bool may_be_down = false;
+  /// Set: nodes join it by `runtime::publish_agents`, and there is no executor.
+  std::optional<agents_setup> agents{};
 };
 
 /// How often pools that are unavailable are probed again.

@@ -14,6 +14,8 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
   auto pools = pool_set::probe(std::move(config.pools), config.default_pool, config.any_pool_name);
   if (!pools)
     return pools.failure();
+  if (auto read = (*pools)->read_nodes(directory); !read)
+    return read.failure();
   return std::unique_ptr<runtime>{new runtime{
       std::make_unique<impl>(std::move(config), std::move(directory), std::move(*writer), std::move(*pools))}};
 }
@@ -35,6 +37,10 @@ result<accepted_workflow> runtime::submit(const spec::workflow& workflow, submis
 
 result<std::uint16_t> runtime::publish_monitors(const std::string& address, std::uint16_t port) {
   return impl_->publish_monitors(address, port);
+}
+
+result<std::uint16_t> runtime::publish_agents(const std::string& address, std::uint16_t port, node_admission admit) {
+  return impl_->publish_agents(address, port, std::move(admit));
 }
 
 muster::measures runtime::measures() const {

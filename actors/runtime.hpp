@@ -46,7 +46,7 @@ struct runtime_config : runtime_limits {
   probing probe_again{};     ///< Of pools that are unavailable.
   std::uint32_t threads = 1; ///< Of the actor scheduler.
   bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
-  bool with_network = false; ///< Ready for `publish_monitors`; costs a few threads.
+  bool with_network = false; ///< Ready for `publish_monitors` and `publish_agents`; costs a few threads.
   std::chrono::milliseconds answer_limit{60'000}; ///< Of each call below; `unavailable` when it has passed.
 };
 
@@ -85,6 +85,15 @@ struct retry_request {
 /// Receives committed events in order, a batch at a time, on a thread of the runtime; must not block.
 using event_handler = std::function<void(const std::vector<event>&)>;
 
+/// Who wants to join as a node.
+struct node_applicant {
+  std::string node;
+  std::string pool;
+  std::string token;
+};
+/// Whether somebody may; called on a thread of the runtime that may block for a short time.
+using node_admission = std::function<result<void>(const node_applicant&)>;
+
 /// A running set of actors over one state directory. Many threads may call it at once; no call waits longer than
 /// `runtime_config::answer_limit` for an actor.
 ///
@@ -116,6 +125,11 @@ public:
   /// because nobody is authenticated, and `port`, 0 for any: which it is. Fails with `unsupported` without
   /// `with_network`, `conflict` the second time, `io_error` for what cannot be bound.
   [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
+
+  /// Lets agents of nodes join the pools that are set up for them (actors/protocol/agent.hpp), likewise. `not_found` if
+  /// there is no such pool.
+  [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
+                                                     node_admission admit);
 
   /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
   /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line; a pool

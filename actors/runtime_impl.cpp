@@ -1,6 +1,7 @@
 #include "actors/runtime_impl.hpp"
 
 #include "actors/admission.hpp"
+#include "actors/agents/agent_gate.hpp"
 #include "actors/cache.hpp"
 #include "actors/clock.hpp"
 #include "actors/event_hub.hpp"
@@ -80,7 +81,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
                                                  hub_, counted_, on_failure);
   journal_ = system_.spawn(journal, journal_writer_, health_, on_failure);
   clock_ = system_.spawn(muster::clock);
-  pools_->start(system_, directory_, counted_, on_failure);
+  pools_->start(system_, directory_, journal_, counted_, on_failure);
   cache_ = system_.spawn<caf::detached>(cache, directory_, journal_, config.take_cached, stopping_, on_failure);
   const auto pool_of = [this](const std::string& name) {
     const auto found = pools_->find(name);
@@ -125,13 +126,8 @@ runtime::impl::~impl() {
     self->send_exit(prober_, caf::exit_reason::user_shutdown);
     self->wait_for(prober_);
   }
-  {
-    const std::lock_guard lock{mutex_};
-    if (gate_) {
-      system_.middleman().unpublish(gate_);
-      end(gate_); // The system would wait for a published actor for ever.
-    }
-  }
+  unpublish(gate_);
+  unpublish(agents_gate_);
   end(mailbox_meter_);
   end(registry_);
   end(cache_);
@@ -193,6 +189,34 @@ muster::measures runtime::impl::measures() const {
   return out;
 }
 
+/// Lets others connect to a gate that was made for it.
+template <class Gate>
+result<std::uint16_t> runtime::impl::publish(Gate& gate, const std::string& what, const std::string& address,
+                                             std::uint16_t port) {
+  const auto bound = system_.middleman().publish(gate, port, address.c_str(), true);
+  if (bound)
+    return *bound;
+  end(gate);
+  return {ec::io_error, "cannot listen for " + what + " at " + address + ":" + std::to_string(port) + ": " +
+                            system_.render(bound.error())};
+}
+
+/// Nobody connects any more, and what a gate calls is not called again.
+template <class Gate>
+void runtime::impl::unpublish(Gate& gate) {
+  Gate last;
+  {
+    const std::lock_guard lock{mutex_};
+    std::swap(last, gate);
+  }
+  if (!last)
+    return;
+  system_.middleman().unpublish(last);
+  caf::scoped_actor self{system_};
+  self->send_exit(last, caf::exit_reason::user_shutdown); // The system would wait for a published actor for ever.
+  self->wait_for(last);
+}
+
 result<std::uint16_t> runtime::impl::publish_monitors(const std::string& address, std::uint16_t port) {
   if (!system_.has_middleman())
     return {ec::unsupported, "this runtime was started without a network"};
@@ -201,18 +225,35 @@ result<std::uint16_t> runtime::impl::publish_monitors(const std::string& address
     return {ec::conflict, "monitors can connect already"};
   const auto signal = std::make_shared<gate_signal>();
   auto gate = system_.spawn<caf::detached>(monitor_gate, directory_, counted_, signal);
-  const auto bound = system_.middleman().publish(gate, port, address.c_str(), true);
-  if (!bound) {
-    end(gate);
-    return {ec::io_error, "cannot listen for monitors at " + address + ":" + std::to_string(port) + ": " +
-                              system_.render(bound.error())};
-  }
+  const auto bound = publish(gate, "monitors", address, port);
+  if (!bound)
+    return bound;
   gate_ = gate;
   subscribe([gate, signal](const std::vector<event>&) {
     if (!signal->awake.exchange(true))
       caf::anon_send(gate, monitor::wake_atom::value);
   });
-  return *bound;
+  return bound;
+}
+
+result<std::uint16_t> runtime::impl::publish_agents(const std::string& address, std::uint16_t port,
+                                                    node_admission admit) {
+  if (!system_.has_middleman())
+    return {ec::unsupported, "this runtime was started without a network"};
+  auto fleets = pools_->fleets();
+  if (fleets.empty())
+    return {ec::not_found, "there is no pool that agents could join"};
+  const std::lock_guard lock{mutex_};
+  if (agents_gate_)
+    return {ec::conflict, "agents can connect already"};
+  agent::gate_setup setup;
+  setup.fleets = std::move(fleets);
+  setup.admit = [admit = std::move(admit)](const agent::hello& x) { return admit({x.node, x.pool, x.token}); };
+  auto gate = system_.spawn<caf::detached>(agent::agent_gate, std::move(setup));
+  auto bound = publish(gate, "agents", address, port);
+  if (bound)
+    agents_gate_ = gate;
+  return bound;
 }
 
 // -- submissions
@@ -243,6 +284,8 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
   }
   if (auto checked = check_admission(workflow, **offered, *history); !checked)
     return checked.failure();
+  if (out.pool->has_agents) // Its nodes are what they are.
+    return out;
   const auto& has = (*offered)->total;
   auto needs = needs_of_defaults(workflow, oversubscribed({has.cpu, has.memory, has.storage}, out.pool->oversubscribe));
   out.at_least = needs.at_least;

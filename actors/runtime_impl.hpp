@@ -47,6 +47,8 @@ public:
   void note(store::service_change x);
   [[nodiscard]] muster::measures measures() const;
   [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
+  [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
+                                                     node_admission admit);
   void stop_admitting() { admitting_ = false; }
   [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
 
@@ -84,6 +86,11 @@ private:
   }
 
   [[nodiscard]] result<void> may_admit() const;
+  template <class Gate>
+  [[nodiscard]] result<std::uint16_t> publish(Gate& gate, const std::string& what, const std::string& address,
+                                              std::uint16_t port);
+  template <class Gate>
+  void unpublish(Gate& gate);
   [[nodiscard]] result<admission> admit(const spec::workflow& workflow, const std::string& pool);
   [[nodiscard]] result<claim> take_claim(const store::workflow_record& record);
   void wait_for_claim(workflow_key key);
@@ -126,7 +133,8 @@ private:
   prober_actor prober_;
   std::vector<std::shared_ptr<mailbox_gauge>> mailboxes_;
   mailbox_meter_actor mailbox_meter_;
-  monitor::gate_actor gate_; ///< Null until it is published.
+  monitor::gate_actor gate_;      ///< Null until it is published.
+  agent::gate_actor agents_gate_; ///< Likewise.
 };
 
 } // namespace muster

@@ -134,6 +134,7 @@ int run_program(int argc, char* argv[]) {
     add_restart(app, ctx);
     add_delete(app, ctx);
     add_serve(app, ctx);
+    add_agent(app, ctx);
     add_top(app, ctx);
     add_backup(app, ctx);
     add_restore(app, ctx);

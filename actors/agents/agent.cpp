@@ -7,6 +7,7 @@
 #include "executors/remote/attempt_text.hpp"
 #include "muster/base/log.hpp"
 #include "muster/store/head_id.hpp"
+#include "muster/store/layout.hpp"
 
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
@@ -38,14 +39,13 @@ bool is_final(ec x) {
 /// Owns the actor system, the AGENT, and the thread that connects it.
 class agent_runtime::impl {
 public:
-  impl(agent_config config, agent::hello who)
-      : config_(std::move(config)), who_(std::move(who)), configuration_(scheduler_threads, true),
-        system_(configuration_) {}
+  impl(agent_config config, agent::hello who, store::writer_lock lock)
+      : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)),
+        configuration_(scheduler_threads, true), system_(configuration_) {}
 
   void start() {
     agent::agent_setup setup;
     setup.runs = config_.executor;
-    setup.root = config_.head_root;
     setup.ledger = config_.own_directory / "attempts";
     setup.on_end = [this] { disconnected(); };
     agent_ = system_.spawn(agent::run_agent, std::move(setup));
@@ -102,13 +102,18 @@ private:
           continue;
         connected_ = true;
         changed_.notify_all();
+        last_refusal_.clear();
+        log::info("agent", "joined", {{"head", config_.head_host}, {"node", who_.node}});
         pause = config_.first_pause;
         continue;
       }
-      log::warn("agent", "cannot join", {{"head", config_.head_host}, {"why", joined.failure().message}});
+      say_refused(joined.failure());
       if (is_final(joined.failure().code)) {
         refused_ = joined.failure();
         changed_.notify_all();
+        lock.unlock();
+        if (config_.on_refused)
+          config_.on_refused();
         return;
       }
       changed_.wait_for(lock, jittered(pause), [this] { return ending_; });
@@ -182,8 +187,17 @@ private:
     return std::move(*out);
   }
 
+  /// Why it did not join; the same reason again and again is said once.
+  void say_refused(const error& why) {
+    if (why.message != last_refusal_)
+      log::warn("agent", "cannot join", {{"head", config_.head_host}, {"why", why.message}});
+    last_refusal_ = why.message;
+  }
+
+  store::writer_lock lock_; ///< Nobody else uses the directory.
   agent_config config_;
   agent::hello who_;
+  std::string last_refusal_;
   system_config configuration_;
   caf::actor_system system_;
   agent::agent_actor agent_;
@@ -203,6 +217,9 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   const store::state_directory own{config.own_directory};
   if (auto made = own.create(); !made)
     return made.failure();
+  auto lock = store::writer_lock::take(own);
+  if (!lock)
+    return lock.failure();
   auto memory = store::head_id(own);
   if (!memory)
     return memory.failure();
@@ -219,7 +236,7 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.platform = config.platform;
   who.labels = config.labels;
   who.address = config.address;
-  auto x = std::make_unique<impl>(std::move(config), std::move(who));
+  auto x = std::make_unique<impl>(std::move(config), std::move(who), std::move(*lock));
   x->start();
   return std::unique_ptr<agent_runtime>{new agent_runtime(std::move(x))};
 }

@@ -28,7 +28,7 @@ struct agent_config {
   /// Runs the attempts. The agent ends it; who made it must not keep it.
   std::shared_ptr<driver> executor;
   std::filesystem::path own_directory; ///< Of this agent alone: its identity, and what it was told.
-  std::filesystem::path head_root;     ///< The head's state directory, as this machine has it.
+  std::function<void()> on_refused;    ///< `wait_refused` has something to say; from a thread of the agent.
   std::chrono::milliseconds connect_limit{5'000};
   std::chrono::milliseconds first_pause{200};     ///< Between attempts to connect;
   std::chrono::milliseconds longest_pause{5'000}; ///< twice as long each time, up to this.
@@ -37,7 +37,8 @@ struct agent_config {
 /// An agent at work: joins its head, and joins it again whenever the connection is lost. Tasks outlive it.
 class agent_runtime {
 public:
-  /// Probes the driver and begins to connect. Fails with what the driver or the directory reports.
+  /// Probes the driver and begins to connect. Fails with what the driver or the directory reports; `store_locked` while
+  /// another agent uses that directory.
   [[nodiscard]] static result<std::unique_ptr<agent_runtime>> start(agent_config config);
 
   /// Ends the agent. What it runs goes on where the executor lets it, and is found again.

@@ -6,6 +6,7 @@
 
 #include <caf/all.hpp>
 
+#include <fstream>
 #include <utility>
 
 namespace muster::agent {
@@ -94,20 +95,39 @@ void carry_out(agent_pointer self, const held_attempts::calls& calls) {
   }
 }
 
-/// Opens what was noted for this head, and asks the driver what became of it.
-result<void> take_up(agent_pointer self, const std::string& head) {
-  auto& state = self->state;
-  if (state.head == head)
+/// Tasks have their folders in the head's state directory: it must be here as well.
+result<void> check_root(const std::filesystem::path& root, const std::string& head) {
+  std::ifstream file{root / "head-id"};
+  std::string found;
+  std::getline(file, found);
+  if (found == head)
     return {};
+  return {ec::unsupported,
+          found.empty() ? "the head's state directory " + root.string() +
+                              " is not to be found on this node: its tasks have their folders there, so share it "
+                              "at the same path (NFS, a bind mount)"
+                        : root.string() + " on this node is the state directory of another head, " + found +
+                              ", and not of " + head};
+}
+
+/// Opens what was noted for this head, and asks the driver what became of it.
+result<void> take_up(agent_pointer self, const std::string& head, const std::filesystem::path& root) {
+  auto& state = self->state;
+  if (state.head == head && state.root == root)
+    return {};
+  if (auto shared = check_root(root, head); !shared)
+    return shared;
   if (state.held.size() > 0)
     return {ec::conflict, "this node still has tasks of the head " + state.head + ", and not of " + head};
-  auto opened = remote::ledger::open(state.setup.ledger, head, state.setup.root);
+  auto opened = remote::ledger::open(state.setup.ledger, head, root);
   if (!opened)
     return opened.failure();
   state.ledger.emplace(std::move(*opened));
   if (auto finished = finish_removals(state); !finished)
     return finished;
   state.head = head;
+  state.root = root;
+  state.reader = command_reader{root};
   const auto& noted = state.ledger->found();
   if (noted.empty())
     return {};
@@ -131,7 +151,7 @@ void list_what_is_held(agent_state& state) {
 
 caf::result<std::uint64_t> begin(agent_pointer self, const welcome& answer, const fleet_link& head) {
   auto& state = self->state;
-  if (const auto taken = take_up(self, answer.head); !taken)
+  if (const auto taken = take_up(self, answer.head, answer.root); !taken)
     return to_caf(taken.failure());
   state.to = head;
   state.in.begin(answer.session);
@@ -215,7 +235,6 @@ private:
 agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> self, agent_setup setup) {
   auto& state = self->state;
   state.setup = std::move(setup);
-  state.reader = command_reader{state.setup.root};
   state.listener = std::make_unique<listener>(self->address());
   state.setup.runs->listen(*state.listener);
   self->set_down_handler([self, &state](const caf::down_msg& x) {

@@ -33,7 +33,6 @@ using agent_actor = agent_link::extend<
 /// What an AGENT works with.
 struct agent_setup {
   std::shared_ptr<driver> runs; ///< Probed, and not listened to by anybody.
-  std::filesystem::path root;   ///< Where attempts' folders lie, as the head's state directory has them.
   std::filesystem::path ledger; ///< Where what it was told is noted.
   std::chrono::milliseconds alive_every{1'000};
   std::chrono::milliseconds silence_limit{10'000}; ///< A head that says nothing for so long is not there.
@@ -46,7 +45,8 @@ struct agent_state {
 
   std::unique_ptr<driver_listener> listener; ///< Before the driver, which calls it to its end.
   agent_setup setup;
-  std::string head; ///< Whose attempts these are; empty before the first.
+  std::string head;           ///< Whose attempts these are; empty before the first.
+  std::filesystem::path root; ///< Its state directory, as this machine has it.
   std::optional<remote::ledger> ledger;
   held_attempts held;
   command_reader reader{{}};

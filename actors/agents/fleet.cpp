@@ -156,7 +156,9 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
   state.sessions[session] = n.name;
   self->monitor(link);
   log::info("fleet", "agent joins", {{"node", n.name}, {"pool", state.setup.pool}});
-  answer.deliver(welcome{protocol_version, state.setup.incarnation, state.setup.head, session}, fleet_link{self});
+  answer.deliver(
+      welcome{protocol_version, state.setup.incarnation, state.setup.head, session, state.setup.root.string()},
+      fleet_link{self});
 }
 
 /// Why somebody may not be this node now.

@@ -57,6 +57,7 @@ struct welcome {
   std::uint64_t incarnation = 0; ///< Random per start of the head.
   std::string head;              ///< Id of its state directory.
   std::uint64_t session = 0;
+  std::string root; ///< Its state directory, where attempts have their folders.
 };
 
 /// One `node_command`. A description that is too large for one message comes in pieces, of which the last is `prepare`.
@@ -127,8 +128,8 @@ struct adoption_call;
 using adoption_call_ptr = std::shared_ptr<adoption_call>;
 using listener_ptr = std::shared_ptr<std::reference_wrapper<driver_listener>>;
 
-/// Where agents connect. Fails with `unsupported` for another version, `invalid_argument` for what cannot be,
-/// `forbidden` without the right to join, `conflict` while another agent is the node, `not_found` for the pool.
+/// Where agents connect. Fails with `unsupported` for another version, `invalid_argument` for what cannot be and
+/// without the right to join, `conflict` while another agent is the node, `not_found` for the pool.
 using gate_actor = caf::typed_actor<caf::replies_to<hello_atom, hello, agent_link>::with<welcome, fleet_link>>;
 
 template <class Inspector>
@@ -138,7 +139,7 @@ typename Inspector::result_type inspect(Inspector& f, hello& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, welcome& x) {
-  return f(caf::meta::type_name("welcome"), x.version, x.incarnation, x.head, x.session);
+  return f(caf::meta::type_name("welcome"), x.version, x.incarnation, x.head, x.session, x.root);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, command& x) {

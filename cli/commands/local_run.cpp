@@ -2,6 +2,7 @@
 
 #include "cli/commands/errors.hpp"
 #include "cli/commands/failure_report.hpp"
+#include "cli/commands/gpus.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/commands/signals.hpp"
 #include "cli/commands/watch.hpp"
@@ -272,29 +273,6 @@ int report_not_started(const error& problem, const store::state_directory& direc
                                    ": leave --local out to hand the workflow to it, or give another --state-dir"});
 }
 
-/// `2` is two GPUs, 0 and 1; `0,3` are these indices.
-std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
-  constexpr unsigned long most = 1024;
-  std::vector<std::uint32_t> indices;
-  for (std::size_t at = 0; at <= text.size();) {
-    const auto end = std::min(text.find(',', at), text.size());
-    const auto word = text.substr(at, end - at);
-    if (word.empty() || word.size() > 4 || word.find_first_not_of("0123456789") != std::string::npos)
-      return std::nullopt;
-    const auto number = std::stoul(word);
-    if (number > most)
-      return std::nullopt;
-    indices.push_back(static_cast<std::uint32_t>(number));
-    at = end + 1;
-  }
-  if (text.find(',') != std::string::npos)
-    return indices;
-  std::vector<std::uint32_t> counted(indices.front());
-  for (std::uint32_t i = 0; i < counted.size(); ++i)
-    counted[i] = i;
-  return counted;
-}
-
 } // namespace
 
 void add_local_options(CLI::App& command, local_options& options) {
@@ -318,14 +296,7 @@ void add_local_options(CLI::App& command, local_options& options) {
       .add_option("--oversubscribe", options.oversubscribe, "Take the machine for so many times as large (default: 1)")
       ->type_name("FACTOR")
       ->check(CLI::Range(0.01, 10'000.0));
-  command
-      .add_option_function<std::string>(
-          "--gpus", [&options](const std::string& text) { options.gpus = parse_gpus(text).value_or(options.gpus); },
-          "GPUs of this machine: how many, or their indices as in 0,2")
-      ->type_name("N|I,J,...")
-      ->check([](const std::string& text) {
-        return parse_gpus(text) ? std::string{} : "'" + text + "' is neither a number nor a list of indices";
-      });
+  add_gpus(command, options.gpus);
   command.add_flag("--enforce-limits", options.enforce_limits,
                    "Hold each task to the memory and CPUs it asked for, by control groups; needs root or delegation");
   command

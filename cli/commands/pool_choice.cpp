@@ -62,6 +62,10 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
                                (known.pools.empty() ? "; pools of your own are set up in a configuration file" : "")};
   }
   const auto& x = found->second;
+  if (x.driver == config::pool_driver::agents)
+    return {ec::unsupported,
+            "the pool '" + name +
+                "' has nodes of its own, which join a head: submit to `muster serve`, see docs/nodes.md"};
   if (x.driver == config::pool_driver::docker)
     return chosen_pool{name, docker_of(x, options), {}};
   return chosen_pool{name, process_choice{options.gpus.empty() ? x.gpus : options.gpus}, {}};

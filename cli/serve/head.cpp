@@ -11,6 +11,7 @@
 #include "cli/serve/log_sink.hpp"
 #include "cli/serve/pulse.hpp"
 #include "cli/serve/stop_tasks.hpp"
+#include "gateway/auth/node_admission.hpp"
 #include "gateway/service.hpp"
 #include "muster/base/log.hpp"
 #include "muster/event/json.hpp"
@@ -114,6 +115,8 @@ private:
       return engine.failure();
     engine_ = *std::move(engine);
     pulse_.emplace(*engine_, tell_);
+    if (auto done = publish_agents(); !done)
+      return done;
     // It can be seen to live while it takes up what it left, which may last.
     if (auto done = listen(); !done)
       return done;
@@ -218,6 +221,7 @@ private:
     file.started = started_;
     file.version = MUSTER_VERSION;
     file.ready = ready_;
+    file.agents = agents_address_;
     if (known_.service.server.tls)
       file.ca = std::filesystem::absolute(known_.service.server.tls->cert).string();
     const auto written = write_head_file(directory_, file);
@@ -242,6 +246,43 @@ private:
       return port.failure();
     log::info(component, "monitors can connect", {{"address", listen->address}, {"port", unsigned{*port}}});
     return {};
+  }
+
+  /// Before workflows are taken up: what is known of nodes then needs not be guessed.
+  result<void> publish_agents() {
+    const auto& x = known_.service;
+    const auto is_for_agents = [this](const auto& pool) {
+      const auto& only = options_.pools;
+      return pool.second.driver == config::pool_driver::agents &&
+             (only.empty() || std::find(only.begin(), only.end(), pool.first) != only.end());
+    };
+    if (std::none_of(known_.pools.begin(), known_.pools.end(), is_for_agents))
+      return {};
+    if (x.agents.listen == "off") {
+      log::warn(component, "no node can join: agents.listen is off");
+      return {};
+    }
+    const auto listen = config::parse_listen(x.agents.listen);
+    if (!listen)
+      return listen.failure();
+    const auto port = engine_->publish_agents(listen->address, listen->port, admission());
+    if (!port)
+      return port.failure();
+    agents_address_ = listen->address + ':' + std::to_string(*port);
+    log::info(component, "agents can connect", {{"address", agents_address_}});
+    return {};
+  }
+
+  /// Where nobody needs a token, nodes need none either; that is on loopback only.
+  [[nodiscard]] node_admission admission() const {
+    if (known_.service.server.auth != config::auth_mode::tokens)
+      return [](const node_applicant&) { return result<void>{}; };
+    const auto now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
+    const auto by_token =
+        std::make_shared<gateway::node_admission>(directory_, now, [&engine = *engine_, now](const std::string& id) {
+          engine.note(store::tokens_used{{{id, now()}}});
+        });
+    return [by_token](const node_applicant& x) { return by_token->check(x.node, x.token); };
   }
 
   /// Until a signal or a failure ends it.
@@ -341,6 +382,7 @@ private:
   std::shared_ptr<retention> keeper_;
   std::unique_ptr<gateway::service> service_;
   std::string address_;
+  std::string agents_address_; ///< Empty: no agents can connect.
   const std::string started_ =
       to_rfc3339(std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now()));
   bool ready_ = false;

@@ -53,13 +53,9 @@ std::optional<nlohmann::json> read(const store::state_directory& where) {
 } // namespace
 
 result<void> write_head_file(const store::state_directory& where, const head_file& x) {
-  const nlohmann::ordered_json object{{"address", x.address},
-                                      {"pid", x.pid},
-                                      {"pid_start", start_of(x.pid)},
-                                      {"started", x.started},
-                                      {"version", x.version},
-                                      {"ready", x.ready},
-                                      {"ca", x.ca}};
+  const nlohmann::ordered_json object{
+      {"address", x.address}, {"pid", x.pid},     {"pid_start", start_of(x.pid)}, {"started", x.started},
+      {"version", x.version}, {"ready", x.ready}, {"agents", x.agents},           {"ca", x.ca}};
   const auto text = object.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
   const auto path = path_in(where);
   const auto temporary = path.string() + ".new";
@@ -92,6 +88,7 @@ std::optional<head_file> find_head(const store::state_directory& where) {
     out.started = x->value("started", "");
     out.version = x->value("version", "");
     out.ready = x->value("ready", true);
+    out.agents = x->value("agents", "");
     out.ca = x->value("ca", "");
     const auto start = x->value("pid_start", 0ULL);
     // One that was killed left its file; its number may be another process's by now.

@@ -15,8 +15,9 @@ struct head_file {
   pid_t pid = 0;
   std::string started; ///< RFC 3339.
   std::string version;
-  bool ready = false; ///< Else it takes up what it left, and answers nothing but that.
-  std::string ca;     ///< The certificate that it shows, when it speaks https: clients of this machine trust just that.
+  bool ready = false;   ///< Else it takes up what it left, and answers nothing but that.
+  std::string agents{}; ///< Where agents connect, `127.0.0.1:7718`; empty if they cannot.
+  std::string ca; ///< The certificate that it shows, when it speaks https: clients of this machine trust just that.
 };
 
 /// Writes it, for this process; readable by the owner alone.

@@ -52,6 +52,11 @@ public:
       : known_(known), directory_(directory) {}
 
   result<void> add(const std::string& name, runtime_config& to) {
+    if (is_of_agents(name)) {
+      to.pools.push_back(pool_of_agents(name));
+      to.with_network = to.with_network || known_.service.agents.listen != "off";
+      return {};
+    }
     const auto options = options_for(known_, name);
     auto chosen = choose_pool(options, known_);
     if (!chosen)
@@ -82,6 +87,8 @@ public:
     std::set<std::uint32_t> gpus;
     bool any = false;
     for (const auto& name : names) {
+      if (is_of_agents(name))
+        continue;
       const auto chosen = choose_pool(options_for(known_, name), known_);
       if (!chosen)
         return chosen.failure();
@@ -101,6 +108,24 @@ public:
   }
 
 private:
+  /// Nodes join it later, and bring what runs its attempts.
+  [[nodiscard]] pool_setup pool_of_agents(const std::string& name) const {
+    const auto& from = known_.pools.at(name);
+    pool_setup x;
+    x.name = name;
+    x.max_parallel = known_.service.defaults.max_parallel;
+    x.agents.emplace();
+    x.agents->silence_limit = rounded(from.silence_limit);
+    x.agents->lost_after = rounded(from.lost_after);
+    x.agents->reschedule_lost = from.on_loss == config::loss_choice::reschedule;
+    return x;
+  }
+
+  [[nodiscard]] bool is_of_agents(const std::string& name) const {
+    const auto found = known_.pools.find(name);
+    return found != known_.pools.end() && found->second.driver == config::pool_driver::agents;
+  }
+
   const config::configuration& known_;
   const store::state_directory& directory_;
   std::shared_ptr<driver> processes_;

@@ -3,6 +3,7 @@
 #include "harness.hpp"
 
 #include "actors/protocol/type_ids.hpp"
+#include "muster/store/head_id.hpp"
 #include "support/catch.hpp"
 
 #include <caf/io/middleman.hpp>
@@ -13,7 +14,9 @@ fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, ag
                        std::function<result<void>(const agent::hello&)> admit)
     : configuration_(2, true), system_(configuration_) {
   setup.pool = "pool";
-  setup.head = "0123456789ab";
+  const auto id = store::head_id(store::state_directory{root});
+  REQUIRE(id);
+  setup.head = *id;
   setup.root = root;
   setup.incarnation = 1;
   if (!setup.is_over)
@@ -66,7 +69,6 @@ agent_config agent_of(const fleet_head& head, const std::filesystem::path& root,
   x.address = "127.0.0.1";
   x.executor = std::move(runs);
   x.own_directory = root / ("agent-" + node);
-  x.head_root = root;
   x.first_pause = std::chrono::milliseconds{20};
   return x;
 }

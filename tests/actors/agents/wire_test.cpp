@@ -177,7 +177,8 @@ TEST_CASE("the greeting of an agent and its answer come over whole") {
   CHECK(got.labels == x.labels);
   CHECK(got.address == x.address);
   CHECK(got.token == "secret");
-  const auto answer = carried(welcome{1, 5, "head", 9});
+  const auto answer = carried(welcome{1, 5, "head", 9, "/state"});
   CHECK(answer.head == "head");
   CHECK(answer.session == 9);
+  CHECK(answer.root == "/state");
 }

@@ -1,0 +1,150 @@
+#include "cli/agent/node_agent.hpp"
+
+#include "actors/agents/agent.hpp"
+#include "cli/commands/errors.hpp"
+#include "cli/commands/local_run.hpp"
+#include "cli/commands/pool_choice.hpp"
+#include "cli/commands/signals.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/serve/log_sink.hpp"
+#include "gateway/client/http_client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <unistd.h>
+#include <utility>
+
+namespace muster::cli {
+
+namespace {
+
+constexpr auto component = "agent";
+
+std::string host_name() {
+  std::array<char, 256> text{};
+  return ::gethostname(text.data(), text.size() - 1) == 0 ? std::string{text.data()} : std::string{};
+}
+
+/// What runs the attempts: the warden, or the labels of containers, belong to the agent's own directory.
+result<std::shared_ptr<driver>> make_executor(const node_options& options, const store::state_directory& directory) {
+  local_options how;
+  how.pool = options.driver;
+  how.config_file = options.config_file;
+  how.docker_host = options.docker_host;
+  how.gpus = options.gpus;
+  how.enforce_limits = options.enforce_limits;
+  config::configuration known;
+  if (options.driver == "docker" || !options.config_file.empty()) {
+    auto read = read_configuration(how);
+    if (!read)
+      return {ec::invalid_argument, "the configuration file is wrong"};
+    known = std::move(*read);
+  }
+  auto chosen = choose_pool(how, known);
+  if (!chosen)
+    return chosen.failure();
+  if (auto made = directory.create(); !made)
+    return made.failure();
+  auto made = make_driver(std::move(*chosen), how, directory);
+  return made ? result<std::shared_ptr<driver>>{std::shared_ptr<driver>{std::move(*made)}} : made.failure();
+}
+
+result<agent_config> config_of(const node_options& options, const store::state_directory& directory) {
+  agent_config out;
+  const auto head = parse_host(options.head);
+  if (!head)
+    return head.failure();
+  out.head_host = head->host;
+  out.head_port = head->port;
+  if (!options.token_file.empty()) {
+    auto token = client::read_token(options.token_file);
+    if (!token)
+      return token.failure();
+    out.token = std::move(*token);
+  }
+  out.node = options.node.empty() ? host_name() : options.node;
+  out.pool = options.pool;
+  out.platform = options.platform;
+  out.labels = options.labels;
+  out.address = options.address;
+  out.own_directory = directory.root();
+  auto executor = make_executor(options, directory);
+  if (!executor)
+    return executor.failure();
+  out.executor = std::move(*executor);
+  return out;
+}
+
+int wait(agent_runtime& agent, signal_inbox& inbox) {
+  for (;;) {
+    while (const auto signal = inbox.next()) {
+      if (*signal == SIGHUP)
+        continue;
+      log::info(component, "agent is asked to stop", {{"signal", *signal}});
+      return exit_completed;
+    }
+    if (const auto why = agent.wait_refused(std::chrono::steady_clock::now())) {
+      log::error(component, "the head refuses this node", {{"why", why->message}});
+      return exit_code_of(why->code);
+    }
+    inbox.wait(std::chrono::seconds{60});
+  }
+}
+
+} // namespace
+
+result<host_and_port> parse_host(const std::string& text) {
+  const auto refuse = [&text] {
+    return error{ec::invalid_argument,
+                 "'" + text.substr(0, 80) + "' is no host and port such as head.example.org:7718"};
+  };
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0)
+    return refuse();
+  const auto port = text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
+      std::stoul(port) > 65'535 || std::stoul(port) == 0)
+    return refuse();
+  auto host = text.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != std::string::npos)
+    return refuse();
+  return host_and_port{std::move(host), static_cast<std::uint16_t>(std::stoul(port))};
+}
+
+int run_node(const node_options& options, const store::state_directory& directory) {
+  std::signal(SIGPIPE, SIG_IGN);
+  auto inbox = signal_inbox::open();
+  if (!inbox)
+    return report(inbox.failure());
+  const auto level = log::parse_level(options.log_level).value_or(log::level::info);
+  if (auto set = log::set_levels({level, {}}); !set)
+    return report(set.failure());
+  auto config = config_of(options, directory);
+  if (!config)
+    return report(config.failure());
+  const auto node = config->node;
+  config->on_refused = [&inbox] { inbox->wake(); };
+  auto agent = agent_runtime::start(*std::move(config));
+  if (!agent)
+    return report(agent.failure());
+  // After the warden was launched, which is when the driver was probed.
+  auto sink = open_service_log({});
+  if (!sink)
+    return report(sink.failure());
+  log::install(*sink);
+  log::info(component, "agent works",
+            {{"node", node},
+             {"head", options.head},
+             {"pid", static_cast<long>(::getpid())},
+             {"state", directory.root().string()}});
+  const auto code = wait(**agent, *inbox);
+  agent->reset();
+  log::info(component, "agent has stopped; tasks that run go on until the next start");
+  log::install(nullptr);
+  return code;
+}
+
+} // namespace muster::cli

@@ -1,0 +1,89 @@
+#include "cli/agent/node_agent.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/commands/errors.hpp"
+#include "cli/commands/gpus.hpp"
+#include "cli/commands/listing.hpp"
+#include "muster/base/ipv4.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muster::cli {
+
+namespace {
+
+struct agent_options {
+  node_options node;
+  std::vector<std::string> labels; ///< `k=v`
+};
+
+/// Beside the usual state directory unless one is named: a head may be at work there.
+result<store::state_directory> own_directory(const context& ctx) {
+  auto found = find_state_directory(ctx);
+  if (!found || !ctx.state_dir.empty())
+    return found;
+  return store::state_directory{found->root().parent_path() / (found->root().filename().string() + "-agent")};
+}
+
+int run_agent(const context& ctx, agent_options options) {
+  for (const auto& x : options.labels) {
+    const auto at = x.find('=');
+    options.node.labels[x.substr(0, at)] = x.substr(at + 1);
+  }
+  const auto directory = own_directory(ctx);
+  return directory ? run_node(options.node, *directory) : report(directory.failure());
+}
+
+} // namespace
+
+void add_agent(CLI::App& app, context& ctx) {
+  auto* command = app.add_subcommand("agent", "Make this machine a node of a head: run what it places here");
+  auto options = std::make_shared<agent_options>();
+  auto& x = options->node;
+  command->add_option("--head", x.head, "Where the head listens for agents")
+      ->type_name("HOST:PORT")
+      ->required()
+      ->check([](const std::string& text) {
+        const auto at = parse_host(text);
+        return at ? std::string{} : at.failure().message;
+      });
+  command->add_option("--token-file", x.token_file, "File with a token of the role node")->type_name("FILE");
+  command->add_option("--node", x.node, "Name of this node (default: that of the host)")->type_name("NAME");
+  command->add_option("--pool", x.pool, "Pool to join (default: the only one that agents can join)")->type_name("NAME");
+  command->add_option("--platform", x.platform, "Platform that specs ask for by this name")->type_name("NAME");
+  command->add_option("--label", options->labels, "Label of this node, such as rack=r7; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) {
+        const auto at = text.find('=');
+        return at == 0 || at == std::string::npos ? "'" + text + "' is no label such as rack=r7" : std::string{};
+      });
+  command
+      ->add_option("--address", x.address,
+                   "IPv4 address by which tasks on other nodes reach those here; without one no gang spans this node")
+      ->type_name("ADDRESS")
+      ->check([](const std::string& text) {
+        return parse_ipv4(text) ? std::string{} : "'" + text + "' is no IPv4 address";
+      });
+  add_gpus(*command, x.gpus);
+  add_choice(*command, "--driver", x.driver, "What runs tasks here (default: process)", {"process", "docker"});
+  command->add_option("--docker-host", x.docker_host, "The Docker daemon, with --driver docker")->type_name("HOST");
+  command->add_option("--config", x.config_file, "Configuration file; its pool docker sets --driver docker")
+      ->type_name("PATH");
+  command->add_flag("--enforce-limits", x.enforce_limits,
+                    "Hold each task to the memory and CPUs it asked for, by control groups; needs root or delegation");
+  add_choice(*command, "--log-level", x.log_level, "What is logged (default: info)",
+             {"debug", "info", "warn", "error", "off"});
+  add_state_dir(*command, ctx);
+  command->footer(
+      "It stays until SIGTERM or Ctrl-C ends it, and joins again whenever the connection is lost. Tasks outlive\n"
+      "it: the next start finds them. Its state directory is its own (default: ~/.local/state/muster-agent);\n"
+      "the head's must be at the same path here.\n\n"
+      "Example:\n  muster agent --head 127.0.0.1:7718 --token-file node.token --address 10.0.0.7");
+  command->callback([&ctx, options] { ctx.action = [&ctx, options] { return run_agent(ctx, *options); }; });
+}
+
+} // namespace muster::cli

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace muster::cli {
+
+/// Adds `--gpus`: how many this machine has, or which.
+void add_gpus(CLI::App& command, std::vector<std::uint32_t>& into);
+
+} // namespace muster::cli
