@@ -7,7 +7,7 @@ install(FILES config/systemd/containers-only.conf config/grafana/muster.json con
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT muster OPTIONAL)
 install(FILES docs/man/muster.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT muster)
 install(FILES docs/man/muster.yaml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT muster)
-install(FILES docs/man/muster-serve.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT muster)
+install(FILES docs/man/muster-serve.8 docs/man/muster-agent.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT muster)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT muster)
 
 # Shells complete what the binary itself says it knows.

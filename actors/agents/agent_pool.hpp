@@ -2,6 +2,7 @@
 
 #include "actors/agents/fleet.hpp"
 #include "actors/pool_setup.hpp"
+#include "muster/store/layout.hpp"
 
 #include <caf/actor_system.hpp>
 

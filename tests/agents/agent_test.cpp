@@ -156,3 +156,74 @@ TEST_CASE("what is sent while a node is away is done when it is back") {
   REQUIRE(node);
   CHECK(heard.wait_end(spec.id).exited);
 }
+
+TEST_CASE("a node is written down before it is made welcome, and is known again") {
+  const scratch dir;
+  const auto book = std::make_shared<notebook>();
+  std::uint16_t port = 0;
+  std::unique_ptr<agent_runtime> node;
+  {
+    agent::fleet_setup setup;
+    setup.first_lease = {100};
+    fleet_head head{dir.path(), 0, std::move(setup), {}, book};
+    port = head.port();
+    {
+      const std::lock_guard lock{book->mutex};
+      book->is_full = true;
+    }
+    auto started = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+    REQUIRE(started);
+    node = std::move(*started);
+    CHECK_FALSE(node->wait_connected(std::chrono::steady_clock::now() + std::chrono::milliseconds{300}));
+    {
+      const std::lock_guard lock{book->mutex};
+      book->is_full = false;
+    }
+    REQUIRE(head.wait("n1", change::ready));
+    REQUIRE(book->nodes.size() == 1);
+    CHECK(book->nodes[0].since == epoch{100});
+    CHECK(book->nodes[0].address == "127.0.0.1");
+  }
+  agent::fleet_setup later;
+  later.first_lease = {200};
+  later.known = book->nodes;
+  later.known[0].duty = store::node_duty::cordoned;
+  fleet_head head{dir.path(), port, std::move(later), {}, book};
+  REQUIRE(head.wait("n1", change::ready));
+  CHECK(head.last("n1").duty == store::node_duty::cordoned);
+  CHECK(book->nodes.size() == 1); // Nothing is new.
+  // What it was told before the head was restarted it would remember; what its memory did not live to see, nobody.
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  auto old = spec_on(dir.path(), 0, "1h");
+  auto older = spec_on(dir.path(), 1, "1h");
+  old.lease = {150};
+  older.lease = {50};
+  const auto found = runs->adopt({old, older});
+  REQUIRE(found);
+  CHECK((*found)[0] == adoption::never_started);
+  CHECK((*found)[1] == adoption::lost);
+}
+
+TEST_CASE("a node that cannot see the head's state directory says so") {
+  const scratch dir;
+  agent::fleet_setup setup;
+  setup.root = dir.path() / "elsewhere";
+  fleet_head head{dir.path(), 0, std::move(setup)};
+  const auto started = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(started);
+  const auto why = (*started)->wait_refused(soon());
+  REQUIRE(why);
+  CHECK(why->message.find("share it at the same path") != std::string::npos);
+}
+
+TEST_CASE("one agent works on a directory") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  const auto first = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(first);
+  const auto second = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE_FALSE(second);
+  CHECK(second.failure().code == ec::store_locked);
+}

@@ -2,6 +2,7 @@
 
 #include "harness.hpp"
 
+#include "actors/errors.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "muster/store/head_id.hpp"
 #include "support/catch.hpp"
@@ -10,14 +11,33 @@
 
 namespace muster::test {
 
+namespace {
+
+agent::node_store_actor::behavior_type keep(agent::node_store_actor::pointer, std::shared_ptr<notebook> in) {
+  return {
+      [in](commit_atom, const service_change_ptr& x) -> caf::result<service_answer> {
+        const std::lock_guard lock{in->mutex};
+        if (in->is_full)
+          return to_caf({ec::store_full, "there is no room"});
+        if (const auto* joined = std::get_if<store::node_joined>(x.get()))
+          in->nodes.push_back(joined->node);
+        return service_answer{1};
+      },
+      [](record_atom, const service_change_ptr&) {},
+  };
+}
+
+} // namespace
+
 fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, agent::fleet_setup setup,
-                       std::function<result<void>(const agent::hello&)> admit)
+                       std::function<result<void>(const agent::hello&)> admit, std::shared_ptr<notebook> book)
     : configuration_(2, true), system_(configuration_) {
   setup.pool = "pool";
   const auto id = store::head_id(store::state_directory{root});
   REQUIRE(id);
   setup.head = *id;
-  setup.root = root;
+  if (setup.root.empty())
+    setup.root = root;
   setup.incarnation = 1;
   if (!setup.is_over)
     setup.is_over = [](attempt_id) { return false; };
@@ -28,6 +48,8 @@ fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, ag
     }
     changed_.notify_all();
   };
+  if (book)
+    setup.store = system_.spawn(keep, std::move(book));
   fleet_ = system_.spawn(agent::fleet, std::move(setup));
   if (!admit)
     admit = [](const agent::hello&) { return result<void>{}; };

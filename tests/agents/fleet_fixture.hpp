@@ -18,11 +18,18 @@
 /// Heads and agents in one process, with a real connection between them.
 namespace muster::test {
 
+/// A store as far as nodes are concerned: writes down what it is told, while it is let.
+struct notebook {
+  std::mutex mutex;
+  std::vector<store::node_record> nodes;
+  bool is_full = false;
+};
+
 /// A head as far as agents are concerned: a FLEET that listens on loopback.
 class fleet_head {
 public:
   explicit fleet_head(const std::filesystem::path& root, std::uint16_t port = 0, agent::fleet_setup setup = {},
-                      std::function<result<void>(const agent::hello&)> admit = {});
+                      std::function<result<void>(const agent::hello&)> admit = {}, std::shared_ptr<notebook> book = {});
   ~fleet_head();
   fleet_head(const fleet_head&) = delete;
   fleet_head& operator=(const fleet_head&) = delete;
