@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/link_certificates.hpp"
 #include "actors/measures.hpp"
 #include "actors/pool_setup.hpp"
 #include "actors/recovery.hpp"
@@ -47,7 +48,8 @@ struct runtime_config : runtime_limits {
   std::uint32_t threads = 1; ///< Of the actor scheduler.
   bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
   bool with_network = false; ///< Ready for `publish_monitors` and `publish_agents`; costs a few threads.
-  std::chrono::milliseconds answer_limit{60'000}; ///< Of each call below; `unavailable` when it has passed.
+  std::optional<link_certificates> agent_certificates{}; ///< Set: agents connect encrypted, monitors as ever.
+  std::chrono::milliseconds answer_limit{60'000};        ///< Of each call below; `unavailable` when it has passed.
 };
 
 /// What is kept of a submission beside the workflow itself.
@@ -90,6 +92,9 @@ struct node_applicant {
   std::string node;
   std::string pool;
   std::string token;
+  std::string certificate; ///< PEM, and what its key makes
+  std::string signature;   ///< of this
+  std::string statement;   ///< statement. Empty where the connection is not encrypted.
 };
 /// Whether somebody may; called on a thread of the runtime that may block for a short time.
 using node_admission = std::function<result<void>(const node_applicant&)>;

@@ -15,6 +15,10 @@
 #include "muster/base/log.hpp"
 #include "muster/placement/defaults.hpp"
 
+#include <caf/openssl/manager.hpp>
+#include <caf/openssl/publish.hpp>
+
+#include <type_traits>
 #include <utility>
 
 namespace muster {
@@ -65,7 +69,8 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
                     std::unique_ptr<pool_set> pools)
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
-      configuration_(config.threads, config.with_network), system_(configuration_), pools_(std::move(pools)) {
+      configuration_(config.threads, config.with_network, config.agent_certificates),
+      encrypts_(config.agent_certificates.has_value()), system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -193,7 +198,9 @@ muster::measures runtime::impl::measures() const {
 template <class Gate>
 result<std::uint16_t> runtime::impl::publish(Gate& gate, const std::string& what, const std::string& address,
                                              std::uint16_t port) {
-  const auto bound = system_.middleman().publish(gate, port, address.c_str(), true);
+  const bool encrypt = encrypts_ && std::is_same_v<Gate, agent::gate_actor>;
+  const auto bound = encrypt ? caf::openssl::publish(gate, port, address.c_str(), true)
+                             : system_.middleman().publish(gate, port, address.c_str(), true);
   if (bound)
     return *bound;
   end(gate);
@@ -211,8 +218,13 @@ void runtime::impl::unpublish(Gate& gate) {
   }
   if (!last)
     return;
-  system_.middleman().unpublish(last);
   caf::scoped_actor self{system_};
+  if (encrypts_ && std::is_same_v<Gate, agent::gate_actor>) // `openssl::unpublish` does not compile.
+    self->request(system_.openssl_manager().actor_handle(), caf::infinite, caf::unpublish_atom::value, last.address(),
+                  std::uint16_t{0})
+        .receive([] {}, [](caf::error&) {});
+  else
+    system_.middleman().unpublish(last);
   self->send_exit(last, caf::exit_reason::user_shutdown); // The system would wait for a published actor for ever.
   self->wait_for(last);
 }
@@ -248,7 +260,9 @@ result<std::uint16_t> runtime::impl::publish_agents(const std::string& address, 
     return {ec::conflict, "agents can connect already"};
   agent::gate_setup setup;
   setup.fleets = std::move(fleets);
-  setup.admit = [admit = std::move(admit)](const agent::hello& x) { return admit({x.node, x.pool, x.token}); };
+  setup.admit = [admit = std::move(admit)](const agent::hello& x) {
+    return admit({x.node, x.pool, x.token, x.certificate, x.signature, agent::statement_of(x)});
+  };
   auto gate = system_.spawn<caf::detached>(agent::agent_gate, std::move(setup));
   auto bound = publish(gate, "agents", address, port);
   if (bound)

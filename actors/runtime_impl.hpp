@@ -122,6 +122,7 @@ private:
   /// The CACHE reads files, which may take long.
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   system_config configuration_;
+  const bool encrypts_; ///< What agents say.
   caf::actor_system system_;
   std::unique_ptr<pool_set> pools_;
   event_hub_actor hub_;

@@ -1,15 +1,18 @@
 #include "actors/system_config.hpp"
 
+#include "actors/agents/tls_error_queue.hpp"
 #include "actors/protocol/agent.hpp"
 #include "actors/protocol/monitor.hpp"
 #include "actors/protocol/type_ids.hpp"
 
 #include <caf/all.hpp>
+#include <caf/openssl/manager.hpp>
 
 namespace muster {
 
 // The only place that registers message types: each costs compile time.
-system_config::system_config(std::uint32_t threads, bool with_network) {
+system_config::system_config(std::uint32_t threads, bool with_network,
+                             const std::optional<link_certificates>& certificates) {
   add_message_types<caf::id_block::muster>();
   // Work stealing walks whole queues under its locks when many actors are ready; sharing does not.
   set("scheduler.policy", caf::atom("sharing"));
@@ -21,6 +24,13 @@ system_config::system_config(std::uint32_t threads, bool with_network) {
     return;
   monitor::configure(*this);
   set("middleman.app-identifiers", std::vector<std::string>{monitor::application, agent::application});
+  if (!certificates)
+    return;
+  agent::keep_tls_errors_apart();
+  load<caf::openssl::manager>();
+  openssl_cafile = certificates->authority.string();
+  openssl_certificate = certificates->certificate.string();
+  openssl_key = certificates->key.string();
 }
 
 } // namespace muster

@@ -135,6 +135,7 @@ int run_program(int argc, char* argv[]) {
     add_delete(app, ctx);
     add_serve(app, ctx);
     add_agent(app, ctx);
+    add_ca(app, ctx);
     add_top(app, ctx);
     add_backup(app, ctx);
     add_restore(app, ctx);

@@ -12,6 +12,7 @@
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/io/middleman_actor.hpp>
+#include <caf/openssl/manager.hpp>
 
 #include <algorithm>
 #include <condition_variable>
@@ -41,7 +42,7 @@ class agent_runtime::impl {
 public:
   impl(agent_config config, agent::hello who, store::writer_lock lock)
       : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)),
-        configuration_(scheduler_threads, true), system_(configuration_) {}
+        configuration_(scheduler_threads, true, config_.certificates), system_(configuration_) {}
 
   void start() {
     agent::agent_setup setup;
@@ -171,8 +172,10 @@ private:
     caf::scoped_actor self{system_};
     std::optional<result<agent::gate_actor>> out;
     const auto where = config_.head_host + ":" + std::to_string(config_.head_port);
-    self->request(system_.middleman().actor_handle(), caf::duration{config_.connect_limit}, caf::connect_atom::value,
-                  config_.head_host, config_.head_port)
+    const auto by =
+        config_.certificates ? system_.openssl_manager().actor_handle() : system_.middleman().actor_handle();
+    self->request(by, caf::duration{config_.connect_limit}, caf::connect_atom::value, config_.head_host,
+                  config_.head_port)
         .receive(
             [&](const caf::node_id&, caf::strong_actor_ptr& found, std::set<std::string>& offers) {
               if (!found || !system_.assignable(offers, system_.message_types<agent::gate_actor>()))
@@ -182,7 +185,10 @@ private:
                 out.emplace(caf::actor_cast<agent::gate_actor>(std::move(found)));
             },
             [&](const caf::error& why) {
-              out.emplace(error{ec::unavailable, "no head answers at " + where + ": " + system_.render(why)});
+              out.emplace(error{ec::unavailable, "no head answers at " + where + ": " + system_.render(why) +
+                                                     (config_.certificates ? "; or one that does not encrypt, or that "
+                                                                             "another authority knows"
+                                                                           : "")});
             });
     return std::move(*out);
   }
@@ -236,6 +242,13 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.platform = config.platform;
   who.labels = config.labels;
   who.address = config.address;
+  if (config.prove) {
+    auto proof = config.prove(agent::statement_of(who));
+    if (!proof)
+      return proof.failure();
+    who.certificate = std::move(proof->first);
+    who.signature = std::move(proof->second);
+  }
   auto x = std::make_unique<impl>(std::move(config), std::move(who), std::move(*lock));
   x->start();
   return std::unique_ptr<agent_runtime>{new agent_runtime(std::move(x))};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/link_certificates.hpp"
 #include "executors/driver.hpp"
 #include "muster/base/result.hpp"
 
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 /// The facade of a node's agent: what the command line knows of it. Plain C++ types.
 namespace muster {
@@ -27,8 +29,11 @@ struct agent_config {
   std::string address; ///< Where tasks on other nodes reach those here.
   /// Runs the attempts. The agent ends it; who made it must not keep it.
   std::shared_ptr<driver> executor;
-  std::filesystem::path own_directory; ///< Of this agent alone: its identity, and what it was told.
-  std::function<void()> on_refused;    ///< `wait_refused` has something to say; from a thread of the agent.
+  std::filesystem::path own_directory;           ///< Of this agent alone: its identity, and what it was told.
+  std::optional<link_certificates> certificates; ///< Set: the connection is encrypted.
+  /// With `certificates`: the node's own one, PEM, and what its key makes of a statement.
+  std::function<result<std::pair<std::string, std::string>>(const std::string& statement)> prove;
+  std::function<void()> on_refused; ///< `wait_refused` has something to say; from a thread of the agent.
   std::chrono::milliseconds connect_limit{5'000};
   std::chrono::milliseconds first_pause{200};     ///< Between attempts to connect;
   std::chrono::milliseconds longest_pause{5'000}; ///< twice as long each time, up to this.

@@ -49,7 +49,16 @@ struct hello {
   std::string platform;
   std::map<std::string, std::string> labels;
   std::string address; ///< Where other nodes reach its tasks.
+  /// Where the connection is encrypted: the certificate of the node, PEM, and what its key signed: `statement_of`. CAF
+  /// checks that there is a certificate, and does not say whose.
+  std::string certificate;
+  std::string signature;
 };
+
+/// What an agent signs: that it is this node, in this life.
+[[nodiscard]] inline std::string statement_of(const hello& x) {
+  return std::string{application} + ' ' + x.node + ' ' + x.memory + ' ' + std::to_string(x.incarnation);
+}
 
 /// What it joined.
 struct welcome {
@@ -135,7 +144,7 @@ using gate_actor = caf::typed_actor<caf::replies_to<hello_atom, hello, agent_lin
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, hello& x) {
   return f(caf::meta::type_name("hello"), x.version, x.node, x.pool, x.memory, x.incarnation, x.token, x.offered,
-           x.platform, x.labels, x.address);
+           x.platform, x.labels, x.address, x.certificate, x.signature);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, welcome& x) {

@@ -7,6 +7,7 @@
 #include "cli/commands/signals.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/serve/log_sink.hpp"
+#include "gateway/auth/certificates.hpp"
 #include "gateway/client/http_client.hpp"
 
 #include <algorithm>
@@ -50,6 +51,28 @@ result<std::shared_ptr<driver>> make_executor(const node_options& options, const
   return made ? result<std::shared_ptr<driver>>{std::shared_ptr<driver>{std::move(*made)}} : made.failure();
 }
 
+/// A node is who its certificate says.
+result<void> use_certificates(const node_options& options, agent_config& to) {
+  const std::filesystem::path folder = std::filesystem::absolute(options.certs);
+  const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+  const auto facts = gateway::check_certificates(folder, gateway::certificate_use::node, now);
+  if (!facts)
+    return facts.failure();
+  if (!options.node.empty() && options.node != facts->name)
+    return {ec::invalid_argument, "the certificate in " + folder.string() + " is that of node " + facts->name +
+                                      ", and not of " + options.node};
+  to.node = facts->name;
+  const auto files = gateway::certificates_in(folder);
+  to.certificates = link_certificates{files.authority, files.certificate, files.key};
+  to.prove = [folder](const std::string& statement) -> result<std::pair<std::string, std::string>> {
+    auto proof = gateway::prove(folder, statement);
+    if (!proof)
+      return proof.failure();
+    return std::pair{std::move(proof->certificate), std::move(proof->signature)};
+  };
+  return {};
+}
+
 result<agent_config> config_of(const node_options& options, const store::state_directory& directory) {
   agent_config out;
   const auto head = parse_host(options.head);
@@ -64,6 +87,9 @@ result<agent_config> config_of(const node_options& options, const store::state_d
     out.token = std::move(*token);
   }
   out.node = options.node.empty() ? host_name() : options.node;
+  if (!options.certs.empty())
+    if (auto good = use_certificates(options, out); !good)
+      return good.failure();
   out.pool = options.pool;
   out.platform = options.platform;
   out.labels = options.labels;

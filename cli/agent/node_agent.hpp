@@ -14,8 +14,9 @@ namespace muster::cli {
 struct node_options {
   std::string head; ///< `host:port`; checked when the command line is parsed.
   std::string token_file;
-  std::string node; ///< Empty: the name of this host.
-  std::string pool; ///< Empty: the only one that agents can join.
+  std::string certs; ///< Folder of certificates; empty: the connection is not encrypted.
+  std::string node;  ///< Empty: the name of this host.
+  std::string pool;  ///< Empty: the only one that agents can join.
   std::string platform;
   std::map<std::string, std::string> labels;
   std::string address;

@@ -51,7 +51,10 @@ void add_agent(CLI::App& app, context& ctx) {
         return at ? std::string{} : at.failure().message;
       });
   command->add_option("--token-file", x.token_file, "File with a token of the role node")->type_name("FILE");
-  command->add_option("--node", x.node, "Name of this node (default: that of the host)")->type_name("NAME");
+  command->add_option("--certs", x.certs, "Folder with the certificate of this node: the connection is encrypted")
+      ->type_name("DIR");
+  command->add_option("--node", x.node, "Name of this node (default: that of its certificate, else of the host)")
+      ->type_name("NAME");
   command->add_option("--pool", x.pool, "Pool to join (default: the only one that agents can join)")->type_name("NAME");
   command->add_option("--platform", x.platform, "Platform that specs ask for by this name")->type_name("NAME");
   command->add_option("--label", options->labels, "Label of this node, such as rack=r7; may be repeated")

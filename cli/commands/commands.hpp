@@ -45,6 +45,7 @@ void add_restore(CLI::App& app, context& ctx);
 void add_top(CLI::App& app, context& ctx);
 void add_serve(CLI::App& app, context& ctx);
 void add_agent(CLI::App& app, context& ctx);
+void add_ca(CLI::App& app, context& ctx);
 void add_config(CLI::App& app, context& ctx);
 void add_completion(CLI::App& app, context& ctx);
 

@@ -11,6 +11,7 @@
 #include "cli/serve/log_sink.hpp"
 #include "cli/serve/pulse.hpp"
 #include "cli/serve/stop_tasks.hpp"
+#include "gateway/auth/certificates.hpp"
 #include "gateway/auth/node_admission.hpp"
 #include "gateway/service.hpp"
 #include "muster/base/log.hpp"
@@ -273,16 +274,17 @@ private:
     return {};
   }
 
-  /// Where nobody needs a token, nodes need none either; that is on loopback only.
+  /// Where nobody needs a token, nodes need none either.
   [[nodiscard]] node_admission admission() const {
-    if (known_.service.server.auth != config::auth_mode::tokens)
-      return [](const node_applicant&) { return result<void>{}; };
     const auto now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
-    const auto by_token =
-        std::make_shared<gateway::node_admission>(directory_, now, [&engine = *engine_, now](const std::string& id) {
-          engine.note(store::tokens_used{{{id, now()}}});
-        });
-    return [by_token](const node_applicant& x) { return by_token->check(x.node, x.token); };
+    gateway::node_admission::settings how;
+    how.tokens = known_.service.server.auth == config::auth_mode::tokens;
+    if (!known_.service.agents.certs.empty())
+      how.authority = gateway::certificates_in(known_.service.agents.certs).authority;
+    how.now = now;
+    how.on_use = [&engine = *engine_, now](const std::string& id) { engine.note(store::tokens_used{{{id, now()}}}); };
+    const auto by = std::make_shared<gateway::node_admission>(directory_, std::move(how));
+    return [by](const node_applicant& x) { return by->check(x); };
   }
 
   /// Until a signal or a failure ends it.

@@ -2,6 +2,7 @@
 
 #include "cli/commands/local_run.hpp"
 #include "cli/commands/pool_choice.hpp"
+#include "gateway/auth/certificates.hpp"
 
 #include <algorithm>
 #include <set>
@@ -131,6 +132,20 @@ private:
   std::shared_ptr<driver> processes_;
 };
 
+/// For agents, if any can connect.
+result<void> add_certificates(const config::agent_settings& from, runtime_config& to) {
+  const auto is_joined = [](const pool_setup& x) { return x.agents.has_value(); };
+  if (from.certs.empty() || from.listen == "off" || std::none_of(to.pools.begin(), to.pools.end(), is_joined))
+    return {};
+  const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+  const auto good = gateway::check_certificates(from.certs, gateway::certificate_use::head, now);
+  if (!good)
+    return good.failure();
+  const auto files = gateway::certificates_in(std::filesystem::absolute(from.certs));
+  to.agent_certificates = link_certificates{files.authority, files.certificate, files.key};
+  return {};
+}
+
 } // namespace
 
 runtime_limits runtime_limits_of(const config::service_settings& x) {
@@ -156,6 +171,8 @@ result<runtime_config> make_runtime_config(const config::configuration& known, c
   for (const auto& name : names)
     if (auto added = drivers.add(name, out); !added)
       return added.failure();
+  if (auto good = add_certificates(known.service.agents, out); !good)
+    return good.failure();
   return out;
 }
 

@@ -1,16 +1,27 @@
 #include "gateway/auth/node_admission.hpp"
 
+#include "gateway/auth/certificates.hpp"
 #include "gateway/auth/token.hpp"
-
-#include <utility>
 
 namespace muster::gateway {
 
-node_admission::node_admission(store::state_directory where, std::function<timestamp()> now,
-                               std::function<void(const std::string& token)> on_use)
-    : where_(std::move(where)), now_(std::move(now)), on_use_(std::move(on_use)) {}
+result<void> node_admission::check(const node_applicant& x) {
+  if (!how_.authority.empty())
+    if (auto good = check_certificate(x); !good)
+      return good;
+  return how_.tokens ? check_token(x.node, x.token) : result<void>{};
+}
 
-result<void> node_admission::check(const std::string& node, const std::string& token) {
+result<void> node_admission::check_certificate(const node_applicant& x) const {
+  const auto name = check_proof(how_.authority, {x.certificate, x.signature}, x.statement);
+  if (!name)
+    return name.failure();
+  if (*name != x.node)
+    return {ec::invalid_argument, "the certificate is that of node " + *name + ", and not of " + x.node};
+  return {};
+}
+
+result<void> node_admission::check_token(const std::string& node, const std::string& token) {
   if (token.empty())
     return {ec::invalid_argument, "a token is needed to join: `muster token create --role node` on the head makes one, "
                                   "--token-file names its file"};
@@ -28,14 +39,14 @@ result<void> node_admission::check(const std::string& node, const std::string& t
     return found.failure();
   }
   const auto& x = *found;
-  if (!x || x->revoked || (x->expires && *x->expires <= now_()))
+  if (!x || x->revoked || (x->expires && *x->expires <= how_.now()))
     return {ec::invalid_argument, "the token is not valid: it is unknown, revoked or expired"};
   if (x->role != store::role::node)
     return {ec::invalid_argument, "this token is of the role " + std::string{to_string(x->role)} +
                                       ", and nodes join by one of the role node"};
   if (!x->node.empty() && x->node != node)
     return {ec::invalid_argument, "this token lets node " + x->node + " join, and not " + node};
-  on_use_(x->id);
+  how_.on_use(x->id);
   return {};
 }
 

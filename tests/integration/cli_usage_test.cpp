@@ -7,7 +7,7 @@ TEST_CASE("every command explains itself with an example") {
   const muster_program muster;
   const auto* name =
       GENERATE("run", "resume", "validate", "plan", "ls", "show", "result", "logs", "events", "completion", "serve",
-               "agent", "submit", "wait", "cancel", "restart", "delete", "top", "backup", "restore");
+               "agent", "ca", "submit", "wait", "cancel", "restart", "delete", "top", "backup", "restore");
   INFO(name);
   const auto said = muster({name, "--help"});
   CHECK(said.exit_code == 0);

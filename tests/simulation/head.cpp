@@ -14,6 +14,7 @@
 #include "muster/store/writer.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <numeric>
 #include <utility>
 
@@ -189,7 +190,8 @@ void head::spawn_all(body& x) {
   agent::fleet_setup setup;
   setup.pool = pool_name;
   setup.head = own_id;
-  setup.root = directory_.root();
+  std::ofstream{directory_.root() / "head-id"} << own_id << '
+'; // Agents look for it. setup.root = directory_.root();
   setup.incarnation = incarnation_;
   setup.lost_after = how_.lost_after;
   setup.silence_limit = how_.silence_limit;

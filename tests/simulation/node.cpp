@@ -36,7 +36,6 @@ void node::start() {
   ++incarnations_;
   agent::agent_setup x;
   x.runs = runs_.make_driver(*process_);
-  x.root = how_.head_root;
   x.ledger = how_.folder / "attempts";
   x.alive_every = std::chrono::duration_cast<std::chrono::milliseconds>(how_.alive_every);
   x.silence_limit = 10 * x.alive_every;

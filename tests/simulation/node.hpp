@@ -28,9 +28,8 @@ class node {
 public:
   struct setup {
     std::string pool;
-    std::filesystem::path folder;    ///< Of the agent alone.
-    std::string head;                ///< Its id.
-    std::filesystem::path head_root; ///< As its attempts are described.
+    std::filesystem::path folder; ///< Of the agent alone.
+    std::string head;             ///< Its id.
     std::function<head_door()> door;
     moment alive_every = std::chrono::seconds{1};
   };

@@ -56,8 +56,7 @@ void world::set_up() {
   head_ = std::make_unique<head>(all_, config_, store::state_directory{folder_ / "head"}, log_, std::move(setup));
   start_head();
   for (auto& x : machines_) {
-    node::setup one{"pool",     folder_ / x->name(), head::own_id, folder_ / "head", [this] { return head_->door(); },
-                    alive_every};
+    node::setup one{"pool", folder_ / x->name(), head::own_id, [this] { return head_->door(); }, alive_every};
     nodes_.push_back(std::make_unique<node>(all_, config_, *x, std::move(one)));
     nodes_.back()->start();
   }

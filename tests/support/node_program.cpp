@@ -8,9 +8,10 @@
 
 namespace muster::test {
 
-std::string farm_config(const muster_program& muster, const std::string& port, const std::string& pool) {
+std::string farm_config(const muster_program& muster, const std::string& listen, const std::string& pool,
+                        const std::string& certs) {
   return muster.file("farm.yaml", "log: {file: " + (muster.folder() / "head.log").string() +
-                                      ", level: debug}\nagents: {listen: \"127.0.0.1:" + port +
+                                      ", level: debug}\nagents: {listen: \"" + listen + "\", certs: \"" + certs +
                                       "\"}\npools:\n  farm: {driver: agents, " + pool + "}\n");
 }
 

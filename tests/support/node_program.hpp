@@ -11,10 +11,10 @@
 
 namespace muster::test {
 
-/// A configuration with the pool `farm`, which agents join at this port of loopback (0: any), and a log where
-/// `head_program` looks for it.
-[[nodiscard]] std::string farm_config(const muster_program& muster, const std::string& port = "0",
-                                      const std::string& pool = "lost_after: 3s, silence_limit: 2s");
+/// A configuration with the pool `farm`, which agents join at `listen` by certificates if a folder is named, and a log
+/// where `head_program` looks for it.
+[[nodiscard]] std::string farm_config(const muster_program& muster, const std::string& listen, const std::string& pool,
+                                      const std::string& certs);
 
 /// Where the head over the state directory of `muster` listens for agents; empty if it does not.
 [[nodiscard]] std::string agents_address(const muster_program& muster);

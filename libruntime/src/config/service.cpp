@@ -190,7 +190,10 @@ void visit(setting_visitor& v, service_settings& x) {
     v.span("timeout", x.webhooks.timeout, milliseconds{100});
   });
   v.section("monitors", [&] { v.text("listen", x.monitors.listen, check_listen_or_off); });
-  v.section("agents", [&] { v.text("listen", x.agents.listen, check_listen_or_off); });
+  v.section("agents", [&] {
+    v.text("listen", x.agents.listen, check_listen_or_off);
+    v.file("certs", x.agents.certs);
+  });
   v.section("defaults", [&] { visit_defaults(v, x.defaults); });
 }
 

@@ -234,10 +234,11 @@ const map_entry* find_key(const std::vector<map_entry>& top, std::string_view na
 /// Rules between keys.
 void check(const value_reader& in, const std::vector<map_entry>& top, const service_settings& x) {
   if (const auto* agents = find_key(top, "agents"))
-    if (const auto listen = parse_listen(x.agents.listen); listen && !listen->is_loopback())
-      in.report().error(agents->value.place, "agents.listen",
-                        "without encryption agents join on loopback only, and " + x.agents.listen + " is not",
-                        "listen at 127.0.0.1; nodes elsewhere reach it through SSH");
+    if (const auto listen = parse_listen(x.agents.listen); listen && !listen->is_loopback() && x.agents.certs.empty())
+      in.report().error(
+          agents->value.place, "agents.listen",
+          "without encryption agents join on loopback only, and " + x.agents.listen + " is not",
+          "name the folder with certificates by `certs` (`muster ca` makes them), or listen at 127.0.0.1");
   const auto* server = find_key(top, "server");
   if (server == nullptr)
     return;

@@ -94,7 +94,8 @@ TEST_CASE("what is shown of a configuration reads back as the same") {
   x.log.levels = {{"http", log::level::debug}, {"store", log::level::off}};
   x.log.file = "/var/log/m.log";
   x.monitors.listen = "127.0.0.1:0";
-  x.agents.listen = "off";
+  x.agents.listen = "0.0.0.0:1";
+  x.agents.certs = "/etc/certs";
   x.defaults.oversubscribe = 2.5;
   x.defaults.enforce_limits = true;
   const auto text = to_yaml(x);
@@ -198,7 +199,9 @@ TEST_CASE("what config/muster.yaml marks needs a restart, and nothing else") {
     for (const auto& part : path)
       name += (name.empty() ? "" : ".") + part;
     if (line.find("(restart)") != std::string::npos)
-      marked.insert(name == "monitors" || name == "agents" ? name + ".listen" : name);
+      marked.insert(name == "monitors" ? "monitors.listen" : name == "agents" ? "agents.listen" : name);
+    if (name == "agents")
+      marked.insert("agents.certs");
   }
   CHECK(marked.size() > 10);
   const service_settings before;
@@ -214,6 +217,7 @@ TEST_CASE("what config/muster.yaml marks needs a restart, and nothing else") {
   after.log.files = 99;
   after.monitors.listen = "127.0.0.1:2";
   after.agents.listen = "127.0.0.1:3";
+  after.agents.certs = "/certs";
   after.defaults.pool = "x";
   after.defaults.max_parallel = 99;
   after.defaults.oversubscribe = 9.0;

@@ -107,6 +107,7 @@ struct monitor_settings {
 /// How nodes join. Counts only where a pool has `driver: agents`.
 struct agent_settings {
   std::string listen = "127.0.0.1:7718"; ///< `address:port` for agents, or `off`; port 0: any free one.
+  std::filesystem::path certs; ///< Folder of ca.pem, cert.pem and key.pem; not empty: connections are encrypted.
 };
 
 /// Of submissions that say nothing else, and of the runtime as a whole.

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+/// Certificates by which a head and its nodes know each other: X.509, keys of P-256, made by an authority in a folder.
+namespace muster::gateway {
+
+/// What a certificate is for; it cannot be used for the other: a node cannot pose as the head.
+enum class certificate_use : std::uint8_t { head, node };
+
+/// The files of an authority: `ca.pem`, and `ca-key.pem`, which stays there.
+struct authority_files {
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+};
+[[nodiscard]] authority_files authority_in(const std::filesystem::path& folder);
+
+/// What a head or a node has in its folder: the certificate of the authority, its own, and its key.
+struct certificate_files {
+  std::filesystem::path authority;
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+};
+[[nodiscard]] certificate_files certificates_in(const std::filesystem::path& folder);
+
+/// Makes an authority. `conflict` if there is one, `io_error`.
+[[nodiscard]] result<void> make_authority(const std::filesystem::path& folder, std::chrono::hours lifetime);
+
+/// What a certificate says.
+struct certificate_facts {
+  std::string name; ///< Of the head or the node.
+  certificate_use use = certificate_use::node;
+  timestamp expires{};
+};
+
+/// Makes a certificate by the authority in `by`, and writes all three files into `out`; those that are there are
+/// replaced, the certificate last. `invalid_argument` for a name that cannot be, `not_found` without an authority.
+[[nodiscard]] result<void> issue_certificate(const std::filesystem::path& by, const std::string& name,
+                                             certificate_use use, std::chrono::hours lifetime,
+                                             const std::filesystem::path& out);
+
+/// Reads the certificate in a folder. `not_found`, `invalid_argument` for what is none.
+[[nodiscard]] result<certificate_facts> read_certificate(const std::filesystem::path& folder);
+
+/// Checks that a folder has what a connection needs: three files that go together, of that use, not expired.
+[[nodiscard]] result<certificate_facts> check_certificates(const std::filesystem::path& folder, certificate_use use,
+                                                           timestamp now);
+
+/// That somebody has the key of a certificate.
+struct identity_proof {
+  std::string certificate; ///< PEM.
+  std::string signature;   ///< Of a statement; bytes.
+};
+
+/// Signs a statement by the key in a folder.
+[[nodiscard]] result<identity_proof> prove(const std::filesystem::path& folder, const std::string& statement);
+
+/// The name of the node that made this proof of that statement; `authority` is a PEM file. `invalid_argument` if it is
+/// none: another authority, expired, of a head, not signed by that key.
+[[nodiscard]] result<std::string> check_proof(const std::filesystem::path& authority, const identity_proof& proof,
+                                              const std::string& statement);
+
+} // namespace muster::gateway

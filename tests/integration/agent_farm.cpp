@@ -1,0 +1,118 @@
+#include "agent_farm.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+namespace muster::test {
+
+namespace {
+
+using json = nlohmann::json;
+
+json parsed(const outcome& x) {
+  return json::parse(x.out, nullptr, false);
+}
+
+} // namespace
+
+std::string condition_of(const muster_program& muster, const std::string& node) {
+  const auto all = parsed(muster({"node", "ls", "--output", "json"}));
+  if (all.is_array())
+    for (const auto& x : all)
+      if (x.value("name", "") == node)
+        return x.value("condition", "");
+  return {};
+}
+
+bool becomes(const muster_program& muster, const std::string& node, const std::string& condition) {
+  return eventually([&] { return condition_of(muster, node) == condition; });
+}
+
+std::string status_of(const muster_program& muster, const std::string& id) {
+  const auto x = parsed(muster({"show", id, "--output", "json"}));
+  return x.is_object() ? x.value("status", "") : std::string{};
+}
+
+std::string waiting_script(const muster_program& muster, int number) {
+  return "echo x >> " + (muster.folder() / ("mark-" + std::to_string(number))).string() + "; until [ -e " +
+         (muster.folder() / "release").string() + " ]; do sleep 0.05; done";
+}
+
+std::string waiting_spec(const muster_program& muster, int tasks) {
+  std::string text = "workflow:\n  name: wait\n  tasks:\n";
+  for (int i = 0; i < tasks; ++i)
+    text += "  - name: t" + std::to_string(i) + "\n    image: none\n    command: [bash, -c]\n    args: [\"" +
+            waiting_script(muster, i) + "\"]\n";
+  return text;
+}
+
+std::size_t begins_of(const muster_program& muster, int number) {
+  std::ifstream file(muster.folder() / ("mark-" + std::to_string(number)));
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);)
+    ++count;
+  return count;
+}
+
+bool has_begun(const muster_program& muster, int tasks) {
+  return eventually([&] {
+    for (int i = 0; i < tasks; ++i)
+      if (begins_of(muster, i) == 0)
+        return false;
+    return true;
+  });
+}
+
+void let_go(const muster_program& muster) {
+  std::ofstream(muster.folder() / "release").close();
+}
+
+std::string meeting_spec() {
+  const auto cpus = std::to_string(std::thread::hardware_concurrency());
+  return "workflow:\n  name: meet\n  resources:\n    whole: {cpu: " + cpus +
+         "}\n  groups:\n  - name: pair\n    tasks:\n"
+         "    - name: server\n      lead: true\n      resource: whole\n      image: none\n"
+         "      command: [perl, -MIO::Socket::INET, -e]\n      args:\n      - |\n"
+         "        my $door = IO::Socket::INET->new(LocalAddr => '{{host:server}}', LocalPort => 5617, Listen => 1,\n"
+         "          ReuseAddr => 1) or die \"$@\\n\";\n"
+         "        my $guest = $door->accept; print scalar <$guest>; print $guest \"welcome\\n\";\n"
+         "        $guest->shutdown(1); <$guest>;\n"
+         "    - name: client\n      resource: whole\n      image: none\n      command: [bash, -c]\n      args:\n"
+         "      - |\n"
+         "        until { exec 3<>/dev/tcp/{{host:server}}/5617; } 2>/dev/null; do sleep 0.05; done\n"
+         "        echo 'hello from {{host:client}}' >&3; cat <&3\n";
+}
+
+void farm::start(const std::string& listen, const std::string& pool, const std::string& certs) {
+  pool_ = pool;
+  certs_ = certs;
+  auto all = options_;
+  all.insert(all.end(), {"--config", farm_config(muster, listen, pool, certs)});
+  head = std::make_unique<head_program>(muster, all);
+}
+
+void farm::start_again() {
+  start(agents_address(muster), pool_, certs_);
+}
+
+std::string farm::submit(const std::string& spec) const {
+  const auto done = muster({"submit", muster.file("spec.yaml", spec), "--pool", "farm"});
+  return done.exit_code == 0 ? done.out.substr(0, done.out.find('\n')) : done.err;
+}
+
+std::string farm::end_of(const std::string& id, int tasks) const {
+  let_go(muster);
+  const auto waited = muster({"wait", id});
+  std::string wrong;
+  if (waited.out != id + " COMPLETED\n")
+    wrong = waited.out + waited.err + muster({"show", id}).out + head->log();
+  for (int i = 0; i < tasks; ++i)
+    if (const auto begins = begins_of(muster, i); begins != 1)
+      wrong += "t" + std::to_string(i) + " began " + std::to_string(begins) + " times\n";
+  return wrong;
+}
+
+} // namespace muster::test

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "support/head_program.hpp"
+#include "support/node_program.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+/// A head whose pool `farm` has agents, and what its nodes are given to do.
+namespace muster::test {
+
+/// The condition of a node; empty while it is not known.
+[[nodiscard]] std::string condition_of(const muster_program& muster, const std::string& node);
+[[nodiscard]] bool becomes(const muster_program& muster, const std::string& node, const std::string& condition);
+/// Of a workflow.
+[[nodiscard]] std::string status_of(const muster_program& muster, const std::string& id);
+
+/// What a task `t<number>` runs that writes a line when it starts, and waits for `let_go`.
+[[nodiscard]] std::string waiting_script(const muster_program& muster, int number);
+[[nodiscard]] std::string waiting_spec(const muster_program& muster, int tasks);
+/// Whether all of them have begun, soon.
+[[nodiscard]] bool has_begun(const muster_program& muster, int tasks);
+void let_go(const muster_program& muster);
+/// How often a task has begun.
+[[nodiscard]] std::size_t begins_of(const muster_program& muster, int number);
+
+/// Two members, each as large as this machine, that say a word to each other.
+[[nodiscard]] std::string meeting_spec();
+
+/// A head with the pool `farm`, and what submits to it.
+class farm {
+public:
+  explicit farm(std::vector<std::string> options = {"--no-auth"}) : options_(std::move(options)) {}
+
+  /// Starts the head; agents are heard where `listen` says. Check `head->ready()`.
+  void start(const std::string& listen = "127.0.0.1:0", const std::string& pool = "lost_after: 3s, silence_limit: 2s",
+             const std::string& certs = {});
+  /// Starts it again, where agents look for it.
+  void start_again();
+  /// The id of the workflow, or what was said instead.
+  [[nodiscard]] std::string submit(const std::string& spec) const;
+  /// It completes, once it is let go, and each of its tasks was started once: empty, or what is wrong.
+  [[nodiscard]] std::string end_of(const std::string& id, int tasks) const;
+
+  muster_program muster;
+  std::unique_ptr<head_program> head;
+
+private:
+  std::vector<std::string> options_;
+  std::string pool_;
+  std::string certs_;
+};
+
+} // namespace muster::test

@@ -1,0 +1,135 @@
+#include "agent_farm.hpp"
+
+#include "support/catch.hpp"
+#include "support/network_ground.hpp"
+
+#include <csignal>
+
+using namespace muster::test;
+
+namespace {
+
+/// A head and nodes on machines of their own, which know each other by certificates.
+struct network_farm {
+  explicit network_farm(unsigned machines, const std::string& pool) : ground(machines) {
+    if (!ground.missing().empty())
+      return;
+    issue({"init"});
+    issue({"issue", "--head", "head", "--out", (x.muster.folder() / "head-certs").string()});
+    for (unsigned i = 1; i <= machines; ++i)
+      issue({"issue", "n" + std::to_string(i), "--out", certs_of(i)});
+    x.start("10.78.0.1:0", pool, (x.muster.folder() / "head-certs").string());
+    REQUIRE(x.head->ready());
+  }
+
+  [[nodiscard]] std::string certs_of(unsigned machine) const {
+    return (x.muster.folder() / ("certs-n" + std::to_string(machine))).string();
+  }
+
+  /// The node on that machine, with whose certificate.
+  [[nodiscard]] std::unique_ptr<node_program> node(unsigned machine, unsigned certificate) const {
+    return std::make_unique<node_program>(
+        x.muster, "n" + std::to_string(machine),
+        std::vector<std::string>{"--certs", certs_of(certificate), "--address", network_ground::address_of(machine)},
+        ground.prefix_of(machine));
+  }
+  [[nodiscard]] std::unique_ptr<node_program> node(unsigned machine) const { return node(machine, machine); }
+
+  network_ground ground;
+  farm x;
+
+private:
+  void issue(std::vector<std::string> words) const {
+    words.insert(words.begin(), "ca");
+    words.insert(words.end(), {"--ca", (x.muster.folder() / "ca").string()});
+    const auto done = x.muster(words);
+    INFO(done.err);
+    REQUIRE(done.exit_code == 0);
+  }
+};
+
+/// Says why a test is not run.
+bool is_missing(const network_farm& x) {
+  if (!x.ground.missing().empty())
+    WARN("skipped: " << x.ground.missing());
+  return !x.ground.missing().empty();
+}
+
+} // namespace
+
+TEST_CASE("the members of a gang on two machines find each other, and the head by its certificate") {
+  network_farm net{2, "lost_after: 3s, silence_limit: 2s"};
+  if (is_missing(net))
+    return;
+  auto& x = net.x;
+  const auto one = net.node(1);
+  const auto two = net.node(2);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  const auto id = x.submit(meeting_spec());
+  const auto waited = x.muster({"wait", id});
+  INFO(waited.err << x.muster({"show", id}).out << x.muster({"logs", id}).out << x.head->log());
+  REQUIRE(waited.out == id + " COMPLETED\n");
+  CHECK(x.muster({"logs", id, "--task", "server"}).out.find("hello from 10.78.0.1") != std::string::npos);
+}
+
+TEST_CASE("who has no certificate, or that of another node, does not join") {
+  network_farm net{2, "lost_after: 3s, silence_limit: 2s"};
+  if (is_missing(net))
+    return;
+  auto& x = net.x;
+  const auto foreign = net.node(1, 2);
+  const auto ended = foreign->process().finish();
+  CHECK(ended.exit_code != 0);
+  CHECK(ended.err.find("is that of node n2, and not of n1") != std::string::npos);
+  // Without encryption nobody is heard.
+  node_program plain{x.muster, "n1", {}, net.ground.prefix_of(1)};
+  const auto good = net.node(2);
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  const auto told = plain.stop(SIGTERM).err;
+  CHECK(told.find("cannot join") != std::string::npos);
+  CHECK(condition_of(x.muster, "n1").empty());
+}
+
+TEST_CASE("a machine that is cut off is suspect, then lost, and goes on where it was when it is back") {
+  network_farm net{3, "lost_after: 3s, silence_limit: 2s, on_loss: wait"};
+  if (is_missing(net))
+    return;
+  auto& x = net.x;
+  const auto one = net.node(1);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto id = x.submit(waiting_spec(x.muster, 1));
+  REQUIRE(has_begun(x.muster, 1));
+  const auto two = net.node(2);
+  const auto three = net.node(3);
+  REQUIRE(becomes(x.muster, "n3", "ready"));
+  net.ground.cut(1);
+  REQUIRE(becomes(x.muster, "n1", "suspect"));
+  REQUIRE(becomes(x.muster, "n1", "lost"));
+  CHECK(condition_of(x.muster, "n2") == "ready");
+  CHECK(status_of(x.muster, id) == "RUNNING");
+  net.ground.heal(1);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(x.end_of(id, 1) == "");
+}
+
+TEST_CASE("what a lost machine ran is given up, and ended there before it takes anything new") {
+  network_farm net{2, "lost_after: 3s, silence_limit: 2s, on_loss: reschedule"};
+  if (is_missing(net))
+    return;
+  auto& x = net.x;
+  const auto one = net.node(1);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto id = x.submit(waiting_spec(x.muster, 1));
+  REQUIRE(has_begun(x.muster, 1));
+  const auto two = net.node(2);
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  net.ground.cut(1);
+  CHECK(x.muster({"wait", id}).out == id + " FAILED\n");
+  CHECK(condition_of(x.muster, "n1") == "lost");
+  const auto is_waiting = [&] { return !processes_with_argument(waiting_script(x.muster, 0)).empty(); };
+  CHECK(is_waiting()); // Nobody could tell it.
+  net.ground.heal(1);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK_FALSE(is_waiting());
+}
