@@ -43,6 +43,14 @@ result<std::uint16_t> runtime::publish_agents(const std::string& address, std::u
   return impl_->publish_agents(address, port, std::move(admit));
 }
 
+result<void> runtime::assign_node(const node_assignment& x) {
+  return impl_->tell_fleet(x.node, store::node_assigned{x.node, x.duty, x.reason, x.deadline});
+}
+
+result<void> runtime::remove_node(const std::string& node) {
+  return impl_->tell_fleet(node, store::node_removed{node});
+}
+
 muster::measures runtime::measures() const {
   return impl_->measures();
 }

@@ -99,6 +99,14 @@ struct node_applicant {
 /// Whether somebody may; called on a thread of the runtime that may block for a short time.
 using node_admission = std::function<result<void>(const node_applicant&)>;
 
+/// What a node that an agent joined with is for.
+struct node_assignment {
+  std::string node;
+  store::node_duty duty = store::node_duty::serving;
+  std::string reason{};                ///< In the words of who decides.
+  std::optional<timestamp> deadline{}; ///< Of `draining`: what still runs there then makes way.
+};
+
 /// A running set of actors over one state directory. Many threads may call it at once; no call waits longer than
 /// `runtime_config::answer_limit` for an actor.
 ///
@@ -135,6 +143,13 @@ public:
   /// there is no such pool.
   [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
                                                      node_admission admit);
+
+  /// From now on, also after a restart. Returns once that is durable. `not_found` for what is no node of an agent.
+  [[nodiscard]] result<void> assign_node(const node_assignment& x);
+
+  /// Strikes a node off that is gone for good: what it remembers does not count any more. `conflict` while its agent is
+  /// here, or as long as it may run something.
+  [[nodiscard]] result<void> remove_node(const std::string& node);
 
   /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
   /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line; a pool

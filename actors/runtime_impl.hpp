@@ -49,6 +49,7 @@ public:
   [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
   [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
                                                      node_admission admit);
+  [[nodiscard]] result<void> tell_fleet(const std::string& node, store::service_change what);
   void stop_admitting() { admitting_ = false; }
   [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
 

@@ -60,6 +60,7 @@ void fleet_to_pool::tell(const agent::fleet_change& x) const {
     case kind::away: return set(node_condition::suspect);
     case kind::lost: return set(node_condition::lost);
     case kind::removed: return set(node_condition::gone);
+    case kind::overdue: return;
   }
 }
 

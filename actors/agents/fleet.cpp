@@ -313,6 +313,7 @@ void carry_out(fleet_pointer self, const store::service_change& what) {
     n.noted.duty = x->duty;
     n.noted.reason = x->reason;
     n.noted.deadline = x->deadline;
+    n.overdue = false;
     log::info("fleet", "node is assigned", {{"node", n.name}, {"duty", to_string(x->duty)}});
     if (n.ready)
       say(self, n, fleet_change::kind::ready, {});
@@ -350,6 +351,16 @@ void take_known(fleet_pointer self) {
   }
 }
 
+/// What runs longer than a drain may take makes way.
+void vacate_if_due(fleet_pointer self, node& n) {
+  const bool is_due =
+      n.noted.duty == store::node_duty::draining && n.noted.deadline && *n.noted.deadline <= self->state.setup.now();
+  if (!is_due || std::exchange(n.overdue, true))
+    return;
+  log::info("fleet", "node is vacated", {{"node", n.name}, {"pool", self->state.setup.pool}});
+  say(self, n, fleet_change::kind::overdue, "node " + n.name + " is being drained, and the time for that has passed");
+}
+
 void look_round(fleet_pointer self) {
   auto& state = self->state;
   const auto now = self->clock().now();
@@ -363,6 +374,7 @@ void look_round(fleet_pointer self) {
       go_away(self, n, "it is silent");
     if (!n.link && !n.lost && now - n.heard > state.setup.lost_after)
       give_up(self, n);
+    vacate_if_due(self, n);
   }
 }
 

@@ -35,6 +35,7 @@ struct fleet_change {
     away,      ///< It cannot be reached, or is not to be used yet; what it runs goes on.
     lost,      ///< It has been away for longer than is waited for.
     removed,   ///< It was struck off the list.
+    overdue,   ///< It should have been drained by now: what it runs is to make way.
   };
   std::string node;
   kind what = kind::ready;
@@ -114,6 +115,7 @@ struct fleet_state {
     bool met = false;            ///< It has said all that it holds.
     bool ready = false;          ///< As was last told.
     bool lost = false;           ///< Likewise.
+    bool overdue = false;        ///< Likewise.
     bool is_being_noted = false; ///< Somebody who joins as this node is being written down.
     node_reports held;           ///< While it lists them.
     caf::actor_clock::time_point heard;

@@ -49,6 +49,12 @@ cell state_of(const json& x) {
   return {available ? "available" : "down", available ? tone::good : tone::bad};
 }
 
+/// Of a node: `ready`, `suspect`, `draining`, ...
+cell condition_of(const json& x) {
+  const bool available = x.value("available", false);
+  return {text_of(x, "condition"), available ? tone::good : tone::bad};
+}
+
 item_view pool_view_of() {
   item_view x;
   x.header = {"POOL", "STATE", "DRIVER", "CPU", "MEMORY", "GPU", "RUNNING", "WAITING"};
@@ -73,13 +79,13 @@ item_view pool_view_of() {
 item_view node_view_of() {
   item_view x;
   x.header = {"NODE", "POOL", "STATE", "CPU", "MEMORY", "GPU"};
-  x.wide_header = {"STORAGE", "PLATFORM", "REASON"};
+  x.wide_header = {"STORAGE", "PLATFORM", "ADDRESS", "REASON"};
   x.cells = [](const json& n) -> std::vector<cell> {
-    return {{text_of(n, "name")}, {text_of(n, "pool")}, state_of(n),
+    return {{text_of(n, "name")}, {text_of(n, "pool")}, condition_of(n),
             {share(n, "cpu")},    {share(n, "memory")}, {share(n, "gpus")}};
   };
   x.wide_cells = [](const json& n) -> std::vector<cell> {
-    return {{share(n, "storage")}, {text_of(n, "platform")}, {text_of(n, "reason")}};
+    return {{share(n, "storage")}, {text_of(n, "platform")}, {text_of(n, "address")}, {text_of(n, "reason")}};
   };
   x.name = "name";
   return x;
@@ -104,7 +110,7 @@ int show(const context& ctx, const resource_options& options, const char* kind) 
   return exit_completed;
 }
 
-void add_kind(CLI::App& app, context& ctx, const char* name, const char* plural, item_view (*view)()) {
+CLI::App& add_kind(CLI::App& app, context& ctx, const char* name, const char* plural, item_view (*view)()) {
   const std::string kind = name;
   auto* command = app.add_subcommand(kind, "Show the " + std::string{plural} + " of a head");
   command->require_subcommand(1);
@@ -124,6 +130,62 @@ void add_kind(CLI::App& app, context& ctx, const char* name, const char* plural,
   one->footer("Example:\n  muster " + kind + " show local -o json");
   one->callback(
       [&ctx, options, plural] { ctx.action = [&ctx, options, plural] { return show(ctx, *options, plural); }; });
+  return *command;
+}
+
+struct duty_options {
+  std::string node;
+  std::string reason;
+  std::string deadline;
+  head_choice head;
+};
+
+/// Says what a node is for from now on.
+int assign(const context& ctx, const duty_options& options, const char* verb) {
+  auto head = require_head(ctx, options.head);
+  if (!head)
+    return report_no_head(head.failure());
+  json body = json::object();
+  if (!options.reason.empty())
+    body["reason"] = options.reason;
+  if (const auto limit = parse_duration(options.deadline))
+    body["deadline"] = std::chrono::duration_cast<std::chrono::seconds>(*limit).count();
+  const auto done = send_json(**head, "POST", client::path_of({"nodes", options.node, verb}), body);
+  if (!done)
+    return report(done.why());
+  std::cout << options.node << " is " << text_of(*done, "duty") << '\n';
+  return exit_completed;
+}
+
+int strike_off(const context& ctx, const duty_options& options) {
+  auto head = require_head(ctx, options.head);
+  if (!head)
+    return report_no_head(head.failure());
+  const auto done = send_json(**head, "DELETE", client::path_of({"nodes", options.node}), nullptr, true);
+  if (!done)
+    return report(done.why());
+  std::cout << options.node << " is removed\n";
+  return exit_completed;
+}
+
+void add_duty(CLI::App& of, context& ctx, const char* verb, const char* text) {
+  auto* command = of.add_subcommand(verb, text);
+  auto options = std::make_shared<duty_options>();
+  command->add_option("node", options->node, "Its name")->type_name("NODE")->required();
+  command->add_option("--reason", options->reason, "Why, for people")->type_name("TEXT");
+  if (std::string_view{verb} == "drain")
+    command
+        ->add_option(
+            "--deadline", options->deadline,
+            "What still runs after this time is stopped, and runs elsewhere, e.g. 30m (default: it may finish)")
+        ->type_name("DURATION")
+        ->check([](const std::string& text_of_it) {
+          return parse_duration(text_of_it) ? std::string{} : "'" + text_of_it + "' is no duration such as 90s or 30m";
+        });
+  add_head_choice(*command, options->head, ctx);
+  command->footer(std::string{"Example:\n  muster node "} + verb + " n1");
+  command->callback(
+      [&ctx, options, verb] { ctx.action = [&ctx, options, verb] { return assign(ctx, *options, verb); }; });
 }
 
 } // namespace
@@ -133,7 +195,16 @@ void add_pool(CLI::App& app, context& ctx) {
 }
 
 void add_node(CLI::App& app, context& ctx) {
-  add_kind(app, ctx, "node", "nodes", node_view_of);
+  auto& command = add_kind(app, ctx, "node", "nodes", node_view_of);
+  add_duty(command, ctx, "cordon", "Give it nothing new; what runs there goes on");
+  add_duty(command, ctx, "uncordon", "Give it work again");
+  add_duty(command, ctx, "drain", "Let it run empty");
+  auto* gone = command.add_subcommand("rm", "Strike off a node that is gone for good");
+  auto options = std::make_shared<duty_options>();
+  gone->add_option("node", options->node, "Its name")->type_name("NODE")->required();
+  add_head_choice(*gone, options->head, ctx);
+  gone->footer("Example:\n  muster node rm n1");
+  gone->callback([&ctx, options] { ctx.action = [&ctx, options] { return strike_off(ctx, *options); }; });
 }
 
 } // namespace muster::cli

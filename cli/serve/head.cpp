@@ -16,6 +16,7 @@
 #include "gateway/service.hpp"
 #include "muster/base/log.hpp"
 #include "muster/event/json.hpp"
+#include "muster/store/reader.hpp"
 #include "muster/store/writer.hpp"
 
 #include <algorithm>
@@ -121,6 +122,7 @@ private:
     // It can be seen to live while it takes up what it left, which may last.
     if (auto done = listen(); !done)
       return done;
+    wait_for_nodes();
     if (auto done = recover(); !done)
       return done;
     keep();
@@ -272,6 +274,35 @@ private:
     agents_address_ = listen->address + ':' + std::to_string(*port);
     log::info(component, "agents can connect", {{"address", agents_address_}});
     return {};
+  }
+
+  [[nodiscard]] bool has_unfinished() const {
+    auto reader = store::reader::open(directory_);
+    if (!reader)
+      return false;
+    store::workflow_query query;
+    query.unfinished = true;
+    query.limit = 1;
+    const auto found = reader->workflows(query);
+    return found && !found->empty();
+  }
+
+  [[nodiscard]] bool misses_nodes() const {
+    const auto pools = engine_->pools();
+    return pools && std::any_of(pools->begin(), pools->end(), [](const pool_view& pool) {
+             return std::any_of(pool.nodes.begin(), pool.nodes.end(),
+                                [](const node_view& x) { return x.condition == "suspect"; });
+           });
+  }
+
+  /// Nodes join again within a second or two, and of those that are here it is known what they never got to start.
+  void wait_for_nodes() {
+    if (agents_address_.empty() || !has_unfinished())
+      return;
+    constexpr auto pause = milliseconds{50};
+    const auto until = clock::now() + seconds{5};
+    while (misses_nodes() && clock::now() < until && !inbox_.pending())
+      inbox_.wait(pause);
   }
 
   /// Where nobody needs a token, nodes need none either.

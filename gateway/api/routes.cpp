@@ -17,6 +17,7 @@ http::router make_routes(const std::shared_ptr<services>& with) {
   add_result_routes(out, with);
   add_plan_routes(out, with);
   add_explain_routes(out, with);
+  add_node_routes(out, with);
   add_pool_routes(out, with);
   add_status_routes(out, with);
   add_metrics_routes(out, with);

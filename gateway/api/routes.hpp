@@ -30,6 +30,8 @@ void add_plan_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `explain` of workflows and tasks, `/v1/workflows/{id}/steps`.
 void add_explain_routes(http::router& to, const std::shared_ptr<services>& with);
 
+/// What nodes are for: cordon, uncordon, drain, remove.
+void add_node_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `/v1/pools`, `/v1/nodes`
 void add_pool_routes(http::router& to, const std::shared_ptr<services>& with);
 /// `/v1/version`, `/v1/openapi.json`, `/livez`, `/readyz`

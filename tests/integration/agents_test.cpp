@@ -15,6 +15,12 @@ std::vector<std::string> at(const std::string& address) {
   return {"--address", address};
 }
 
+/// Where the newest attempt of a task is.
+std::string node_of(const farm& x, const std::string& id, const std::string& task) {
+  const auto shown = json::parse(x.muster({"show", id, "--task", task, "--output", "json"}).out, nullptr, false);
+  return shown.is_object() && shown.contains("attempt") ? shown["attempt"].value("node", "") : std::string{};
+}
+
 } // namespace
 
 TEST_CASE("the members of a gang on two nodes find each other") {
@@ -32,12 +38,8 @@ TEST_CASE("the members of a gang on two nodes find each other") {
   CHECK(x.muster({"logs", id, "--task", "server"}).out.find("hello from 127.0.1.") != std::string::npos);
   CHECK(x.muster({"logs", id, "--task", "client"}).out.find("welcome") != std::string::npos);
   std::set<std::string> nodes;
-  for (const auto* task : {"server", "client"}) {
-    const auto shown = json::parse(x.muster({"show", id, "--task", task, "--output", "json"}).out, nullptr, false);
-    INFO(shown.dump());
-    REQUIRE(shown.contains("attempt"));
-    nodes.insert(shown["attempt"].value("node", ""));
-  }
+  for (const auto* task : {"server", "client"})
+    nodes.insert(node_of(x, id, task));
   CHECK(nodes == std::set<std::string>{"n1", "n2"});
 }
 
@@ -136,4 +138,42 @@ TEST_CASE("of two agents of one name the first is the node") {
   CHECK(third.process().finish().exit_code != 0);
   CHECK(second.stop(SIGTERM).exit_code == 0);
   CHECK(condition_of(x.muster, "n1") == "ready");
+}
+
+TEST_CASE("a cordoned node is given nothing, also after a restart of the head") {
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  const node_program one{x.muster, "n1", at("127.0.1.1")};
+  const node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(x.muster({"node", "cordon", "n1", "--reason", "new disks"}).out == "n1 is cordoned\n");
+  REQUIRE(becomes(x.muster, "n1", "cordoned"));
+  const auto id = x.submit(waiting_spec(x.muster, 2));
+  REQUIRE(has_begun(x.muster, 2));
+  for (const auto* task : {"t0", "t1"})
+    CHECK(node_of(x, id, task) == "n2");
+  x.head->stop(SIGKILL);
+  x.start_again();
+  REQUIRE(x.head->ready());
+  REQUIRE(becomes(x.muster, "n1", "cordoned"));
+  CHECK(x.end_of(id, 2) == "");
+  CHECK(x.muster({"node", "uncordon", "n1"}).out == "n1 is serving\n");
+  CHECK(becomes(x.muster, "n1", "ready"));
+  CHECK(x.muster({"node", "cordon", "n9"}).exit_code == 4);
+  CHECK(x.muster({"node", "drain", "local"}).exit_code == 4);
+}
+
+TEST_CASE("a node that is gone for good is struck off") {
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  node_program node{x.muster, "n1", at("127.0.1.1")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(x.muster({"node", "rm", "n1"}).exit_code == 5); // It is here.
+  CHECK(node.stop(SIGTERM).exit_code == 0);
+  REQUIRE(becomes(x.muster, "n1", "suspect"));
+  CHECK(x.muster({"node", "rm", "n1"}).out == "n1 is removed\n");
+  CHECK(becomes(x.muster, "n1", ""));
 }

@@ -93,6 +93,13 @@ TEST_CASE("roles say what a token may do") {
   CHECK(x.status_of("GET", "/v1/audit", user) == 403);
   CHECK(x.status_of("GET", "/v1/audit", viewer) == 403);
   CHECK(x.status_of("POST", "/v1/tokens", user) == 403);
+  for (const auto* what : {"cordon", "uncordon", "drain"}) {
+    const auto target = std::string{"/v1/nodes/local/"} + what;
+    CHECK(x.status_of("POST", target, user) == 403);
+    CHECK(x.status_of("POST", target, viewer) == 403);
+    CHECK(x.status_of("POST", target, x.admin) == 404); // It is the head's own.
+  }
+  CHECK(x.status_of("DELETE", "/v1/nodes/local", user) == 403);
   CHECK(x.api.ask("GET", "/v1/workflows/mine-1", "", bearing(x.admin)).body["user"] == "ann");
 }
 
