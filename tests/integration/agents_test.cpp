@@ -88,7 +88,8 @@ TEST_CASE("what ends while head and agent are both dead is known afterwards") {
   let_go(x.muster);
   x.start_again();
   REQUIRE(x.head->ready());
-  CHECK(condition_of(x.muster, "n1") == "suspect"); // It is known, and so is who holds places there.
+  const auto condition = condition_of(x.muster, "n1"); // It is known, and so is who holds places there.
+  CHECK((condition == "suspect" || condition == "lost"));
   node.start();
   CHECK(x.end_of(id, 1) == "");
 }
