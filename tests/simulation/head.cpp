@@ -190,8 +190,8 @@ void head::spawn_all(body& x) {
   agent::fleet_setup setup;
   setup.pool = pool_name;
   setup.head = own_id;
-  std::ofstream{directory_.root() / "head-id"} << own_id << '
-'; // Agents look for it. setup.root = directory_.root();
+  std::ofstream{directory_.root() / "head-id"} << own_id << '\n'; // Agents look for it.
+  setup.root = directory_.root();
   setup.incarnation = incarnation_;
   setup.lost_after = how_.lost_after;
   setup.silence_limit = how_.silence_limit;
@@ -241,7 +241,7 @@ void head::spawn_all(body& x) {
 /// What the FLEET says of a node, to the POOL.
 void head::pass_on(const body& x, const agent::fleet_change& change) {
   using kind = agent::fleet_change::kind;
-  const char* names[] = {"", "ready", "away", "lost", "removed"};
+  const char* names[] = {"", "ready", "away", "lost", "removed", "overdue"};
   all_.say("fleet: " + change.node + " is " + names[static_cast<int>(change.what)] + " " + change.why);
   const auto set = [&](node_condition to) { caf::anon_send(x.pool, set_atom::value, change.node, to, change.why); };
   switch (change.what) {
@@ -250,6 +250,7 @@ void head::pass_on(const body& x, const agent::fleet_change& change) {
     case kind::away: return set(node_condition::suspect);
     case kind::lost: return set(node_condition::lost);
     case kind::removed: return set(node_condition::gone);
+    case kind::overdue: return; // Nobody drains here.
   }
 }
 
