@@ -135,6 +135,7 @@ adoption attempt_table::claim(attempt_id id, entry& e, epoch lease, effects& out
   const auto kind = held.what.kind;
   if (may_start(held) && e.lease == lease) {
     take(held, out);
+    e.unasked = kind == report_kind::lost;
     return kind == report_kind::exited ? adoption::exited
            : kind == report_kind::lost ? adoption::lost
                                        : adoption::running;
@@ -227,10 +228,15 @@ attempt_table::effects attempt_table::review(const std::function<bool(attempt_id
   effects out;
   std::vector<attempt_id> over;
   for (const auto& [id, e] : entries_)
-    if (e.stray && is_here() && is_over(id))
+    if ((e.stray || (e.unasked && e.gone)) && is_here() && is_over(id))
       over.push_back(id);
-  for (const auto id : over)
-    disown(id, entries_.at(id), out);
+  for (const auto id : over) {
+    auto& e = entries_.at(id);
+    if (e.stray)
+      disown(id, e, out);
+    else
+      discard(id, out);
+  }
   return out;
 }
 

@@ -63,7 +63,8 @@ public:
   /// adopted otherwise.
   [[nodiscard]] effects connected(const std::string& memory, epoch since, const node_reports& held,
                                   const std::function<bool(attempt_id)>& is_over);
-  /// Ends and removes what has waited to be adopted and `is_over` by now, or is elsewhere: nobody will ask for it.
+  /// Ends and removes what nobody will ask for, as soon as it `is_over` or elsewhere: what has waited to be adopted, and
+  /// what was lost when it was.
   [[nodiscard]] effects review(const std::function<bool(attempt_id)>& is_over);
   /// It is away: commands wait for it.
   void disconnected() noexcept { here_.clear(); }
@@ -96,6 +97,7 @@ private:
     bool gone = false;                  ///< Nothing of it runs there.
     bool doubtful = false;              ///< It was given up, and may still run there.
     bool forget = false;                ///< To be removed as soon as it is gone.
+    bool unasked = false;               ///< `adopt` has said that it is lost: nobody asks for its removal.
     std::optional<std::uint32_t> grace; ///< It was told to stop.
   };
 

@@ -228,7 +228,7 @@ node* node_of(fleet_state& state, attempt_id id) {
 std::function<bool(attempt_id)> is_over_on(const fleet_state& state, const node& n) {
   return [&](attempt_id id) {
     const auto found = state.where.find(id);
-    return found != state.where.end() ? found->second.node != n.name : state.setup.is_over(id);
+    return (found != state.where.end() && found->second.node != n.name) || state.setup.is_over(id);
   };
 }
 
@@ -361,6 +361,16 @@ void vacate_if_due(fleet_pointer self, node& n) {
   say(self, n, fleet_change::kind::overdue, "node " + n.name + " is being drained, and the time for that has passed");
 }
 
+/// What nobody will ask for.
+void review(fleet_pointer self, node& n) {
+  auto& state = self->state;
+  const auto then = n.attempts.review(is_over_on(state, n));
+  for (const auto& x : then.commands)
+    if (const auto found = state.where.find(x.id); found != state.where.end() && found->second.node == n.name)
+      state.where.erase(found);
+  apply(self, n, then);
+}
+
 void look_round(fleet_pointer self) {
   auto& state = self->state;
   const auto now = self->clock().now();
@@ -369,7 +379,7 @@ void look_round(fleet_pointer self) {
     state.next_review = now + review_every;
   for (auto& [name, n] : state.nodes) {
     if (reviews && n.met)
-      apply(self, n, n.attempts.review(is_over_on(state, n)));
+      review(self, n);
     if (n.link && now - n.heard > state.setup.silence_limit)
       go_away(self, n, "it is silent");
     if (!n.link && !n.lost && now - n.heard > state.setup.lost_after)

@@ -174,6 +174,15 @@ TEST_CASE("what nobody has asked for is ended as soon as it is over") {
   CHECK(table.size() == 0);
 }
 
+TEST_CASE("what was lost when it was adopted goes when that is recorded") {
+  attempt_table table;
+  static_cast<void>(table.connected("a", first, {report_of(id_of(0), report_kind::lost)}, nothing_is_over));
+  CHECK(table.adopt(id_of(0), first).first == adoption::lost);
+  CHECK(table.review(nothing_is_over).commands.empty());
+  CHECK(verbs(table.review([](attempt_id) { return true; }).commands) == V{node_verb::remove});
+  CHECK(table.size() == 0);
+}
+
 TEST_CASE("what a restarted head is told of its attempts") {
   attempt_table table;
   const node_reports held{report_of(id_of(0), report_kind::exited), report_of(id_of(1), report_kind::prepared),
