@@ -1,5 +1,6 @@
 #include "actors/admission.hpp"
 
+#include "muster/spec/duration.hpp"
 #include "muster/spec/gangs.hpp"
 #include "muster/spec/load.hpp"
 
@@ -56,10 +57,13 @@ bool may_mount(const std::filesystem::path& source, const std::vector<std::files
 }
 
 /// What a task asks of the host, against what the pool permits.
-void check_permissions(const spec::task& t, const host_permissions& permits, reasons& out) {
+void check_permissions(const spec::task& t, const host_permissions& permits, const std::string& platform,
+                       reasons& out) {
+  const auto whose = platform.empty() ? std::string{"pool"} : "platform " + platform;
   const auto refuse = [&](const std::string& what, const std::string& key) {
-    out.add(ec::unsupported, "task " + t.name + ": " + what + " is not permitted by this pool; `permissions: {" + key +
-                                 "}` of the pool in the configuration file permits it");
+    out.add(ec::unsupported, "task " + t.name + ": " + what + " is not permitted by this " + whose +
+                                 "; `permissions: {" + key + "}` of the " + whose +
+                                 " in the configuration file permits it");
   };
   if (t.privileged && !permits.privileged)
     refuse("privileged", "privileged: true");
@@ -71,14 +75,19 @@ void check_permissions(const spec::task& t, const host_permissions& permits, rea
 }
 
 /// What needs an image or a store of credentials.
-void check_task(const spec::task& t, const capabilities& offered, reasons& out) {
+void check_task(const spec::task& t, const std::string& platform, const capabilities& offered,
+                const config::pool_policy& rules, reasons& out) {
   const auto place = "task " + t.name + ": ";
   if (!t.credentials.empty())
     out.add(ec::unsupported, place + "credentials: this runtime stores none");
   if (!t.checkpoints.empty())
     out.add(ec::unsupported, place + "checkpoint: executor " + offered.driver + " makes none");
-  if (offered.permits)
-    check_permissions(t, *offered.permits, out);
+  if (const auto known = rules.platforms.find(platform); known != rules.platforms.end() && known->second.permissions) {
+    const auto& x = *known->second.permissions;
+    check_permissions(t, {x.privileged, x.host_network, x.mounts}, platform, out);
+  } else if (offered.permits) {
+    check_permissions(t, *offered.permits, {}, out);
+  }
   if (offered.images)
     return;
   for (const auto& mount : t.volume_mounts) {
@@ -93,15 +102,31 @@ void check_task(const spec::task& t, const capabilities& offered, reasons& out) 
   }
 }
 
+void check_time(const char* field, const std::optional<duration>& said, const config::time_settings& rule,
+                reasons& out) {
+  if (said && rule.most && *rule.most > duration{} && *said > *rule.most)
+    out.add(ec::invalid_argument, std::string{"timeout."} + field + ": " + spec::to_string(*said) + " is longer than " +
+                                      spec::to_string(*rule.most) + ", the most that this pool allows");
+}
+
+/// The platform that a task asks for; empty for none.
+std::string platform_of(const spec::workflow& workflow, const spec::task& t) {
+  const auto found = workflow.resources.find(t.resource);
+  return found == workflow.resources.end() ? std::string{} : found->second.platform;
+}
+
 } // namespace
 
-result<void> check_admission(const spec::workflow& workflow, const capabilities& offered, store::reader& history) {
+result<void> check_admission(const spec::workflow& workflow, const capabilities& offered,
+                             const config::pool_policy& rules, store::reader& history) {
   reasons out;
+  check_time("exec_timeout", workflow.timeout.exec, rules.exec_timeout, out);
+  check_time("queue_timeout", workflow.timeout.queue, rules.queue_timeout, out);
   for (const auto& x : spec::unsupported_urls(workflow))
     out.add(ec::unsupported, x.field + ": " + x.message + (x.hint.empty() ? "" : "; " + x.hint));
   for (const auto* g : spec::gangs_of(workflow))
     for (const auto& t : g->tasks) {
-      check_task(t, offered, out);
+      check_task(t, platform_of(workflow, t), offered, rules, out);
       for (const auto& input : t.inputs)
         if (const auto* from = std::get_if<spec::task_input>(&input.from); from != nullptr && !from->workflow.empty())
           check_earlier_workflow(t.name, *from, history, out);

@@ -2,15 +2,16 @@
 
 #include "executors/driver.hpp"
 #include "muster/base/result.hpp"
+#include "muster/config/pool_policy.hpp"
 #include "muster/spec/model.hpp"
 #include "muster/store/reader.hpp"
 
 namespace muster {
 
 /// Whether this runtime can do what a checked spec asks: storage that can be reached, tasks of earlier workflows that
-/// have ended, nothing that the executor lacks. All reasons in one message, one a line: `unsupported`, `not_found` or
-/// `conflict`.
+/// have ended, nothing that the executor lacks or that the rules of the pool forbid. All reasons in one message, one a
+/// line: `unsupported`, `not_found`, `conflict` or `invalid_argument`.
 [[nodiscard]] result<void> check_admission(const spec::workflow& workflow, const capabilities& offered,
-                                           store::reader& history);
+                                           const config::pool_policy& rules, store::reader& history);
 
 } // namespace muster

@@ -187,6 +187,7 @@ group_actor::behavior_type cached_group(group_actor::stateful_pointer<cached_gro
       [](placed_atom, std::uint32_t, const lease&) {},
       [](delayed_atom, std::uint32_t, const std::string&) {},
       [](refused_atom, std::uint32_t, const refusal&) {},
+      [](stop_atom, std::uint32_t, const std::string&) {},
       [](report_atom, const attempt_report&) {},
       [self, &state](cancel_atom, const std::string& message, bool force) {
         if (state.real)

@@ -44,12 +44,6 @@ using extras_ptr = std::shared_ptr<const std::vector<task_extras>>;
 /// Task -> number of its first attempt, of tasks that are run once more.
 using first_attempts = std::unordered_map<std::uint32_t, std::uint32_t>;
 
-/// On what terms the groups of a workflow ask for places.
-struct workflow_terms {
-  gang_priority priority = gang_priority::normal;
-  std::string user; ///< Who submitted it.
-};
-
 /// What every actor of one workflow shares; immutable.
 struct workflow_context {
   workflow_key key;

@@ -105,8 +105,7 @@ public:
     request.group = state_.index;
     request.ticket = x.ticket;
     request.members = x.members;
-    request.priority = state_.context->terms.priority;
-    request.user = state_.context->terms.user;
+    request.terms = state_.context->terms;
     request.at_most = longest_hold(*state_.context->policy);
     state_.asked = x.members;
     if (state_.hands_on && !x.restore)
@@ -391,6 +390,9 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
       },
       [self, &state](refused_atom, std::uint32_t ticket, const refusal& why) {
         performer{self}.run(state.machine->cannot_place(ticket, {why.code, why.message}));
+      },
+      [self, &state](stop_atom, std::uint32_t, const std::string& why) {
+        performer{self}.run(state.machine->preempt(why));
       },
       [self, &state](report_atom, const attempt_report& report) {
         keep_result(state, report);

@@ -5,6 +5,8 @@
 #include "actors/pool_grants.hpp"
 #include "actors/pool_nodes.hpp"
 #include "actors/pool_report.hpp"
+#include "actors/pool_terms.hpp"
+#include "actors/pool_why.hpp"
 
 #include <caf/all.hpp>
 
@@ -18,25 +20,13 @@ namespace {
 /// Groups that can never be placed are named up to this number.
 constexpr std::size_t max_reasons = 20;
 
-gang_key key_of(workflow_key workflow, group_index group) {
-  return (static_cast<gang_key>(workflow.value) << 32U) | group.value;
-}
-
-gang gang_of(const plan& layout, const std::vector<task_index>& members) {
-  gang who;
-  who.reserve(members.size());
-  for (const auto t : members)
-    who.push_back(request_of(layout.resource(t)));
-  return who;
-}
-
 void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
-  auto& client = self->state.clients[key];
-  self->send(client.group, refused_atom::value, client.ticket, refusal{code, std::move(why)});
+  tell(self, self->state.clients[key], refused_atom::value, refusal{code, std::move(why)});
   self->state.clients.erase(key);
 }
 
-void restore(pool_pointer self, gang_key key, const gang& who, const std::vector<placed_member>& held) {
+void restore(pool_pointer self, gang_key key, const gang& who, const gang_terms& terms,
+             const std::vector<placed_member>& held) {
   auto& state = self->state;
   std::vector<std::pair<std::string, std::vector<std::uint32_t>>> where;
   where.reserve(held.size());
@@ -45,7 +35,7 @@ void restore(pool_pointer self, gang_key key, const gang& who, const std::vector
   // None was recorded before the crash, but they were found where their executor is.
   if (std::all_of(where.begin(), where.end(), [](const auto& x) { return x.first.empty(); }))
     where.front().first = only_node_of(state, held.front().executor);
-  const auto booked = state.queue.restore(key, who, where);
+  const auto booked = state.queue.restore(key, who, where, terms);
   if (!booked) {
     refuse(self, key, booked.failure().code, booked.failure().message);
     return;
@@ -54,7 +44,7 @@ void restore(pool_pointer self, gang_key key, const gang& who, const std::vector
   take_places(self, key, *booked);
 }
 
-void ask(pool_pointer self, gang_key key, const gang& who) {
+void ask(pool_pointer self, gang_key key, const gang& who, const gang_terms& terms) {
   auto& state = self->state;
   // Accepted when a larger range was configured.
   if (state.networks)
@@ -63,20 +53,20 @@ void ask(pool_pointer self, gang_key key, const gang& who) {
       return;
     }
   state.queue.advance(state.clients[key].asked);
-  const auto answer = state.queue.submit(key, who);
+  const auto answer = state.queue.submit(key, who, terms);
   if (const auto* where = std::get_if<assignment>(&answer)) {
     take_places(self, key, *where);
   } else if (const auto* wait = std::get_if<no_place>(&answer)) {
-    auto& client = state.clients[key];
-    self->send(client.group, delayed_atom::value, client.ticket, wait->reason);
+    tell(self, state.clients[key], delayed_atom::value, wait->reason);
+    look_for_victims(self);
   } else {
     refuse(self, key, ec::never_fits, std::get<refused>(answer).reason);
   }
 }
 
 /// Why these members can never be placed here together, be it for want of capacity or of a network.
-std::optional<std::string> never_fits(const pool_state& state, const gang& who) {
-  if (auto why = state.queue.never_fits(who)) {
+std::optional<std::string> never_fits(const pool_state& state, const gang& who, const gang_terms& terms) {
+  if (auto why = state.queue.never_fits(who, terms)) {
     const bool wants_gpus = std::any_of(who.begin(), who.end(), [](const auto& x) { return x.gpu > 0; });
     if (const auto no_gpus = why_no_gpus(state); wants_gpus && !no_gpus.empty())
       *why += ": " + no_gpus;
@@ -85,7 +75,10 @@ std::optional<std::string> never_fits(const pool_state& state, const gang& who) 
   return state.networks ? state.networks->never_fits(static_cast<std::uint32_t>(who.size())) : std::nullopt;
 }
 
-std::vector<std::string> check(const pool_state& state, const plan& layout) {
+std::vector<std::string> check(const pool_state& state, const plan& layout, const workflow_terms& asked) {
+  const auto terms = terms_of(state, layout, asked, 0);
+  if (!terms)
+    return {terms.failure().message};
   if (!state.has_node())
     return {}; // Who does not fit when there is a node is told then.
   std::vector<std::string> reasons;
@@ -98,7 +91,7 @@ std::vector<std::string> check(const pool_state& state, const plan& layout) {
     std::vector<task_index> members;
     for (std::uint32_t i = 0; i < range.count; ++i)
       members.push_back(task_index{range.first.value + i});
-    if (const auto why = never_fits(state, gang_of(layout, members)))
+    if (const auto why = never_fits(state, gang_of(state, layout, members), *terms))
       reasons.push_back("group " + std::string{layout.group_name(g)} + ": " + *why);
     else if (single != nullptr)
       fitting.insert(single);
@@ -111,22 +104,14 @@ void take_request(pool_pointer self, const placement_request& request, const pla
   auto& state = self->state;
   const auto key = key_of(request.workflow, request.group);
   state.clients[key].who = part_of(state, layout, request);
-  const auto who = gang_of(layout, request.members);
-  if (request.held.empty())
-    ask(self, key, who);
+  const auto who = gang_of(state, layout, request.members);
+  const auto terms = terms_of(state, layout, request.terms, request.at_most);
+  if (!request.held.empty())
+    restore(self, key, who, terms ? *terms : gang_terms{}, request.held);
+  else if (terms)
+    ask(self, key, who, *terms);
   else
-    restore(self, key, who, request.held);
-}
-
-/// Why a request is kept; empty if it can be taken up.
-std::string why_kept(const pool_state& state, const placement_request& request) {
-  if (!state.has_node())
-    return "pool " + state.config.name + " is unavailable" +
-           (state.unavailable.empty() ? "" : ": " + state.unavailable);
-  if (const auto missing = missing_node(state, request); !missing.empty())
-    return "waiting for node " + missing + ", where it holds places: it has not joined yet";
-  // What runs already holds its place, whatever comes.
-  return request.held.empty() ? state.paused : std::string{};
+    refuse(self, key, terms.failure().code, terms.failure().message);
 }
 
 /// Keeps a request until it can be taken up.
@@ -135,7 +120,7 @@ void keep_request(pool_pointer self, const placement_request& request, const pla
   auto& client = state.clients[key_of(request.workflow, request.group)];
   client.early = ++state.arrivals;
   state.early.emplace(client.early, pool_state::early_request{request, layout});
-  self->send(client.group, delayed_atom::value, client.ticket, why);
+  tell(self, client, delayed_atom::value, why);
 }
 
 void forget_early(pool_state& state, const pool_state::client& x) {
@@ -147,7 +132,7 @@ void forget_early(pool_state& state, const pool_state::client& x) {
 void take_early(pool_pointer self, bool held) {
   auto& state = self->state;
   for (auto at = state.early.begin(); at != state.early.end();) {
-    if (at->second.what.held.empty() == held || !why_kept(state, at->second.what).empty()) {
+    if (at->second.what.held.empty() == held || why_kept(state, at->second.what)) {
       ++at;
       continue;
     }
@@ -164,6 +149,57 @@ void give_out(pool_pointer self) {
   serve_networks(self);
   grant_waiting(self);
   take_early(self, false);
+}
+
+/// Forgets a gang, and what it has; who has its place then, if it was promised.
+std::optional<grant> forget(pool_pointer self, gang_key key) {
+  auto& state = self->state;
+  const auto found = state.clients.find(key);
+  if (found == state.clients.end())
+    return std::nullopt;
+  forget_early(state, found->second);
+  if (found->second.since != caf::actor_clock::time_point{})
+    state.runs.add(self->clock().now() - found->second.since);
+  give_back_addresses(state, key, found->second);
+  state.clients.erase(found);
+  return state.queue.hand_over(key);
+}
+
+/// What a gang has is others' now.
+void let_go(pool_pointer self, gang_key key) {
+  auto& state = self->state;
+  if (state.clients.count(key) == 0)
+    return;
+  if (const auto heir = forget(self, key))
+    take_places(self, heir->key, heir->where);
+  forget_nodes(state);
+  serve_networks(self);
+  grant_waiting(self);
+}
+
+/// Takes up a request, or keeps it until that can be done. What was booked for it is booked anew, as it says now.
+void take_or_keep(pool_pointer self, const placement_request& request, const plan_ptr& layout,
+                  const group_actor& group) {
+  auto& state = self->state;
+  const auto key = key_of(request.workflow, request.group);
+  if (const auto before = state.clients.find(key); before != state.clients.end()) {
+    if (before->second.expected)
+      static_cast<void>(forget(self, key));
+    else
+      forget_early(state, before->second);
+  }
+  auto& client = state.clients[key];
+  client = {};
+  client.group = group;
+  client.expected = !group;
+  client.ticket = request.ticket;
+  client.last = request.last;
+  client.layout = layout;
+  client.asked = self->clock().now();
+  if (const auto why = why_kept(state, request))
+    keep_request(self, request, layout, why->text);
+  else
+    take_request(self, request, *layout);
 }
 
 /// What waits to be booked on a node that will not come fails.
@@ -189,7 +225,10 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
   state.addresses = loopback_addresses{config.first_address};
   state.next_epoch = config.first_epoch;
   state.config = std::move(config);
-  state.queue = gang_queue{{}, state.config.queue};
+  auto policy = queue_policy_of(*state.config.policy);
+  if (state.config.max_parallel > 0)
+    policy.max_parallel = state.config.max_parallel;
+  state.queue = gang_queue{{}, std::move(policy)};
   return {
       depth_of_mailbox(self),
       [self, &state](join_atom, const pool_node_ptr& node) {
@@ -208,52 +247,35 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         state.unavailable = why;
         for (const auto& [arrival, x] : state.early) {
           const auto& client = state.clients[key_of(x.what.workflow, x.what.group)];
-          self->send(client.group, delayed_atom::value, client.ticket, why_kept(state, x.what));
+          tell(self, client, delayed_atom::value, why_kept(state, x.what)->text);
         }
       },
-      [&state](stop_atom, const std::string& why) { state.paused = why; },
-      [self, &state](start_atom) {
-        state.paused.clear();
-        give_out(self);
+      [&state](stop_atom, const std::string& whose, const std::string& why) { state.paused[whose] = why; },
+      [self, &state](start_atom, const std::string& whose) {
+        if (state.paused.erase(whose) > 0)
+          give_out(self);
       },
       [&state](report_atom) { return view_of(state); },
-      [self, &state](check_atom, const plan_ptr& layout, const node_amounts& at_least) {
+      [self, &state](check_atom, const plan_ptr& layout, const node_amounts& at_least, const workflow_terms& terms) {
         widen_nodes(state, at_least);
         grant_waiting(self);
-        return check(state, *layout);
+        return check(state, *layout, terms);
+      },
+      [self, &state](check_atom, workflow_key workflow, const std::vector<group_index>& groups) {
+        state.queue.advance(self->clock().now());
+        return why_waiting(state, workflow, groups);
       },
       [self, &state](place_atom, const placement_request& request, const plan_ptr& layout, const group_actor& group) {
-        const auto key = key_of(request.workflow, request.group);
-        auto& client = state.clients[key];
-        forget_early(state, client);
-        client = {};
-        client.group = group;
-        client.ticket = request.ticket;
-        client.last = request.last;
-        client.asked = self->clock().now();
         const auto begun = std::chrono::steady_clock::now();
-        if (const auto why = why_kept(state, request); why.empty())
-          take_request(self, request, *layout);
-        else
-          keep_request(self, request, layout, why);
+        take_or_keep(self, request, layout, group);
         state.config.counted->placement.add(std::chrono::steady_clock::now() - begun);
       },
-      [self, &state](release_atom, workflow_key workflow, group_index group) {
-        const auto found = state.clients.find(key_of(workflow, group));
-        if (found == state.clients.end())
-          return;
-        const auto key = found->first;
-        forget_early(state, found->second);
-        if (found->second.since != caf::actor_clock::time_point{})
-          state.runs.add(self->clock().now() - found->second.since);
-        give_back_addresses(state, key, found->second);
-        state.clients.erase(found);
-        if (const auto heir = state.queue.hand_over(key))
-          take_places(self, heir->key, heir->where);
-        forget_nodes(state);
-        serve_networks(self);
-        grant_waiting(self);
+      [self, &state](place_atom, const placement_request& request, const plan_ptr& layout) {
+        if (state.clients.count(key_of(request.workflow, request.group)) == 0)
+          take_or_keep(self, request, layout, group_actor{});
       },
+      [self](release_atom, workflow_key workflow, group_index group) { let_go(self, key_of(workflow, group)); },
+      [self](internal_atom, tick_atom) { make_way(self); },
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include "actors/context.hpp"
 #include "actors/meters.hpp"
+#include "actors/pool_setup.hpp"
 #include "muster/placement/addresses.hpp"
 #include "muster/placement/gang_queue.hpp"
 #include "muster/placement/network_addresses.hpp"
@@ -23,7 +24,8 @@ namespace muster {
 /// How a POOL is set up.
 struct pool_config {
   std::string name = "local";
-  queue_policy queue;
+  std::shared_ptr<const config::pool_policy> policy = std::make_shared<config::pool_policy>();
+  std::uint32_t max_parallel = 0; ///< Members that hold a place at the same time; 0 for any number.
   double oversubscribe = 1.0;
   std::uint32_t first_address = 0; ///< Where addresses and networks begin; differs between runtimes of one host.
   epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
@@ -40,6 +42,8 @@ struct pool_state {
     group_actor group;
     std::uint32_t ticket = 0;
     group_part who;
+    plan_ptr layout;                    ///< Of its workflow.
+    bool expected = false;              ///< Its places are booked before its group has asked.
     std::vector<std::string> addresses; ///< One per member once it has a lease, or held some before.
     assignment where;                   ///< While it has places and waits for a network.
     epoch lease;                        ///< 0 until it is told of a place.
@@ -73,13 +77,14 @@ struct pool_state {
   network_line waiting_gangs;                ///< For a block.
   network_line waiting_alone;                ///< For an address of the shared block.
   bool alone_without_address = false;        ///< See `capabilities`.
+  bool looks_for_victims = false;            ///< It will see whether somebody should make way.
   short_runs runs;                           ///< How long places are held, of late.
   epoch next_epoch;
   std::map<std::uint64_t, early_request> early; ///< By arrival.
   std::uint64_t arrivals = 0;
-  node_amounts at_least;   ///< What the head's own machine is to be taken for when it joins.
-  std::string paused;      ///< Why nothing is placed for now; empty if it is.
-  std::string unavailable; ///< Why there is no node, for people.
+  node_amounts at_least;                     ///< What the head's own machine is to be taken for when it joins.
+  std::map<std::string, std::string> paused; ///< By whose wish nothing is placed for now, and why; empty if it is.
+  std::string unavailable;                   ///< Why there is no node, for people.
 
   /// Whether there is a node that has not left.
   [[nodiscard]] bool has_node() const noexcept { return nodes.size() > leaving; }

@@ -2,6 +2,7 @@
 
 #include "actors/pool_addresses.hpp"
 #include "actors/pool_nodes.hpp"
+#include "actors/pool_why.hpp"
 
 #include <caf/all.hpp>
 
@@ -25,7 +26,7 @@ void say_placed(pool_pointer self, gang_key key, const assignment& where, attemp
     given.places.push_back({node.name, node.executor, client.addresses[i], where[i].gpus, after});
     given.record_first = given.record_first || !node.is_local;
   }
-  self->send(client.group, placed_atom::value, client.ticket, std::move(given));
+  tell(self, client, placed_atom::value, std::move(given));
 }
 
 /// Tells groups that wait whose places they will have, so that their drivers start them at once: for the place that
@@ -72,6 +73,20 @@ void serve(pool_pointer self, pool_state::network_line& line) {
   }
 }
 
+/// One that has no lease yet, because it waits for a network, is put off; its group asks again.
+void ask_to_leave(pool_pointer self, gang_key key, const std::string& why) {
+  auto& state = self->state;
+  const auto& client = state.clients.at(key);
+  if (client.where.empty()) {
+    tell(self, client, stop_atom::value, why);
+    return;
+  }
+  tell(self, client, refused_atom::value, refusal{ec::unavailable, "preempted: " + why});
+  give_back_addresses(state, key, client);
+  state.clients.erase(key);
+  state.queue.withdraw(key);
+}
+
 } // namespace
 
 void take_places(pool_pointer self, gang_key key, assignment where) {
@@ -85,7 +100,7 @@ void take_places(pool_pointer self, gang_key key, assignment where) {
   }
   client.where = std::move(where);
   line.push_back(key);
-  self->send(client.group, delayed_atom::value, client.ticket, state.networks->why_waiting(client.who.group_size));
+  tell(self, client, delayed_atom::value, state.networks->why_waiting(client.who.group_size));
 }
 
 void serve_networks(pool_pointer self) {
@@ -104,8 +119,34 @@ void grant_waiting(pool_pointer self) {
     for (const auto& x : grants)
       take_places(self, x.key, x.where);
     if (grants.size() < at_once)
-      return;
+      break;
   }
+  look_for_victims(self);
+}
+
+void look_for_victims(pool_pointer self) {
+  // What is tried for a long queue takes a while.
+  constexpr std::chrono::milliseconds pause{50};
+  auto& state = self->state;
+  if (state.queue.waiting() == 0 || !state.queue.has_victims() || std::exchange(state.looks_for_victims, true))
+    return;
+  self->delayed_send(self, pause, internal_atom::value, tick_atom::value);
+}
+
+void make_way(pool_pointer self) {
+  auto& state = self->state;
+  state.looks_for_victims = false;
+  if (!state.paused.empty())
+    return;
+  state.queue.advance(self->clock().now());
+  for (const auto& x : state.queue.preempt()) {
+    const auto& layout = *state.clients.at(x.winner).layout;
+    const auto why = "group " + std::string{layout.group_name(name_of(x.winner).group)} + " of workflow " +
+                     std::string{layout.name()} + ", of higher priority, needs its places";
+    for (const auto key : x.victims)
+      ask_to_leave(self, key, why);
+  }
+  grant_waiting(self); // What was put off may be all.
 }
 
 } // namespace muster

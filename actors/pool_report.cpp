@@ -25,8 +25,9 @@ pool_view_ptr view_of(const pool_state& state) {
   auto x = std::make_shared<pool_view>();
   x->name = state.config.name;
   x->is_default = state.config.is_default;
-  x->max_parallel = state.config.queue.max_parallel.value_or(0);
+  x->max_parallel = state.config.max_parallel;
   x->oversubscribe = state.config.oversubscribe;
+  x->maintenance = state.config.policy->maintenance;
   x->waiting_gangs = state.early.size();
   x->available = state.has_node();
   if (!x->available)

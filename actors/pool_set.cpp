@@ -25,8 +25,8 @@ pool_config config_of(const pool_setup& setup, std::size_t position, bool is_def
   x.name = setup.name;
   x.is_default = is_default;
   x.oversubscribe = setup.oversubscribe;
-  if (setup.max_parallel > 0)
-    x.queue.max_parallel = setup.max_parallel;
+  x.max_parallel = setup.max_parallel;
+  x.policy = std::make_shared<config::pool_policy>(setup.policy);
   constexpr std::uint32_t addresses_per_runtime = 256;
   constexpr std::uint32_t addresses_per_pool = 1U << 18U;
   x.first_address = static_cast<std::uint32_t>(getpid()) * addresses_per_runtime + 1 +
@@ -63,6 +63,7 @@ result<std::unique_ptr<pool_set>> pool_set::probe(std::vector<pool_setup> pools,
     x.has_agents = setup.agents.has_value();
     x.oversubscribe = setup.oversubscribe;
     x.gpus = setup.gpus;
+    x.policy = std::make_shared<config::pool_policy>(setup.policy);
     const auto& known = *out->executors_[x.executor];
     if (!known.offered) {
       if (!setup.may_be_down)
@@ -199,6 +200,9 @@ std::vector<std::string> pool_set::probe_again() {
       return up;
     if (offered) {
       x.offered = std::make_shared<const capabilities>(std::move(*offered));
+      for (const auto& p : pools_)
+        if (p.executor == i)
+          caf::anon_send(p.actor, stop_atom::value, std::string{taking_up}, std::string{why_taking_up});
       bring_up(i);
     } else {
       x.problem = offered.failure();
@@ -214,14 +218,14 @@ std::vector<std::string> pool_set::probe_again() {
   return up;
 }
 
-void pool_set::pause(const std::string& why) {
+void pool_set::pause(const std::string& cause, const std::string& why) {
   for (const auto& x : pools_)
-    caf::anon_send(x.actor, stop_atom::value, why);
+    caf::anon_send(x.actor, stop_atom::value, cause, why);
 }
 
-void pool_set::go_on() {
+void pool_set::go_on(const std::string& cause) {
   for (const auto& x : pools_)
-    caf::anon_send(x.actor, start_atom::value);
+    caf::anon_send(x.actor, start_atom::value, cause);
 }
 
 bool pool_set::all_up() const {

@@ -33,6 +33,7 @@ public:
     bool has_agents = false;
     double oversubscribe = 1.0;
     std::optional<std::vector<std::uint32_t>> gpus;
+    std::shared_ptr<const config::pool_policy> policy;
   };
 
   /// Checks names, and probes every driver. Fails with `invalid_argument`, or with what a driver says of a pool that
@@ -53,11 +54,14 @@ public:
   /// The FLEET of each pool that agents can join.
   [[nodiscard]] std::map<std::string, agent::fleet_actor> fleets() const;
 
-  /// Probes what is down once more; blocks. Names the pools that are available since.
+  /// Probes what is down once more; blocks. Names the pools that are available since. They give no places before
+  /// `go_on(taking_up)`: first what was left there by an earlier runtime is booked.
   [[nodiscard]] std::vector<std::string> probe_again();
-  /// Until `go_on` no POOL gives a place to whoever asks, and `why` is what they wait for.
-  void pause(const std::string& why);
-  void go_on();
+  static constexpr const char* taking_up = "taking up";
+  static constexpr const char* why_taking_up = "waiting until what an earlier runtime left is taken up";
+  /// Until `go_on` for the same cause no POOL gives a place to whoever asks, and `why` is what they wait for.
+  void pause(const std::string& cause, const std::string& why);
+  void go_on(const std::string& cause);
   /// Whether all pools are available.
   [[nodiscard]] bool all_up() const;
 

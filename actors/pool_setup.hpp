@@ -1,6 +1,8 @@
 #pragma once
 
 #include "executors/driver.hpp"
+#include "muster/config/pool_policy.hpp"
+#include "muster/placement/wait_reason.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -35,6 +37,7 @@ struct pool_setup {
   bool may_be_down = false;
   /// Set: nodes join it by `runtime::publish_agents`, and there is no executor.
   std::optional<agents_setup> agents{};
+  config::pool_policy policy{};
 };
 
 /// How often pools that are unavailable are probed again.
@@ -64,7 +67,8 @@ struct pool_view {
   std::string driver;  ///< `process`, `docker`, ...; empty while it was never reached.
   std::string version; ///< Of the engine behind it.
   bool available = false;
-  std::string reason; ///< Why it is not, for people.
+  std::string reason;      ///< Why it is not, for people.
+  std::string maintenance; ///< Why nothing is placed, as its policy says; empty if it is.
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
   capacity total; ///< Of all nodes.
@@ -73,6 +77,27 @@ struct pool_view {
   std::size_t placed_gangs = 0;
   std::size_t placed_tasks = 0;
   std::vector<node_view> nodes;
+};
+
+/// A group of a workflow.
+struct gang_name {
+  workflow_key workflow;
+  group_index group;
+};
+
+/// Why a group waits for places.
+struct group_wait {
+  group_index group;
+  std::string cause; ///< A `wait_cause`, or `unavailable`, `paused`, `maintenance`, `node`, `network`.
+  std::string text;  ///< For people.
+  std::optional<wait_reason> placement{}; ///< Of a `wait_cause`.
+  std::optional<gang_name> ahead{};       ///< As in `placement`, as are
+  std::vector<gang_name> holders{};
+};
+
+/// What a POOL answers to who asks why.
+struct wait_report {
+  std::vector<group_wait> groups; ///< Those that wait.
 };
 
 } // namespace muster

@@ -52,11 +52,16 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   for (auto t = stored->layout->first_task(); t != stored->layout->end_task(); ++t.value)
     group_of.push_back(stored->layout->group_of(t));
   counted_->states.taken_up(record.key, record.status, stored->restore->groups, stored->tasks, group_of);
+  for (const auto& held : what_is_held(*stored))
+    caf::anon_send((*pool)->actor, place_atom::value, held, stored->layout);
   // Before it is live: it may end at once, and who waits for that end must not find it held.
   auto held = let_go(record.key);
   const auto done = ask<accepted>(registry_, resume_atom::value, stored->who, stored->layout, stored->restore);
   if (done)
     return accepted_workflow{done->key, done->id, {}, {}};
+  if (done.failure().code != ec::conflict) // Else it is live, and holds them.
+    for (const auto& booked : what_is_held(*stored))
+      caf::anon_send((*pool)->actor, release_atom::value, booked.workflow, booked.group);
   if (held && done.failure().code != ec::conflict) {
     const std::lock_guard lock{mutex_};
     held_.emplace(record.key, *std::move(held));
@@ -189,7 +194,11 @@ result<recovery_report> runtime::impl::recover(const recovery_handler& on_progre
   const auto ids = unfinished(*reader);
   if (!ids)
     return ids.failure();
-  return recover_these(*ids, on_progress);
+  // Nobody gets a place that one of them holds.
+  pools_->pause("recovery", pool_set::why_taking_up);
+  auto report = recover_these(*ids, on_progress);
+  pools_->go_on("recovery");
+  return report;
 }
 
 /// Probes what is down, and takes up what waited for it; whether there is more to come.
@@ -215,6 +224,7 @@ void runtime::impl::take_up_held() {
   for (auto& [key, id] : waiting)
     ids.push_back(std::move(id));
   static_cast<void>(recover_these(ids, {}));
+  pools_->go_on(pool_set::taking_up);
 }
 
 } // namespace muster

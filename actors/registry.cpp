@@ -15,27 +15,46 @@ namespace {
 
 using registry_pointer = registry_actor::stateful_pointer<registry_state>;
 
-context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout, pool_actor pool,
-                         std::shared_ptr<const first_attempts> attempts_from, workflow_terms terms) {
-  auto policy = std::make_shared<group_policy>(services.policy());
-  const auto& timeout = layout->header().timeout;
-  if (timeout.exec)
-    policy->exec_timeout = timeout.exec;
-  if (timeout.queue)
-    policy->queue_timeout = timeout.queue;
+/// Where a workflow runs, and on what terms.
+struct place_to_run {
+  std::string name;
+  pool_actor actor;
+  workflow_terms terms;
+};
+
+/// What the rules of a pool and the spec make of what holds for all workflows.
+group_policy policy_for(const registry_services& services, const std::string& pool, const spec::timeouts& said) {
+  auto out = services.policy();
+  const auto found = services.rules ? services.rules(pool) : nullptr;
+  const auto rules = found ? *found : config::pool_policy{};
+  out.exec_timeout = rules.exec_timeout.apply(said.exec, out.exec_timeout);
+  out.queue_timeout = rules.queue_timeout.apply(said.queue, out.queue_timeout);
+  out.start_timeout = rules.start_timeout.apply({}, out.start_timeout);
+  if (!rules.exit_actions.empty())
+    out.exit_actions = rules.exit_actions;
+  return out;
+}
+
+context_ptr make_context(const registry_services& services, const accepted& who, plan_ptr layout, place_to_run where,
+                         std::shared_ptr<const first_attempts> attempts_from) {
+  auto policy = std::make_shared<group_policy>(policy_for(services, where.name, layout->header().timeout));
   policy->seed = static_cast<std::uint64_t>(who.key.value);
   return std::make_shared<const workflow_context>(
       workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
-                       std::move(pool), services.clock, services.on_failure, std::move(attempts_from), services.cache,
-                       services.counted, std::move(terms)});
+                       std::move(where.actor), services.clock, services.on_failure, std::move(attempts_from),
+                       services.cache, services.counted, std::move(where.terms)});
+}
+
+workflow_terms terms_of(const store::submission& x) {
+  return {x.priority, x.user};
 }
 
 /// `definition` is that of a flow; null for a workflow whose plan is all that there is.
-void begin(registry_pointer self, const accepted& who, plan_ptr layout, pool_actor pool, workflow_terms terms,
+void begin(registry_pointer self, const accepted& who, plan_ptr layout, place_to_run where,
            const std::shared_ptr<const spec::workflow>& definition, std::shared_ptr<workflow_restore> restore) {
   auto& state = self->state;
-  auto context = make_context(*state.services, who, std::move(layout), std::move(pool),
-                              restore ? restore->attempts_from : nullptr, std::move(terms));
+  auto context = make_context(*state.services, who, std::move(layout), std::move(where),
+                              restore ? restore->attempts_from : nullptr);
   const registry_actor me{self};
   state.live[who.key] = definition ? self->spawn(flow_workflow, std::move(context), me, definition, std::move(restore))
                                    : self->spawn(workflow, std::move(context), me, std::move(restore));
@@ -56,13 +75,14 @@ caf::result<accepted> submit(registry_pointer self, const submission_ptr& what) 
         .then(
             [self, promise, what, pool](const accepted& who) mutable {
               if (!who.is_replay)
-                begin(self, who, what->layout, pool, {gang_priority::normal, what->rows.user}, what->definition,
+                begin(self, who, what->layout, {what->rows.pool, pool, terms_of(what->rows)}, what->definition,
                       nullptr);
               promise.deliver(who);
             },
             refuse);
   };
-  self->request(pool, caf::infinite, check_atom::value, what->gangs ? what->gangs : what->layout, what->at_least)
+  self->request(pool, caf::infinite, check_atom::value, what->gangs ? what->gangs : what->layout, what->at_least,
+                terms_of(what->rows))
       .then(
           [promise, store](const std::vector<std::string>& reasons) mutable {
             if (reasons.empty())
@@ -100,8 +120,9 @@ registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry
         auto pool = state.services->pool_of(layout->header().pool);
         if (!pool)
           return no_pool(layout->header().pool);
-        caf::anon_send(pool, check_atom::value, layout, largest_gang(*layout));
-        begin(self, who, layout, std::move(pool), restore->terms, restore->definition, restore);
+        caf::anon_send(pool, check_atom::value, layout, largest_gang(*layout), restore->terms);
+        begin(self, who, layout, {layout->header().pool, std::move(pool), restore->terms}, restore->definition,
+              restore);
         return who;
       },
       [self, &state](cancel_atom, workflow_key key, const std::string& message, bool force) -> caf::result<sequence> {

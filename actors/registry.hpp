@@ -2,6 +2,7 @@
 
 #include "actors/context.hpp"
 #include "actors/workflow.hpp"
+#include "muster/config/pool_policy.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -20,10 +21,12 @@ struct registry_services {
   journal_actor journal;
   std::function<pool_actor(const std::string&)> pool_of; ///< By the name that a workflow is stored with; null if none.
   clock_actor clock;
-  std::function<group_policy()> policy; ///< Of workflows from now on; timeouts of a spec replace its own.
+  std::function<group_policy()> policy; ///< Of workflows from now on; a pool's rules and a spec replace parts of it.
   failure_handler on_failure;
   cache_actor cache{};
   std::shared_ptr<meters> counted{};
+  /// The rules of a pool, by its name; null for none.
+  std::function<std::shared_ptr<const config::pool_policy>(const std::string&)> rules{};
 };
 
 /// State of the REGISTRY: live workflows.

@@ -80,6 +80,19 @@ result<placed_member> place_of(store::reader& from, workflow_key key, const stor
   return place;
 }
 
+/// How many attempts of a task made way for others, since it was run once more.
+result<std::uint32_t> count_preemptions(store::reader& from, workflow_key key, const store::task_record& t) {
+  std::uint32_t count = 0;
+  if (!t.attempt || t.attempt->number == t.first_attempt || is_group_finished(t.status))
+    return count;
+  const auto all = from.attempts(key, t.index);
+  if (!all)
+    return all.failure();
+  for (const auto& x : *all)
+    count += x.number >= t.first_attempt && x.status == status::rescheduled && x.exit_code == preempted_code ? 1 : 0;
+  return count;
+}
+
 result<group_restore> restore_group(store::reader& from, workflow_key key, const store::group_record& g,
                                     const std::vector<store::task_record>& tasks, const std::vector<found>& adopted,
                                     const caf::strong_actor_ptr& executor, timestamp now) {
@@ -93,6 +106,10 @@ result<group_restore> restore_group(store::reader& from, workflow_key key, const
       member.status = t.attempt->status;
     }
     member.found = adopted[t.index.value];
+    if (auto counted = count_preemptions(from, key, t); !counted)
+      return counted.failure();
+    else
+      member.preemptions = *counted;
     x.members.push_back(member);
     auto place = place_of(from, key, t);
     if (!place)
@@ -168,7 +185,7 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   restore->recorded = record->status;
   restore->cancel_requested = record->cancel_requested.has_value();
   restore->cancel_message = record->cancel_message;
-  restore->terms.user = record->user;
+  restore->terms = {record->priority, record->user};
   for (const auto& t : rows->tasks)
     if (t.first_attempt > 0) {
       if (!restore->attempts_from)
@@ -191,6 +208,29 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   for (const auto& t : rows->tasks)
     out.tasks.push_back(t.status);
   return out;
+}
+
+std::vector<placement_request> what_is_held(const stored_workflow& x) {
+  std::vector<placement_request> all;
+  for (const auto& [group, recorded] : x.restore->members) {
+    placement_request out;
+    out.workflow = x.who.key;
+    out.group = group_index{group};
+    out.terms = x.restore->terms;
+    const auto first = x.layout->tasks(out.group).first;
+    bool lives = false;
+    for (std::size_t i = 0; i < recorded.members.size(); ++i) {
+      const auto& member = recorded.members[i];
+      lives = lives || member.found == found::running || member.found == found::exited;
+      if (is_group_finished(member.status) || member.found == found::lost)
+        continue;
+      out.members.push_back(task_index{first.value + static_cast<std::uint32_t>(i)});
+      out.held.push_back(recorded.places[i]);
+    }
+    if (lives)
+      all.push_back(std::move(out));
+  }
+  return all;
 }
 
 } // namespace muster

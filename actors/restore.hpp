@@ -26,4 +26,8 @@ struct stored_workflow {
                                                     const std::string& id, driver& runs,
                                                     const caf::strong_actor_ptr& executor, timestamp now);
 
+/// What its groups will ask the POOL for that have members which live. Told before it is taken up, it is booked before
+/// anybody else gets it.
+[[nodiscard]] std::vector<placement_request> what_is_held(const stored_workflow& x);
+
 } // namespace muster

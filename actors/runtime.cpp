@@ -59,8 +59,14 @@ result<std::vector<pool_view>> runtime::pools() const {
   return impl_->pools();
 }
 
-result<std::vector<std::string>> runtime::check(const spec::workflow& workflow, const std::string& pool) const {
-  return impl_->check(workflow, pool);
+result<std::vector<std::string>> runtime::check(const spec::workflow& workflow, const std::string& pool,
+                                                const submission_terms& terms) const {
+  return impl_->check(workflow, pool, terms);
+}
+
+result<std::vector<group_wait>> runtime::why_waiting(workflow_key workflow,
+                                                     const std::vector<group_index>& groups) const {
+  return impl_->why_waiting(workflow, groups);
 }
 
 result<recovery_report> runtime::recover(const recovery_handler& on_progress) {

@@ -7,6 +7,7 @@
 #include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
+#include "muster/placement/queue_policy.hpp"
 #include "muster/spec/model.hpp"
 #include "muster/store/service.hpp"
 
@@ -61,6 +62,13 @@ struct submission_info {
   /// Set: accepted once under this key; see `store::submission::once`.
   std::optional<store::idempotency_key> once{};
   std::string pool{}; ///< Where it is to run; empty: as the spec says.
+  gang_priority priority = gang_priority::normal;
+};
+
+/// On what terms a workflow would ask for places.
+struct submission_terms {
+  gang_priority priority = gang_priority::normal;
+  std::string user{};
 };
 
 /// A workflow that was accepted.
@@ -128,6 +136,11 @@ public:
   /// Every event committed from now on goes to `handler`, until the runtime ends.
   void subscribe(event_handler handler);
 
+  /// Why groups of an unfinished workflow wait for places, as of now: those of `groups` that do. `not_found` if there
+  /// is no such workflow; nothing of one that is not live.
+  [[nodiscard]] result<std::vector<group_wait>> why_waiting(workflow_key workflow,
+                                                            const std::vector<group_index>& groups) const;
+
   /// How all pools are, as of now, in the order of the configuration.
   [[nodiscard]] result<std::vector<pool_view>> pools() const;
 
@@ -158,7 +171,8 @@ public:
   [[nodiscard]] result<accepted_workflow> submit(const spec::workflow& workflow, submission_info info);
 
   /// The checks of `submit`, without accepting anything: what it would note, or why it would refuse.
-  [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool) const;
+  [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool,
+                                                       const submission_terms& terms = {}) const;
 
   /// Takes up a workflow that an earlier runtime left unfinished. `not_found` if there is none, `conflict` if it is
   /// finished or already live here, `unavailable` if its pool is.

@@ -52,13 +52,14 @@ result<accepted_workflow> public_form(const result<accepted>& x) {
 }
 
 /// Of a pool that is unavailable it is not known what it permits and which machine it has.
-result<void> check_blindly(const spec::workflow& workflow, const error& why, store::reader& history) {
+result<void> check_blindly(const spec::workflow& workflow, const config::pool_policy& rules, const error& why,
+                           store::reader& history) {
   capabilities any;
   any.images = true;
-  if (auto checked = check_admission(workflow, any, history); !checked)
+  if (auto checked = check_admission(workflow, any, rules, history); !checked)
     return checked;
   any.permits.emplace();
-  if (auto checked = check_admission(workflow, any, history); !checked)
+  if (auto checked = check_admission(workflow, any, rules, history); !checked)
     return {ec::unavailable, why.message + "\nso it cannot be told what it permits: " + checked.failure().message};
   return {};
 }
@@ -77,9 +78,9 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
   };
   health_->on_change([this](const std::string& why) {
     if (why.empty())
-      pools_->go_on();
+      pools_->go_on("store");
     else
-      pools_->pause("waiting for room on the disk of the state directory: " + why);
+      pools_->pause("store", "waiting for room on the disk of the state directory: " + why);
   });
   hub_ = system_.spawn(event_hub);
   journal_writer_ = system_.spawn<caf::detached>(journal_writer, std::make_shared<store::writer>(std::move(writer)),
@@ -96,9 +97,13 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
     const std::lock_guard lock{mutex_};
     return policy_;
   };
+  const auto rules = [this](const std::string& name) {
+    const auto found = pools_->find(name);
+    return found ? (*found)->policy : nullptr;
+  };
   registry_ =
       system_.spawn(registry, std::make_shared<registry_services>(registry_services{
-                                  directory_, journal_, pool_of, clock_, policy, on_failure, cache_, counted_}));
+                                  directory_, journal_, pool_of, clock_, policy, on_failure, cache_, counted_, rules}));
   watch_mailboxes();
   subscribe([this](const std::vector<event>& batch) { ended_.note(batch); });
   prober_ = system_.spawn<caf::detached>(prober, config.probe_again, [this] { return look_after_pools(); });
@@ -172,6 +177,23 @@ result<std::vector<pool_view>> runtime::impl::pools() {
     out.push_back(**said);
   }
   return out;
+}
+
+result<std::vector<group_wait>> runtime::impl::why_waiting(workflow_key workflow,
+                                                           const std::vector<group_index>& groups) {
+  auto reader = store::reader::open(directory_);
+  if (!reader)
+    return reader.failure();
+  const auto record = reader->workflow(workflow);
+  if (!record)
+    return record.failure();
+  const auto pool = pools_->find(record->pool);
+  if (!pool || is_finished(record->status))
+    return std::vector<group_wait>{};
+  const auto said = ask<wait_report_ptr>((*pool)->actor, check_atom::value, workflow, groups);
+  if (!said)
+    return said.failure();
+  return (*said)->groups;
 }
 
 muster::measures runtime::impl::measures() const {
@@ -291,12 +313,12 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
     return history.failure();
   const auto offered = pools_->offered(*out.pool);
   if (!offered) {
-    if (auto checked = check_blindly(workflow, offered.failure(), *history); !checked)
+    if (auto checked = check_blindly(workflow, *out.pool->policy, offered.failure(), *history); !checked)
       return checked.failure();
     out.notes.push_back(offered.failure().message + "; its tasks wait until it is back");
     return out;
   }
-  if (auto checked = check_admission(workflow, **offered, *history); !checked)
+  if (auto checked = check_admission(workflow, **offered, *out.pool->policy, *history); !checked)
     return checked.failure();
   if (out.pool->has_agents) // Its nodes are what they are.
     return out;
@@ -307,7 +329,8 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
   return out;
 }
 
-result<std::vector<std::string>> runtime::impl::check(const spec::workflow& workflow, const std::string& pool) {
+result<std::vector<std::string>> runtime::impl::check(const spec::workflow& workflow, const std::string& pool,
+                                                      const submission_terms& terms) {
   auto admitted = admit(workflow, pool);
   if (!admitted)
     return admitted.failure();
@@ -315,8 +338,8 @@ result<std::vector<std::string>> runtime::impl::check(const spec::workflow& work
   if (!rows)
     return rows.failure();
   const auto& gangs = (*rows)->gangs ? (*rows)->gangs : (*rows)->layout;
-  const auto reasons =
-      ask<std::vector<std::string>>(admitted->pool->actor, check_atom::value, gangs, admitted->at_least);
+  const auto reasons = ask<std::vector<std::string>>(admitted->pool->actor, check_atom::value, gangs,
+                                                     admitted->at_least, workflow_terms{terms.priority, terms.user});
   if (!reasons)
     return reasons.failure();
   if (!reasons->empty())

@@ -69,6 +69,7 @@ result<submission_ptr> make_submission(const spec::workflow& workflow, submissio
   rows.time = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
   rows.name = layout.name();
   rows.user = std::move(info.user);
+  rows.priority = info.priority;
   rows.once = std::move(info.once);
   rows.labels = layout.header().labels;
   rows.pool = std::move(pool);

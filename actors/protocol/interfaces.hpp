@@ -110,6 +110,8 @@ using group_actor = caf::typed_actor<
     caf::reacts_to<delayed_atom, std::uint32_t, std::string>,
     /// The request was dropped, and why.
     caf::reacts_to<refused_atom, std::uint32_t, refusal>,
+    /// Its lease is needed for others, and what for: its places are to be given up soon.
+    caf::reacts_to<stop_atom, std::uint32_t, std::string>,
     /// From a TASK: what became of an attempt.
     caf::reacts_to<report_atom, attempt_report>,
     /// From the WORKFLOW: end as FAILED_CANCELED; true to kill at once.
@@ -140,17 +142,23 @@ using pool_actor = measured_actor::extend<
     caf::reacts_to<set_atom, std::string, node_condition, std::string>,
     /// From the PROBER: there is no node yet, and why. What is asked for meanwhile waits with that reason.
     caf::reacts_to<delayed_atom, std::string>,
-    /// From the facade: nothing may be placed for now, and why; it may again.
-    caf::reacts_to<stop_atom, std::string>, caf::reacts_to<start_atom>,
+    /// From the facade: nothing may be placed for now, by whose wish and why; from that side it may again.
+    caf::reacts_to<stop_atom, std::string, std::string>, caf::reacts_to<start_atom, std::string>,
     /// From the facade: how is it?
     caf::replies_to<report_atom>::with<pool_view_ptr>,
-    /// From the REGISTRY: take the nodes for at least as large as this; could every gang of the plan then be placed on
-    /// an empty pool? Answered with reasons; empty if so, or if there is no node yet.
-    caf::replies_to<check_atom, plan_ptr, node_amounts>::with<std::vector<std::string>>,
+    /// From the REGISTRY: take the head's own machine for at least as large as this; could every gang of the plan then
+    /// be placed on an empty pool, on these terms? Answered with reasons; empty if so, or if there is no node yet.
+    caf::replies_to<check_atom, plan_ptr, node_amounts, workflow_terms>::with<std::vector<std::string>>,
+    /// From the facade: why do these groups of a workflow wait? Answered as of now, for those that do.
+    caf::replies_to<check_atom, workflow_key, std::vector<group_index>>::with<wait_report_ptr>,
     /// From a GROUP: a place for all of these members or none; answered with placed, delayed or refused, now or later.
     caf::reacts_to<place_atom, placement_request, plan_ptr, group_actor>,
+    /// From the facade: this group will ask for what it holds; until then that is to be booked for it.
+    caf::reacts_to<place_atom, placement_request, plan_ptr>,
     /// From a GROUP: what the pool holds for it is to be given up: its lease, its place in the queue, or both.
-    caf::reacts_to<release_atom, workflow_key, group_index>>;
+    caf::reacts_to<release_atom, workflow_key, group_index>,
+    /// INTERNAL: should somebody make way for those who wait?
+    caf::reacts_to<internal_atom, tick_atom>>;
 
 // -- NODE ------------------------------------------------------------------------------------------------------------
 

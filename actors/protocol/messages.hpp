@@ -32,6 +32,7 @@ struct growth;
 struct journal_answers;
 struct journal_batch;
 struct submission;
+struct wait_report;
 struct pool_node;
 struct pool_view;
 struct workflow_restore;
@@ -65,6 +66,8 @@ using cache_change_ptr = std::shared_ptr<const store::cache_change>;
 using service_change_ptr = std::shared_ptr<const store::service_change>;
 /// See actors/pool_setup.hpp.
 using pool_view_ptr = std::shared_ptr<const pool_view>;
+/// See actors/pool_setup.hpp.
+using wait_report_ptr = std::shared_ptr<const wait_report>;
 using pool_node_ptr = std::shared_ptr<const pool_node>;
 using attempt_spec_ptr = std::shared_ptr<const attempt_spec>;
 
@@ -164,6 +167,17 @@ typename Inspector::result_type inspect(Inspector& f, refusal& x) {
   return f(caf::meta::type_name("refusal"), x.code, x.message);
 }
 
+/// On what terms the groups of a workflow ask for places.
+struct workflow_terms {
+  gang_priority priority = gang_priority::normal;
+  std::string user; ///< Who submitted it.
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, workflow_terms& x) {
+  return f(caf::meta::type_name("workflow_terms"), x.priority, x.user);
+}
+
 /// What a GROUP asks the POOL for.
 struct placement_request {
   workflow_key workflow;
@@ -174,15 +188,14 @@ struct placement_request {
   /// Of a group of one: the attempt that asks; when it has run and ended the place is needed no more. Of workflow 0:
   /// that is not said.
   attempt_id last{};
-  gang_priority priority = gang_priority::normal;
-  std::string user;         ///< Who submitted the workflow.
+  workflow_terms terms{};
   std::int64_t at_most = 0; ///< Seconds that the group can hold its places; 0 if that is not known.
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, placement_request& x) {
-  return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held, x.last,
-           x.priority, x.user, x.at_most);
+  return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held, x.last, x.terms,
+           x.at_most);
 }
 
 /// Task name -> address, of one group. Shared by its members.
@@ -242,4 +255,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::pool_view_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::peer_map)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::wait_report_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::capabilities)

@@ -50,5 +50,8 @@ CAF_ADD_TYPE_ID(muster, (muster::service_change_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::pool_view_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::node_condition))
 CAF_ADD_TYPE_ID(muster, (muster::pool_node_ptr))
+CAF_ADD_TYPE_ID(muster, (muster::wait_report_ptr))
+CAF_ADD_TYPE_ID(muster, (muster::workflow_terms))
+CAF_ADD_TYPE_ID(muster, (std::vector<muster::group_index>))
 
 CAF_END_TYPE_ID_BLOCK(muster)

@@ -36,7 +36,9 @@ public:
   /// `asked`: what the user named; empty if nothing.
   void print(const json& x, const std::string& asked) const {
     const auto name = text_of(x, "name");
-    const auto reason = text_of(x, "reason");
+    const auto waiting = member(x, "waiting");
+    // What the pool says now is newer than what was recorded when it began to wait.
+    const auto reason = text_of(waiting.is_object() ? waiting : x, waiting.is_object() ? "text" : "reason");
     if (!asked.empty() && asked != name)
       std::cout << printable(asked) << " has not begun; it is in\n";
     std::cout << look_.paint(tone::strong, printable(name)) << "  "
@@ -48,6 +50,8 @@ public:
       std::cout << "  " << text_of(counts, "total") << " elements: " << text_of(counts, "running") << " running, "
                 << text_of(counts, "completed") << " completed, " << text_of(counts, "failed") << " failed, "
                 << text_of(counts, "skipped") << " skipped\n";
+    if (waiting.is_object())
+      print_waiting(waiting);
     if (const auto cache = member(x, "cache"); cache.is_object())
       print_cache(cache, reason);
     print_causes(x, 1);
@@ -57,6 +61,23 @@ public:
 
 private:
   static json member(const json& x, const char* name) { return x.is_object() ? x.value(name, json(nullptr)) : json(); }
+
+  static std::string name_of(const json& gang) {
+    const auto workflow = text_of(gang, "workflow");
+    return workflow.empty() ? "a workflow of somebody else" : printable(workflow + " " + text_of(gang, "group"));
+  }
+
+  static void print_waiting(const json& x) {
+    if (const auto place = member(x, "placement"); place.is_object() && number_of(place, "position") > 0)
+      std::cout << "  number " << text_of(place, "position") << " of " << text_of(place, "waiting") << " that wait\n";
+    if (const auto ahead = member(x, "ahead"); ahead.is_object())
+      std::cout << "  kept for " << name_of(ahead) << '\n';
+    std::string holders;
+    for (const auto& one : member(x, "holders"))
+      holders += (holders.empty() ? "" : ", ") + name_of(one);
+    if (!holders.empty())
+      std::cout << "  held by " << holders << '\n';
+  }
 
   static void print_cache(const json& x, const std::string& reason) {
     // Of one that was taken the reason says it already.
@@ -83,8 +104,16 @@ private:
   style look_;
 };
 
+/// The head at work, which can ask its pools, if it answers; else as all that only read.
+result<std::unique_ptr<client::api>> find_explaining_api(const context& ctx, const head_choice& choice) {
+  auto head = find_head_api(ctx, choice);
+  if (head && *head && get_json(**head, "/v1/pools"))
+    return head;
+  return find_reading_api(ctx, choice);
+}
+
 int explain(const context& ctx, const explain_options& options) {
-  auto head = find_reading_api(ctx, options.head);
+  auto head = find_explaining_api(ctx, options.head);
   if (!head)
     return report(head.failure());
   const auto id = workflow_id(**head, options.id);

@@ -38,6 +38,7 @@ result<std::unique_ptr<runtime>> start_runtime(const local_options& options, cho
   config.state_directory = directory.root();
   pool_setup only;
   only.name = pool.name;
+  only.policy = pool.policy;
   auto made = make_driver(std::move(pool), options, directory);
   if (!made)
     return made.failure();

@@ -41,7 +41,7 @@ std::string labels_of(const json& x) {
 item_view workflow_view() {
   item_view x;
   x.header = {"ID", "STATUS", "TASKS", "SUBMITTED", "TOOK", "REASON"};
-  x.wide_header = {"GROUPS", "POOL", "USER", "LABELS"};
+  x.wide_header = {"GROUPS", "POOL", "PRIORITY", "USER", "LABELS"};
   x.cells = [](const json& w) -> std::vector<cell> {
     return {{text_of(w, "id")},
             {text_of(w, "status"), tone_of(status_of(w))},
@@ -51,7 +51,8 @@ item_view workflow_view() {
             {text_of(w, "reason")}};
   };
   x.wide_cells = [](const json& w) -> std::vector<cell> {
-    return {{text_of(w, "groups")}, {text_of(w, "pool")}, {text_of(w, "user")}, {labels_of(w)}};
+    return {
+        {text_of(w, "groups")}, {text_of(w, "pool")}, {text_of(w, "priority")}, {text_of(w, "user")}, {labels_of(w)}};
   };
   return x;
 }

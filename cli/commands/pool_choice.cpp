@@ -52,7 +52,7 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
   if (config::pool_name(name) == "local")
     return chosen_pool{"local", process_choice{options.gpus}, {}};
   if (name == "docker")
-    return chosen_pool{name, docker_of(docker_settings(known), options), {}};
+    return chosen_pool{name, docker_of(docker_settings(known), options), {}, docker_settings(known).policy};
   const auto found = known.pools.find(name);
   if (found == known.pools.end()) {
     std::vector<std::string> names{"local", "process", "docker", "null"};
@@ -67,8 +67,8 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
             "the pool '" + name +
                 "' has nodes of its own, which join a head: submit to `muster serve`, see docs/nodes.md"};
   if (x.driver == config::pool_driver::docker)
-    return chosen_pool{name, docker_of(x, options), {}};
-  return chosen_pool{name, process_choice{options.gpus.empty() ? x.gpus : options.gpus}, {}};
+    return chosen_pool{name, docker_of(x, options), {}, x.policy};
+  return chosen_pool{name, process_choice{options.gpus.empty() ? x.gpus : options.gpus}, {}, x.policy};
 }
 
 result<chosen_pool> check_options(result<chosen_pool> chosen, const local_options& options) {
@@ -95,7 +95,7 @@ std::vector<std::string> images_of(const spec::workflow& workflow) {
 }
 
 chosen_pool processes_because(const local_options& options, const std::string& why) {
-  return {"local", process_choice{options.gpus}, "running as processes: " + why};
+  return {"local", process_choice{options.gpus}, "running as processes: " + why, {}};
 }
 
 } // namespace
@@ -119,7 +119,8 @@ result<chosen_pool> choose_pool(const local_options& options, const config::conf
     return processes_because(options, found.why_not);
   return check_options(
       chosen_pool{"docker", std::move(config),
-                  "running on docker (" + found.where + ", " + found.version + "): the spec names images"},
+                  "running on docker (" + found.where + ", " + found.version + "): the spec names images",
+                  docker_settings(known).policy},
       options);
 }
 

@@ -31,6 +31,7 @@ struct chosen_pool {
   std::string name; ///< `local`, `docker`, `null`, or of the configuration; a later `resume` finds it by this.
   std::variant<process_choice, docker_pool_config, null_choice> how;
   std::string why; ///< For people, when nobody named the pool: what was chosen and why, in one line.
+  config::pool_policy policy{};
 };
 
 /// The pool that `options.pool` names, out of `known` and those that are always there. If it names none: Docker if the

@@ -22,6 +22,7 @@ namespace {
 struct run_options {
   spec_input input;
   local_options local;
+  std::string priority; ///< Empty: nobody named one.
   head_use head;
 };
 
@@ -41,6 +42,7 @@ int run_with_head(const context& ctx, const run_options& options) {
   submit_extras extras;
   extras.pool = config::pool_name(options.local.pool);
   extras.no_cache = options.local.no_cache;
+  extras.priority = options.priority;
   const give begin = [&](client::api& head) -> given_workflow {
     auto done = submit_to(head, options.input, extras);
     return {done.answer ? done.id : std::string{}, done.code};
@@ -67,8 +69,9 @@ int run(const context& ctx, const CLI::App& command, run_options options) {
     return refuse_pool(pool.failure());
   options.local.pool = pool->name;
   return run_locally(ctx, options.local, std::move(*pool), [&](runtime& engine) {
-    return engine.submit(*spec.outcome.workflow,
-                         {std::move(spec.text), name_of(options.input.profile), options_as_json(options)});
+    submission_info info{std::move(spec.text), name_of(options.input.profile), options_as_json(options)};
+    info.priority = parse_priority(options.priority).value_or(gang_priority::normal);
+    return engine.submit(*spec.outcome.workflow, std::move(info));
   });
 }
 
@@ -107,6 +110,7 @@ void add_run(CLI::App& app, context& ctx) {
   auto* command = app.add_subcommand("run", "Run a spec, on this machine or by a head, and wait for its end");
   auto options = std::make_shared<run_options>();
   add_spec_input(*command, options->input);
+  add_priority(*command, options->priority);
   add_local_options(*command, options->local);
   add_state_dir(*command, ctx);
   add_head_use(*command, options->head, ctx);

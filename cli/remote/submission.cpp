@@ -4,6 +4,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "gateway/client/http_client.hpp"
+#include "muster/placement/queue_policy.hpp"
 #include "muster/spec/yaml_json.hpp"
 
 #include <CLI/CLI.hpp>
@@ -71,6 +72,8 @@ json options_of(const spec_input& input, const submit_extras& extras) {
     out["set_env"] = input.set_env;
   if (extras.no_cache)
     out["no_cache"] = true;
+  if (!extras.priority.empty())
+    out["priority"] = extras.priority;
   if (!extras.labels.empty()) {
     auto labels = json::object();
     for (const auto& x : extras.labels)
@@ -121,6 +124,18 @@ submitted refused(int code) {
 
 } // namespace
 
+void add_priority(CLI::App& command, std::string& into) {
+  command
+      .add_option(
+          "--priority", into,
+          "HIGH, NORMAL (default) or LOW: who is first, and LOW may use more than its quota and makes way for the "
+          "others")
+      ->type_name("PRIORITY")
+      ->check([](const std::string& x) {
+        return parse_priority(x) ? std::string{} : "'" + x + "' is none of HIGH, NORMAL, LOW";
+      });
+}
+
 void add_submit_extras(CLI::App& command, submit_extras& extras) {
   command.add_option("--pool", extras.pool, "Where to run (default: as the spec or the head says)")->type_name("NAME");
   command.add_option("--label", extras.labels, "A label of the workflow; may be repeated")
@@ -129,6 +144,7 @@ void add_submit_extras(CLI::App& command, submit_extras& extras) {
       ->check([](const std::string& x) {
         return x.find('=') == std::string::npos || x[0] == '=' ? "'" + x + "' is not KEY=VALUE" : std::string{};
       });
+  add_priority(command, extras.priority);
   command.add_flag("--no-cache", extras.no_cache, "Run tasks marked `cache` too, also if one like it has completed");
 }
 

@@ -20,9 +20,13 @@ struct submit_extras {
   std::string pool;
   std::vector<std::string> labels; ///< `key=value`
   bool no_cache = false;
+  std::string priority; ///< Empty: nobody named one.
 };
 
-/// Adds `--pool`, `--label`, `--no-cache`.
+/// Adds `--priority`.
+void add_priority(CLI::App& command, std::string& into);
+
+/// Adds `--pool`, `--label`, `--priority`, `--no-cache`.
 void add_submit_extras(CLI::App& command, submit_extras& extras);
 
 /// What became of a submission.

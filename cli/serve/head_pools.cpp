@@ -65,6 +65,7 @@ public:
     pool_setup x;
     x.name = config::pool_name(name);
     x.max_parallel = known_.service.defaults.max_parallel;
+    x.policy = chosen->policy;
     if (const auto* process = std::get_if<process_choice>(&chosen->how)) {
       x.gpus = process->gpus;
       x.oversubscribe = known_.service.defaults.oversubscribe;
@@ -100,7 +101,7 @@ public:
     }
     if (!any)
       return {};
-    auto made = make_driver({"local", process_choice{{gpus.begin(), gpus.end()}}, {}}, options_for(known_, "local"),
+    auto made = make_driver({"local", process_choice{{gpus.begin(), gpus.end()}}, {}, {}}, options_for(known_, "local"),
                             directory_);
     if (!made)
       return made.failure();
@@ -115,6 +116,7 @@ private:
     pool_setup x;
     x.name = name;
     x.max_parallel = known_.service.defaults.max_parallel;
+    x.policy = from.policy;
     x.agents.emplace();
     x.agents->silence_limit = rounded(from.silence_limit);
     x.agents->lost_after = rounded(from.lost_after);

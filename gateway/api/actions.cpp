@@ -120,6 +120,7 @@ result<http::response> restart(call& x) {
   info.options = options.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   info.user = x.who.user;
   info.pool = workflow->pool;
+  info.priority = workflow->priority;
   const auto done = (*engine)->submit(*again, std::move(info));
   if (!done)
     return done.failure();

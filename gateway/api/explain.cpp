@@ -2,6 +2,7 @@
 #include "gateway/api/json.hpp"
 #include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
+#include "gateway/api/waiting.hpp"
 #include "muster/picture/explanation.hpp"
 #include "muster/picture/stored.hpp"
 
@@ -24,7 +25,15 @@ json causes_of(const std::vector<picture::cause>& causes) {
   return out;
 }
 
-json explanation_of(const picture::explanation& x) {
+using waits = std::map<group_index, json>;
+
+/// Why the group of a task waits for places; null if it does not.
+json waiting_of(const picture::explanation& x, const waits& all) {
+  const auto found = x.group ? all.find(*x.group) : all.end();
+  return found == all.end() ? json(nullptr) : found->second;
+}
+
+json explanation_of(const picture::explanation& x, const waits& all) {
   json elements = nullptr;
   if (x.elements)
     elements = {{"total", x.elements->total},
@@ -39,6 +48,7 @@ json explanation_of(const picture::explanation& x) {
           {"kind", x.is_step ? "step" : "task"},
           {"status", to_string(x.status)},
           {"reason", x.reason},
+          {"waiting", waiting_of(x, all)},
           {"cache", std::move(cache)},
           {"elements", std::move(elements)},
           {"causes", causes_of(x.causes)},
@@ -55,9 +65,14 @@ result<http::response> explain_workflow(call& x) {
   const auto all = picture::explain(**x.state(), *workflow);
   if (!all)
     return all.failure();
+  std::vector<group_index> groups;
+  for (const auto& one : all->items)
+    if (one.group)
+      groups.push_back(*one.group);
+  const auto waiting = waiting_now(x, *workflow, groups);
   auto items = json::array();
   for (const auto& one : all->items)
-    items.push_back(explanation_of(one));
+    items.push_back(explanation_of(one, waiting));
   return json_response(200, {{"workflow", workflow->id},
                              {"status", to_string(workflow->status)},
                              {"reason", workflow->reason},
@@ -76,7 +91,9 @@ result<http::response> explain_task(call& x) {
   const auto one = picture::explain(**x.state(), *workflow, x.segment("task"));
   if (!one)
     return one.failure();
-  return json_response(200, explanation_of(*one));
+  const auto waiting =
+      waiting_now(x, *workflow, one->group ? std::vector<group_index>{*one->group} : std::vector<group_index>{});
+  return json_response(200, explanation_of(*one, waiting));
 }
 
 json state_of(const picture::step_state& x) {

@@ -49,6 +49,7 @@ json json_of(const store::workflow_record& x, bool grows) {
           {"reason", x.reason},
           {"user", text_or_null(x.user)},
           {"pool", x.pool},
+          {"priority", to_string(x.priority)},
           {"profile", x.profile},
           {"labels", x.labels},
           {"groups", x.groups},

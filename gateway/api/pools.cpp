@@ -35,6 +35,7 @@ json json_of(const pool_view& x) {
           {"version", x.version},
           {"available", x.available},
           {"reason", x.reason},
+          {"maintenance", x.maintenance},
           {"max_parallel", x.max_parallel},
           {"oversubscribe", x.oversubscribe},
           {"total", json_of(x.total)},

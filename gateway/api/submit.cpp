@@ -149,7 +149,7 @@ result<http::response> submit(call& x) {
   if (auto good = check_inputs(x, *spec.workflow); !good)
     return good.failure();
   if (wanted->dry_run) {
-    const auto notes = (*engine)->check(*spec.workflow, wanted->pool);
+    const auto notes = (*engine)->check(*spec.workflow, wanted->pool, {wanted->priority, x.who.user});
     return notes ? tell_plan(spec, *notes) : result<http::response>{notes.failure()};
   }
   json body{{"id", ""}, {"notes", json::array()}, {"warnings", json_of(spec.warnings)}};
@@ -159,6 +159,7 @@ result<http::response> submit(call& x) {
   info.options = options_of(*wanted);
   info.user = x.who.user;
   info.pool = wanted->pool;
+  info.priority = wanted->priority;
   if (*once) {
     (*once)->answer = body.dump(-1, ' ', false, json::error_handler_t::replace);
     info.once = std::move(**once);

@@ -26,6 +26,14 @@ result<spec::profile> profile_named(const std::string& name) {
   return {ec::invalid_argument, "'profile': expected muster or osmo, found '" + name.substr(0, 80) + "'"};
 }
 
+result<gang_priority> priority_named(const std::string& name) {
+  if (name.empty())
+    return gang_priority::normal;
+  if (const auto known = parse_priority(name))
+    return *known;
+  return {ec::invalid_argument, "'priority': expected HIGH, NORMAL or LOW, found '" + name.substr(0, 80) + "'"};
+}
+
 /// All of them, or the first that failed.
 template <class... Results>
 result<void> all_of(const Results&... all) {
@@ -68,14 +76,19 @@ result<submit_request> from_query(const http::request& x) {
   const auto pool = query.text("pool");
   const auto dry = query.flag("dry_run");
   const auto no_cache = query.flag("no_cache");
+  const auto priority = query.text("priority");
   out.set = query.texts("set");
   out.set_string = query.texts("set_string");
   out.set_env = query.texts("set_env");
-  if (auto good = all_of(profile, pool, dry, no_cache, query.finish()); !good)
+  if (auto good = all_of(profile, pool, dry, no_cache, priority, query.finish()); !good)
     return good.failure();
   const auto which = profile_named(profile->value_or(""));
   if (!which)
     return which.failure();
+  const auto urgency = priority_named(priority->value_or(""));
+  if (!urgency)
+    return urgency.failure();
+  out.priority = *urgency;
   out.profile = *which;
   out.pool = pool->value_or("");
   out.dry_run = *dry;
@@ -88,8 +101,9 @@ result<submit_request> from_query(const http::request& x) {
 result<void> take_options(const json& x, submit_request& into) {
   constexpr std::size_t most_labels = spec::most_labels;
   std::string profile;
+  std::string priority;
   if (auto good =
-          all_of(take_text(x, "profile", profile), take_text(x, "pool", into.pool),
+          all_of(take_text(x, "profile", profile), take_text(x, "priority", priority), take_text(x, "pool", into.pool),
                  take_texts(x, "set", into.set, most_values), take_texts(x, "set_string", into.set_string, most_values),
                  take_texts(x, "set_env", into.set_env, most_values), take_map(x, "labels", into.labels, most_labels),
                  take_flag(x, "dry_run", into.dry_run), take_flag(x, "no_cache", into.no_cache));
@@ -99,6 +113,10 @@ result<void> take_options(const json& x, submit_request& into) {
   if (!which)
     return which.failure();
   into.profile = *which;
+  const auto urgency = priority_named(priority);
+  if (!urgency)
+    return urgency.failure();
+  into.priority = *urgency;
   if (const auto found = x.find("parameters"); found != x.end() && !found->is_null()) {
     if (!found->is_object())
       return {ec::invalid_argument, std::string{"'parameters': expected an object, found "} + found->type_name()};
@@ -109,7 +127,7 @@ result<void> take_options(const json& x, submit_request& into) {
 
 const std::vector<std::string_view>& option_names() {
   static const std::vector<std::string_view> names{"profile", "pool",       "set",     "set_string", "set_env",
-                                                   "labels",  "parameters", "dry_run", "no_cache"};
+                                                   "labels",  "parameters", "dry_run", "no_cache",   "priority"};
   return names;
 }
 
@@ -219,6 +237,8 @@ std::string options_of(const submit_request& x) {
     out["labels"] = x.labels;
   if (x.no_cache)
     out["no_cache"] = true;
+  if (x.priority != gang_priority::normal)
+    out["priority"] = to_string(x.priority);
   if (!x.files.empty()) {
     auto names = json::array();
     for (const auto& [name, text] : x.files)

@@ -2,6 +2,7 @@
 
 #include "gateway/http/message.hpp"
 #include "muster/base/result.hpp"
+#include "muster/placement/queue_policy.hpp"
 #include "muster/spec/load.hpp"
 
 #include <map>
@@ -24,6 +25,7 @@ struct submit_request {
   std::map<std::string, std::string> labels; ///< Beside those of the spec, and stronger.
   bool dry_run = false;
   bool no_cache = false;
+  gang_priority priority = gang_priority::normal;
   std::map<std::string, std::string> files; ///< By the `localpath` that names them.
 };
 

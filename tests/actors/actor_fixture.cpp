@@ -106,6 +106,7 @@ void start(executor_double_pointer self, attempt_id id) {
 }
 
 void note(executor_double_pointer self, const std::string& what, attempt_id id) {
+  self->state.shared->facts_at_calls.push_back(self->state.shared->events.size());
   self->state.shared->calls.push_back(what + " " + self->state.attempts[id].name + " " + std::to_string(id.number));
 }
 
@@ -232,10 +233,10 @@ actor_fixture::actor_fixture(std::uint64_t seed)
 }
 
 actor_fixture::~actor_fixture() {
-  for (const auto& handle :
-       {caf::actor_cast<caf::actor>(journal_), caf::actor_cast<caf::actor>(executor_),
-        caf::actor_cast<caf::actor>(pool_), caf::actor_cast<caf::actor>(clock_), caf::actor_cast<caf::actor>(cache_),
-        caf::actor_cast<caf::actor>(registry_), caf::actor_cast<caf::actor>(workflow_)})
+  for (const auto& handle : {caf::actor_cast<caf::actor>(journal_), caf::actor_cast<caf::actor>(executor_),
+                             caf::actor_cast<caf::actor>(pool_), caf::actor_cast<caf::actor>(clock_),
+                             caf::actor_cast<caf::actor>(cache_), caf::actor_cast<caf::actor>(registry_),
+                             caf::actor_cast<caf::actor>(workflow_), caf::actor_cast<caf::actor>(rival_)})
     if (handle)
       caf::anon_send_exit(handle, caf::exit_reason::kill);
   scheduler_->run();
@@ -255,7 +256,8 @@ void actor_fixture::spawn_all() {
   node.name = "local";
   node.executor = executor();
   node.offered = offered;
-  node.is_local = true;
+  node.address = address;
+  node.is_local = address.empty();
   caf::anon_send(pool_, join_atom::value, pool_node_ptr{std::make_shared<pool_node>(std::move(node))});
 }
 
@@ -306,7 +308,28 @@ context_ptr actor_fixture::prepare(const spec::workflow& what, plan_ptr recorded
                                                                    clock_,
                                                                    [this](const error& x) { shared_->failure = x; },
                                                                    restore ? restore->attempts_from : nullptr,
-                                                                   cache_});
+                                                                   cache_,
+                                                                   {},
+                                                                   terms});
+}
+
+std::shared_ptr<pool_alone::group_double> actor_fixture::compete(const workflow_terms& on) {
+  auto told = std::make_shared<pool_alone::group_double>();
+  rival_ = system_->spawn(pool_alone::listen, told);
+  pool_alone::request what;
+  what.each.cpu = offered.total.cpu;
+  placement_request x;
+  x.workflow = {1000};
+  x.members = {task_index{0}};
+  x.terms = on;
+  caf::anon_send(pool_, place_atom::value, std::move(x), pool_alone::layout_of(what), rival_);
+  settle();
+  return told;
+}
+
+void actor_fixture::stop_competing() {
+  caf::anon_send(pool_, release_atom::value, workflow_key{1000}, group_index{0});
+  settle();
 }
 
 void actor_fixture::answer_cache(cache_answer answer) {

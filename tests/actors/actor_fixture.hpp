@@ -6,6 +6,7 @@
 #include "actors/workflow.hpp"
 #include "muster/event/event.hpp"
 #include "muster/spec/model.hpp"
+#include "pool_alone.hpp"
 
 #include <caf/all.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -52,6 +53,8 @@ public:
   /// What the pool's one node has.
   capabilities offered{"scripted", "", false, {4, std::int64_t{64} << 30, std::int64_t{64} << 30, {}}};
   group_policy policy;
+  workflow_terms terms; ///< Of the workflow.
+  std::string address;  ///< Of the pool's node; then it is not the head's own machine.
   /// Whether there is a CACHE: one that answers only by `answer_cache`.
   bool has_cache = false;
 
@@ -64,13 +67,20 @@ public:
   /// Cancels it.
   void cancel(bool force);
   /// As while the store is full.
-  void pause_pool(const std::string& why) { caf::anon_send(pool_, stop_atom::value, why), settle(); }
-  void go_on_pool() { caf::anon_send(pool_, start_atom::value), settle(); }
+  void pause_pool(const std::string& why) {
+    caf::anon_send(pool_, stop_atom::value, std::string{"test"}, why), settle();
+  }
+  void go_on_pool() { caf::anon_send(pool_, start_atom::value, std::string{"test"}), settle(); }
   /// Lets everything happen that happens without time passing.
   void settle();
   /// Lets time pass, in steps, until the workflow has ended; false if it has not by then.
   bool run_until_finished(std::chrono::seconds limit = std::chrono::hours{2});
   void advance(std::chrono::milliseconds x);
+
+  /// Another group asks for all CPUs of the node, on these terms; what it is told from now on.
+  std::shared_ptr<pool_alone::group_double> compete(const workflow_terms& on);
+  /// It gives up what it has, or its place in the queue.
+  void stop_competing();
 
   /// How many tasks wait for an answer of the CACHE.
   [[nodiscard]] std::size_t asking_cache() const { return shared_->asked.size(); }
@@ -85,6 +95,8 @@ public:
   [[nodiscard]] const std::vector<event>& events() const { return shared_->events; }
   /// `prepare a 0`, `start a 0`, `stop a 0`, `publish a 0`, `remove a 0`: calls of the executor, in order.
   [[nodiscard]] const std::vector<std::string>& calls() const { return shared_->calls; }
+  /// How many facts had been journaled at each of these calls.
+  [[nodiscard]] const std::vector<std::size_t>& facts_at_calls() const { return shared_->facts_at_calls; }
   /// The newest status recorded of a task; unspecified if none.
   [[nodiscard]] status task_status(const std::string& name) const;
   /// The newest text recorded of a task.
@@ -105,6 +117,7 @@ public:
   struct shared_state {
     std::vector<event> events;
     std::vector<std::string> calls;
+    std::vector<std::size_t> facts_at_calls;
     std::vector<std::string> tasks;  ///< Names, by their numbers: of the plan and what it grew by.
     std::vector<std::string> groups; ///< Likewise.
     status ended = status::unspecified;
@@ -136,6 +149,7 @@ private:
   cache_double_actor cache_;
   registry_actor registry_;
   workflow_actor workflow_;
+  group_actor rival_;
   plan_ptr layout_;
 };
 

@@ -22,7 +22,7 @@ std::string verdict(const spec::task& t, const host_permissions& permits) {
   offered.driver = "docker";
   offered.images = true;
   offered.permits = permits;
-  const auto admitted = check_admission(make_workflow({t}), offered, *reader);
+  const auto admitted = check_admission(make_workflow({t}), offered, {}, *reader);
   return admitted ? std::string{} : admitted.failure().message;
 }
 

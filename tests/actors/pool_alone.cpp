@@ -6,31 +6,21 @@
 
 namespace muster::test {
 
-namespace {
-
-using group_double_ptr = std::shared_ptr<pool_alone::group_double>;
-
-struct group_double_state {
-  static inline const char* name = "group_double";
+struct pool_alone::testing_config : system_config {
+  testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
 };
 
-group_actor::behavior_type group_double_behavior(group_actor::stateful_pointer<group_double_state>,
-                                                 group_double_ptr told) {
+group_actor::behavior_type pool_alone::listen(group_actor::pointer, std::shared_ptr<group_double> told) {
   return {
       [told](placed_atom, std::uint32_t, const lease& given) { told->lease = given; },
       [told](delayed_atom, std::uint32_t, const std::string& why) { told->delayed = why; },
       [told](refused_atom, std::uint32_t, const refusal& why) { told->refused = why; },
+      [told](stop_atom, std::uint32_t, const std::string& why) { told->asked_to_leave = why; },
       [](report_atom, const attempt_report&) {},
       [](cancel_atom, const std::string&, bool) {},
       [](timer_atom, std::uint8_t, std::uint32_t, task_index) {},
   };
 }
-
-} // namespace
-
-struct pool_alone::testing_config : system_config {
-  testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
-};
 
 std::vector<std::string> pool_alone::group_double::places() const {
   std::vector<std::string> out;
@@ -95,6 +85,7 @@ plan_ptr pool_alone::layout_of(const request& what) {
     tasks.push_back(make_task("t" + std::to_string(i)));
   auto w = make_workflow({});
   w.resources["default"] = what.each;
+  w.labels = what.labels;
   w.groups.push_back(make_group("g", std::move(tasks)));
   auto built = make_plan(w);
   if (!built)
@@ -103,21 +94,34 @@ plan_ptr pool_alone::layout_of(const request& what) {
 }
 
 std::pair<std::int64_t, std::shared_ptr<pool_alone::group_double>> pool_alone::ask(const request& what) {
-  auto told = std::make_shared<group_double>();
-  groups_.push_back(system_->spawn(group_double_behavior, told));
+  constexpr std::int64_t first = 100;
+  const auto workflow = first + static_cast<std::int64_t>(groups_.size());
+  return {workflow, ask(workflow, what)};
+}
+
+placement_request pool_alone::request_of(std::int64_t workflow, const request& what) {
   placement_request x;
-  x.workflow = {static_cast<std::int64_t>(groups_.size())};
+  x.workflow = {workflow};
   x.ticket = 1;
   for (std::uint32_t i = 0; i < what.members; ++i)
     x.members.push_back(task_index{i});
   x.held = what.held;
-  x.priority = what.priority;
-  x.user = what.user;
+  x.terms = {what.priority, what.user};
   x.at_most = what.at_most;
-  const auto workflow = x.workflow.value;
-  caf::anon_send(pool_, place_atom::value, std::move(x), layout_of(what), groups_.back());
+  return x;
+}
+
+std::shared_ptr<pool_alone::group_double> pool_alone::ask(std::int64_t workflow, const request& what) {
+  auto told = std::make_shared<group_double>();
+  groups_.push_back(system_->spawn(listen, told));
+  caf::anon_send(pool_, place_atom::value, request_of(workflow, what), layout_of(what), groups_.back());
   settle();
-  return {workflow, told};
+  return told;
+}
+
+void pool_alone::expect(std::int64_t workflow, const request& what) {
+  caf::anon_send(pool_, place_atom::value, request_of(workflow, what), layout_of(what));
+  settle();
 }
 
 void pool_alone::release(std::int64_t workflow) {
@@ -128,7 +132,8 @@ void pool_alone::release(std::int64_t workflow) {
 std::vector<std::string> pool_alone::check(const request& what) {
   caf::scoped_actor self{*system_};
   std::vector<std::string> out;
-  auto asked = self->request(pool_, caf::infinite, check_atom::value, layout_of(what), node_amounts{});
+  auto asked = self->request(pool_, caf::infinite, check_atom::value, layout_of(what), node_amounts{},
+                             workflow_terms{what.priority, what.user});
   settle();
   asked.receive([&](const std::vector<std::string>& x) { out = x; },
                 [](const caf::error&) { FAIL("the pool does not answer"); });
@@ -144,13 +149,28 @@ pool_view pool_alone::view() {
   return out;
 }
 
+std::optional<group_wait> pool_alone::why(std::int64_t workflow) {
+  caf::scoped_actor self{*system_};
+  std::optional<group_wait> out;
+  auto asked = self->request(pool_, caf::infinite, check_atom::value, workflow_key{workflow},
+                             std::vector<group_index>{group_index{0}});
+  settle();
+  asked.receive(
+      [&](const wait_report_ptr& x) {
+        if (!x->groups.empty())
+          out = x->groups.front();
+      },
+      [](const caf::error&) { FAIL("the pool does not answer"); });
+  return out;
+}
+
 void pool_alone::pause(const std::string& why) {
-  caf::anon_send(pool_, stop_atom::value, why);
+  caf::anon_send(pool_, stop_atom::value, std::string{"test"}, why);
   settle();
 }
 
 void pool_alone::go_on() {
-  caf::anon_send(pool_, start_atom::value);
+  caf::anon_send(pool_, start_atom::value, std::string{"test"});
   settle();
 }
 

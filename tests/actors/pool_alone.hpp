@@ -8,7 +8,7 @@
 #include <caf/scheduler/test_coordinator.hpp>
 
 #include <chrono>
-#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +24,7 @@ public:
     std::optional<muster::lease> lease;
     std::string delayed; ///< Newest reason.
     std::optional<refusal> refused;
+    std::string asked_to_leave; ///< Why, if it was.
 
     /// `node/address/gpus` of each member; empty without a lease.
     [[nodiscard]] std::vector<std::string> places() const;
@@ -38,7 +39,13 @@ public:
     gang_priority priority = gang_priority::normal;
     std::string user{};
     std::int64_t at_most = 0;
+    std::map<std::string, std::string> labels{}; ///< Of the workflow.
   };
+
+  /// A workflow of the one group that asks for this.
+  [[nodiscard]] static plan_ptr layout_of(const request& what);
+  /// Of a group: notes what it is told.
+  [[nodiscard]] static group_actor::behavior_type listen(group_actor::pointer self, std::shared_ptr<group_double> told);
 
   explicit pool_alone(pool_config config = {});
   ~pool_alone();
@@ -51,10 +58,16 @@ public:
   void set(const std::string& node, node_condition x, const std::string& why = {});
   /// Group 0 of a new workflow asks; its number, and what it is told from now on.
   std::pair<std::int64_t, std::shared_ptr<group_double>> ask(const request& what);
+  /// The same of a workflow with this number.
+  std::shared_ptr<group_double> ask(std::int64_t workflow, const request& what);
+  /// It will ask for what it holds.
+  void expect(std::int64_t workflow, const request& what);
   void release(std::int64_t workflow);
   /// What a submission of such a group would be told.
   [[nodiscard]] std::vector<std::string> check(const request& what);
   [[nodiscard]] pool_view view();
+  /// Why a group waits; nothing if it does not.
+  [[nodiscard]] std::optional<group_wait> why(std::int64_t workflow);
   void pause(const std::string& why);
   void go_on();
   void advance(std::chrono::milliseconds x);
@@ -64,7 +77,7 @@ public:
 
 private:
   struct testing_config;
-  [[nodiscard]] static plan_ptr layout_of(const request& what);
+  [[nodiscard]] static placement_request request_of(std::int64_t workflow, const request& what);
   void settle();
 
   std::unique_ptr<testing_config> config_;

@@ -212,3 +212,20 @@ TEST_CASE("a pool without a node is unavailable, and takes what will be looked a
   REQUIRE(single->refused);
   CHECK(single->refused->code == ec::never_fits);
 }
+
+TEST_CASE("what an earlier runtime left is booked before its group asks") {
+  pool_alone f;
+  f.pause("taking up");
+  f.join(pool_alone::make_node("a", 4, 2));
+  pool_alone::request held{1, with_gpus(1)};
+  held.held = {at(f, "a", {0}, "10.0.0.1")};
+  f.expect(7, held);
+  f.go_on();
+  const auto [other, one] = f.ask({1, with_gpus(1)});
+  CHECK(one->places() == std::vector<std::string>{"a/10.0.0.1/1"});
+  const auto gang = f.ask(7, held);
+  CHECK(gang->places() == std::vector<std::string>{"a/10.0.0.1/0"});
+  f.expect(7, held); // It has asked: nothing changes.
+  f.release(7);
+  CHECK(f.view().nodes[0].free.gpus == std::vector<std::uint32_t>{0});
+}

@@ -147,6 +147,7 @@ void head::start() {
   std::vector<std::string> ids; // The newest first: they are taken from the end.
   for (const auto& x : *found)
     ids.push_back(x.id);
+  caf::anon_send(live_->pool, stop_atom::value, std::string{"taking up"}, std::string{"what is left is taken up"});
   recover(std::move(ids));
 }
 
@@ -256,8 +257,10 @@ void head::pass_on(const body& x, const agent::fleet_change& change) {
 
 /// One after the other, with time between.
 void head::recover(std::vector<std::string> ids) {
-  if (ids.empty())
+  if (ids.empty()) {
+    caf::anon_send(live_->pool, start_atom::value, std::string{"taking up"});
     return all_.say("head has taken up all");
+  }
   const auto delay = all_.random.spread(std::chrono::microseconds{10}, std::chrono::milliseconds{500});
   all_.time.after(delay, [this, ids = std::move(ids), incarnation = incarnation_]() mutable {
     if (!live_ || incarnation_ != incarnation)
@@ -280,6 +283,9 @@ bool head::take_up(const std::string& id) {
       load_workflow(*reader, directory_, id, *runs, caf::actor_cast<caf::strong_actor_ptr>(now->executor), all_.wall());
   if (live_.get() != now)
     return false;
+  if (stored)
+    for (const auto& held : what_is_held(*stored))
+      caf::anon_send(now->pool, place_atom::value, held, stored->layout);
   if (stored)
     caf::anon_send(now->registry, resume_atom::value, stored->who, stored->layout, stored->restore);
   else if (stored.failure().code != ec::conflict) // It ended meanwhile.

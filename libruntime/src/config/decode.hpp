@@ -14,6 +14,10 @@ namespace muster::config {
 void decode_pools(const spec::value_reader& in, const std::filesystem::path& base, spec::value_at x,
                   const spec::field_path& path, std::map<std::string, pool_settings>& out);
 
+/// Of one pool.
+void decode_policy(const spec::value_reader& in, const std::filesystem::path& base, spec::value_at x,
+                   const spec::field_path& path, pool_policy& out);
+
 /// The names of the keys that `decode_service` reads.
 [[nodiscard]] const std::vector<std::string_view>& service_keys();
 /// Reads those keys of `top`, the whole file; others are not looked at.

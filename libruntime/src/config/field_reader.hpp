@@ -76,6 +76,22 @@ public:
       out = (base_ / text).lexically_normal();
   }
 
+  /// Absolute paths of the host.
+  void host_paths(value_at x, const field_path& path, std::vector<std::filesystem::path>& out) const {
+    std::vector<value_at> items;
+    if (!in_.list(x, path, items))
+      return;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      std::string text;
+      if (!in_.text(items[i], path.item(i), text, spec::numbers::refuse))
+        continue;
+      if (text.empty() || text.front() != '/' || text.find('\0') != std::string::npos)
+        error(items[i].place, path.item(i), "expected an absolute path of the host, found '" + text + "'");
+      else
+        out.push_back(std::filesystem::path{text}.lexically_normal());
+    }
+  }
+
 protected:
   const value_reader& in_;
   std::filesystem::path base_;

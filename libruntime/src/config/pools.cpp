@@ -51,15 +51,20 @@ private:
   }
 
   void pool(value_at x, const field_path& path, const std::string& name, pool_settings& out) const {
-    static const names known = {"driver",      "gpus",     "host",   "tls",           "pull",       "pulls",  "starts",
-                                "network",     "timeouts", "user",   "init",          "shm_size",   "pids",   "swap",
-                                "permissions", "logs",     "labels", "silence_limit", "lost_after", "on_loss"};
+    static const names known = {"driver",     "gpus",    "host",        "tls",  "pull",   "pulls",
+                                "starts",     "network", "timeouts",    "user", "init",   "shm_size",
+                                "pids",       "swap",    "permissions", "logs", "labels", "silence_limit",
+                                "lost_after", "on_loss", "policy"};
     static const names required = {"driver"};
     std::string driver;
     std::vector<std::pair<std::string, yaml::mark>> others;
     (void)each_field(in_, x, path, known, required, [&](std::string_view key, value_at v, const field_path& where) {
       if (key == "driver") {
         (void)choice(v, where, driver, {"process", "docker", "agents"});
+        return;
+      }
+      if (key == "policy") {
+        decode_policy(in_, base_, v, where, out.policy);
         return;
       }
       others.emplace_back(key, v.place);
@@ -209,23 +214,8 @@ private:
       else if (key == "host_network")
         (void)in_.boolean(v, where, out.host_network);
       else
-        mounts(v, where, out.mounts);
+        host_paths(v, where, out.mounts);
     });
-  }
-
-  void mounts(value_at x, const field_path& path, std::vector<std::filesystem::path>& out) const {
-    std::vector<value_at> items;
-    if (!in_.list(x, path, items))
-      return;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      std::string text;
-      if (!in_.text(items[i], path.item(i), text, numbers::refuse))
-        continue;
-      if (text.empty() || text.front() != '/' || text.find('\0') != std::string::npos)
-        error(items[i].place, path.item(i), "expected an absolute path of the host, found '" + text + "'");
-      else
-        out.push_back(std::filesystem::path{text}.lexically_normal());
-    }
   }
 
   void timeouts(value_at x, const field_path& path, pool_settings& out) const {

@@ -77,11 +77,13 @@ std::string to_yaml(const std::map<std::string, pool_settings>& pools) {
     out += "  " + in_quotes(name) + ":\n    driver: " + word(x.driver) + '\n';
     if (x.driver == pool_driver::agents) {
       append_agents(out, x);
+      out += to_yaml(x.policy, "    ");
       continue;
     }
     out += "    gpus: " + listed(x.gpus, [](std::uint32_t n) { return std::to_string(n); }) + '\n';
     if (x.driver == pool_driver::docker)
       append_docker(out, x);
+    out += to_yaml(x.policy, "    ");
   }
   return out;
 }

@@ -122,6 +122,8 @@ public:
     explanation out;
     out.name = t.name;
     out.status = t.status;
+    if (!is_finished(t.status))
+      out.group = t.group;
     auto why = reason_of(t);
     if (!why)
       return why.failure();

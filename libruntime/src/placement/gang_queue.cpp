@@ -115,6 +115,10 @@ std::vector<preemption> gang_queue::preempt(std::size_t limit) {
   return state_->preempt(limit);
 }
 
+bool gang_queue::has_victims() const noexcept {
+  return !state_->low.empty();
+}
+
 std::optional<gang_key> gang_queue::promise(gang_key of) {
   auto& s = *state_;
   const auto at = s.entries.find(of);

@@ -62,6 +62,9 @@ void decode_group(const value_reader& in, value_at x, const field_path& path, co
 /// Makes a plain task the group of one that it is.
 void complete_plain_task(group& x);
 
+/// Reads `exitActions`.
+void decode_exit_actions(const value_reader& in, value_at x, const field_path& path, std::vector<exit_rule>& out);
+
 /// Reads exit codes such as `1-10,16`; false if they are none.
 [[nodiscard]] bool parse_exit_codes(const std::string& text, std::vector<code_range>& out);
 

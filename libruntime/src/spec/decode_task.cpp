@@ -299,32 +299,6 @@ bool take_codes(std::string_view part, std::vector<code_range>& out) {
   return true;
 }
 
-void decode_exit_actions(const value_reader& in, value_at x, const field_path& path, std::vector<exit_rule>& out) {
-  std::vector<map_entry> entries;
-  if (!in.map(x, path, entries))
-    return;
-  constexpr std::array<std::string_view, 3> known = {"COMPLETE", "FAIL", "RESCHEDULE"};
-  for (const auto& entry : entries) {
-    const auto name = key_text(entry.key);
-    const auto where = path.field(name);
-    const auto action = action_of(name);
-    if (!action) {
-      const auto near = nearest(name, known);
-      in.report().error(entry.key_place, where, "expected COMPLETE, FAIL or RESCHEDULE, found '" + name + "'",
-                        near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
-      continue;
-    }
-    exit_rule rule;
-    rule.action = *action;
-    if (!scalar_text(in, entry.value, where, rule.text, "exit codes such as 1-10,16"))
-      continue;
-    if (parse_exit_codes(rule.text, rule.codes))
-      out.push_back(std::move(rule));
-    else
-      in.report().error(entry.value.place, where, "expected exit codes such as 1-10,16, found '" + rule.text + "'");
-  }
-}
-
 // -- simple fields
 
 template <class T, class Decode>
@@ -400,6 +374,32 @@ void decode_volume_mounts(const value_reader& in, value_at x, const field_path& 
 }
 
 } // namespace
+
+void decode_exit_actions(const value_reader& in, value_at x, const field_path& path, std::vector<exit_rule>& out) {
+  std::vector<map_entry> entries;
+  if (!in.map(x, path, entries))
+    return;
+  constexpr std::array<std::string_view, 3> known = {"COMPLETE", "FAIL", "RESCHEDULE"};
+  for (const auto& entry : entries) {
+    const auto name = key_text(entry.key);
+    const auto where = path.field(name);
+    const auto action = action_of(name);
+    if (!action) {
+      const auto near = nearest(name, known);
+      in.report().error(entry.key_place, where, "expected COMPLETE, FAIL or RESCHEDULE, found '" + name + "'",
+                        near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
+      continue;
+    }
+    exit_rule rule;
+    rule.action = *action;
+    if (!scalar_text(in, entry.value, where, rule.text, "exit codes such as 1-10,16"))
+      continue;
+    if (parse_exit_codes(rule.text, rule.codes))
+      out.push_back(std::move(rule));
+    else
+      in.report().error(entry.value.place, where, "expected exit codes such as 1-10,16, found '" + rule.text + "'");
+  }
+}
 
 bool parse_exit_codes(const std::string& text, std::vector<code_range>& out) {
   const auto folded = fold_digits(text);

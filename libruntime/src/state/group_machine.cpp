@@ -57,6 +57,8 @@ group_effects group_machine::intent_committed(std::uint32_t ticket) {
   group_effects out;
   if (phase_ == phase::intent && all)
     ask_place(false, out);
+  else if (phase_ == phase::vacating)
+    settle_vacating(out);
   else
     prepare_ready(out);
   return out;
@@ -139,6 +141,13 @@ group_effects group_machine::prepared(task_attempt who, const result<void>& outc
     finish_if_ended(out);
   } else if (phase_ == phase::rollback) {
     settle_rollback(out);
+  } else if (phase_ == phase::vacating) {
+    if (outcome)
+      out.emplace_back(effect::remove{who, false});
+    m->stage = stage::idle;
+    m->fate = fate::none;
+    m->stopping = m->asked = false;
+    settle_vacating(out);
   } else if (outcome) {
     start_ready(out);
   } else {
@@ -208,6 +217,7 @@ group_effects group_machine::lost(task_attempt who, std::string_view why) {
   group_effects out;
   // Whatever it was meant to become: nobody saw it end.
   member_ended(*m, status::failed_backend_error, no_exit_code, std::string{why}, out);
+  settle_vacating(out);
   forget(who, out);
   return out;
 }

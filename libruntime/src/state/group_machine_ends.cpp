@@ -52,6 +52,8 @@ void group_machine::fulfil_fate(member& m, group_effects& out) {
     record(m, status::rescheduled, no_exit_code, std::string{text::restarted}, out);
     return next_attempt(m, duration::zero(), out);
   }
+  if (m.fate == fate::preempt && end_members_ == status::unspecified)
+    return decide_preempted(m, out);
   member_ended(m, end_members_, no_exit_code, end_text_, out);
 }
 

@@ -16,6 +16,9 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
   for (std::size_t i = 0; i < members_.size(); ++i)
     if (resume_member(members_[i], i < recorded.size() ? recorded[i] : recorded_member{}))
       to_commit.push_back(&members_[i]);
+  for (std::size_t i = 0; i < members_.size() && i < recorded.size(); ++i)
+    if (auto& m = members_[i]; !rules_preemption(m))
+      m.preemptions = std::min(recorded[i].preemptions, m.attempt - m.first_attempt);
   resume_status(out);
   if (!to_commit.empty())
     commit(to_commit, out);

@@ -139,12 +139,14 @@ CREATE INDEX audit_open ON audit(number) WHERE ended IS NULL;
 )sql";
 
 /// Nodes of pools that have agents, and tokens by which they join: `node` is the one that it lets in, empty for any.
+/// Priorities of workflows, as `gang_priority`; 2 is NORMAL.
 constexpr const char* version_7 = R"sql(
 CREATE TABLE node(
   name TEXT PRIMARY KEY, pool TEXT NOT NULL, memory TEXT NOT NULL, since INTEGER NOT NULL, offered TEXT NOT NULL,
   platform TEXT NOT NULL, labels TEXT NOT NULL, address TEXT NOT NULL, duty INTEGER NOT NULL, reason TEXT NOT NULL,
   deadline INTEGER, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL) WITHOUT ROWID;
 ALTER TABLE token ADD COLUMN node TEXT NOT NULL DEFAULT '';
+ALTER TABLE workflow ADD COLUMN priority INTEGER NOT NULL DEFAULT 2;
 )sql";
 
 struct identity {

@@ -141,6 +141,7 @@ workflow_record workflow_at(const sqlite::statement& q) {
   x.user = q.text(18);
   if (!q.null(19))
     x.bytes = q.integer(19);
+  x.priority = static_cast<gang_priority>(q.integer(20));
   return x;
 }
 

@@ -450,3 +450,65 @@ TEST_CASE("a machine for a group of one is small") {
   INFO(sizeof(group_machine));
   CHECK(sizeof(group_machine) + sizeof(member_size) + 32 <= 400);
 }
+
+TEST_CASE("a preempted gang ends with grace, lets go of its lease and gets in line again") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run_all();
+  CHECK(d.run(m.preempt("by x")) == did{"no timer 1", "stop a0 3", "stop b0 3"});
+  CHECK(d.run(m.preempt("by y")).empty());
+  CHECK(d.run(m.exited(driven::who(1), code(143))) ==
+        did{"b0 RESCHEDULED 3006: Preempted: by x", "intent b1", "remove b0"});
+  d.run(m.intent_committed(d.ticket));
+  CHECK(d.run(m.exited(driven::who(0), code(0))) ==
+        did{"a0 RESCHEDULED 3006: Preempted: by x", "intent a1", "remove a0"});
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 2"});
+  CHECK(m.lease() == epoch{});
+  CHECK(d.run(m.placed(d.place, epoch{2})) ==
+        did{"a1 INITIALIZING", "b1 INITIALIZING", "timer 3", "prepare a1", "prepare b1"});
+}
+
+TEST_CASE("who makes way is not charged with a retry, unless an exit action rules it") {
+  options x;
+  x.max_retries = 1;
+  driven d{x};
+  auto& m = d.machine;
+  d.run_all();
+  for (std::uint32_t n = 0; n < 3; ++n) {
+    d.run(m.preempt("by x"));
+    d.run(m.exited(driven::who(0, n), code(143)));
+    CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 1"});
+    d.run(m.placed(d.place, epoch{n + 2}));
+    d.run(m.started(driven::who(0, n + 1), {}));
+  }
+  CHECK(d.run(m.exited(driven::who(0, 3), code(7))).front().rfind("a3 RESCHEDULED 7", 0) == 0);
+
+  auto setup = driven::setup(x);
+  setup.members[0].exit_actions = {{spec::exit_action::reschedule, {{3006, 3006}}, "3006"}};
+  d.machine = group_machine{std::move(setup)};
+  d.run_all();
+  d.run(m.preempt("by x"));
+  d.run(m.exited(driven::who(0), code(143)));
+  d.run(m.intent_committed(d.ticket));
+  d.run(m.placed(d.place, epoch{2}));
+  d.run(m.started(driven::who(0, 1), {}));
+  d.run(m.preempt("by x"));
+  const auto last = d.run(m.exited(driven::who(0, 1), code(143)));
+  CHECK(last.front() == "a1 FAILED_PREEMPTED 3006: Preempted: by x. No exit action applied due to retry limit 1.");
+  CHECK(m.done());
+}
+
+TEST_CASE("a gang that is preempted before it runs takes nothing along") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run(m.begin());
+  d.run(m.intent_committed(d.ticket));
+  CHECK(d.run(m.preempt("early")).empty());
+  d.run(m.placed(d.place, epoch{1}));
+  d.run(m.prepared(driven::who(0), {}));
+  CHECK(d.run(m.preempt("by x")) == did{"no timer 3", "undo a0", "stop b0 3"});
+  CHECK(d.run(m.prepared(driven::who(1), error{ec::canceled, "stopped"})) == did{"release", "place 2"});
+  CHECK(d.run(m.placed(d.place, epoch{2})) ==
+        did{"a0 INITIALIZING", "b0 INITIALIZING", "timer 3", "prepare a0", "prepare b0"});
+  CHECK(d.run(m.cancel("enough", false)) == did{"stop a0 3", "stop b0 3"});
+}

@@ -84,7 +84,7 @@ TEST_CASE("a group that is cut off by crashes still ends, and starts no attempt 
 TEST_CASE("without trouble, exits and retries alone decide") {
   const auto range = seeds(3000);
   for (auto seed = range.first; seed < range.first + range.count; ++seed) {
-    const auto s = live_through(seed, {0, 0, 0, 0, 0, 0, 0}, 0);
+    const auto s = live_through(seed, {0, 0, 0, 0, 0, 0, 0, 0}, 0);
     INFO("MUSTER_TEST_SEED=" << seed << ' ' << to_string(s));
     CHECK((s == status::completed || s == status::failed || s == status::failed_evicted));
   }

@@ -16,6 +16,8 @@ group_world::group_world(group_setup setup, trouble what, std::uint64_t seed)
 void group_world::step() {
   if (dice_.chance(trouble_.crash) && crashes_ < 5)
     return crash();
+  if (dice_.chance(trouble_.preempt))
+    return carry_out(machine_.preempt("another needs its places"));
   if (dice_.chance(20))
     make_durable();
   if (!timers_.empty() && (messages_.empty() || dice_.chance(trouble_.timeout))) {

@@ -37,6 +37,7 @@ struct trouble {
   std::uint64_t timeout = 1;
   std::uint64_t repeat = 5; ///< A message comes twice.
   std::uint64_t crash = 0;
+  std::uint64_t preempt = 2;
 };
 
 class group_world {

@@ -2,6 +2,7 @@
 
 #include "muster/base/ipv4.hpp"
 #include "muster/base/time.hpp"
+#include "muster/config/pool_policy.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -39,6 +40,7 @@ struct tls_settings {
 struct pool_settings {
   pool_driver driver = pool_driver::process;
   std::vector<std::uint32_t> gpus; ///< Indices that may be leased.
+  pool_policy policy;
 
   // -- of `driver: docker` only
   std::string host; ///< `unix:///path` or `tcp://host:port`; empty: as the environment says.

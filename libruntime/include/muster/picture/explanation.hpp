@@ -35,8 +35,9 @@ struct cache_answer {
 
 /// What is known of one task or step.
 struct explanation {
-  std::string name;     ///< Of the task, or path of the step.
-  bool is_step = false; ///< It is a step that is no task, or has none yet.
+  std::string name;                   ///< Of the task, or path of the step.
+  bool is_step = false;               ///< It is a step that is no task, or has none yet.
+  std::optional<group_index> group{}; ///< Of a task that has not ended.
   muster::status status = muster::status::waiting;
   std::string reason; ///< Why it waits, or what became of it; empty if there is nothing to say.
   std::optional<cache_answer> cache;

@@ -74,6 +74,9 @@ public:
   /// afterwards.
   [[nodiscard]] std::vector<preemption> preempt(std::size_t limit = 16);
 
+  /// Whether a gang holds places that `preempt` might name.
+  [[nodiscard]] bool has_victims() const noexcept;
+
   /// Promises the places of the gang `of`, when it gives them up, to the oldest gang that waits and was promised none
   /// yet: which one, if it may be. It may when both are of one task, have equal requests without GPUs, and `of` holds a
   /// place or was promised one; when the only node there is leaves no choice of places; and when nobody else was

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// By which rules a pool's places are shared out.
@@ -21,6 +22,11 @@ using queue_time = std::chrono::steady_clock::time_point;
 /// As OSMO means them: HIGH and NORMAL stay within the quota's guarantee and keep what they have; LOW may use idle GPUs
 /// beyond it, and makes way for the others.
 enum class gang_priority : std::uint8_t { high = 1, normal, low };
+
+/// `HIGH`, `NORMAL`, `LOW`.
+[[nodiscard]] const char* to_string(gang_priority x) noexcept;
+/// Of those names, in capitals or not; nothing for others.
+[[nodiscard]] std::optional<gang_priority> parse_priority(std::string_view text) noexcept;
 
 /// On what terms a gang asks.
 struct gang_terms {

@@ -64,12 +64,16 @@ enum class found : std::uint8_t {
   lost = 4,          ///< Was started; how it ended cannot be known.
 };
 
+/// OSMO's code for an attempt that had to make way for others; exit actions may name it.
+constexpr std::int32_t preempted_code = 3006;
+
 /// A member as recorded before a restart.
 struct recorded_member {
   std::uint32_t attempt = 0; ///< The newest.
   muster::status status =
       muster::status::unspecified; ///< Of that attempt; unspecified or WAITING if there is none yet.
   muster::found found = muster::found::nothing;
+  std::uint32_t preemptions = 0; ///< Attempts before that made way for others.
 };
 
 /// The life of one admitted group, from the intent to start its members until the last of them has ended; a pure state
@@ -111,6 +115,12 @@ public:
   /// is being stopped, whatever for.
   [[nodiscard]] group_effects cancel(std::string_view message, bool force);
 
+  /// The pool wants the lease back for a gang of higher priority: ends what runs, with grace, gives up the lease and
+  /// asks for another one. Members begin new attempts, which do not count as retries, unless an exit action for
+  /// `preempted_code` says otherwise: then it is applied, and a RESCHEDULE counts. `why` is for people. Ignored by a
+  /// group that holds no lease, or is giving it up anyway.
+  [[nodiscard]] group_effects preempt(std::string_view why);
+
   // -- what it is
 
   [[nodiscard]] bool done() const noexcept { return phase_ == phase::done; }
@@ -131,18 +141,20 @@ private:
     queued, ///< The pool has been asked for a place. Whoever is alone may be starting already: see `placed_ahead`.
     leased,
     rollback, ///< A prepare failed: waits for the other prepares before it lets go of the lease.
+    vacating, ///< It is preempted: waits for the ends of its attempts before it lets go of the lease.
     backoff,  ///< Waits before it asks again.
     done,
   };
   enum class stage : std::uint8_t { committing, idle, preparing, prepared, starting, running, ended };
   /// Why the member's attempt is being ended, if it is.
-  enum class fate : std::uint8_t { none, restart, end };
+  enum class fate : std::uint8_t { none, restart, preempt, end };
 
   struct member {
     std::string name;
     std::vector<spec::exit_rule> exit_actions;
     std::uint32_t attempt = 0;
     std::uint32_t first_attempt = 0;
+    std::uint32_t preemptions = 0; ///< Attempts that made way for others.
     std::uint32_t ticket = 0;      ///< Of the intent being committed.
     std::uint32_t retry_timer = 0; ///< Generation; 0 for none.
     muster::status status = muster::status::unspecified;
@@ -155,7 +167,9 @@ private:
   [[nodiscard]] task_attempt who(const member& m) const noexcept;
   [[nodiscard]] bool is_lead(const member& m) const noexcept;
   [[nodiscard]] bool is_alone() const noexcept;
-  [[nodiscard]] static std::uint32_t retries(const member& m) noexcept { return m.attempt - m.first_attempt; }
+  [[nodiscard]] static std::uint32_t retries(const member& m) noexcept {
+    return m.attempt - m.first_attempt - m.preemptions;
+  }
   [[nodiscard]] bool is_ahead() const noexcept;
   [[nodiscard]] static bool live(const member& m) noexcept;
   [[nodiscard]] static bool open(const member& m) noexcept;
@@ -182,6 +196,9 @@ private:
   void prepare_failed(member& m, const error& why, group_effects& out);
   void roll_back(member& cause, const error& why, group_effects& out);
   void settle_rollback(group_effects& out);
+  void settle_vacating(group_effects& out);
+  void decide_preempted(member& m, group_effects& out);
+  [[nodiscard]] bool rules_preemption(const member& m) const;
   void back_off(group_effects& out);
   // ends
   void forget(task_attempt who, group_effects& out) const;
@@ -206,6 +223,7 @@ private:
   std::vector<member> members_;
   std::shared_ptr<const group_policy> policy_;
   std::string end_text_;   ///< Of members that are ended by the group.
+  std::string preempted_;  ///< Of members that make way for others.
   std::string group_text_; ///< Of the group, if another.
   epoch lease_;
   task_index first_task_;

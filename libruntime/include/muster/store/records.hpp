@@ -3,6 +3,7 @@
 #include "muster/base/ids.hpp"
 #include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
+#include "muster/placement/queue_policy.hpp"
 #include "muster/state/status.hpp"
 
 #include <cstdint>
@@ -19,6 +20,7 @@ struct workflow_record {
   std::string id; ///< `<name>-<n>`
   std::string name;
   std::string user; ///< Who submitted it; may be empty.
+  gang_priority priority = gang_priority::normal;
   std::map<std::string, std::string> labels;
   std::string pool;
   std::string profile;

@@ -3,6 +3,7 @@
 #include "muster/base/ids.hpp"
 #include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
+#include "muster/placement/queue_policy.hpp"
 #include "muster/state/status.hpp"
 #include "muster/store/service.hpp"
 
@@ -46,6 +47,7 @@ struct submission {
   timestamp time{}; ///< Of the submission; also of its event.
   std::string name;
   std::string user; ///< Who submits; empty where nobody is told apart.
+  gang_priority priority = gang_priority::normal;
   std::map<std::string, std::string> labels;
   std::string pool;
   std::string profile;

@@ -1,0 +1,40 @@
+#include "actors/pool_terms.hpp"
+
+#include <utility>
+
+namespace muster {
+
+gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members) {
+  const auto& platforms = state.config.policy->platforms;
+  gang who;
+  who.reserve(members.size());
+  for (const auto t : members) {
+    auto wanted = request_of(layout.resource(t));
+    // A platform that is known by labels is none that nodes name.
+    if (const auto known = platforms.find(wanted.platform); known != platforms.end() && !known->second.labels.empty()) {
+      wanted.labels = known->second.labels;
+      wanted.platform.clear();
+    }
+    who.push_back(std::move(wanted));
+  }
+  return who;
+}
+
+result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x,
+                            std::int64_t at_most) {
+  const auto& policy = *state.config.policy;
+  auto quota = config::quota_of(policy, x.user, layout.header().labels);
+  if (!quota)
+    return error{ec::never_fits, "no quota of pool " + state.config.name + " takes workflows of " +
+                                     (x.user.empty() ? "nobody in particular" : "user " + x.user)};
+  gang_terms out;
+  out.priority = x.priority;
+  out.user = x.user;
+  out.quota = *std::move(quota);
+  out.strategy = policy.strategy;
+  if (at_most > 0)
+    out.at_most = std::chrono::seconds{at_most};
+  return out;
+}
+
+} // namespace muster

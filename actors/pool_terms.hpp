@@ -1,0 +1,16 @@
+#pragma once
+
+#include "actors/pool.hpp"
+
+/// What a POOL makes of what groups ask for, by its policy.
+namespace muster {
+
+/// What these members ask of nodes.
+[[nodiscard]] gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members);
+
+/// On what terms; fails with `never_fits` if no quota of the pool takes the workflow. `at_most` in seconds, 0 for
+/// unknown.
+[[nodiscard]] result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x,
+                                          std::int64_t at_most);
+
+} // namespace muster

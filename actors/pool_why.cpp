@@ -1,0 +1,75 @@
+#include "actors/pool_why.hpp"
+
+#include "actors/pool_nodes.hpp"
+
+#include <utility>
+
+namespace muster {
+
+namespace {
+
+/// What the queue says.
+group_wait wait_of(const wait_reason& why) {
+  group_wait out;
+  out.cause = to_string(why.cause);
+  out.text = text_of(why);
+  out.placement = why;
+  if (why.ahead)
+    out.ahead = name_of(*why.ahead);
+  for (const auto holder : why.holders)
+    out.holders.push_back(name_of(holder));
+  return out;
+}
+
+std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const pool_state::client& x) {
+  if (x.early != 0) {
+    const auto why = why_kept(state, state.early.at(x.early).what);
+    return group_wait{{}, why ? why->cause : "order", why ? why->text : "it is about to be looked at", {}, {}, {}};
+  }
+  if (!x.where.empty())
+    return group_wait{{}, "network", state.networks->why_waiting(x.who.group_size), {}, {}, {}};
+  const auto why = state.queue.explain(key);
+  return why ? std::make_optional(wait_of(*why)) : std::nullopt;
+}
+
+} // namespace
+
+gang_key key_of(workflow_key workflow, group_index group) noexcept {
+  return (static_cast<gang_key>(workflow.value) << 32U) | group.value;
+}
+
+gang_name name_of(gang_key key) noexcept {
+  return {{static_cast<std::int64_t>(key >> 32U)}, {static_cast<std::uint32_t>(key)}};
+}
+
+std::optional<kept_reason> why_kept(const pool_state& state, const placement_request& request) {
+  if (!state.has_node())
+    return kept_reason{"unavailable", "pool " + state.config.name + " is unavailable" +
+                                          (state.unavailable.empty() ? "" : ": " + state.unavailable)};
+  if (const auto missing = missing_node(state, request); !missing.empty())
+    return kept_reason{"node", "waiting for node " + missing + ", where it holds places: it has not joined yet"};
+  if (!request.held.empty()) // What runs already holds its place, whatever comes.
+    return std::nullopt;
+  if (const auto& maintenance = state.config.policy->maintenance; !maintenance.empty())
+    return kept_reason{"maintenance", "pool " + state.config.name + " is under maintenance: " + maintenance};
+  if (!state.paused.empty())
+    return kept_reason{"paused", state.paused.begin()->second};
+  return std::nullopt;
+}
+
+wait_report_ptr why_waiting(const pool_state& state, workflow_key workflow, const std::vector<group_index>& groups) {
+  auto out = std::make_shared<wait_report>();
+  for (const auto group : groups) {
+    const auto key = key_of(workflow, group);
+    const auto found = state.clients.find(key);
+    if (found == state.clients.end())
+      continue;
+    if (auto why = wait_of(state, key, found->second)) {
+      why->group = group;
+      out->groups.push_back(*std::move(why));
+    }
+  }
+  return out;
+}
+
+} // namespace muster

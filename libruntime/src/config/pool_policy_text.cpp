@@ -1,0 +1,112 @@
+#include "config/in_quotes.hpp"
+#include "muster/config/pool_policy.hpp"
+#include "muster/spec/duration.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace muster::config {
+
+namespace {
+
+const char* word(bool x) {
+  return x ? "true" : "false";
+}
+
+std::string number_text(double x) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", x);
+  return text.data();
+}
+
+template <class List, class Text>
+std::string joined(const List& all, Text text) {
+  std::string out;
+  for (const auto& x : all)
+    out += (out.empty() ? "" : ", ") + text(x);
+  return out;
+}
+
+std::string text_of(const std::map<std::string, std::string>& labels) {
+  return '{' + joined(labels, [](const auto& x) { return in_quotes(x.first) + ": " + in_quotes(x.second); }) + '}';
+}
+
+std::string text_of(const quota_settings& x) {
+  auto out = "{name: " + in_quotes(x.name) + ", guarantee: " + std::to_string(x.guarantee) +
+             ", maximum: " + std::to_string(x.maximum) + ", weight: " + number_text(x.weight);
+  if (!x.users.empty())
+    out += ", users: [" + joined(x.users, in_quotes) + ']';
+  if (!x.labels.empty())
+    out += ", labels: " + text_of(x.labels);
+  return out + '}';
+}
+
+std::string text_of(const platform_settings& x) {
+  auto out = "{labels: " + text_of(x.labels);
+  if (const auto& p = x.permissions)
+    out += std::string{", permissions: {privileged: "} + word(p->privileged) +
+           ", host_network: " + word(p->host_network) + ", mounts: [" +
+           joined(p->mounts, [](const auto& m) { return in_quotes(m.string()); }) + "]}";
+  return out + '}';
+}
+
+std::string text_of(const time_settings& x) {
+  std::string out;
+  if (x.usual)
+    out = "default: " + spec::to_string(*x.usual);
+  if (x.most)
+    out += (out.empty() ? "maximum: " : ", maximum: ") + spec::to_string(*x.most);
+  return '{' + out + '}';
+}
+
+const char* word(spec::exit_action x) {
+  switch (x) {
+    case spec::exit_action::complete: return "COMPLETE";
+    case spec::exit_action::fail: return "FAIL";
+    case spec::exit_action::reschedule: return "RESCHEDULE";
+  }
+  return "";
+}
+
+} // namespace
+
+std::string to_yaml(const pool_policy& x, const std::string& margin) {
+  const pool_policy none;
+  std::string out;
+  const auto line = [&](const char* key, const std::string& value) {
+    out += margin + "  " + key + ": " + value + '\n';
+  };
+  if (!x.quotas.empty())
+    line("quotas", '[' + joined(x.quotas, [](const auto& q) { return text_of(q); }) + ']');
+  if (!x.user_weights.empty())
+    line("user_weights", '{' + joined(x.user_weights, [](const auto& w) {
+                           return in_quotes(w.first) + ": " + number_text(w.second);
+                         }) + '}');
+  if (x.age_step != none.age_step)
+    line("age_step", spec::to_string(x.age_step));
+  if (x.usage_half_life != none.usage_half_life)
+    line("usage_half_life", spec::to_string(x.usage_half_life));
+  if (x.strategy != none.strategy)
+    line("strategy", "spread");
+  if (!x.topology.empty())
+    line("topology", '[' + joined(x.topology, [](const auto& t) {
+                       return "{key: " + in_quotes(t.key) + ", label: " + in_quotes(t.label) + '}';
+                     }) + ']');
+  if (!x.platforms.empty())
+    line("platforms",
+         '{' + joined(x.platforms, [](const auto& p) { return in_quotes(p.first) + ": " + text_of(p.second); }) + '}');
+  for (const auto& [key, limits] : {std::pair{"exec_timeout", &x.exec_timeout},
+                                    {"queue_timeout", &x.queue_timeout},
+                                    {"start_timeout", &x.start_timeout}})
+    if (limits->usual || limits->most)
+      line(key, text_of(*limits));
+  if (!x.exit_actions.empty())
+    line("exit_actions", '{' + joined(x.exit_actions, [](const auto& rule) {
+                           return std::string{word(rule.action)} + ": " + in_quotes(rule.text);
+                         }) + '}');
+  if (!x.maintenance.empty())
+    line("maintenance", in_quotes(x.maintenance));
+  return out.empty() ? out : margin + "policy:\n" + out;
+}
+
+} // namespace muster::config
