@@ -35,16 +35,13 @@ class service::impl {
 public:
   impl(service_config config, runtime& engine)
       : settings(std::move(config)), engine_(engine),
-        // A reader for each worker, and one for what runs beside them.
-        with(std::make_shared<services>(settings.directory, settings.server.workers + 1)) {
+        // A reader for each thread of the server, and one for what runs beside them.
+        with(std::make_shared<services>(settings.directory, settings.server.workers + 2)) {
     with->engine = &engine_;
     with->version = settings.version;
     with->access = std::make_unique<authority>(settings.access);
     with->public_metrics = settings.public_metrics;
-    with->not_ready = [this] {
-      const std::lock_guard lock{mutex_};
-      return not_ready_;
-    };
+    with->not_ready = [this] { return not_ready(); };
     with->write_metrics = [this](metrics_page& to) {
       requests_.write(to);
       if (const auto started = started_.load())
@@ -60,7 +57,10 @@ public:
       const auto all = routes();
       requests_.note(x.method, (all ? *all : before_).pattern_of(x), how.status, how.took, how.stream);
     };
-    config.admit = [this](const http::request& x) { return refusal_before_body(x); };
+    config.admit = [this](http::request& x) { return refusal_before_body(x); };
+    config.is_quick = [](const http::request& x) {
+      return x.path == "/livez" || x.path == "/readyz" || x.path == "/metrics";
+    };
     config.log = [](std::string_view message) { log::error("http", message, {}); };
     auto made = http::server::start(std::move(config), [this](http::request& x) { return answer(x); });
     if (!made)
@@ -115,9 +115,16 @@ public:
 private:
   [[nodiscard]] std::shared_ptr<const http::router> routes() const { return std::atomic_load(&routes_); }
 
-  [[nodiscard]] std::optional<http::response> refusal_before_body(const http::request& x) const {
+  [[nodiscard]] std::string not_ready() const {
+    const std::lock_guard lock{mutex_};
+    return not_ready_;
+  }
+
+  [[nodiscard]] std::optional<http::response> refusal_before_body(http::request& x) const {
     if (!x.header("Transfer-Encoding") && x.header("Content-Length").value_or("0") == "0")
       return std::nullopt;
+    if (!routes()) // Nobody would read it.
+      return before_.pattern_of(x).empty() ? std::optional{problem(x.id, "not_ready", not_ready())} : std::nullopt;
     const auto why = with->access->refusal_before_body(x);
     return why ? std::optional{problem(x.id, why->code, why->detail)} : std::nullopt;
   }
@@ -125,11 +132,11 @@ private:
   http::response answer(http::request& x) const {
     if (const auto all = routes())
       return all->route(x);
-    return before_.pattern_of(x).empty() ? problem(x.id, "not_ready", with->not_ready()) : before_.route(x);
+    return before_.pattern_of(x).empty() ? problem(x.id, "not_ready", not_ready()) : before_.route(x);
   }
 
   runtime& engine_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::string not_ready_ = "the head starts";
   http::router before_;                        ///< What is answered until `routes_` is there.
   std::shared_ptr<const http::router> routes_; ///< Null until it is open; only by atomic functions.

@@ -15,11 +15,14 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr std::size_t deepest = 64;
+/// Each member of an object is held against all that are before it: this is how often, at most. One object with 10,000.
+constexpr std::uint64_t most_compared = std::uint64_t{10'000} * 10'000 / 2;
 
-/// How deep brackets are nested; strings are passed over. Says enough before anything recursive sees the text.
-std::size_t depth_of(std::string_view text) {
-  std::size_t depth = 0;
-  std::size_t most = 0;
+/// Whether the text is cheap to parse, told before anything sees it that recurses, or is slow for many members. Strings
+/// are passed over.
+result<void> check_shape(std::string_view text) {
+  std::vector<std::uint64_t> members; // Of each object that is open, and 0 for each list.
+  std::uint64_t compared = 0;
   bool in_text = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -31,12 +34,18 @@ std::size_t depth_of(std::string_view text) {
     } else if (c == '"') {
       in_text = true;
     } else if (c == '[' || c == '{') {
-      most = std::max(most, ++depth);
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
+      members.push_back(0);
+      if (members.size() > deepest)
+        return {ec::invalid_argument, "the JSON is nested deeper than " + std::to_string(deepest)};
+    } else if ((c == ']' || c == '}') && !members.empty()) {
+      members.pop_back();
+    } else if (c == ':' && !members.empty()) {
+      compared += members.back()++;
+      if (compared > most_compared)
+        return {ec::invalid_argument, "the JSON has objects with too many members: one may have 10,000"};
     }
   }
-  return most;
+  return {};
 }
 
 error wrong_type(const char* name, const char* expected, const json& found) {
@@ -66,8 +75,8 @@ bool is_type_of_spec(std::string_view type) noexcept {
 }
 
 result<json> parse_json(std::string_view text) {
-  if (depth_of(text) > deepest)
-    return {ec::invalid_argument, "the JSON is nested deeper than " + std::to_string(deepest)};
+  if (auto good = check_shape(text); !good)
+    return good.failure();
   try {
     return json::parse(text);
   } catch (const json::exception& problem) {

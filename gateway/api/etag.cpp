@@ -1,5 +1,6 @@
 #include "gateway/api/etag.hpp"
 
+#include "gateway/http/range.hpp"
 #include "muster/base/sha256.hpp"
 
 #include <algorithm>
@@ -26,19 +27,7 @@ bool may_change(const http::request& x, const store::workflow_record& now) {
   if (begin == end)
     return true;
   const auto tag = etag_of(now);
-  return std::any_of(begin, end, [&](const auto& header) {
-    const auto& value = header.second;
-    for (std::size_t at = 0; at <= value.size();) {
-      const auto comma = std::min(value.find(',', at), value.size());
-      auto one = value.substr(at, comma - at);
-      one.erase(0, std::min(one.find_first_not_of(" \t"), one.size()));
-      one.erase(one.find_last_not_of(" \t") + 1);
-      if (one == "*" || one == tag)
-        return true;
-      at = comma + 1;
-    }
-    return false;
-  });
+  return std::any_of(begin, end, [&](const auto& header) { return http::names_tag(header.second, tag, false); });
 }
 
 } // namespace muster::gateway

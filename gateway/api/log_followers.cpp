@@ -63,17 +63,25 @@ public:
     thread_.join();
   }
 
-  [[nodiscard]] bool take_place() {
+  /// An empty text, or why there is no place.
+  [[nodiscard]] std::string take_place(const std::optional<std::string>& user) {
     const std::lock_guard lock{mutex_};
     if (count_ >= most_)
-      return false;
+      return std::to_string(most_) + " logs are followed already";
+    const auto share = std::max<std::size_t>(1, most_ / 4);
+    if (user && of_users_[*user] >= share)
+      return "user " + *user + " follows " + std::to_string(share) + " logs already";
+    if (user)
+      ++of_users_[*user];
     ++count_;
-    return true;
+    return {};
   }
 
-  void leave(const part_ptr& x) {
+  void leave(const part_ptr& x, const std::optional<std::string>& user) {
     const std::lock_guard lock{mutex_};
     --count_;
+    if (user && --of_users_[*user] == 0)
+      of_users_.erase(*user);
     forget(*x);
   }
 
@@ -81,7 +89,6 @@ public:
     const std::lock_guard lock{mutex_};
     return count_;
   }
-  [[nodiscard]] std::size_t most() const noexcept { return most_; }
 
   watched watch(const part_ptr& x, const std::filesystem::path& file) {
     const std::lock_guard lock{mutex_};
@@ -206,6 +213,7 @@ private:
   }
 
   const std::size_t most_;
+  std::unordered_map<std::string, std::size_t> of_users_; ///< Places.
   mutable std::mutex mutex_;
   std::size_t count_ = 0;
   std::unordered_map<int, std::vector<part_ptr>> watches_; ///< By number; several may watch the same file.
@@ -222,23 +230,22 @@ log_followers::~log_followers() {
   core_->stop();
 }
 
-result<std::unique_ptr<log_followers::place>> log_followers::admit() {
-  if (!core_->take_place())
-    return {ec::unavailable, std::to_string(core_->most()) +
-                                 " logs are followed already, and no more can be: try again later, or read without "
-                                 "follow and go on at X-Muster-End-Offset"};
-  return std::unique_ptr<place>(new place(core_));
+result<std::unique_ptr<log_followers::place>> log_followers::admit(const std::optional<std::string>& user) {
+  if (const auto why = core_->take_place(user); !why.empty())
+    return {ec::unavailable, why + ", and no more can be: try again later, or read without follow and go on at "
+                                   "X-Muster-End-Offset"};
+  return std::unique_ptr<place>(new place(core_, user));
 }
 
 std::size_t log_followers::count() const {
   return core_->count();
 }
 
-log_followers::place::place(std::shared_ptr<core> owner)
-    : core_(std::move(owner)), mine_(std::make_shared<shared_part>()) {}
+log_followers::place::place(std::shared_ptr<core> owner, std::optional<std::string> user)
+    : core_(std::move(owner)), user_(std::move(user)), mine_(std::make_shared<shared_part>()) {}
 
 log_followers::place::~place() {
-  core_->leave(mine_);
+  core_->leave(mine_, user_);
 }
 
 void log_followers::place::set_waker(http::waker wake) {

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace muster::gateway {
 
-/// Those who follow logs: how many there may be, and who is woken when a file may have grown. One thread (inotify) for
-/// all of them, which begins with the first. Thread-safe.
+/// Those who follow logs: how many there may be, a quarter of them for one user, and who is woken when a file may have
+/// grown. One thread (inotify) for all of them, which begins with the first. Thread-safe.
 class log_followers {
   class core;
 
@@ -48,13 +50,14 @@ public:
   private:
     friend class log_followers;
     struct shared_part;
-    explicit place(std::shared_ptr<core> owner);
+    place(std::shared_ptr<core> owner, std::optional<std::string> user);
     std::shared_ptr<core> core_;
+    std::optional<std::string> user_;
     std::shared_ptr<shared_part> mine_;
   };
 
-  /// A place; `unavailable` if all are taken.
-  [[nodiscard]] result<std::unique_ptr<place>> admit();
+  /// A place; `unavailable` if all are taken, or as many as one user may have. Without a user that does not count.
+  [[nodiscard]] result<std::unique_ptr<place>> admit(const std::optional<std::string>& user = {});
 
   /// How many there are now.
   [[nodiscard]] std::size_t count() const;

@@ -27,7 +27,8 @@ event_filter filter_of(const log_request& what) {
 } // namespace
 
 log_stream::log_stream(log_sources with, std::unique_ptr<log_followers::place> place, log_request what)
-    : with_(std::move(with)), what_(std::move(what)), place_(std::move(place)) {
+    : with_(std::move(with)), what_(std::move(what)), place_(std::move(place)),
+      ask_again_(std::chrono::steady_clock::now() + with_.between_asks) {
   if (place_ && with_.feed) {
     seen_ = with_.feed->head(); // Ahead of the first look at the store: nothing falls between the two.
     events_.emplace(*with_.feed, filter_of(what_));
@@ -52,6 +53,8 @@ void log_stream::open(std::uint32_t attempt, std::uint64_t offset) {
 }
 
 http::body_stream::next log_stream::produce(std::string& out, std::size_t room) {
+  if (!may_go_on())
+    return next::fail; // An end would say that the log has one.
   for (;;) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(room, what_.limit.value_or(room)));
     const auto got =
@@ -70,6 +73,14 @@ http::body_stream::next log_stream::produce(std::string& out, std::size_t room) 
     if (!go_on() && !watch() && !look())
       return wait();
   }
+}
+
+bool log_stream::may_go_on() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!place_ || now < ask_again_)
+    return true;
+  ask_again_ = now + with_.between_asks;
+  return with_.may_go_on();
 }
 
 bool log_stream::is_over() const {

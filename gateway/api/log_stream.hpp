@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ struct log_sources {
   store::state_directory directory;
   std::shared_ptr<reader_pool> readers;
   std::shared_ptr<event_feed> feed; ///< Null: who follows looks now and then.
+  /// Asked now and then by who follows: false cuts the stream off.
+  std::function<bool()> may_go_on = [] { return true; };
+  std::chrono::milliseconds between_asks{15'000};
 };
 
 /// Which part of which log is wanted.
@@ -53,6 +57,7 @@ private:
   [[nodiscard]] bool is_over() const;
   /// Reads the task's row, if there may be news. True if that changed anything for this stream.
   [[nodiscard]] bool look();
+  [[nodiscard]] bool may_go_on();
   /// Whether something was committed that is about the task.
   [[nodiscard]] bool has_news();
   /// Sees to it that the file is watched. True if it is so since now, and must be read once more.
@@ -71,6 +76,7 @@ private:
   bool task_is_over_ = false;
   std::optional<std::uint32_t> next_attempt_;
   std::chrono::steady_clock::time_point due_{};
+  std::chrono::steady_clock::time_point ask_again_; ///< Whether it may go on.
 };
 
 } // namespace muster::gateway

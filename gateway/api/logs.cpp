@@ -90,8 +90,8 @@ result<std::optional<std::uint32_t>> attempt_of(const store::task_record& task, 
   return std::optional{static_cast<std::uint32_t>(wanted.attempt.value_or(task.attempt->number))};
 }
 
-log_sources sources_of(const std::shared_ptr<services>& with) {
-  return {with->directory, {with, &with->readers}, with->feed};
+log_sources sources_of(const std::shared_ptr<services>& with, const identity& who) {
+  return {with->directory, {with, &with->readers}, with->feed, [with, who] { return with->still_counts(who); }};
 }
 
 result<http::response> answer_log(call& x, log_followers& followers, const std::shared_ptr<services>& with) {
@@ -114,13 +114,15 @@ result<http::response> answer_log(call& x, log_followers& followers, const std::
   std::uint64_t size = 0;
   if (*attempt) {
     const auto file = x.with.directory.log(workflow->id, task->name, **attempt);
-    size = size_of(file);
     if (wanted->only && !store::tells_streams(file))
       return {ec::unsupported, "the log of task " + task->name +
                                    " does not tell stdout and stderr apart: the driver that ran it writes both into "
                                    "one; ask for both"};
     if (wanted->tail)
       what.offset = store::offset_of_last_lines(file, *wanted->tail, wanted->only);
+    size = size_of(file); // Behind that: the task may write meanwhile.
+    if (!wanted->offset)  // Or the middle of its log was cut out.
+      what.offset = std::min(what.offset, size);
   }
   if (what.offset > size)
     return beyond_end(x, size);
@@ -143,12 +145,12 @@ result<http::response> answer_log(call& x, log_followers& followers, const std::
   }
   std::unique_ptr<log_followers::place> place;
   if (wanted->follow) {
-    auto admitted = followers.admit();
+    auto admitted = followers.admit(share_of(x.who));
     if (!admitted)
       return admitted.failure();
     place = std::move(*admitted);
   }
-  out.stream = std::make_unique<log_stream>(sources_of(with), std::move(place), std::move(what));
+  out.stream = std::make_unique<log_stream>(sources_of(with, x.who), std::move(place), std::move(what));
   return out;
 }
 

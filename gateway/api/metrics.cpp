@@ -4,6 +4,7 @@
 #include "gateway/api/routes.hpp"
 #include "gateway/events/feed.hpp"
 #include "gateway/metrics/figures.hpp"
+#include "gateway/webhooks/dispatcher.hpp"
 
 namespace muster::gateway {
 
@@ -19,6 +20,8 @@ result<http::response> get_metrics(call& x) {
     write_runtime_figures(page, (*engine)->measures());
   if (x.with.feed)
     write_feed_figures(page, x.with.feed->figures());
+  if (x.with.webhooks)
+    write_webhook_figures(page, x.with.webhooks->figures());
   x.with.write_metrics(page);
   http::response out;
   out.headers.emplace("Content-Type", metrics_page::content_type);

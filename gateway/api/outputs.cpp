@@ -150,7 +150,7 @@ http::byte_range range_of(const http::request& asked, const opened_file& file, c
   const http::byte_range all{0, file.size, http::byte_range::kind::all};
   if (!range)
     return all;
-  if (of && !(of->front() == '"' ? *of == tag : *of == http::http_date(file.modified_ns / second_ns)))
+  if (of && !(of->substr(0, 1) == "\"" ? *of == tag : *of == http::http_date(file.modified_ns / second_ns)))
     return all;
   return http::parse_range(*range, file.size);
 }

@@ -20,6 +20,9 @@ using json = nlohmann::ordered_json;
 using picture::outline_scope;
 using picture::outline_step;
 
+/// Of one page, but for those of its first group: a page ends ahead of the group that would make it longer.
+constexpr std::uint64_t most_tasks = 10'000;
+
 spec::resource resource_of(const spec::workflow& workflow, const spec::task& task) {
   const auto found = workflow.resources.find(task.resource);
   return found == workflow.resources.end() ? spec::resource{} : found->second;
@@ -173,14 +176,21 @@ result<http::response> get_plan(call& x) {
     return page.failure();
   stored_plan plan{reader, workflow->key};
   auto rows = json::array();
+  auto next = page->next;
+  std::uint64_t tasks = 0;
   for (const auto& g : page->rows) {
+    if (!rows.empty() && tasks + g.tasks > most_tasks) {
+      next = make_cursor(wanted->list, g.index.value);
+      break;
+    }
+    tasks += g.tasks;
     auto row = plan.group(g);
     if (!row)
       return row.failure();
     rows.push_back(std::move(*row));
   }
-  return json_response(200, plan_of_groups(workflow->id, workflow->pool, workflow->groups, workflow->tasks,
-                                           std::move(rows), page->next));
+  return json_response(
+      200, plan_of_groups(workflow->id, workflow->pool, workflow->groups, workflow->tasks, std::move(rows), next));
 }
 
 } // namespace
@@ -202,7 +212,11 @@ result<json> plan_of(const spec::workflow& x, std::size_t most) {
   if (!laid_out)
     return laid_out.failure();
   auto rows = json::array();
+  std::uint64_t task_count = 0;
   for (auto g = laid_out->first_group(); g != laid_out->end_group() && rows.size() < most; ++g.value) {
+    task_count += laid_out->tasks(g).count;
+    if (!rows.empty() && task_count > most_tasks)
+      break;
     auto upstream = json::array();
     for (const auto from : laid_out->upstream(g))
       upstream.push_back(laid_out->group_name(from));

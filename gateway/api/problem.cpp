@@ -15,7 +15,7 @@ struct known_problem {
   problem_kind kind;
 };
 
-constexpr std::array<known_problem, 39> known_problems{{
+constexpr std::array<known_problem, 38> known_problems{{
     {"invalid_argument", {400, "The request is malformed"}},
     {"not_found", {404, "There is no such thing"}},
     {"conflict", {409, "Its state forbids the request"}},
@@ -27,7 +27,7 @@ constexpr std::array<known_problem, 39> known_problems{{
     {"internal", {500, "A bug in Muster"}},
     {"invalid_spec", {422, "The spec breaks a rule"}},
     {"template_error", {422, "The template does not render"}},
-    {"limit_exceeded", {413, "A limit was exceeded"}},
+    {"limit_exceeded", {422, "A limit was exceeded"}},
     {"store_locked", {503, "Another process writes to the store"}},
     {"store_corrupt", {500, "The store is damaged"}},
     {"store_full", {507, "The disk is full"}},
@@ -52,7 +52,6 @@ constexpr std::array<known_problem, 39> known_problems{{
     {"request_timeout", {408, "The request took too long to arrive"}},
     {"range_not_satisfiable", {416, "There is no such range"}},
     {"too_many_requests", {429, "Too many requests"}},
-    {"draining", {503, "The service is being stopped"}},
     {"not_ready", {503, "The service is not ready yet"}},
     {"precondition_required", {428, "A precondition is needed"}},
 }};

@@ -25,7 +25,8 @@ struct problem_kind {
 [[nodiscard]] http::response problem(std::string_view request_id, std::string_view code, std::string_view detail,
                                      const nlohmann::ordered_json& more);
 
-/// The same of an error. What `internal`, `io_error` and `store_corrupt` say stays here: it may name paths of the head.
+/// The same of an error. What `internal`, `io_error`, `store_corrupt` and `store_version` say stays here: it may name
+/// paths of the head.
 [[nodiscard]] http::response problem(std::string_view request_id, const error& what);
 
 } // namespace muster::gateway

@@ -20,4 +20,14 @@ void services::learn_log_id() {
     log_id = std::move(*id);
 }
 
+bool services::still_counts(const identity& who) {
+  if (who.token.empty())
+    return true;
+  auto reader = readers.take();
+  if (!reader)
+    return true;
+  const auto found = (*reader)->token(who.token);
+  return found ? counts(*found, now()) : found.failure().code != ec::not_found;
+}
+
 } // namespace muster::gateway

@@ -49,6 +49,10 @@ struct services {
 
   /// Reads `log_id` from the store, if there is one.
   void learn_log_id();
+
+  /// Whether the token by which somebody came counts still; also where that cannot be found out now. For what goes on
+  /// for long.
+  [[nodiscard]] bool still_counts(const identity& who);
 };
 
 } // namespace muster::gateway

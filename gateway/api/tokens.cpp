@@ -5,6 +5,7 @@
 #include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
 #include "gateway/auth/issue.hpp"
+#include "gateway/webhooks/dispatcher.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -110,6 +111,8 @@ result<store::token_record> token_of(call& x) {
   if (!reader)
     return reader.failure();
   auto found = (*reader)->token(*id);
+  if (!found && found.failure().code != ec::not_found)
+    return found.failure();
   if (!found || (x.who.role != role::admin && found->user != x.who.user))
     return {ec::not_found, "there is no token " + *id};
   return found;
@@ -135,6 +138,8 @@ result<http::response> revoke_token(call& x) {
   x.release();
   if (auto done = (*engine)->record(store::token_revoked{token->id, x.with.now()}); !done)
     return done.failure();
+  if (x.with.webhooks)
+    x.with.webhooks->reload(); // Those that were made by it end with it.
   http::response out;
   out.status = 204;
   return out;

@@ -46,6 +46,12 @@ bool is_loopback_name(std::string_view name) {
           name.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
+/// Whether the body may be so large that whoever sends it must be somebody.
+bool is_large(const http::request& x) {
+  constexpr std::size_t most_digits = 5; // Less than 100,000 bytes.
+  return x.header("Transfer-Encoding") || x.header("Content-Length").value_or("").size() > most_digits;
+}
+
 authority::verdict refused(const char* code, std::string detail) {
   return {std::nullopt, {code, std::move(detail)}, false};
 }
@@ -84,8 +90,7 @@ std::optional<authority::refusal> authority::check_host(const http::request& x) 
   return std::nullopt;
 }
 
-std::optional<authority::refusal> authority::refusal_before_body(const http::request& x,
-                                                                 guess_limit::clock::time_point at) {
+std::optional<authority::refusal> authority::refusal_before_body(http::request& x, guess_limit::clock::time_point at) {
   if (!tokens_)
     return check_host(x);
   const auto header = x.header("Authorization");
@@ -94,8 +99,14 @@ std::optional<authority::refusal> authority::refusal_before_body(const http::req
   const auto token = bearer_of(*header);
   if (!token || !looks_like_token(*token))
     return refusal{"unauthorized", not_valid};
-  if (!is_known(hash_of_token(*token)) && !guesses_.may_try(x.peer, at))
+  if (is_known(hash_of_token(*token)))
+    return std::nullopt;
+  if (!guesses_.may_try(x.peer, at))
     return refusal{"too_many_requests", too_many_guesses};
+  if (is_large(x)) {
+    guesses_.failed(x.peer, at);
+    x.is_unproven = true;
+  }
   return std::nullopt;
 }
 
@@ -123,18 +134,19 @@ result<authority::verdict> authority::identify(const http::request& x, const fin
   const auto token = bearer_of(*header);
   const bool well_formed = token && looks_like_token(*token);
   const auto hash = well_formed ? hash_of_token(*token) : std::string{};
-  if (!is_known(hash) && !guesses_.may_try(x.peer, at))
+  if (!x.is_unproven && !is_known(hash) && !guesses_.may_try(x.peer, at))
     return refused("too_many_requests", too_many_guesses);
   auto found = well_formed ? find(hash) : result<std::optional<store::token_record>>{std::nullopt};
   if (!found)
     return found.failure();
   const auto& record = *found;
-  const bool counts =
-      record && !record->revoked && (!record->expires || *record->expires > now) && record->role != role::unspecified;
-  if (!counts) {
-    guesses_.failed(x.peer, at);
+  if (!record || !counts(*record, now)) {
+    if (!x.is_unproven)
+      guesses_.failed(x.peer, at);
     return refused("unauthorized", not_valid);
   }
+  if (x.is_unproven)
+    guesses_.succeeded(x.peer, at);
   remember(hash);
   if (record->role == role::node)
     return refused("forbidden", "this token lets an agent join as a node, and nothing else");

@@ -58,9 +58,10 @@ public:
                                          guess_limit::clock::time_point at = guess_limit::clock::now());
 
   /// Why a request is refused before its body is read, as far as that can be told without the store: whoever cannot be
-  /// somebody shall not fill the memory that bodies share.
+  /// somebody shall not fill the memory that bodies share. A token that nobody has shown lately may send a large body
+  /// only as a try, of which each peer has some: it counts as failed (`is_unproven`) until `identify` knows better.
   [[nodiscard]] std::optional<refusal>
-  refusal_before_body(const http::request& x, guess_limit::clock::time_point at = guess_limit::clock::now());
+  refusal_before_body(http::request& x, guess_limit::clock::time_point at = guess_limit::clock::now());
 
   /// Why a request that needs no token is refused: where nobody needs one, `Host` and `Origin` are checked all the
   /// same.

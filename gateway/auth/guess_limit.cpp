@@ -21,6 +21,14 @@ void guess_limit::failed(const std::string& peer, clock::time_point now) {
   x.left = std::max(0.0, x.left - 1);
 }
 
+void guess_limit::succeeded(const std::string& peer, clock::time_point now) {
+  const std::lock_guard lock{mutex_};
+  if (peers_.count(peer) == 0)
+    return;
+  auto& x = refill(peer, now);
+  x.left = std::min(burst_, x.left + 1);
+}
+
 guess_limit::bucket& guess_limit::refill(const std::string& peer, clock::time_point now) {
   auto& x = peers_.try_emplace(peer, bucket{burst_, now}).first->second;
   const auto passed = std::chrono::duration<double>(now - x.seen).count();

@@ -21,6 +21,8 @@ public:
   [[nodiscard]] bool may_try(const std::string& peer, clock::time_point now);
   /// It tried and failed.
   void failed(const std::string& peer, clock::time_point now);
+  /// What counted as failed was right.
+  void succeeded(const std::string& peer, clock::time_point now);
 
 private:
   struct bucket {

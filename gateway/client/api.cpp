@@ -42,7 +42,7 @@ problem problem_of(const error& x) {
     case ec::invalid_argument: out.status = 400; break;
     case ec::not_found: out.status = 404; break;
     case ec::conflict: out.status = 409; break;
-    case ec::limit_exceeded: out.status = 413; break;
+    case ec::limit_exceeded:
     case ec::invalid_spec:
     case ec::template_error:
     case ec::unsupported:

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sys/random.h>
@@ -315,6 +316,8 @@ std::string make_idempotency_key() {
     const auto n = ::getrandom(bytes.data() + got, bytes.size() - got, 0);
     if (n > 0)
       got += static_cast<std::size_t>(n);
+    else if (errno != EINTR)
+      std::abort(); // A key that somebody else may have would answer with their submission.
   }
   std::string out;
   for (const auto b : bytes) {

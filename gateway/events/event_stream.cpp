@@ -63,7 +63,7 @@ class endless_stream final : public http::body_stream {
 public:
   endless_stream(event_feed& feed, event_stream_config x)
       : is_sse_(x.form == event_form::sse), bookmark_(x.bookmark), now_(std::move(x.now)),
-        next_bookmark_(now_() + bookmark_), from_(feed, std::move(x.filter), x.after) {}
+        may_go_on_(std::move(x.may_go_on)), next_bookmark_(now_() + bookmark_), from_(feed, std::move(x.filter), x.after) {}
 
   void start(http::waker wake) override { from_.start(std::move(wake)); }
 
@@ -85,11 +85,9 @@ public:
         return next::end;
       }
       retry_ = what == fetched_events::kind::failed ? std::optional{now_() + retry_after} : std::nullopt;
-      add_bookmark_if_due(out);
-      return next::wait;
+      return add_bookmark_if_due(out) ? next::wait : next::end;
     }
-    add_bookmark_if_due(out);
-    return next::more;
+    return add_bookmark_if_due(out) ? next::more : next::end;
   }
 
   std::optional<clock::time_point> deadline() const override {
@@ -104,16 +102,18 @@ private:
   /// When the log could not be read.
   static constexpr std::chrono::seconds retry_after{1};
 
-  void add_bookmark_if_due(std::string& out) {
+  /// False if the stream is to end.
+  bool add_bookmark_if_due(std::string& out) {
     const auto now = now_();
     if (now < next_bookmark_)
-      return;
+      return true;
     next_bookmark_ = now + bookmark_;
     const auto at = std::to_string(from_.at().value);
     if (is_sse_)
       out.append("id: ").append(at).append("\nevent: bookmark\ndata: {\"seq\":").append(at).append("}\n\n");
     else
       out.append("{\"type\":\"bookmark\",\"seq\":").append(at).append("}\n");
+    return may_go_on_();
   }
 
   void append_gone(std::string& out) const {
@@ -127,6 +127,7 @@ private:
   const bool is_sse_;
   const std::chrono::milliseconds bookmark_;
   const std::function<clock::time_point()> now_;
+  const std::function<bool()> may_go_on_;
   clock::time_point next_bookmark_;
   event_cursor from_;
   std::optional<clock::time_point> retry_;

@@ -25,12 +25,14 @@ struct event_stream_config {
   std::chrono::milliseconds bookmark{15'000}; ///< Between signs of life.
   std::size_t limit = 100;                    ///< Of a page: events.
   std::chrono::milliseconds wait{0};          ///< Of a page: for the first event.
+  /// Asked with each bookmark: false ends the stream. Of a page it is not asked. May read the store.
+  std::function<bool()> may_go_on = [] { return true; };
   std::function<std::chrono::steady_clock::time_point()> now = [] { return std::chrono::steady_clock::now(); };
 };
 
 /// Every event behind `after` that passes, once and in order, as long as the client stays; or one page. Bookmarks say
 /// up to where everything was looked at. If events were removed before the client got them, the last thing it gets is
-/// `gone`, with the first that is there. `feed` may end before the stream.
+/// `gone`, with the first that is there; if it may not go on, that is a bookmark. `feed` may end before the stream.
 [[nodiscard]] std::unique_ptr<http::body_stream> make_event_stream(event_feed& feed, event_stream_config config);
 
 } // namespace muster::gateway

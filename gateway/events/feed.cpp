@@ -20,6 +20,8 @@ namespace muster::gateway {
 
 namespace {
 
+using clock = std::chrono::steady_clock;
+
 /// After the log could not be read.
 constexpr std::chrono::seconds retry_after{1};
 
@@ -29,7 +31,9 @@ constexpr std::chrono::seconds retry_after{1};
 struct subscription::shared_part {
   event_filter filter;
   http::waker wake;
-  bool has_more = true; ///< There may be something that passes; under the core's mutex.
+  bool is_stream = true;
+  bool has_more = true; ///< There may be something that passes; this and the next under the core's mutex.
+  sequence cursor{};    ///< Where it read last.
 };
 
 /// What the feed and its subscriptions share.
@@ -57,6 +61,8 @@ public:
     {
       const std::lock_guard lock{mutex_};
       is_wanted_ = true;
+      if (!notified_)
+        notified_ = clock::now();
     }
     wanted_.notify_one();
   }
@@ -65,6 +71,7 @@ public:
 
   void add(const part_ptr& x) {
     const std::lock_guard lock{mutex_};
+    x->cursor = head_; // Until it says where it begins.
     subscribers_.insert(x);
   }
 
@@ -76,6 +83,7 @@ public:
   fetched_events next(subscription::shared_part& who, sequence cursor) {
     {
       const std::lock_guard lock{mutex_};
+      who.cursor = cursor;
       if (!who.has_more || !(cursor < head_)) {
         who.has_more = false;
         return {fetched_events::kind::caught_up, {}, {std::max(cursor.value, head_.value)}};
@@ -107,6 +115,11 @@ public:
     x.bytes = bytes_;
     x.subscribers = subscribers_.size();
     x.disk_pages = disk_pages_.load();
+    for (const auto& one : subscribers_)
+      if (one->is_stream && one->has_more && one->cursor < head_)
+        x.lag = std::max(x.lag, head_.value - one->cursor.value);
+    x.passing = passing_;
+    x.passing_sum = passing_sum_;
     return x;
   }
 
@@ -136,6 +149,13 @@ private:
       if (filter.types.test(i))
         query.types.push_back(static_cast<event_type>(i));
     const auto page = (*reader)->events(query);
+    if (!page && page.failure().code == ec::not_found) { // The workflow is gone, and all that was told of it.
+      const auto last = (*reader)->latest();
+      if (!last || !(cursor < *last))
+        return {};
+      return {fetched_events::kind::events,
+              std::make_shared<const event_block>(std::vector<store::named_event>{}, cursor, *last), cursor};
+    }
     if (!page)
       return {};
     auto block = std::make_shared<const event_block>(page->events, cursor, page->next_after);
@@ -154,6 +174,8 @@ private:
       if (stopping_)
         return;
       is_wanted_ = false;
+      const auto since = std::exchange(notified_, std::nullopt);
+      const auto before = head_;
       lock.unlock();
       const auto done = read_new();
       if (!done && !std::exchange(in_trouble, true))
@@ -161,7 +183,17 @@ private:
       if (done)
         in_trouble = false;
       lock.lock();
+      if (since && before < head_)
+        note_passing(clock::now() - *since);
     }
+  }
+
+  /// Under the mutex.
+  void note_passing(clock::duration took) {
+    const auto seconds = std::chrono::duration<double>(took).count();
+    const auto& bounds = feed_figures::bounds;
+    ++passing_.at(static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin()));
+    passing_sum_ += seconds;
   }
 
   /// Passes everything on that was committed by now.
@@ -236,6 +268,9 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable wanted_;
   bool is_wanted_ = false;
+  std::optional<clock::time_point> notified_; ///< When there was the first commit that is not passed on yet.
+  std::vector<std::uint64_t> passing_ = std::vector<std::uint64_t>(feed_figures::bounds.size() + 1);
+  double passing_sum_ = 0;
   bool stopping_ = false;
   sequence head_;
   std::deque<block_ptr> ring_; ///< Each begins where the one before ends.
@@ -286,9 +321,10 @@ feed_figures event_feed::figures() const {
   return core_->figures();
 }
 
-subscription::subscription(event_feed& feed, event_filter filter)
+subscription::subscription(event_feed& feed, event_filter filter, kind of)
     : core_(feed.core_), mine_(std::make_shared<shared_part>()) {
   mine_->filter = std::move(filter);
+  mine_->is_stream = of == kind::stream;
 }
 
 subscription::~subscription() {

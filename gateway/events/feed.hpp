@@ -6,10 +6,12 @@
 #include "muster/base/result.hpp"
 #include "muster/store/layout.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace muster::gateway {
 
@@ -28,6 +30,11 @@ struct feed_figures {
   std::size_t bytes = 0;        ///< In memory.
   std::size_t subscribers = 0;  ///< Streams.
   std::uint64_t disk_pages = 0; ///< Read by those who were behind, since the start.
+  std::uint64_t lag = 0;        ///< Events that the slowest stream has not been given yet.
+  static constexpr std::array<double, 8> bounds{0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 10};
+  /// Seconds from a commit to its events being passed on, by `bounds`; one more for what took longer.
+  std::vector<std::uint64_t> passing = std::vector<std::uint64_t>(bounds.size() + 1);
+  double passing_sum = 0;
 };
 
 /// What somebody who reads on gets.
@@ -76,7 +83,10 @@ private:
 /// One who reads on. Owned by one thread at a time.
 class subscription {
 public:
-  subscription(event_feed& feed, event_filter filter);
+  /// For whom it is: only streams count as behind. A webhook that fails is so for hours, and has a figure of its own.
+  enum class kind : std::uint8_t { stream = 1, webhook = 2 };
+
+  subscription(event_feed& feed, event_filter filter, kind of = kind::stream);
   ~subscription();
   subscription(const subscription&) = delete;
   subscription& operator=(const subscription&) = delete;

@@ -121,7 +121,7 @@ result<event_filter> make_filter(call& x, const asked_events& asked) {
   event_filter out;
   if (auto done = set_types(out, asked.types); !done)
     return done.failure();
-  if (x.who.role == role::user)
+  if (sees_own_only(x.who))
     out.user = x.who.user;
   auto reader = x.state();
   if (!reader)
@@ -181,7 +181,7 @@ result<start_place> place_of(call& x, event_feed& feed, const asked_events& aske
   return start_place{{*asked.after}};
 }
 
-result<http::response> get_events(call& x) {
+result<http::response> get_events(call& x, const std::shared_ptr<services>& with) {
   if (!x.with.feed)
     return error{ec::unavailable, "there are no event streams here: no head runs on this state directory"};
   auto& feed = *x.with.feed;
@@ -208,6 +208,7 @@ result<http::response> get_events(call& x) {
   config.bookmark = x.with.bookmark;
   config.limit = asked->limit;
   config.wait = std::chrono::seconds{asked->wait};
+  config.may_go_on = [with, who = x.who] { return with->still_counts(who); };
   http::response out;
   out.headers.emplace("Content-Type", content_type(*form));
   out.headers.emplace("X-Accel-Buffering", "no");
@@ -220,7 +221,7 @@ result<http::response> get_events(call& x) {
 } // namespace
 
 void add_event_routes(http::router& to, const std::shared_ptr<services>& with) {
-  add_route(to, with, {"GET", "/v1/events", access::read}, get_events);
+  add_route(to, with, {"GET", "/v1/events", access::read}, [with](call& x) { return get_events(x, with); });
 }
 
 } // namespace muster::gateway

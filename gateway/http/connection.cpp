@@ -204,7 +204,10 @@ void connection::dispatch() {
   reader_.reset();
   wire_->expire_at(transport::never);
   state_ = state::handling;
-  if (shared_->workers->submit([self = shared_from_this()] { self->handle(); }))
+  auto job = [self = shared_from_this()] { self->handle(); };
+  if (shared_->config.is_quick && shared_->config.is_quick(request_))
+    return shared_->workers->submit_piece(std::move(job));
+  if (shared_->workers->submit(std::move(job)))
     return;
   refuse({503, "unavailable", "too many requests wait already; try again"});
 }

@@ -34,6 +34,8 @@ struct request {
   bool peer_is_local = false; ///< It is a loopback address.
   bool tls = false;           ///< The connection is encrypted.
   std::string id;             ///< Unique in this process; for logs and the `X-Request-Id` of the answer.
+  /// For `server_config::admit` to say that its body was let in though nobody knew yet who sends it.
+  bool is_unproven = false;
 
   /// The first header of that name.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;

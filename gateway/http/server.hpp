@@ -55,12 +55,15 @@ struct server_config : server_limits {
   std::uint16_t port = 0;            ///< 0: any free one; see `server::port`.
   std::optional<tls_files> tls;
   std::size_t threads = 1;  ///< Of input and output.
-  std::size_t workers = 4;  ///< Threads that handlers and streams run on.
+  std::size_t workers = 4;  ///< Handlers that run at once; streams have one thread more.
   std::size_t queue = 2048; ///< Requests that wait for a worker; more are answered 503 with Retry-After.
   header_map headers;       ///< Of every answer, also of the server's own, unless the answer has one of that name.
   /// Asked before the body is read: an answer refuses the request. Called on a thread of input and output: must not
   /// wait or read files. May be empty.
-  std::function<std::optional<response>(const request&)> admit;
+  std::function<std::optional<response>(request&)> admit;
+  /// Which requests have handlers that never wait, so that they need not wait for those that do: what asks how the
+  /// service is. May be empty.
+  std::function<bool(const request&)> is_quick;
   /// Told of each answer, the server's own included; those to no whole request have an empty method. Called on any
   /// thread of the server: must not wait. May be empty.
   std::function<void(const request&, const exchange&)> observe;

@@ -4,8 +4,8 @@
 
 namespace muster::http {
 
-worker_pool::worker_pool(std::size_t threads, std::size_t queue) : queue_(queue) {
-  for (std::size_t i = 0; i < (threads == 0 ? 1 : threads); ++i)
+worker_pool::worker_pool(std::size_t threads, std::size_t queue) : most_(threads == 0 ? 1 : threads), queue_(queue) {
+  for (std::size_t i = 0; i <= most_; ++i)
     threads_.emplace_back([this] { run(); });
 }
 
@@ -54,21 +54,31 @@ void worker_pool::stop() {
     x.join();
 }
 
-worker_pool::job worker_pool::take() {
+worker_pool::taken worker_pool::take(bool was_request) {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return stopped_ || !requests_.empty() || !pieces_.empty(); });
+  if (was_request)
+    --running_;
+  wake_.wait(lock, [this] { return stopped_ || may_run_request() || !pieces_.empty(); });
   if (stopped_)
-    return nullptr;
-  auto& queue = pieces_.empty() || (!piece_is_next_ && !requests_.empty()) ? requests_ : pieces_;
+    return {};
+  const bool is_request = may_run_request() && (pieces_.empty() || !piece_is_next_);
   piece_is_next_ = !piece_is_next_;
-  auto x = std::move(queue.front());
+  auto& queue = is_request ? requests_ : pieces_;
+  taken x{std::move(queue.front()), is_request};
   queue.pop_front();
+  if (is_request)
+    ++running_;
   return x;
 }
 
 void worker_pool::run() {
-  while (auto x = take())
-    x();
+  for (bool was_request = false;;) {
+    const auto x = take(was_request);
+    if (!x.run)
+      return;
+    x.run();
+    was_request = x.is_request;
+  }
 }
 
 } // namespace muster::http

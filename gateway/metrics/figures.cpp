@@ -3,6 +3,7 @@
 #include "actors/runtime.hpp"
 #include "gateway/events/feed.hpp"
 #include "gateway/http/server.hpp"
+#include "gateway/webhooks/dispatcher.hpp"
 
 #include <sys/resource.h>
 
@@ -131,6 +132,19 @@ void write_feed_figures(metrics_page& to, const feed_figures& x) {
   to.gauge("muster_event_subscribers", "Streams of events.", static_cast<double>(x.subscribers));
   to.counter("muster_event_disk_pages_total", "Pages of the log that were read for who was behind.",
              static_cast<double>(x.disk_pages));
+  to.gauge("muster_event_lag", "Events that the slowest stream has not been given yet.", static_cast<double>(x.lag));
+  to.histogram("muster_event_passing_seconds", "Time from a commit to its events being passed on to subscribers.",
+               {{x.bounds.begin(), x.bounds.end()}, x.passing, x.passing_sum});
+}
+
+void write_webhook_figures(metrics_page& to, const webhook_figures& x) {
+  const char* const help = "Webhooks by their state.";
+  to.gauge("muster_webhooks", help, static_cast<double>(x.active), {{"state", "active"}});
+  to.gauge("muster_webhooks", help, static_cast<double>(x.disabled), {{"state", "disabled"}});
+  to.gauge("muster_webhooks_failing", "Active webhooks whose last message was not taken.",
+           static_cast<double>(x.failing));
+  to.gauge("muster_webhook_lag", "Events that the slowest active webhook has not been told of yet.",
+           static_cast<double>(x.lag));
 }
 
 void write_server_figures(metrics_page& to, const http::server_figures& x) {

@@ -26,6 +26,10 @@ constexpr std::uint64_t cursor_step = 10'000;
 /// Blocks that one webhook looks at before the others have their turn.
 constexpr int most_blocks = 16;
 constexpr std::chrono::milliseconds longest_wait{1'000};
+/// How long a webhook that nothing passes to is left alone; then its cursor follows.
+constexpr std::chrono::minutes look_again{1};
+/// A pause may be a fifth longer than wanted, and a receiver may ask for an hour.
+constexpr std::chrono::minutes most_asked_for{60};
 
 /// Wakes the thread, as long as there is one.
 struct doorbell {
@@ -46,16 +50,39 @@ struct message {
   sequence through;     ///< Where the cursor goes.
 };
 
+/// What is known of the token that a webhook was made by.
+struct hook_token {
+  std::string ended; ///< Why it counts no more; empty: it does.
+  std::optional<timestamp> expires{};
+};
+
 /// One webhook and how far it is.
 struct hook {
   store::webhook_record known;
   std::string secret;
   std::unique_ptr<subscription> events;
   std::shared_ptr<std::atomic<bool>> has_news = std::make_shared<std::atomic<bool>>(true);
-  sequence looked; ///< Up to here everything was looked at.
+  hook_token token;
+  sequence looked;       ///< Up to here everything was looked at.
+  timestamp looked_at{}; ///< When.
   std::optional<message> next{};
   bool under_way = false;
 };
+
+/// Whoever made the webhook must be let in still.
+result<hook_token> read_token(store::reader& from, const std::string& id) {
+  if (id.empty())
+    return hook_token{};
+  const auto found = from.token(id);
+  if (!found && found.failure().code != ec::not_found)
+    return found.failure();
+  hook_token out;
+  if (!found || found->revoked)
+    out.ended = "token " + id + ", by which it was made, was revoked";
+  else
+    out.expires = found->expires;
+  return out;
+}
 
 } // namespace
 
@@ -102,7 +129,12 @@ public:
     auto reader = store::reader::open(config_.directory);
     if (!reader)
       return reader.failure();
-    std::vector<std::pair<store::webhook_record, std::string>> all;
+    struct stored {
+      store::webhook_record record;
+      std::string secret;
+      hook_token token;
+    };
+    std::vector<stored> all;
     constexpr std::size_t page = 100;
     for (std::int64_t after = 0;;) {
       auto list = reader->webhooks(after, page);
@@ -111,21 +143,26 @@ public:
       for (auto& x : *list) {
         after = x.number;
         auto secret = reader->webhook_secret(x.id);
-        if (secret)
-          all.emplace_back(std::move(x), std::move(*secret));
-        else if (secret.failure().code != ec::not_found) // Deleted meanwhile.
-          return secret.failure();
+        if (!secret && secret.failure().code == ec::not_found) // Deleted meanwhile.
+          continue;
+        auto token = read_token(*reader, x.token);
+        if (!secret || !token)
+          return secret ? token.failure() : secret.failure();
+        all.push_back({std::move(x), std::move(*secret), std::move(*token)});
       }
       if (list->size() < page)
         break;
     }
     auto before = std::exchange(hooks_, {});
-    for (auto& [x, secret] : all) {
+    for (auto& [x, secret, token] : all) {
       // What is known of one that goes on is newer than what is stored.
       const auto known = before.find(x.id);
       auto id = x.id;
-      hooks_.emplace(std::move(id),
-                     known == before.end() ? make_hook(std::move(x), std::move(secret)) : std::move(known->second));
+      auto& now = hooks_
+                      .emplace(std::move(id), known == before.end() ? make_hook(std::move(x), std::move(secret))
+                                                                    : std::move(known->second))
+                      .first->second;
+      now.token = std::move(token);
     }
     return {};
   }
@@ -162,6 +199,11 @@ public:
     return true;
   }
 
+  [[nodiscard]] webhook_figures figures() const {
+    const std::lock_guard lock{mutex_};
+    return figures_;
+  }
+
   [[nodiscard]] result<std::int64_t> make_durable(store::service_change x) const {
     return config_.record(std::move(x));
   }
@@ -171,7 +213,7 @@ private:
     hook h;
     h.secret = std::move(secret);
     h.looked = x.cursor;
-    h.events = std::make_unique<subscription>(feed_, filter_of(x));
+    h.events = std::make_unique<subscription>(feed_, filter_of(x), subscription::kind::webhook);
     h.events->start([news = h.has_news, bell = bell_] {
       news->store(true);
       bell->ring();
@@ -187,10 +229,14 @@ private:
           log::warn("webhooks", "webhooks cannot be read", {{"why", done.failure().message}});
       begin_tests();
       const auto wait = step_all();
+      count();
       if (!stopping_ && !reload_due_)
         poster_.run(wait);
     }
     poster_.clear();
+    for (auto& [id, x] : hooks_)
+      if (!x.next && x.known.cursor < x.looked)
+        store_cursor(x); // Else it would have to be looked at again, and may be removed by then.
   }
 
   void begin_tests() {
@@ -209,6 +255,22 @@ private:
       });
   }
 
+  void count() {
+    webhook_figures now;
+    const auto head = feed_.head();
+    for (const auto& [id, x] : hooks_) {
+      const bool is_active = x.known.state == store::webhook_state::active;
+      ++(is_active ? now.active : now.disabled);
+      if (!is_active)
+        continue;
+      now.failing += x.known.failures > 0 ? 1 : 0;
+      if ((x.next || x.has_news->load()) && x.known.cursor < head)
+        now.lag = std::max(now.lag, head.value - x.known.cursor.value);
+    }
+    const std::lock_guard lock{mutex_};
+    figures_ = now;
+  }
+
   /// Gives every webhook its turn; how long there is nothing to do then.
   std::chrono::milliseconds step_all() {
     auto wait = longest_wait;
@@ -218,12 +280,16 @@ private:
       if (x.known.state != store::webhook_state::active || x.under_way || under_way_ >= config_.at_once)
         continue;
       const auto now = config_.now();
-      if (x.known.next && now < *x.known.next) {
+      if (end_with_token(x, now))
+        continue;
+      if (x.known.next && now < *x.known.next && *x.known.next - now <= longest_pause()) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*x.known.next - now);
         wait = std::min(wait, left + std::chrono::milliseconds{1});
         continue;
       }
-      if (!x.next && (!x.has_news->exchange(false) || !gather(x))) {
+      // A clock that was set back counts as time that has passed, as above.
+      const bool is_due = now < x.looked_at || now - x.looked_at >= look_again;
+      if (!x.next && ((!x.has_news->exchange(false) && !is_due) || !gather(x))) {
         if (x.has_news->load())
           wait = std::chrono::milliseconds{0};
         continue;
@@ -233,8 +299,32 @@ private:
     return wait;
   }
 
+  /// Whether the token that it was made by has ended, and so it does.
+  bool end_with_token(hook& x, timestamp now) {
+    if (x.token.expires && *x.token.expires <= now)
+      x.token.ended = "token " + x.known.token + ", by which it was made, has expired";
+    if (x.token.ended.empty())
+      return false;
+    disable(x, x.token.ended);
+    return true;
+  }
+
+  void disable(hook& x, std::string why) {
+    x.known.state = store::webhook_state::disabled;
+    x.known.reason = std::move(why);
+    x.known.next.reset();
+    x.next.reset();
+    record(x, {});
+  }
+
+  /// The longest that a pause can be: what lies further ahead was said by a clock that has been set back since.
+  [[nodiscard]] duration longest_pause() const {
+    return std::max<duration>(config_.longest_pause + config_.longest_pause / 5, most_asked_for);
+  }
+
   /// Makes the next message of what passes; false if there is none yet.
   bool gather(hook& x) {
+    x.looked_at = config_.now();
     message next;
     std::string list;
     std::size_t count = 0;
@@ -289,11 +379,14 @@ private:
 
   /// Where nothing passes for long the cursor moves on all the same; always false.
   bool keep_cursor(hook& x) {
-    if (x.looked.value - x.known.cursor.value >= cursor_step) {
-      x.known.cursor = x.looked;
-      record(x, {});
-    }
+    if (x.looked.value - x.known.cursor.value >= cursor_step)
+      store_cursor(x);
     return false;
+  }
+
+  void store_cursor(hook& x) {
+    x.known.cursor = x.looked;
+    record(x, {});
   }
 
   /// Events were removed before they could be delivered.
@@ -312,12 +405,8 @@ private:
   void send(hook& x) {
     const auto now = config_.now();
     auto made = make_post(limits(), x.known.url, x.secret, x.next->id, x.next->body, now);
-    if (!made) {
-      x.known.state = store::webhook_state::disabled;
-      x.known.reason = made.failure().message;
-      x.next.reset();
-      return record(x, {});
-    }
+    if (!made)
+      return disable(x, made.failure().message);
     x.under_way = true;
     ++under_way_;
     poster_.post(std::move(*made), [this, id = x.known.id](const post_outcome& got) {
@@ -338,12 +427,8 @@ private:
       return move_on(x, {});
     }
     ++known.failures;
-    if (got.status == status_gone) {
-      known.state = store::webhook_state::disabled;
-      known.reason = "the receiver answered 410: it wants no more";
-      x.next.reset();
-      return record(x, {});
-    }
+    if (got.status == status_gone)
+      return disable(x, "the receiver answered 410: it wants no more");
     const auto attempts = limits().attempts;
     if (known.failures % attempts != 0) {
       known.next = *known.last + pause_after(known.failures % attempts, got.retry_after);
@@ -391,6 +476,7 @@ private:
   const webhook_config config_; ///< Its limits are those of the beginning.
   mutable std::mutex mutex_;
   webhook_limits limits_;
+  webhook_figures figures_;
   std::size_t tests_ = 0; ///< On their way, or to begin.
   std::vector<std::pair<post_request, std::function<void(const post_outcome&)>>> tests_to_begin_;
   event_feed& feed_;
@@ -431,6 +517,10 @@ void webhook_dispatcher::set_limits(const webhook_limits& x) {
 
 bool webhook_dispatcher::test(post_request x, std::function<void(const post_outcome&)> done) {
   return impl_->test(std::move(x), std::move(done));
+}
+
+webhook_figures webhook_dispatcher::figures() const {
+  return impl_->figures();
 }
 
 result<std::int64_t> webhook_dispatcher::record(store::service_change x) const {

@@ -42,6 +42,14 @@ struct webhook_config : webhook_limits {
                                              const std::string& secret, const std::string& message, std::string body,
                                              timestamp time);
 
+/// Figures for metrics; each is the state at the time of asking.
+struct webhook_figures {
+  std::size_t active = 0;
+  std::size_t disabled = 0;
+  std::size_t failing = 0; ///< Active ones whose last message was not taken.
+  std::uint64_t lag = 0;   ///< Events between the slowest active one's cursor and the last that it might want.
+};
+
 /// Tells webhooks of events, on a thread of its own: each in order, one message at a time, again and again until it is
 /// taken; each has its own durable cursor, so that what happens to one is nothing to the others. A message may come
 /// twice after a crash: its events are known by their numbers.
@@ -68,6 +76,8 @@ public:
   /// Posts a message that belongs to no event, on the thread of this. `done` is called there, once, unless this ends
   /// before. False, without doing so, if `most_tests` are on their way.
   [[nodiscard]] bool test(post_request x, std::function<void(const post_outcome&)> done);
+
+  [[nodiscard]] webhook_figures figures() const;
 
   /// Makes a change of webhooks durable.
   [[nodiscard]] result<std::int64_t> record(store::service_change x) const;

@@ -64,6 +64,7 @@ void set_up(transfer& x) {
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L); // A name that is looked up for long must not hold the others up when its time is over.
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(x.request.timeout.count()));
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(x.request.timeout.count()));
   set(CURLOPT_USERAGENT, "muster-webhooks");

@@ -50,6 +50,7 @@ json to_json(const store::webhook_record& x) {
   return {{"id", x.id},
           {"url", x.url},
           {"user", text_or_null(x.user)},
+          {"token", text_or_null(x.token)},
           {"filter", to_public_json(webhook_filter_from(x.filter))},
           {"state", x.state == store::webhook_state::active ? "active" : "disabled"},
           {"reason", text_or_null(x.reason)},
@@ -173,6 +174,8 @@ result<store::webhook_record> read_body(call& x, bool allow_private) {
 }
 
 result<http::response> create(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
   auto dispatcher = dispatcher_of(x);
   if (!dispatcher)
     return dispatcher.failure();
@@ -188,6 +191,15 @@ result<http::response> create(call& x) {
     return others.failure();
   if (others->size() >= limits.most)
     return error{ec::conflict, "there are " + std::to_string(limits.most) + " webhooks already; delete one first"};
+  if (const auto user = share_of(x.who)) {
+    const auto share = std::max<std::size_t>(1, limits.most / 4);
+    const auto own = (*reader)->webhooks(0, share, user);
+    if (!own)
+      return own.failure();
+    if (own->size() >= share)
+      return error{ec::conflict, "user " + *user + " has " + std::to_string(share) +
+                                     " webhooks already, which is the share of one; delete one first"};
+  }
   made->cursor = x.seen().value_or(sequence{});
   x.release();
   auto id = make_id();
@@ -196,7 +208,8 @@ result<http::response> create(call& x) {
     return id ? secret.failure() : id.failure();
   made->id = *id;
   made->user = x.who.user;
-  made->sees_all = x.who.role != role::user;
+  made->token = x.who.token;
+  made->sees_all = !sees_own_only(x.who);
   made->created = x.with.now();
   if (const auto stored = (*dispatcher)->record(store::webhook_created{*made, *secret}); !stored)
     return stored.failure();
@@ -220,7 +233,7 @@ result<http::response> list(call& x) {
   const auto reader = x.state();
   if (!reader)
     return reader.failure();
-  const auto user = x.who.role == role::user ? std::optional{x.who.user} : std::nullopt;
+  const auto user = sees_own_only(x.who) ? std::optional{x.who.user} : std::nullopt;
   const auto found = (*reader)->webhooks(static_cast<std::int64_t>(first->value_or(0)), *limit, user);
   if (!found)
     return found.failure();
@@ -234,6 +247,8 @@ result<http::response> list(call& x) {
 }
 
 result<http::response> get(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
   const auto found = find(x);
   if (!found)
     return found.failure();
@@ -241,6 +256,8 @@ result<http::response> get(call& x) {
 }
 
 result<http::response> remove(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
   auto dispatcher = dispatcher_of(x);
   if (!dispatcher)
     return dispatcher.failure();
@@ -340,6 +357,8 @@ private:
 
 /// Posts a message of its own, once, and says what became of it. Whoever is asked may be slow: no thread waits for it.
 result<http::response> test(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
   auto dispatcher = dispatcher_of(x);
   if (!dispatcher)
     return dispatcher.failure();

@@ -4,6 +4,7 @@
 #include "muster/flow/machine.hpp"
 #include "muster/spec/expression.hpp"
 #include "muster/spec/flow.hpp"
+#include "muster/store/results.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -38,16 +39,16 @@ result<void> each_row(Read read, Use use) {
 
 result<std::map<std::uint32_t, std::string>> read_results(store::reader& reader, workflow_key key) {
   std::map<std::uint32_t, std::string> out;
-  for (task_index first{0};;) {
-    auto page = reader.task_results(key, first, page_size);
-    if (!page)
-      return page.failure();
-    for (auto& x : page->results)
-      out.emplace(x.index.value, std::move(x.text));
-    if (page->at_end)
-      return out;
-    first = page->next;
-  }
+  const auto whole = store::read_results(
+      reader, key, [](task_index) { return true; },
+      [&out](store::task_result_record x) { out.emplace(x.index.value, std::move(x.text)); });
+  if (!whole)
+    return whole.failure();
+  if (!*whole)
+    return {ec::limit_exceeded, "the results of all tasks together hold more than " +
+                                    std::to_string(store::most_result_bytes >> 20U) +
+                                    " MiB; ask for those of single tasks"};
+  return out;
 }
 
 std::string described(const store::task_record& x) {

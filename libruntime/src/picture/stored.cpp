@@ -3,6 +3,7 @@
 #include "muster/flow/definition.hpp"
 #include "muster/flow/items.hpp"
 #include "muster/spec/expression.hpp"
+#include "muster/store/results.hpp"
 
 #include <algorithm>
 #include <set>
@@ -71,35 +72,27 @@ public:
 
   /// The results of groups that may decide something.
   result<void> read_results(const std::optional<std::set<std::string>>& names) {
-    constexpr std::size_t most_bytes = 64U << 20U;
     std::vector<bool> wanted;
     bool any = false;
     for (const auto& row : rows) {
       wanted.push_back(decides(row.name, names));
       any = any || wanted.back();
     }
-    std::size_t bytes = 0;
+    if (!any)
+      return {};
     std::size_t group = 0;
-    for (task_index first{0}; any;) {
-      auto page = reader_.task_results(key_, first, page_size);
-      if (!page)
-        return page.failure();
-      for (auto& x : page->results) {
-        while (group < spans_.size() && spans_[group].first + spans_[group].count <= x.index.value)
-          ++group;
-        if (group == spans_.size() || !wanted[group])
-          continue;
-        bytes += x.text.size();
-        left_out = left_out || bytes > most_bytes;
-        if (left_out)
-          return {};
-        rows[group].results.resize(spans_[group].count);
-        rows[group].results[x.index.value - spans_[group].first] =
-            std::make_shared<const std::string>(std::move(x.text));
-      }
-      any = !page->at_end;
-      first = page->next;
-    }
+    const auto is_wanted = [&](task_index task) {
+      while (group < spans_.size() && spans_[group].first + spans_[group].count <= task.value)
+        ++group;
+      return group < spans_.size() && wanted[group];
+    };
+    const auto whole = store::read_results(reader_, key_, is_wanted, [&](store::task_result_record x) {
+      rows[group].results.resize(spans_[group].count);
+      rows[group].results[x.index.value - spans_[group].first] = std::make_shared<const std::string>(std::move(x.text));
+    });
+    if (!whole)
+      return whole.failure();
+    left_out = !*whole;
     return {};
   }
 

@@ -14,8 +14,6 @@ namespace muster::spec {
 
 namespace {
 
-constexpr std::size_t largest_local_file = 16 << 20;
-
 /// Closes a descriptor at the end of its scope.
 class descriptor {
 public:

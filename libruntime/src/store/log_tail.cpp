@@ -46,10 +46,12 @@ private:
 std::uint64_t offset_of_last_lines(const std::filesystem::path& path, std::uint64_t lines,
                                    std::optional<log_origin> only) {
   const open_file file(path);
+  const std::uint64_t size = file.size();
+  if (lines == 0)
+    return size;
   log_streams streams(path);
   if (only)
     streams.refresh();
-  const std::uint64_t size = file.size();
   std::vector<char> buffer(block_size);
   std::uint64_t ends = 0;
   bool last_seen = false;
@@ -70,7 +72,7 @@ std::uint64_t offset_of_last_lines(const std::filesystem::path& path, std::uint6
     }
     end = begin;
   }
-  return lines == 0 ? size : 0;
+  return 0;
 }
 
 bool tells_streams(const std::filesystem::path& log) {

@@ -32,7 +32,7 @@ constexpr const char* token_columns = "SELECT number, id, name, user, role, crea
 constexpr const char* audit_columns = "SELECT number, time, user, token, peer, action, target, request, detail, ended, "
                                       "outcome FROM audit ";
 constexpr const char* webhook_columns = "SELECT number, id, user, sees_all, url, filter, created, state, reason, "
-                                        "cursor, failures, next, last, last_outcome FROM webhook ";
+                                        "cursor, failures, next, last, last_outcome, token FROM webhook ";
 constexpr const char* letter_columns = "SELECT number, webhook, message, first, last, time, attempts, problem, body "
                                        "FROM dead_letter ";
 
@@ -93,6 +93,7 @@ webhook_record webhook_at(const sqlite::statement& q) {
   x.next = time_at(q, 11);
   x.last = time_at(q, 12);
   x.last_outcome = q.text(13);
+  x.token = q.text(14);
   return x;
 }
 

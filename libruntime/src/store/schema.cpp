@@ -149,6 +149,11 @@ ALTER TABLE token ADD COLUMN node TEXT NOT NULL DEFAULT '';
 ALTER TABLE workflow ADD COLUMN priority INTEGER NOT NULL DEFAULT 2;
 )sql";
 
+/// Webhooks end with the token that they were made by. Of those that are there nobody knows it.
+constexpr const char* version_8 = R"sql(
+ALTER TABLE webhook ADD COLUMN token TEXT NOT NULL DEFAULT '';
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -203,7 +208,7 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 
 const std::vector<migration>& migrations() {
   static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4},
-                                            {5, version_5}, {6, version_6}, {7, version_7}};
+                                            {5, version_5}, {6, version_6}, {7, version_7}, {8, version_8}};
   return steps;
 }
 

@@ -37,8 +37,8 @@ result<service_tables> service_tables::prepare(sqlite::connection& db) {
       {&x.find_once_, "SELECT digest, answer, workflow, id, created FROM idempotency WHERE user=? AND key=?"},
       {&x.once_expire_, "DELETE FROM idempotency WHERE (user, key) IN (SELECT user, key FROM idempotency "
                         "WHERE created < ?1 ORDER BY created LIMIT ?2)"},
-      {&x.webhook_, "INSERT INTO webhook(id, user, sees_all, url, filter, created, state, reason, cursor) "
-                    "VALUES(?,?,?,?,?,?,?,?,?)"},
+      {&x.webhook_, "INSERT INTO webhook(id, user, sees_all, url, filter, created, state, reason, cursor, token) "
+                    "VALUES(?,?,?,?,?,?,?,?,?,?)"},
       {&x.secret_, "INSERT OR REPLACE INTO webhook_secret(webhook, secret) VALUES(?,?)"},
       {&x.webhook_delete_, "DELETE FROM webhook WHERE id=?"},
       {&x.secret_delete_, "DELETE FROM webhook_secret WHERE webhook=?"},
@@ -174,6 +174,7 @@ struct service_tables::apply_one {
     q.bind(7, static_cast<std::int64_t>(hook.state));
     q.bind(8, hook.reason);
     q.bind(9, static_cast<std::int64_t>(hook.cursor.value));
+    q.bind(10, hook.token);
     auto number = t.insert(q, "webhook", hook.id);
     if (!number)
       return number;

@@ -36,7 +36,7 @@ TEST_CASE("what an action may not hold is refused before anything is done") {
   const auto target = "/v1/workflows/" + id + "/cancel";
   for (const json& body : {json{{"message", 1}}, json{{"force", "yes"}}, json{{"now", true}}, json::array(), json("x")})
     CHECK(api.post(target, body).status == 400);
-  CHECK(api.post(target, {{"message", std::string(5000, 'x')}}).status == 413);
+  CHECK(api.post(target, {{"message", std::string(5000, 'x')}}).status == 422);
   CHECK(api.ask("POST", target, "message=x", {{"Content-Type", "text/plain"}}).status == 415);
   CHECK(api.ask("POST", target + "?force=true").status == 400);
   CHECK(api.get("/v1/workflows/" + id).body["cancel"].is_null());

@@ -4,6 +4,8 @@
 #include "gateway/auth/token.hpp"
 #include "support/catch.hpp"
 
+#include <sqlite3.h>
+
 #include <fstream>
 #include <iterator>
 
@@ -343,4 +345,82 @@ TEST_CASE("every change is in the audit log, with how it went") {
   CHECK(rows.dump().find("mst_") == std::string::npos);
   CHECK(x.api.ask("GET", "/v1/audit?user=ann", "", bearing(x.admin)).body["items"].size() == 2);
   CHECK(x.api.ask("GET", "/v1/audit?action=token.create&limit=1", "", bearing(x.admin)).body["next"].is_string());
+}
+
+TEST_CASE("large bodies of tokens that nobody knows are tries until they are known") {
+  gateway::authority who{gateway::access_config{}};
+  const auto at = gateway::guess_limit::clock::now();
+  const auto good = gateway::new_token();
+  const auto find = [&](std::string_view hash) -> result<std::optional<store::token_record>> {
+    store::token_record x;
+    x.role = store::role::user;
+    return hash == gateway::hash_of_token(good) ? std::optional{x} : std::nullopt;
+  };
+  const auto large = [](const std::string& token, const std::string& size = "60000000") {
+    auto x = request_from("10.0.0.1", "Bearer " + token);
+    x.headers.emplace("Content-Length", size);
+    return x;
+  };
+  std::vector<http::request> admitted;
+  for (int i = 0; i < 100; ++i) {
+    auto x = large(gateway::new_token());
+    if (!who.refusal_before_body(x, at))
+      admitted.push_back(std::move(x));
+  }
+  CHECK(admitted.size() == 10);
+  auto early = large(good);
+  CHECK(who.refusal_before_body(early, at).has_value());
+  auto other = large(good);
+  other.peer = "10.0.0.2";
+  // What turns out to be right costs nothing, however often it is sent before it is known.
+  std::vector<http::request> rights;
+  for (int i = 0; i < 10; ++i) {
+    rights.push_back(other);
+    REQUIRE_FALSE(who.refusal_before_body(rights.back(), at));
+  }
+  auto chunked = other;
+  chunked.headers.erase("Content-Length");
+  chunked.headers.emplace("Transfer-Encoding", "chunked");
+  CHECK(who.refusal_before_body(chunked, at).has_value());
+  for (const auto& x : rights)
+    CHECK(who.identify(x, find, timestamp{}, at)->who);
+  CHECK_FALSE(who.refusal_before_body(chunked, at));
+  std::size_t more = 0;
+  for (int i = 0; i < 100; ++i) {
+    auto x = large(gateway::new_token());
+    x.peer = "10.0.0.2";
+    more += who.refusal_before_body(x, at) ? 0 : 1;
+  }
+  CHECK(more == 10);
+  // What is small is heard out, as long as not too many were wrong.
+  auto small = large(gateway::new_token(), "500");
+  small.peer = "10.0.0.3";
+  for (int i = 0; i < 20; ++i)
+    CHECK_FALSE(who.refusal_before_body(small, at));
+}
+
+TEST_CASE("what a token gives goes on as long as the token counts") {
+  guarded_api x;
+  const auto user = x.create("ann", "user", bearing(x.admin));
+  gateway::identity ann{"ann", store::role::user, x.ids[user]};
+  CHECK(x.api.services().still_counts({}));
+  CHECK(x.api.services().still_counts(ann));
+  CHECK(x.status_of("DELETE", "/v1/tokens/" + x.ids[user], x.admin) == 204);
+  CHECK_FALSE(x.api.services().still_counts(ann));
+  ann.token = "t_0000000000000000";
+  CHECK_FALSE(x.api.services().still_counts(ann));
+}
+
+TEST_CASE("a list of tokens that cannot be read is not an empty one") {
+  guarded_api x;
+  const auto target = "/v1/tokens/" + x.ids[x.admin];
+  CHECK(x.status_of("GET", "/v1/tokens/t_0000000000000000", x.admin) == 404);
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open((x.api.services().directory.database()).c_str(), &db) == SQLITE_OK);
+  // Who asks is found, but the row cannot be read by its id.
+  x.api.services().access.reset();
+  CHECK(x.status_of("GET", target, x.admin) == 200);
+  CHECK(sqlite3_exec(db, "ALTER TABLE token RENAME TO lost", nullptr, nullptr, nullptr) == SQLITE_OK);
+  CHECK(x.status_of("GET", target, x.admin) == 500);
+  sqlite3_close(db);
 }

@@ -4,8 +4,10 @@
 #include "muster/store/log_streams.hpp"
 #include "support/catch.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 using namespace muster;
 using namespace muster::test;
@@ -171,4 +173,31 @@ TEST_CASE("more followers than there may be are sent away") {
   CHECK(read(plain) == "line\n");
   open_ones.pop_back();
   CHECK(open(x, x.logs("?follow=true")).status == 200);
+}
+
+TEST_CASE("none of the last lines is the end of a log, however long that is") {
+  const log_fixture x;
+  x.write("one\ntwo\n");
+  auto none = open(x, x.logs("?tail=0"));
+  CHECK(none.status == 200);
+  CHECK(header(none, "X-Muster-Offset") == "8");
+  CHECK(read(none).empty());
+}
+
+TEST_CASE("the last lines of a log that is being written are always there") {
+  const log_fixture x;
+  x.write("begin\n");
+  std::atomic<bool> done{false};
+  std::thread writing{[&] {
+    std::ofstream out(x.file(), std::ios::app);
+    while (!done)
+      out << "line\n" << std::flush;
+  }};
+  for (int i = 0; i < 2000; ++i) {
+    const auto got = open(x, x.logs("?tail=0"));
+    if (got.status != 200)
+      CHECK(got.status == 200);
+  }
+  done = true;
+  writing.join();
 }

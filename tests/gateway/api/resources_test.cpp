@@ -159,3 +159,33 @@ TEST_CASE("without a head everything can be read and nothing changed") {
   check_problem(api.ask("POST", "/v1/workflows", spec_of("w"), {{"Content-Type", "application/yaml"}}), 503,
                 "unavailable");
 }
+
+TEST_CASE("a page of a plan ends by its tasks, too") {
+  const api_fixture api;
+  std::string spec = "workflow:\n  name: wide\n  groups:\n";
+  for (int g = 0; g < 5; ++g) {
+    spec += "  - name: g" + std::to_string(g) + "\n    tasks:\n";
+    for (int t = 0; t < 3000; ++t)
+      spec += "    - {name: t" + std::to_string(g) + "x" + std::to_string(t) + ", image: none, command: [x]" +
+              (t == 0 ? ", lead: true}\n" : "}\n");
+  }
+  const auto dry = api.ask("POST", "/v1/workflows?dry_run", spec, {{"Content-Type", "application/yaml"}});
+  REQUIRE(dry.status == 200);
+  CHECK(dry.body["plan"]["groups"].size() == 3);
+  CHECK(dry.body["plan"]["group_count"] == 5);
+  const auto id = api.submit(spec);
+  std::vector<std::size_t> pages;
+  std::size_t tasks = 0;
+  for (std::string more; pages.size() < 9;) {
+    const auto page = api.get("/v1/workflows/" + id + "/plan" + more);
+    REQUIRE(page.status == 200);
+    pages.push_back(page.body["groups"].size());
+    for (const auto& g : page.body["groups"])
+      tasks += g["tasks"].size();
+    if (page.body["next"].is_null())
+      break;
+    more = "?cursor=" + page.body["next"].get<std::string>();
+  }
+  CHECK(pages == std::vector<std::size_t>{3, 2});
+  CHECK(tasks == 15'000);
+}

@@ -1,5 +1,6 @@
 #include "api_fixture.hpp"
 
+#include "gateway/api/body.hpp"
 #include "support/catch.hpp"
 
 #include <fstream>
@@ -140,7 +141,7 @@ TEST_CASE("a form that is not well-formed is refused") {
   std::vector<std::pair<std::string, std::string>> many{{"spec", spec_of("w")}};
   for (int i = 0; i < 1001; ++i)
     many.emplace_back("f" + std::to_string(i), "");
-  CHECK(send_form(api, form(many)).status == 413);
+  CHECK(send_form(api, form(many)).status == 422);
 }
 
 TEST_CASE("bodies with wrong types, unknown members or hostile JSON are refused") {
@@ -170,11 +171,11 @@ TEST_CASE("bodies with wrong types, unknown members or hostile JSON are refused"
   json many{{"spec", spec}, {"set", json::array()}};
   for (int i = 0; i < 10'000; ++i)
     many["set"].push_back("k" + std::to_string(i) + "=1");
-  CHECK(api.post("/v1/workflows", many).status == 413);
+  CHECK(api.post("/v1/workflows", many).status == 422);
   std::string query = "/v1/workflows?dry_run";
   for (int i = 0; i < 10'000; ++i)
     query += "&set=k=1";
-  CHECK(api.ask("POST", query, spec, yaml).status == 413);
+  CHECK(api.ask("POST", query, spec, yaml).status == 422);
   CHECK(api.get("/v1/workflows").body["items"].empty());
 }
 
@@ -262,4 +263,29 @@ TEST_CASE("a workflow that is submitted without the cache runs its tasks, and se
   CHECK(run(false) == "cached: same as same-1 t");
   CHECK(run(true) == "--no-cache was given");
   CHECK(run(false).find("cached: same as same-3 t") == 0);
+}
+
+TEST_CASE("objects with too many members are refused before they cost anything") {
+  const auto object = [](std::size_t members) {
+    std::string out = "{";
+    for (std::size_t i = 0; i < members; ++i)
+      out += (i == 0 ? "\"m" : ",\"m") + std::to_string(i) + "\":\"a:{b,[c\"";
+    return out + "}";
+  };
+  CHECK(gateway::parse_json(object(10'000)));
+  const auto many = gateway::parse_json(object(10'002));
+  REQUIRE_FALSE(many);
+  CHECK(many.failure().code == ec::invalid_argument);
+  CHECK_THAT(many.failure().message, ContainsSubstring("too many members"));
+  std::string list = "[";
+  for (int i = 0; i < 10; ++i)
+    list += object(5'000) + ",";
+  CHECK_FALSE(gateway::parse_json(list + "0]"));
+  // A long list of small objects is what a spec may be.
+  list = "[";
+  for (int i = 0; i < 50'000; ++i)
+    list += R"({"a":1,"b":{"c":2}},)";
+  CHECK(gateway::parse_json(list + "0]"));
+  CHECK_FALSE(gateway::parse_json(std::string(65, '[') + std::string(65, ']')));
+  CHECK(gateway::parse_json(std::string(64, '[') + std::string(64, ']')));
 }

@@ -287,3 +287,35 @@ TEST_CASE("followers have places, one watch each, and give them back") {
   CHECK(x.followers.count() == 3);
   CHECK(x.followers.admit());
 }
+
+TEST_CASE("a log is not followed on by whoever counts no more") {
+  log_bench x;
+  x.start();
+  x.write("zero\n");
+  bool counts = true;
+  log_sources with{x.directory, x.readers, x.feed, [&counts] { return counts; }, std::chrono::milliseconds{0}};
+  stream_client client{std::make_unique<log_stream>(with, must(x.followers.admit()), x.request(0))};
+  CHECK(client.drain() == next::wait);
+  counts = false;
+  x.write("one\n");
+  CHECK(client.ask() == next::fail);
+  CHECK(client.text == "zero\n");
+}
+
+TEST_CASE("one user has a share of the places, and whoever runs the service all of them") {
+  log_followers eight{8};
+  std::vector<std::unique_ptr<log_followers::place>> places;
+  for (int i = 0; i < 2; ++i)
+    places.push_back(must(eight.admit("ada")));
+  const auto refused = eight.admit("ada");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.failure().code == ec::unavailable);
+  CHECK_THAT(refused.failure().message, ContainsSubstring("user ada follows 2 logs already"));
+  CHECK(eight.admit("bob"));
+  places.pop_back();
+  places.push_back(must(eight.admit("ada")));
+  for (int i = 0; i < 6; ++i)
+    places.push_back(must(eight.admit()));
+  CHECK_FALSE(eight.admit());
+  CHECK_FALSE(eight.admit("bob"));
+}

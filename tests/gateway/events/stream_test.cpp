@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <numeric>
 #include <random>
 #include <thread>
 
@@ -383,4 +384,72 @@ TEST_CASE("a page of CloudEvents waits for the first event, or for its time") {
   const auto page = nlohmann::json::parse(x.text);
   REQUIRE(page.size() == 2);
   CHECK(page[0]["subject"] == "flow-1/two");
+}
+
+TEST_CASE("a stream ends with the bookmark at which whoever asked for it counts no more") {
+  for (const auto form : {event_form::sse, event_form::ndjson}) {
+    event_fixture f;
+    auto now = std::chrono::steady_clock::time_point{};
+    bool counts = true;
+    auto config = from(0);
+    config.form = form;
+    config.now = [&now] { return now; };
+    config.may_go_on = [&counts] { return counts; };
+    stream_client x{*f.feed, config};
+    REQUIRE(x.drain() == next::wait);
+    now += std::chrono::seconds{15};
+    REQUIRE(x.drain() == next::wait);
+    counts = false;
+    f.happen(1);
+    x.read_until([&] { return x.text.find("resumed") != std::string::npos; });
+    now += std::chrono::seconds{15};
+    CHECK(x.drain() == next::end);
+    CHECK_THAT(x.text, ContainsSubstring("bookmark"));
+  }
+}
+
+TEST_CASE("of a workflow of which nothing is left nothing comes, and that is no failure") {
+  event_fixture f;
+  f.append(event_type::workflow_status, f.first, 0, status::completed);
+  f.commit();                                       // 2
+  const auto other = f.submit("other", "bob");      // 3
+  must(f.writer.remove_workflow(f.first, "asked")); // 4
+  f.commit();
+  while (must(f.writer.sweep(1000)))
+    must(f.writer.commit());
+  must(f.writer.compact({4}, 1000));
+  f.commit();
+  for (int i = 0; i < 3; ++i)
+    f.append(event_type::workflow_resumed, other); // 5 to 7
+  f.commit();
+  stream_client{*f.feed, from(4)}.read_to(7);
+  f.feed.reset();
+  f.feed = must(event_feed::start({f.directory})); // All of it is behind.
+  event_filter only;
+  only.workflows = {f.first};
+  subscription of{*f.feed, only};
+  const auto got = of.next({4});
+  REQUIRE(got.what == fetched_events::kind::events);
+  CHECK(got.block->entries().empty());
+  CHECK(got.block->through().value == 7);
+  CHECK(of.next({7}).what == fetched_events::kind::caught_up);
+}
+
+TEST_CASE("the feed says how far the slowest stream is behind, and how long commits took to be passed on") {
+  event_fixture f;
+  auto config = from(1);
+  stream_client slow{*f.feed, config};
+  REQUIRE(slow.drain() == next::wait);
+  CHECK(f.feed->figures().lag == 0);
+  subscription webhook{*f.feed, {}, subscription::kind::webhook};
+  webhook.start([] {});
+  CHECK(webhook.next({1}).what == fetched_events::kind::caught_up);
+  slow.expect_wake([&] { f.happen(7); });
+  CHECK(f.feed->figures().lag == 7);
+  slow.read_to(8);
+  REQUIRE(slow.drain() == next::wait);
+  const auto after = f.feed->figures(); // The webhook has read nothing, and does not count.
+  CHECK(after.lag == 0);
+  CHECK(std::accumulate(after.passing.begin(), after.passing.end(), std::uint64_t{0}) >= 1);
+  CHECK(after.passing_sum >= 0);
 }

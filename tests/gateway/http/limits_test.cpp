@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 
+#include "gateway/http/scripted_stream.hpp"
 #include "gateway/http/test_server.hpp"
 
 #include <atomic>
@@ -135,6 +136,41 @@ TEST_CASE("requests that wait for a worker are bounded") {
     CHECK(x.read_answer().status == 200);
   refused.send(get("/"));
   CHECK(refused.read_answer().status == 200);
+}
+
+TEST_CASE("requests that wait for others hold up neither streams nor what asks how the service is") {
+  http::server_config config;
+  config.workers = 2;
+  config.is_quick = [](const http::request& x) { return x.path == "/livez"; };
+  gate held;
+  tally begun;
+  const auto said = std::make_shared<script>();
+  const auto server = serve(
+      [&](http::request& x) {
+        http::response out;
+        if (x.path == "/stream") {
+          out.stream = std::make_unique<scripted_stream>(said);
+        } else if (x.path != "/livez") {
+          begun.add();
+          held.pass();
+        }
+        return out;
+      },
+      config);
+  raw_client stream(server->port());
+  stream.send(get("/stream"));
+  std::vector<raw_client> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back(server->port());
+    clients.back().send(get("/slow"));
+  }
+  REQUIRE(begun.wait_for(2));
+  said->say("more");
+  CHECK(stream.read_until("more"));
+  CHECK(ask(server->port(), get("/livez")).status == 200);
+  held.open();
+  for (auto& x : clients)
+    CHECK(x.read_answer().status == 200);
 }
 
 TEST_CASE("connections are bounded, all and of each peer") {

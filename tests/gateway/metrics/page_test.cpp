@@ -6,10 +6,12 @@
 #include "gateway/metrics/figures.hpp"
 #include "gateway/metrics/page.hpp"
 #include "gateway/metrics/request_meter.hpp"
+#include "gateway/webhooks/dispatcher.hpp"
 
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <regex>
 #include <string>
 
@@ -83,21 +85,60 @@ TEST_CASE("a runtime says how it stands, whatever it has run") {
   CHECK(text.find("muster_tasks{status=\"COMPLETED\"}") == std::string::npos);
 }
 
-TEST_CASE("the dashboard asks only for what there is") {
+namespace {
+
+/// All that a head can say.
+std::string whole_page() {
   metrics_page page;
   muster::measures x;
   x.drivers.resize(1);
   x.mailboxes.resize(1);
   write_runtime_figures(page, x);
   write_feed_figures(page, {});
+  write_webhook_figures(page, {});
   write_server_figures(page, {});
   request_meter meter;
   meter.note("GET", "/", 200, 1ms, false);
   meter.write(page);
-  page.gauge("muster_build_info", "", 1);
-  const auto known = page.text();
-  std::ifstream file(MUSTER_SOURCE_DIR "/config/grafana/muster.json");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  page.gauge("muster_build_info", "", 1, {{"version", "1"}});
+  return page.text();
+}
+
+std::string read(const char* path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+} // namespace
+
+TEST_CASE("every metric is described, with its labels, and nothing else is") {
+  const auto text = whole_page();
+  std::map<std::string, std::string> there; // Name, and what its row begins with.
+  const std::regex type("# TYPE ([a-z_]+) ([a-z]+)\n([a-z_]+)(\\{([^}]*)\\})?");
+  const std::regex label("([a-z]+)=\"");
+  for (std::sregex_iterator at(text.begin(), text.end(), type), end; at != end; ++at) {
+    std::string labels;
+    const auto all = at->str(5);
+    for (std::sregex_iterator one(all.begin(), all.end(), label), last; one != last; ++one)
+      labels += (labels.empty() ? "`" : ", `") + one->str(1) + "`";
+    there[at->str(1)] = "| `" + at->str(1) + "` | " + at->str(2) + " | " + labels + (labels.empty() ? "| " : " | ");
+  }
+  CHECK(there.size() > 40);
+  const auto page = read(MUSTER_SOURCE_DIR "/docs/metrics.md");
+  for (const auto& [name, row] : there) {
+    INFO(row);
+    CHECK(page.find('\n' + row) != std::string::npos);
+  }
+  const std::regex described("\n\\| `([a-z_]+)` ");
+  for (std::sregex_iterator at(page.begin(), page.end(), described), end; at != end; ++at) {
+    INFO(at->str(1));
+    CHECK(there.count(at->str(1)) == 1);
+  }
+}
+
+TEST_CASE("the dashboard asks only for what there is") {
+  const auto known = whole_page();
+  const auto text = read(MUSTER_SOURCE_DIR "/config/grafana/muster.json");
   REQUIRE(text.size() > 1000);
   const std::regex name("\\b(muster|process)_[a-z_]+");
   std::size_t found = 0;

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <thread>
 
 using namespace muster;
 using namespace muster::test;
@@ -139,6 +140,16 @@ struct webhook_fixture : event_fixture {
     dispatcher->reload();
   }
 
+  /// Waits until its thread has counted that; it does so at least once a second.
+  void until_counted(const std::function<bool(const webhook_figures&)>& wanted) const {
+    const auto end = deadline();
+    while (!wanted(dispatcher->figures())) {
+      REQUIRE(std::chrono::steady_clock::now() < end);
+      dispatcher->reload();
+      std::this_thread::yield();
+    }
+  }
+
   /// Waits until what is stored of a webhook is as wanted.
   store::webhook_record until(const std::string& id, const std::function<bool(const store::webhook_record&)>& wanted) {
     std::unique_lock lock{mutex};
@@ -204,6 +215,7 @@ TEST_CASE("what fails is sent again, the same, before anything else") {
   f.start();
   f.more(2);
   auto x = f.until("w1", [](const auto& w) { return w.failures == 1; });
+  f.until_counted([](const webhook_figures& n) { return n.failing == 1 && n.lag >= 1 && n.active == 1; });
   CHECK(x.cursor == sequence{1});
   CHECK(x.last_outcome == "503");
   REQUIRE(x.next);
@@ -214,6 +226,7 @@ TEST_CASE("what fails is sent again, the same, before anything else") {
   f.until("w1", [](const auto& w) { return w.failures == 2; });
   f.turn_clock(std::chrono::seconds{4});
   f.until("w1", [](const auto& w) { return w.cursor.value == 5; });
+  f.until_counted([](const webhook_figures& n) { return n.failing == 0 && n.lag == 0; });
   const auto all = r.wait(4);
   CHECK(all[0].body == all[1].body);
   CHECK(all[0].body == all[2].body);
@@ -375,4 +388,110 @@ TEST_CASE("a webhook that is deleted while it is called is forgotten") {
   f.more(5);
   f.until("w2", [](const auto& w) { return w.cursor.value == 7; });
   CHECK(events_in(r.wait(1)) == all_of(2, 2));
+}
+
+namespace {
+
+store::token_record token(const std::string& id) {
+  store::token_record x;
+  x.id = id;
+  x.user = "ada";
+  x.role = store::role::user;
+  x.hash = "hash of " + id;
+  return x;
+}
+
+store::webhook_record made_by(const std::string& token, const std::string& url) {
+  store::webhook_record x;
+  x.id = "by " + token;
+  x.url = url;
+  x.token = token;
+  x.sees_all = true;
+  x.filter = to_text({});
+  x.cursor = {1};
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("a webhook ends with the token that it was made by") {
+  receiver r;
+  webhook_fixture f;
+  auto short_lived = token("t_short");
+  short_lived.expires = f.now + std::chrono::hours{1};
+  for (const auto& one : {token("t_gone"), token("t_lasting"), short_lived}) {
+    REQUIRE(f.record(store::token_created{one}));
+    REQUIRE(f.record(store::webhook_created{made_by(one.id, r.url()), f.secret}));
+  }
+  f.start();
+  f.more(1);
+  for (const char* id : {"by t_gone", "by t_lasting", "by t_short"})
+    f.until(id, [](const auto& w) { return w.cursor.value == 2; });
+  REQUIRE(f.record(store::token_revoked{"t_gone", f.now}));
+  f.dispatcher->reload();
+  const auto revoked = f.until("by t_gone", [](const auto& w) { return w.state == store::webhook_state::disabled; });
+  CHECK_THAT(revoked.reason, ContainsSubstring("token t_gone") && ContainsSubstring("revoked"));
+  f.turn_clock(std::chrono::hours{2});
+  const auto expired = f.until("by t_short", [](const auto& w) { return w.state == store::webhook_state::disabled; });
+  CHECK_THAT(expired.reason, ContainsSubstring("expired"));
+  const auto before = r.count();
+  f.more(1);
+  const auto other = f.until("by t_lasting", [](const auto& w) { return w.cursor.value == 3; });
+  CHECK(other.state == store::webhook_state::active);
+  CHECK(r.count() == before + 1);
+  f.dispatcher.reset();
+  f.start(); // Nor does a new head take it up again.
+  f.more(1);
+  f.until("by t_lasting", [](const auto& w) { return w.cursor.value == 4; });
+  CHECK(r.count() == before + 2);
+}
+
+TEST_CASE("a pause does not grow by a clock that is set back") {
+  receiver r;
+  r.answers = [](std::size_t i) { return i == 0 ? 503U : 200U; };
+  webhook_fixture f;
+  f.add("w1", r.url());
+  f.start();
+  f.more(1);
+  f.until("w1", [](const auto& w) { return w.failures == 1; });
+  f.turn_clock(-std::chrono::hours{24 * 30});
+  CHECK(f.until("w1", [](const auto& w) { return w.cursor.value == 2; }).failures == 0);
+}
+
+TEST_CASE("events that were not for a webhook are no loss to it when they are removed") {
+  receiver r;
+  webhook_fixture f;
+  webhook_filter filter;
+  filter.types = {"group.status"};
+  f.add("rare", r.url(), filter);
+  receiver all;
+  f.add("all", all.url());
+  f.start();
+  for (const bool restart : {false, true}) {
+    const auto first = f.feed->head().value;
+    f.more(20);
+    f.until("all", [&](const auto& w) { return w.cursor.value == first + 20; });
+    f.turn_clock(std::chrono::minutes{2}); // It is looked at before the next one:
+    f.more(1);
+    f.until("all", [&](const auto& w) { return w.cursor.value == first + 21; });
+    if (restart) {
+      f.dispatcher.reset();
+      CHECK(must(f.reader().webhook("rare")).cursor.value >= first + 20);
+    }
+    {
+      const std::lock_guard lock{f.mutex};
+      must(f.writer.compact({first + 20}, 1000));
+      must(f.writer.commit());
+    }
+    if (restart)
+      f.start();
+    {
+      const std::lock_guard lock{f.mutex};
+      f.append(event_type::group_status, f.first);
+      f.commit();
+    }
+    f.until("rare", [&](const auto& w) { return w.cursor.value == first + 22; });
+  }
+  CHECK(must(f.reader().dead_letters("rare", 0, 10)).empty());
+  CHECK(r.count() == 2);
 }

@@ -1,6 +1,8 @@
 #include "actors/runtime.hpp"
 #include "executors/null/null_driver.hpp"
 #include "gateway/api/services.hpp"
+#include "gateway/auth/authority.hpp"
+#include "gateway/auth/issue.hpp"
 #include "gateway/events/feed.hpp"
 #include "gateway/http/target.hpp"
 #include "gateway/webhooks/dispatcher.hpp"
@@ -16,6 +18,8 @@ using namespace muster::test;
 using nlohmann::json;
 
 namespace {
+
+using headers = std::vector<std::pair<std::string, std::string>>;
 
 /// The routes over a runtime that runs nothing, without sockets.
 struct route_fixture {
@@ -46,7 +50,18 @@ struct route_fixture {
     add_webhook_routes(routes, with);
   }
 
-  http::response ask(const std::string& method, const std::string& target, const std::string& body = {}) const {
+  /// Tokens are asked for from now on; a new one.
+  issued_token admit(const std::string& user, store::role as) const {
+    auto made = issue_token({"test", user, as == store::role::admin ? "admin" : "user", {}}, with->now());
+    REQUIRE(made);
+    REQUIRE(engine->record(store::token_created{made->record}));
+    if (!with->access)
+      with->access = std::make_unique<authority>(access_config{});
+    return *made;
+  }
+
+  http::response ask(const std::string& method, const std::string& target, const std::string& body = {},
+                     const headers& more = {}) const {
     auto parsed = http::parse_target(target);
     REQUIRE(parsed);
     http::request x;
@@ -56,6 +71,8 @@ struct route_fixture {
     x.query = std::move(parsed->query);
     x.headers.emplace("Content-Type", "application/json");
     x.headers.emplace("Host", "127.0.0.1:7717");
+    for (const auto& [name, value] : more)
+      x.headers.emplace(name, value);
     x.body = body;
     x.peer = "127.0.0.1";
     x.peer_is_local = true;
@@ -120,6 +137,34 @@ TEST_CASE("there are only so many webhooks, and lists of them have pages") {
   REQUIRE(page["items"].size() == 1);
   CHECK(page["items"][0]["url"] == "https://example.org/2");
   CHECK(f.ask("GET", "/v1/webhooks?cursor=x").status == 400);
+}
+
+TEST_CASE("one user has a share of the webhooks, each with the token it was made by") {
+  const route_fixture f{8};
+  const auto token = f.admit("ann", store::role::user);
+  const headers as{{"Authorization", "Bearer " + token.token}};
+  const std::string body = "{\"url\":\"https://example.org/\"}";
+  for (int i = 0; i < 2; ++i) {
+    const auto made = f.ask("POST", "/v1/webhooks", body, as);
+    REQUIRE(made.status == 201);
+    CHECK(json::parse(made.body)["token"] == token.record.id);
+  }
+  const auto refused = f.ask("POST", "/v1/webhooks", body, as);
+  CHECK(refused.status == 409);
+  CHECK_THAT(refused.body, ContainsSubstring("share"));
+  const auto admin = f.admit("root", store::role::admin);
+  for (int i = 0; i < 6; ++i)
+    CHECK(f.ask("POST", "/v1/webhooks", body, {{"Authorization", "Bearer " + admin.token}}).status == 201);
+}
+
+TEST_CASE("a query that means nothing is refused") {
+  const route_fixture f;
+  const std::string body = "{\"url\":\"https://example.org/\"}";
+  const std::string one = "/v1/webhooks/" + f.create(json::parse(body))["id"].get<std::string>();
+  CHECK(f.ask("POST", "/v1/webhooks?dry_run", body).status == 400);
+  for (const auto& [method, target] : {std::pair{"GET", one}, {"POST", one + "/test"}, {"DELETE", one}})
+    CHECK(f.ask(method, target + "?force=true").status == 400);
+  CHECK(f.ask("GET", one).status == 200);
 }
 
 TEST_CASE("without a head webhooks can only be looked at") {

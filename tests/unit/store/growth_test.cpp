@@ -3,6 +3,8 @@
 #include "store/schema.hpp"
 #include "store/sqlite.hpp"
 
+#include "muster/store/results.hpp"
+
 using namespace muster;
 using namespace muster::store;
 
@@ -312,4 +314,28 @@ TEST_CASE("a task that was never begun may be skipped") {
   CHECK(groups[2].times.ended == at(1));
   CHECK(must(r.task_counts(key)) ==
         std::vector<std::pair<status, std::uint64_t>>{{status::processing, 1}, {status::skipped, 3}});
+}
+
+TEST_CASE("results that are wanted all at once are bounded") {
+  const temporary_state state;
+  auto w = must(writer::open(state.directory()));
+  constexpr std::uint32_t tasks = 68;
+  const auto key = must(w.submit(sample(tasks))).key;
+  for (std::uint32_t i = 0; i < tasks; ++i) {
+    must(w.append(task_event(key, i, i, status::processing)));
+    auto x = task_event(key, i, i, status::completed);
+    x.result = '"' + std::string(1'000'000, 'x') + '"';
+    must(w.append(std::move(x)));
+    must(w.commit());
+  }
+  auto r = must(reader::open(state.directory()));
+  std::size_t bytes = 0;
+  const auto count = [&](const task_result_record& x) { bytes += x.text.size(); };
+  CHECK_FALSE(must(read_results(
+      r, key, [](task_index) { return true; }, count)));
+  CHECK(bytes <= most_result_bytes);
+  bytes = 0;
+  CHECK(must(read_results(
+      r, key, [](task_index x) { return x.value >= 8; }, count)));
+  CHECK(bytes == 60 * 1'000'002);
 }

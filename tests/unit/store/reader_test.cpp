@@ -192,3 +192,35 @@ TEST_CASE("any bytes survive in texts") {
   CHECK(must(r.events({})).events.at(1).fact.text == odd);
   CHECK(must(r.task(key, "one")).reason == odd);
 }
+
+TEST_CASE("a page of what is rare in a long log ends before it has looked at all of it") {
+  const temporary_state state;
+  auto w = must(writer::open(state.directory()));
+  const auto first = must(w.submit(sample(1))).key;  // 1
+  const auto second = must(w.submit(sample(1))).key; // 2
+  for (int i = 0; i < 45'000; ++i)
+    must(w.append(workflow_event(first, event_type::workflow_resumed)));
+  must(w.append(workflow_event(second, event_type::workflow_status, status::running))); // 45'003
+  must(w.commit());
+  auto r = must(reader::open(state.directory()));
+  event_query by_type;
+  by_type.types = {event_type::workflow_status};
+  event_query by_workflow;
+  by_workflow.workflow = second;
+  by_workflow.after = {2};
+  for (auto query : {by_type, by_workflow}) {
+    std::vector<std::uint64_t> seen;
+    int pages = 1;
+    for (;; ++pages) {
+      const auto page = must(r.events(query));
+      CHECK(page.next_after.value <= query.after.value + 20'000);
+      for (const auto& x : page.events)
+        seen.push_back(x.fact.seq.value);
+      query.after = page.next_after;
+      if (page.at_end)
+        break;
+    }
+    CHECK(seen == std::vector<std::uint64_t>{45'003});
+    CHECK(pages == 3);
+  }
+}

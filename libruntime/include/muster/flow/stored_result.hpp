@@ -12,6 +12,7 @@ namespace muster::flow {
 /// map a list in the order of its items (null for those without one) or what it was reduced to, of a nested workflow
 /// its own. `conflict` if it has not ended, `not_found` if it gave none or there is no such step. What is not a plain
 /// task or an element of one is known when the whole workflow has ended; of the whole, if it is COMPLETED.
+/// `limit_exceeded` if it takes the results of so many tasks that they cannot be read at once.
 [[nodiscard]] result<std::string> stored_result(store::reader& reader, const store::workflow_record& workflow,
                                                 const std::string& path);
 

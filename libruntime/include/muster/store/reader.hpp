@@ -174,7 +174,8 @@ public:
 
   // -- events
 
-  /// Events after `query.after`, filtered. `not_found` if some of them were compacted; says where the log begins.
+  /// Events after `query.after`, filtered: a page looks at some 20,000 at most, so it may have few, or none, and not be
+  /// at the end. `not_found` if some of them were compacted; says where the log begins.
   [[nodiscard]] result<event_page> events(const event_query& query);
   /// The number of the last event; 0 if there is none.
   [[nodiscard]] result<sequence> latest();

@@ -113,6 +113,7 @@ struct webhook_record {
   std::int64_t number = 0; ///< Given by the store.
   std::string id;          ///< Unique; made by the caller.
   std::string user;        ///< Whose it is, and whose events it gets.
+  std::string token{};     ///< Id of the token by which it was made: it ends with it. Empty: none was needed.
   bool sees_all = false;   ///< It gets everybody's.
   std::string url;
   std::string filter; ///< JSON; what it means is the caller's.
