@@ -167,8 +167,29 @@ result<void> retention::measure(store::reader& from, retention_report& into) {
   }
 }
 
+result<std::int64_t> retention::begin_row() {
+  store::audit_record row;
+  row.time = now();
+  row.peer = "head";
+  row.action = "workflow.delete";
+  row.target = "retention:";
+  auto number = engine_.record(store::audit_begun{std::move(row)});
+  // On a full disk there is no room for a row: to make some comes first, and the events say what was deleted.
+  return !number && number.failure().code == ec::store_full ? result<std::int64_t>{0} : number;
+}
+
 result<void> retention::remove_workflows(store::reader& from, const store::retention_policy& policy,
                                          retention_report& into) {
+  std::optional<std::int64_t> row;
+  auto done = remove_workflows(from, policy, into, row);
+  if (row && *row != 0)
+    engine_.note(store::audit_ended{*row, done ? "ok" : std::string{to_string(done.failure().code)}, now(),
+                                    std::to_string(into.workflows) + " workflows"});
+  return done;
+}
+
+result<void> retention::remove_workflows(store::reader& from, const store::retention_policy& policy,
+                                         retention_report& into, std::optional<std::int64_t>& row) {
   for (;;) {
     const auto all = from.totals();
     if (!all)
@@ -181,6 +202,12 @@ result<void> retention::remove_workflows(store::reader& from, const store::reten
     for (std::size_t i = 0; i < count; ++i) {
       if (stopping())
         return {};
+      if (!row) {
+        const auto begun = begin_row();
+        if (!begun)
+          return begun.failure();
+        row = *begun;
+      }
       const auto done = engine_.remove((*oldest)[i].id, "retention");
       // Somebody may retry or delete it at this moment.
       if (!done && done.failure().code != ec::not_found && done.failure().code != ec::conflict)

@@ -69,6 +69,10 @@ private:
   [[nodiscard]] result<void> measure(store::reader& from, retention_report& into);
   [[nodiscard]] result<void> remove_workflows(store::reader& from, const store::retention_policy& policy,
                                               retention_report& into);
+  [[nodiscard]] result<void> remove_workflows(store::reader& from, const store::retention_policy& policy,
+                                              retention_report& into, std::optional<std::int64_t>& row);
+  /// Before the first workflow of a pass is deleted: the number of its row of the audit log, which all of them share.
+  [[nodiscard]] result<std::int64_t> begin_row();
   [[nodiscard]] result<void> remove_events(store::reader& from, const store::retention_policy& policy,
                                            retention_report& into);
   [[nodiscard]] result<void> remove_rows(const store::retention_policy& policy, bool by_age);

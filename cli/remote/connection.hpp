@@ -35,7 +35,7 @@ void add_head_choice(CLI::App& command, head_choice& choice, context& ctx);
 /// that its state directory names, the one it left there for its operator. Asks nobody yet.
 [[nodiscard]] result<std::unique_ptr<client::api>> find_head_api(const context& ctx, const head_choice& choice);
 
-/// The same; where there is none, `not_found` says how one is named.
+/// The same; where there is none, `unavailable` says how one is named.
 [[nodiscard]] result<std::unique_ptr<client::api>> require_head(const context& ctx, const head_choice& choice);
 
 /// The same for commands that only read; where there is none, the state directory itself answers. So does it where a

@@ -1,22 +1,11 @@
 #include "cli/remote/event_reading.hpp"
 
 #include "cli/remote/answers.hpp"
+#include "gateway/events/filter.hpp"
 
 #include <nlohmann/json.hpp>
 
 namespace muster::cli {
-
-namespace {
-
-event_type type_of(const std::string& name) {
-  constexpr unsigned most = 64;
-  for (unsigned number = 1; number < most; ++number)
-    if (const auto x = static_cast<event_type>(number); to_string(x) == name)
-      return x;
-  return event_type::unspecified;
-}
-
-} // namespace
 
 std::optional<store::named_event> read_event(std::string_view text) {
   const auto x = nlohmann::ordered_json::parse(text, nullptr, false);
@@ -25,7 +14,7 @@ std::optional<store::named_event> read_event(std::string_view text) {
   store::named_event out;
   out.fact.seq.value = static_cast<std::uint64_t>(number_of(x, "seq"));
   out.fact.time = time_of(x, "time").value_or(timestamp{});
-  out.fact.type = type_of(text_of(x, "type"));
+  out.fact.type = gateway::event_type_from(text_of(x, "type"));
   out.fact.attempt = static_cast<std::uint32_t>(number_of(x, "attempt"));
   out.fact.status = status_of(x);
   if (x.contains("exit_code"))

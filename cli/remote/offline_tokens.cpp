@@ -19,8 +19,17 @@ result<nlohmann::ordered_json> create_token_offline(const context& ctx, const to
   auto writer = store::writer::open(*directory);
   if (!writer)
     return writer.failure();
-  if (auto done = writer->change_service(store::token_created{made->record}); !done)
-    return done.failure();
+  store::audit_record row;
+  row.time = now;
+  row.peer = "this machine";
+  row.action = "token.create";
+  const auto number = writer->change_service(store::audit_begun{std::move(row)});
+  if (!number)
+    return number.failure();
+  for (const store::service_change& x : {store::service_change{store::token_created{made->record}},
+                                         {store::audit_ended{*number, "ok", now, made->record.id}}})
+    if (auto done = writer->change_service(x); !done)
+      return done.failure();
   if (auto done = writer->commit(); !done)
     return done.failure();
   return gateway::json_of(*made);

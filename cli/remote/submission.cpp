@@ -5,15 +5,14 @@
 #include "cli/remote/answers.hpp"
 #include "gateway/client/http_client.hpp"
 #include "muster/placement/queue_policy.hpp"
+#include "muster/spec/regular_file.hpp"
 #include "muster/spec/yaml_json.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <set>
-#include <sstream>
 
 namespace muster::cli {
 
@@ -21,8 +20,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// The texts behind `localpath:` in a rendered spec. One that only looks like it costs the sending of a file that is
-/// there under that name; so only files below the spec's own folder, or named in full, are looked for.
+/// The texts behind `localpath:` in a rendered spec, wherever they lead: what a spec names is read, as by a run on this
+/// machine. One that only looks like it costs the sending of a file that is there under that name.
 std::set<std::string> local_names(const std::string& rendered) {
   constexpr std::string_view key = "localpath:";
   std::set<std::string> names;
@@ -52,10 +51,9 @@ std::vector<std::pair<std::string, std::string>> local_files(const std::string& 
   std::vector<std::pair<std::string, std::string>> out;
   const auto base = std::filesystem::path{input.file}.parent_path();
   for (const auto& name : local_names(rendered)) {
-    std::ifstream in(base / name, std::ios::binary);
-    std::ostringstream text;
-    if (in && text << in.rdbuf())
-      out.emplace_back(name, text.str());
+    auto bytes = spec::read_regular_file((base / name).string(), spec::largest_local_file);
+    if (bytes)
+      out.emplace_back(name, std::move(*bytes));
   }
   return out;
 }
@@ -85,13 +83,12 @@ json options_of(const spec_input& input, const submit_extras& extras) {
 
 /// The values in a file of YAML or JSON, as the head takes them. The check of the spec has read it already.
 result<json> parameters_in(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf()))
-    return {ec::io_error, "cannot read " + file};
-  auto values = json::parse(text.str(), nullptr, false);
+  const auto text = spec::read_regular_file(file, spec::largest_local_file);
+  if (!text)
+    return text.failure();
+  auto values = json::parse(*text, nullptr, false);
   if (values.is_discarded()) {
-    const auto converted = spec::json_from_yaml(text.str());
+    const auto converted = spec::json_from_yaml(*text);
     if (!converted)
       return {ec::invalid_argument, file + ": " + converted.failure().message};
     values = json::parse(*converted, nullptr, false);
@@ -103,10 +100,8 @@ result<json> parameters_in(const std::string& file) {
 std::string quoted_name(const std::string& x) {
   std::string out = "\"";
   for (const char c : x)
-    if (c == '"')
-      out += "%22";
-    else if (c != '\r' && c != '\n')
-      out += c;
+    if (c != '\r' && c != '\n')
+      (out += c == '"' || c == '\\' ? "\\" : "") += c;
   return out + '"';
 }
 

@@ -9,6 +9,7 @@
 #include "cli/serve/head_pools.hpp"
 #include "cli/serve/head_settings.hpp"
 #include "cli/serve/log_sink.hpp"
+#include "cli/serve/own_audit.hpp"
 #include "cli/serve/pulse.hpp"
 #include "cli/serve/stop_tasks.hpp"
 #include "gateway/auth/certificates.hpp"
@@ -345,17 +346,25 @@ private:
   void reload() {
     tell_.reloading();
     auto next = read_again_();
-    if (!next) {
-      log::error(component, "configuration is wrong, the former one stays", {{"why", next.failure().message}});
-      tell_.ready("ready at " + address_ + "; the configuration file is wrong");
+    const auto done = audited(*engine_, "config.reload", {}, [&]() -> result<void> {
+      if (!next)
+        return next.failure();
+      take_over(*next);
+      return {};
+    });
+    if (done)
       return;
-    }
-    take_over(next->service);
+    log::error(component, "configuration is wrong, the former one stays", {{"why", done.failure().message}});
+    tell_.ready("ready at " + address_ + "; the configuration file is wrong");
+  }
+
+  void take_over(const config::configuration& next) {
+    take_over(next.service);
     see_to_token();
-    const auto now = config::changes_between(last_, next->service);
-    last_ = next->service;
+    const auto now = config::changes_between(last_, next.service);
+    last_ = next.service;
     auto later = config::changes_between(known_.service, last_).need_restart;
-    if (to_yaml(known_.pools) != to_yaml(next->pools))
+    if (to_yaml(known_.pools) != to_yaml(next.pools))
       later.emplace_back("pools");
     for (const auto& key : later)
       log::warn(component, "a change of the configuration needs a restart", {{"key", key}});

@@ -1,5 +1,6 @@
 #include "cli/serve/stop_tasks.hpp"
 
+#include "cli/serve/own_audit.hpp"
 #include "muster/base/log.hpp"
 #include "muster/store/reader.hpp"
 
@@ -10,22 +11,28 @@ namespace muster::cli {
 
 namespace {
 
-std::vector<workflow_key> unfinished(store::reader& reader) {
+struct running_workflow {
+  workflow_key key;
+  std::string id;
+};
+
+std::vector<running_workflow> unfinished(store::reader& reader) {
   store::workflow_query query;
   query.unfinished = true;
   query.limit = 100'000;
-  std::vector<workflow_key> out;
+  std::vector<running_workflow> out;
   if (const auto found = reader.workflows(query))
     for (const auto& x : *found)
-      out.push_back(x.key);
+      out.push_back({x.key, x.id});
   return out;
 }
 
-void cancel(runtime& engine, const std::vector<workflow_key>& all, bool force) {
-  for (const auto key : all)
-    if (const auto done = engine.cancel(key, "the head was stopped with --stop-tasks", force);
-        !done && done.failure().code != ec::conflict)
+void cancel(runtime& engine, const std::vector<running_workflow>& all, bool force) {
+  for (const auto& x : all) {
+    const auto stop = [&] { return engine.cancel(x.key, "the head was stopped with --stop-tasks", force); };
+    if (const auto done = audited(engine, "workflow.cancel", x.id, stop); !done && done.failure().code != ec::conflict)
       log::warn("serve", "workflow cannot be canceled", {{"why", done.failure().message}});
+  }
 }
 
 } // namespace

@@ -139,6 +139,24 @@ TEST_CASE("what is old, or too much, goes, and what is left is whole") {
   CHECK(k.run().id == "wf-7");
 }
 
+TEST_CASE("each pass that deletes something has one row of the audit log") {
+  keeping k;
+  for (int i = 0; i < 3; ++i)
+    k.run();
+  store::retention_policy policy;
+  policy.workflow_count = 1;
+  CHECK(k.pass(policy).workflows == 2);
+  CHECK(k.pass(policy).workflows == 0);
+  REQUIRE(k.engine->record(store::rows_swept{})); // What was only noted before is durable then.
+  const auto rows = k.reader().audit({});
+  REQUIRE(rows);
+  REQUIRE(rows->size() == 1);
+  CHECK(rows->front().peer == "head");
+  CHECK(rows->front().action == "workflow.delete");
+  CHECK(rows->front().target == "retention: 2 workflows");
+  CHECK(rows->front().outcome == "ok");
+}
+
 TEST_CASE("what runs is never deleted") {
   keeping k;
   const auto who = k.run();

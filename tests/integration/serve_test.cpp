@@ -1,3 +1,4 @@
+#include "muster/store/reader.hpp"
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
 #include "support/processes.hpp"
@@ -40,6 +41,19 @@ std::string text_of(const fs::path& path) {
   return text.str();
 }
 
+/// What the audit log has, oldest first, of what nobody asked for over HTTP.
+std::vector<std::string> own_rows(const muster_program& muster) {
+  std::vector<std::string> out;
+  auto reader = muster::store::reader::open(muster::store::state_directory{muster.state()});
+  REQUIRE(reader);
+  const auto rows = reader->audit({});
+  REQUIRE(rows);
+  for (const auto& x : *rows)
+    if (x.request.empty())
+      out.insert(out.begin(), x.peer + ' ' + x.action + ' ' + x.target + ' ' + x.outcome);
+  return out;
+}
+
 std::string trimmed(std::string x) {
   while (!x.empty() && x.back() == '\n')
     x.pop_back();
@@ -47,6 +61,22 @@ std::string trimmed(std::string x) {
 }
 
 } // namespace
+
+TEST_CASE("files that a spec names reach a head, empty ones and those with odd names too") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  muster.file("empty.txt", "");
+  muster.file(R"(a "quoted" \ name.txt)", "quoted\n");
+  const auto spec =
+      muster.file("w.yaml", "workflow:\n  name: single\n  tasks:\n  - name: t\n    command: [cat, /files/q]\n"
+                            "    files:\n    - {path: /files/e, localpath: empty.txt}\n"
+                            "    - {path: /files/q, localpath: 'a \"quoted\" \\ name.txt'}\n");
+  const auto submitted = muster({"submit", spec, "--parameters", muster.file("none.yaml", "")});
+  INFO(submitted.err);
+  REQUIRE(submitted.exit_code == 0);
+  CHECK(head.stop(SIGTERM).exit_code == 0);
+}
 
 TEST_CASE("a head takes a submission, runs it, and says how it went") {
   const muster_program muster;
@@ -173,6 +203,9 @@ TEST_CASE("a stop leaves tasks running unless it is told to end them") {
   CHECK(next.stop(SIGTERM).exit_code == 0);
   const auto shown = muster({"ls", "-o", "jsonl"});
   CHECK_THAT(shown.out, ContainsSubstring("FAILED_CANCELED"));
+  const auto audited = own_rows(muster);
+  REQUIRE(audited.size() == 1);
+  CHECK(audited.front() == "head workflow.cancel " + id + " ok");
   CHECK(lines_of(muster.folder() / "begun") == 1);
 }
 
@@ -206,6 +239,9 @@ TEST_CASE("SIGHUP reads the configuration again, and says what needs a restart")
   CHECK(no_room.exit_code == 1);
   CHECK_THAT(no_room.err, ContainsSubstring("kept free"));
   CHECK(head.stop(SIGINT).exit_code == 0);
+  const std::vector<std::string> expected{"head config.reload  ok", "head config.reload  invalid_argument",
+                                          "head config.reload  ok"};
+  CHECK(own_rows(muster) == expected);
 }
 
 TEST_CASE("a head that cannot start says why") {
@@ -253,6 +289,9 @@ TEST_CASE("a head asks for tokens; who holds one does what its role allows") {
   INFO(admin.err);
   REQUIRE(admin.exit_code == 0);
   const auto admin_file = muster.file("admin.token", admin.out);
+  const auto audited = own_rows(muster);
+  REQUIRE(audited.size() == 1);
+  CHECK_THAT(audited.front(), ContainsSubstring("this machine token.create t_") && ContainsSubstring(" ok"));
   head_program head(muster, {});
   REQUIRE(head.ready());
   const auto spec = muster.file("w.yaml", one_task("sleep 60"));
