@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/pool_setup.hpp"
+#include "actors/runtime.hpp"
 #include "gateway/api/call.hpp"
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,3 +1,4 @@
+#include "agent_farm.hpp"
 #include "raw_client.hpp"
 #include "support/api_contract.hpp"
 #include "support/catch.hpp"
@@ -163,6 +164,20 @@ void change_everything(inspector& head, const std::string& id) {
   CHECK(head.problem(404, head.get("/v1/webhooks/" + hook)) == "not_found");
 }
 
+/// A node of another machine joins, is looked after, and leaves.
+void look_after_a_node(inspector& head, const muster_program& muster) {
+  const auto made = json::parse(head.ask("POST", "/v1/tokens", R"({"user":"farm","role":"node"})", as_json).body);
+  node_program node(muster, "n1", {"--token-file", muster.file("node.token", made["token"].get<std::string>() + "\n")});
+  REQUIRE(becomes(muster, "n1", "ready"));
+  for (const auto* what : {"cordon", "uncordon", "drain"})
+    CHECK(head.ask("POST", std::string{"/v1/nodes/n1/"} + what, "{}", as_json).status == 200);
+  CHECK(head.problem(404, head.ask("POST", "/v1/nodes/n9/cordon", "{}", as_json)) == "not_found");
+  CHECK(head.problem(409, head.ask("DELETE", "/v1/nodes/n1")) == "conflict"); // Its agent is there.
+  CHECK(node.stop(SIGTERM).exit_code == 0);
+  REQUIRE(becomes(muster, "n1", "suspect"));
+  CHECK(head.ask("DELETE", "/v1/nodes/n1").status == 204);
+}
+
 /// What every route says of a request that it does not take.
 void refuse_everything(inspector& head, const muster_program& muster, head_program& process) {
   CHECK(head.problem(400, head.get("/v1/workflows?limit=x")) == "invalid_argument");
@@ -199,7 +214,8 @@ TEST_CASE("a head that runs answers everything as docs/openapi.yaml says, and do
   const muster_program muster;
   const auto config = muster.file("contract.yaml", "log: {file: " + (muster.folder() / "head.log").string() +
                                                        "}\nserver: {limits: {body_bytes: 64Ki}}\nwebhooks: "
-                                                       "{allow_private: true}\n");
+                                                       "{allow_private: true}\nagents: {listen: \"127.0.0.1:0\"}\n"
+                                                       "pools: {farm: {driver: agents}}\n");
   head_program process(muster, {"--config", config});
   REQUIRE(process.ready());
   inspector head(process.address());
@@ -215,6 +231,7 @@ TEST_CASE("a head that runs answers everything as docs/openapi.yaml says, and do
   wait_for(head, id);
   read_everything(head, id);
   change_everything(head, id);
+  look_after_a_node(head, muster);
 
   const auto made = json::parse(head.ask("POST", "/v1/tokens", R"({"user":"ann","role":"user"})", as_json).body);
   CHECK(head.get("/v1/tokens").status == 200);

@@ -68,10 +68,11 @@ TEST_CASE("files that a spec names reach a head, empty ones and those with odd n
   REQUIRE(head.ready());
   muster.file("empty.txt", "");
   muster.file(R"(a "quoted" \ name.txt)", "quoted\n");
-  const auto spec =
-      muster.file("w.yaml", "workflow:\n  name: single\n  tasks:\n  - name: t\n    command: [cat, /files/q]\n"
-                            "    files:\n    - {path: /files/e, localpath: empty.txt}\n"
-                            "    - {path: /files/q, localpath: 'a \"quoted\" \\ name.txt'}\n");
+  const auto spec = muster.file(
+      "w.yaml", "workflow:\n  name: single\n  tasks:\n  - name: t\n    image: none\n    command: [cat, /files/q]\n"
+                "    files:\n    - {path: /files/e, localpath: empty.txt}\n"
+                "    - {path: /files/q, localpath: 'a \"quoted\" \\ name.txt'}\n"
+                "  parameters: {unused: 1}\n");
   const auto submitted = muster({"submit", spec, "--parameters", muster.file("none.yaml", "")});
   INFO(submitted.err);
   REQUIRE(submitted.exit_code == 0);
