@@ -163,8 +163,8 @@ void driver_core::start_again_or_give_up(const attempt_ref& x, const container_i
     return check_later(x, pause_while_running);
   if (x->stop_asked)
     return end_unstarted(x);
-  const bool may_pass = x->address_was_taken || is_unsure(*x, found.error);
-  if (may_have_run(found.error) || (!found.error.empty() && !may_pass))
+  // Once more could be twice where it cannot be told what the first start has done.
+  if (!found.error.empty() && !x->address_was_taken)
     return refused_start(x, found.error);
   if (std::chrono::steady_clock::now() - x->sent_at >= config_.start_timeout * most_of_start)
     return fail_late_start(x);
