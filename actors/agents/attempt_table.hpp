@@ -63,8 +63,8 @@ public:
   /// adopted otherwise.
   [[nodiscard]] effects connected(const std::string& memory, epoch since, const node_reports& held,
                                   const std::function<bool(attempt_id)>& is_over);
-  /// Ends and removes what nobody will ask for, as soon as it `is_over` or elsewhere: what has waited to be adopted, and
-  /// what was lost when it was.
+  /// Ends and removes what nobody will ask for, as soon as it `is_over` or elsewhere: what has waited to be adopted,
+  /// and what was lost when it was.
   [[nodiscard]] effects review(const std::function<bool(attempt_id)>& is_over);
   /// It is away: commands wait for it.
   void disconnected() noexcept { here_.clear(); }

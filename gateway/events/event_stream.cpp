@@ -63,7 +63,8 @@ class endless_stream final : public http::body_stream {
 public:
   endless_stream(event_feed& feed, event_stream_config x)
       : is_sse_(x.form == event_form::sse), bookmark_(x.bookmark), now_(std::move(x.now)),
-        may_go_on_(std::move(x.may_go_on)), next_bookmark_(now_() + bookmark_), from_(feed, std::move(x.filter), x.after) {}
+        may_go_on_(std::move(x.may_go_on)), next_bookmark_(now_() + bookmark_),
+        from_(feed, std::move(x.filter), x.after) {}
 
   void start(http::waker wake) override { from_.start(std::move(wake)); }
 
