@@ -125,15 +125,15 @@ result<void> take_up(agent_pointer self, const std::string& head, const std::fil
   state.ledger.emplace(std::move(*opened));
   if (auto finished = finish_removals(state); !finished)
     return finished;
+  const auto& noted = state.ledger->found();
+  const auto found = noted.empty() ? std::vector<adoption>{} : state.setup.runs->adopt(noted);
+  if (!found)
+    return found.failure(); // Asked again when it connects again: it holds what it does not know yet.
   state.head = head;
   state.root = root;
   state.reader = command_reader{root};
-  const auto& noted = state.ledger->found();
   if (noted.empty())
     return {};
-  const auto found = state.setup.runs->adopt(noted);
-  if (!found)
-    return found.failure();
   for (std::size_t i = 0; i < noted.size(); ++i)
     carry_out(self, state.held.restore(std::make_shared<const attempt_spec>(noted[i]), (*found)[i]));
   log::info("agent", "attempts taken up", {{"count", std::to_string(noted.size())}});

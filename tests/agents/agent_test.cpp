@@ -4,6 +4,9 @@
 #include "executors/null/null_driver.hpp"
 #include "support/catch.hpp"
 
+#include <thread>
+#include <utility>
+
 using namespace muster;
 using namespace muster::test;
 using change = agent::fleet_change::kind;
@@ -13,6 +16,38 @@ namespace {
 std::chrono::steady_clock::time_point soon() {
   return std::chrono::steady_clock::now() + patience;
 }
+
+/// What runs attempts, and does not answer when it is asked for the first time which ones it still has.
+class slow_to_answer final : public driver {
+public:
+  ~slow_to_answer() override {
+    if (speaks_.joinable())
+      speaks_.join();
+  }
+  result<capabilities> probe() override { return make_null_driver()->probe(); }
+  void listen(driver_listener& to) override { to_ = &to; }
+  void prepare(attempt_spec) override {}
+  void start(attempt_id) override {}
+  void publish(attempt_id) override {}
+  void remove(attempt_id) override {}
+  void stop(attempt_id id, std::chrono::milliseconds) override {
+    if (!speaks_.joinable())
+      speaks_ = std::thread{[this, id] {
+        to_->on_exited(id, {});
+        to_->on_batch_end();
+      }};
+  }
+  result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& all) override {
+    if (!std::exchange(was_asked_, true))
+      return {ec::unavailable, "the engine does not answer"};
+    return std::vector<adoption>(all.size(), adoption::running);
+  }
+
+private:
+  driver_listener* to_ = nullptr;
+  std::thread speaks_;
+  bool was_asked_ = false;
+};
 
 attempt_spec spec_on(const std::filesystem::path& root, std::uint32_t task, const char* runs_for) {
   auto x = make_spec(root, task);
@@ -226,4 +261,28 @@ TEST_CASE("one agent works on a directory") {
   const auto second = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
   REQUIRE_FALSE(second);
   CHECK(second.failure().code == ec::store_locked);
+}
+
+TEST_CASE("an agent whose engine does not answer does not say that it holds nothing") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  const auto long_one = spec_on(dir.path(), 0, "1h");
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  {
+    const auto first = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+    REQUIRE(first);
+    REQUIRE(head.wait("n1", change::ready));
+    runs->prepare(long_one);
+    REQUIRE(heard.wait_started(long_one.id).started);
+  }
+  REQUIRE(head.wait("n1", change::away));
+  const auto again = agent_runtime::start(agent_of(head, dir.path(), "n1", std::make_shared<slow_to_answer>()));
+  REQUIRE(again);
+  REQUIRE(head.wait("n1", change::ready));
+  runs->stop(long_one.id, std::chrono::milliseconds{0});
+  const auto end = heard.wait_end(long_one.id);
+  CHECK(end.exited); // And not lost.
+  CHECK(end.calls.back() == "exited");
 }
