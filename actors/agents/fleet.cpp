@@ -116,15 +116,21 @@ void go_away(fleet_pointer self, node& n, const char* why) {
   say(self, n, fleet_change::kind::away, std::string{"node "} + n.name + " cannot be reached: " + why);
 }
 
-void give_up(fleet_pointer self, node& n) {
-  auto& state = self->state;
+std::string why_lost(const fleet_state& state, const node& n) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(state.setup.lost_after).count();
-  const auto why = "node " + n.name + " is lost: nothing was heard of it for " + std::to_string(seconds) + " s";
+  return "node " + n.name + " is lost: nothing was heard of it for " + std::to_string(seconds) + " s";
+}
+
+void declare_lost(fleet_pointer self, node& n) {
   n.lost = true;
-  log::warn("fleet", "node is lost", {{"node", n.name}, {"pool", state.setup.pool}});
-  say(self, n, fleet_change::kind::lost, why);
-  if (state.setup.on_loss == loss_policy::reschedule)
-    apply(self, n, n.attempts.give_up(why));
+  log::warn("fleet", "node is lost", {{"node", n.name}, {"pool", self->state.setup.pool}});
+  say(self, n, fleet_change::kind::lost, why_lost(self->state, n));
+}
+
+/// What a lost node was given, or is taken to have since, where the pool does not wait for it.
+void give_up(fleet_pointer self, node& n) {
+  if (n.lost && self->state.setup.on_loss == loss_policy::reschedule)
+    apply(self, n, n.attempts.give_up(why_lost(self->state, n)));
 }
 
 /// A node that attempts were given to before it was ever heard of by this head.
@@ -383,7 +389,8 @@ void look_round(fleet_pointer self) {
     if (n.link && now - n.heard > state.setup.silence_limit)
       go_away(self, n, "it is silent");
     if (!n.link && !n.lost && now - n.heard > state.setup.lost_after)
-      give_up(self, n);
+      declare_lost(self, n);
+    give_up(self, n);
     vacate_if_due(self, n);
   }
 }

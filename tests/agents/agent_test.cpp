@@ -286,3 +286,25 @@ TEST_CASE("an agent whose engine does not answer does not say that it holds noth
   CHECK(end.exited); // And not lost.
   CHECK(end.calls.back() == "exited");
 }
+
+TEST_CASE("what comes to a node that is lost already is given up as well") {
+  const scratch dir;
+  agent::fleet_setup setup;
+  setup.lost_after = std::chrono::milliseconds{50};
+  setup.on_loss = agent::loss_policy::reschedule;
+  fleet_head head{dir.path(), 0, setup};
+  {
+    const auto node = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+    REQUIRE(node);
+    REQUIRE(head.wait("n1", change::ready));
+  }
+  REQUIRE(head.wait("n1", change::lost));
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto late = spec_on(dir.path(), 0, "1h");
+  const auto found = runs->adopt({late}); // By a head that takes up its workflows slowly.
+  REQUIRE(found);
+  CHECK((*found)[0] == adoption::running);
+  CHECK(heard.wait_end(late.id).calls.back() == "lost");
+}
