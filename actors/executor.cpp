@@ -6,46 +6,8 @@
 
 namespace muster {
 
-void executor_listener::add(attempt_id id, report_kind good, report_kind bad, const result<void>& x) {
-  attempt_report report;
-  report.id = id;
-  report.kind = x ? good : bad;
-  if (!x) {
-    report.problem = x.failure().code;
-    report.exit.message = x.failure().message;
-  }
-  gathered_.push_back(std::move(report));
-}
-
-void executor_listener::on_prepared(attempt_id id, result<void> x) {
-  add(id, report_kind::prepared, report_kind::prepare_failed, x);
-}
-
-void executor_listener::on_started(attempt_id id, result<void> x) {
-  add(id, report_kind::started, report_kind::start_failed, x);
-}
-
-void executor_listener::on_exited(attempt_id id, exit_result x) {
-  gathered_.push_back({id, report_kind::exited, ec::none, std::move(x)});
-}
-
-void executor_listener::on_lost(attempt_id id, std::string why) {
-  exit_result unknown;
-  unknown.message = std::move(why);
-  gathered_.push_back({id, report_kind::lost, ec::warden_lost, std::move(unknown)});
-}
-
-void executor_listener::on_progress(attempt_id id, std::string text) {
-  exit_result so_far;
-  so_far.message = std::move(text);
-  gathered_.push_back({id, report_kind::progress, ec::none, std::move(so_far)});
-}
-
-void executor_listener::on_batch_end() {
-  if (gathered_.empty())
-    return;
-  caf::anon_send(target_, report_atom::value, std::move(gathered_));
-  gathered_ = {};
+void executor_listener::send(report_list reports) {
+  caf::anon_send(target_, report_atom::value, std::move(reports));
 }
 
 namespace {

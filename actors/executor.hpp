@@ -2,6 +2,7 @@
 
 #include "actors/meters.hpp"
 #include "actors/protocol/type_ids.hpp"
+#include "actors/report_gatherer.hpp"
 
 #include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
@@ -31,22 +32,14 @@ struct executor_state {
 };
 
 /// Turns a driver's calls into messages to the EXECUTOR, one per row of calls.
-class executor_listener final : public driver_listener {
+class executor_listener final : public report_gatherer {
 public:
   explicit executor_listener(executor_actor target) : target_(std::move(target)) {}
 
-  void on_prepared(attempt_id id, result<void> x) override;
-  void on_started(attempt_id id, result<void> x) override;
-  void on_exited(attempt_id id, exit_result x) override;
-  void on_lost(attempt_id id, std::string why) override;
-  void on_progress(attempt_id id, std::string text) override;
-  void on_batch_end() override;
-
 private:
-  void add(attempt_id id, report_kind good, report_kind bad, const result<void>& x);
+  void send(report_list reports) override;
 
   executor_actor target_;
-  report_list gathered_; ///< Touched by the driver's thread alone.
 };
 
 /// Wraps a driver that was probed. The driver must be told to listen to an `executor_listener` of this actor, and must

@@ -2,6 +2,7 @@
 
 #include "actors/errors.hpp"
 #include "actors/executor.hpp"
+#include "actors/report_gatherer.hpp"
 #include "muster/base/log.hpp"
 
 #include <caf/all.hpp>
@@ -187,47 +188,17 @@ void take_command(agent_pointer self, command x) {
 }
 
 /// From the driver's thread to the AGENT.
-class listener final : public driver_listener {
+class listener final : public report_gatherer {
 public:
   explicit listener(caf::actor_addr to) : to_(std::move(to)) {}
 
-  void on_prepared(attempt_id id, result<void> x) override {
-    add(id, x ? report_kind::prepared : report_kind::prepare_failed, x);
-  }
-  void on_started(attempt_id id, result<void> x) override {
-    add(id, x ? report_kind::started : report_kind::start_failed, x);
-  }
-  void on_exited(attempt_id id, exit_result x) override {
-    gathered_.push_back({id, report_kind::exited, ec::none, std::move(x)});
-  }
-  void on_lost(attempt_id id, std::string why) override {
-    add(id, report_kind::lost, error{ec::warden_lost, std::move(why)});
-  }
-  void on_progress(attempt_id id, std::string text) override {
-    add(id, report_kind::progress, error{ec::unavailable, std::move(text)});
-    gathered_.back().problem = ec::none;
-  }
-  void on_batch_end() override {
-    const auto strong = caf::actor_cast<caf::strong_actor_ptr>(to_);
-    if (strong && !gathered_.empty())
-      caf::anon_send(caf::actor_cast<agent_actor>(strong), report_atom::value, std::move(gathered_));
-    gathered_ = {};
-  }
-
 private:
-  void add(attempt_id id, report_kind kind, const result<void>& x) {
-    attempt_report report;
-    report.id = id;
-    report.kind = kind;
-    if (!x) {
-      report.problem = x.failure().code;
-      report.exit.message = x.failure().message;
-    }
-    gathered_.push_back(std::move(report));
+  void send(report_list reports) override {
+    if (const auto strong = caf::actor_cast<caf::strong_actor_ptr>(to_))
+      caf::anon_send(caf::actor_cast<agent_actor>(strong), report_atom::value, std::move(reports));
   }
 
   caf::actor_addr to_;
-  report_list gathered_; ///< Touched by the driver's thread alone.
 };
 
 } // namespace

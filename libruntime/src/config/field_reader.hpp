@@ -1,5 +1,7 @@
 #pragma once
 
+#include "muster/base/time.hpp"
+#include "muster/spec/duration.hpp"
 #include "muster/spec/quantity.hpp"
 #include "spec/decode.hpp"
 
@@ -90,6 +92,34 @@ public:
       else
         out.push_back(std::filesystem::path{text}.lexically_normal());
     }
+  }
+
+  /// A time of a second or more.
+  void seconds(value_at x, const field_path& path, duration& out) const {
+    std::string text;
+    if (!in_.text(x, path, text, spec::numbers::refuse))
+      return;
+    const auto read = spec::parse_duration(text);
+    if (!read)
+      error(x.place, path, read.failure().message);
+    else if (*read < std::chrono::seconds{1})
+      error(x.place, path, "expected at least 1s");
+    else
+      out = *read;
+  }
+
+  /// What specs may ask of the host: `out` has the members of `host_permissions`.
+  template <class Permissions>
+  void permissions(value_at x, const field_path& path, Permissions& out) const {
+    static const names known = {"privileged", "host_network", "mounts"};
+    (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
+      if (key == "privileged")
+        (void)in_.boolean(v, where, out.privileged);
+      else if (key == "host_network")
+        (void)in_.boolean(v, where, out.host_network);
+      else
+        host_paths(v, where, out.mounts);
+    });
   }
 
 protected:

@@ -184,18 +184,6 @@ private:
     });
   }
 
-  void permissions(value_at x, const field_path& path, platform_permissions& out) const {
-    static const names known = {"privileged", "host_network", "mounts"};
-    (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
-      if (key == "privileged")
-        (void)in_.boolean(v, where, out.privileged);
-      else if (key == "host_network")
-        (void)in_.boolean(v, where, out.host_network);
-      else
-        host_paths(v, where, out.mounts);
-    });
-  }
-
   /// `true`, `false` or why.
   void maintenance(value_at x, const field_path& path, std::string& out) const {
     if (in_.is_scalar(x) && in_.scalar(x).type == scalar_type::boolean) {

@@ -2,7 +2,6 @@
 
 #include "config/decode.hpp"
 #include "config/field_reader.hpp"
-#include "muster/spec/duration.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -109,16 +108,7 @@ private:
         out.on_loss = word == "wait" ? loss_choice::wait : loss_choice::reschedule;
       return;
     }
-    std::string text;
-    if (!in_.text(v, where, text, numbers::refuse))
-      return;
-    const auto read = spec::parse_duration(text);
-    if (!read)
-      error(v.place, where, read.failure().message);
-    else if (*read < std::chrono::seconds{1})
-      error(v.place, where, "expected at least 1s");
-    else
-      (key == "lost_after" ? out.lost_after : out.silence_limit) = *read;
+    seconds(v, where, key == "lost_after" ? out.lost_after : out.silence_limit);
   }
 
   void docker_field(std::string_view key, value_at v, const field_path& where, pool_settings& out) const {
@@ -206,31 +196,10 @@ private:
     });
   }
 
-  void permissions(value_at x, const field_path& path, pool_settings& out) const {
-    static const names known = {"privileged", "host_network", "mounts"};
-    (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
-      if (key == "privileged")
-        (void)in_.boolean(v, where, out.privileged);
-      else if (key == "host_network")
-        (void)in_.boolean(v, where, out.host_network);
-      else
-        host_paths(v, where, out.mounts);
-    });
-  }
-
   void timeouts(value_at x, const field_path& path, pool_settings& out) const {
     static const names known = {"prepare", "start"};
     (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
-      std::string text;
-      if (!in_.text(v, where, text, numbers::refuse))
-        return;
-      const auto read = spec::parse_duration(text);
-      if (!read)
-        error(v.place, where, read.failure().message);
-      else if (*read < std::chrono::seconds{1})
-        error(v.place, where, "expected at least 1s");
-      else
-        (key == "prepare" ? out.prepare_timeout : out.start_timeout) = *read;
+      seconds(v, where, key == "prepare" ? out.prepare_timeout : out.start_timeout);
     });
   }
 
