@@ -241,6 +241,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         else if (x == node_condition::gone)
           give_up_node(self, node);
       },
+      [self](release_atom, const std::string& node, const std::string& why) { vacate(self, node, why); },
       [self, &state](delayed_atom, const std::string& why) {
         if (state.has_node() || state.unavailable == why)
           return;

@@ -62,7 +62,8 @@ struct pool_state {
   struct member_node {
     pool_node_ptr what;
     node_condition condition = node_condition::ready;
-    std::string why; ///< It is in that condition; for people.
+    std::string why;     ///< It is in that condition; for people.
+    std::string vacated; ///< Why those who hold places there are to leave; empty if they may stay.
   };
   /// Gangs that have places and wait for a network, oldest first.
   using network_line = std::deque<gang_key>;

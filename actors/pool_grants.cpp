@@ -50,29 +50,6 @@ void promise_ahead(pool_pointer self, gang_key key) {
   }
 }
 
-/// Tells the group of `key` that these places are its own.
-void lease_to(pool_pointer self, gang_key key, const assignment& where) {
-  auto& state = self->state;
-  auto& client = state.clients[key];
-  client.since = self->clock().now();
-  state.config.counted->queue_wait.add(client.since - client.asked);
-  say_placed(self, key, where, {});
-  promise_ahead(self, key);
-  // Whoever promised it a place that it need not wait for has nobody behind it now.
-  if (const auto before = std::exchange(client.heir_of, std::nullopt); before && state.clients.count(*before) != 0)
-    promise_ahead(self, *before);
-}
-
-void serve(pool_pointer self, pool_state::network_line& line) {
-  auto& state = self->state;
-  for (; !line.empty(); line.pop_front()) {
-    auto& client = state.clients[line.front()];
-    if (!give_addresses(state, client, client.where))
-      return;
-    lease_to(self, line.front(), std::exchange(client.where, {}));
-  }
-}
-
 /// One that has no lease yet, because it waits for a network, is put off; its group asks again.
 void ask_to_leave(pool_pointer self, gang_key key, const std::string& why) {
   auto& state = self->state;
@@ -85,6 +62,40 @@ void ask_to_leave(pool_pointer self, gang_key key, const std::string& why) {
   give_back_addresses(state, key, client);
   state.clients.erase(key);
   state.queue.withdraw(key);
+}
+
+/// Whoever was booked on a node that is being vacated may not stay there.
+void leave_if_vacated(pool_pointer self, gang_key key, const assignment& where) {
+  auto& state = self->state;
+  for (const auto& x : where) {
+    const auto& why = state.nodes.at(state.queue.nodes()[x.node].name).vacated;
+    if (!why.empty())
+      return ask_to_leave(self, key, why);
+  }
+}
+
+/// Tells the group of `key` that these places are its own.
+void lease_to(pool_pointer self, gang_key key, const assignment& where) {
+  auto& state = self->state;
+  auto& client = state.clients[key];
+  client.since = self->clock().now();
+  state.config.counted->queue_wait.add(client.since - client.asked);
+  say_placed(self, key, where, {});
+  promise_ahead(self, key);
+  // Whoever promised it a place that it need not wait for has nobody behind it now.
+  if (const auto before = std::exchange(client.heir_of, std::nullopt); before && state.clients.count(*before) != 0)
+    promise_ahead(self, *before);
+  leave_if_vacated(self, key, where);
+}
+
+void serve(pool_pointer self, pool_state::network_line& line) {
+  auto& state = self->state;
+  for (; !line.empty(); line.pop_front()) {
+    auto& client = state.clients[line.front()];
+    if (!give_addresses(state, client, client.where))
+      return;
+    lease_to(self, line.front(), std::exchange(client.where, {}));
+  }
 }
 
 } // namespace
@@ -131,6 +142,16 @@ void look_for_victims(pool_pointer self) {
   if (state.queue.waiting() == 0 || !state.queue.has_victims() || std::exchange(state.looks_for_victims, true))
     return;
   self->delayed_send(self, pause, internal_atom::value, tick_atom::value);
+}
+
+void vacate(pool_pointer self, const std::string& node, const std::string& why) {
+  const auto found = self->state.nodes.find(node);
+  if (found == self->state.nodes.end() || !found->second.vacated.empty())
+    return;
+  found->second.vacated = why;
+  for (const auto key : self->state.queue.holders_of(node))
+    ask_to_leave(self, key, why);
+  grant_waiting(self);
 }
 
 void make_way(pool_pointer self) {

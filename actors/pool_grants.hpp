@@ -28,6 +28,9 @@ void grant_waiting(pool_pointer self);
 /// Has the POOL see soon, and not too often, whether somebody should make way for those who wait.
 void look_for_victims(pool_pointer self);
 
+/// Asks all who hold places on a node to leave it, and whoever is booked there from now on, until it takes gangs again.
+void vacate(pool_pointer self, const std::string& node, const std::string& why);
+
 /// Asks gangs of LOW priority to make way where others would then really have places.
 void make_way(pool_pointer self);
 

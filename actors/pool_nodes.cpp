@@ -37,6 +37,8 @@ void join_node(pool_state& state, pool_node_ptr node) {
     --state.leaving; // It has come back before all had let go of it.
   known.condition = node->condition;
   known.why = node->why;
+  if (known.condition == node_condition::ready)
+    known.vacated.clear();
   known.what = std::move(node);
   widen_nodes(state, state.at_least);
 }

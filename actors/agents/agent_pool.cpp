@@ -48,19 +48,26 @@ void fleet_to_pool::connect(pool_actor to, executor_actor runs) {
   const std::lock_guard lock{mutex_};
   to_ = std::move(to);
   runs_ = std::move(runs);
+  for (const auto& x : std::exchange(early_, {}))
+    pass_on(x);
 }
 
-void fleet_to_pool::tell(const agent::fleet_change& x) const {
+void fleet_to_pool::tell(const agent::fleet_change& x) {
   const std::lock_guard lock{mutex_};
-  if (!to_)
-    return;
+  if (to_)
+    pass_on(x);
+  else if (!ended_)
+    early_.push_back(x);
+}
+
+void fleet_to_pool::pass_on(const agent::fleet_change& x) const {
   const auto set = [&](node_condition condition) { caf::anon_send(to_, set_atom::value, x.node, condition, x.why); };
   switch (x.what) {
     case kind::ready: return caf::anon_send(to_, join_atom::value, node_of(x, runs_, condition_of(x.duty)));
     case kind::away: return set(node_condition::suspect);
     case kind::lost: return set(node_condition::lost);
     case kind::removed: return set(node_condition::gone);
-    case kind::overdue: return;
+    case kind::overdue: return caf::anon_send(to_, release_atom::value, x.node, x.why);
   }
 }
 
@@ -68,6 +75,7 @@ void fleet_to_pool::end() {
   const std::lock_guard lock{mutex_};
   to_ = nullptr;
   runs_ = nullptr;
+  ended_ = true;
 }
 
 capabilities offer_of_agents() {

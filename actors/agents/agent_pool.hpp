@@ -17,16 +17,20 @@ namespace muster {
 /// Between a FLEET and the POOL whose nodes it has. Thread-safe.
 class fleet_to_pool {
 public:
-  /// From now on the POOL hears of nodes; before that nothing is passed on.
+  /// The POOL hears of nodes from now on, and of what was said before.
   void connect(pool_actor to, executor_actor runs);
-  void tell(const agent::fleet_change& x) const;
+  void tell(const agent::fleet_change& x);
   /// Lets go of both.
   void end();
 
 private:
-  mutable std::mutex mutex_;
+  void pass_on(const agent::fleet_change& x) const;
+
+  std::mutex mutex_;
   pool_actor to_;
   executor_actor runs_;
+  std::vector<agent::fleet_change> early_; ///< Said before there was a POOL.
+  bool ended_ = false;
 };
 
 /// What a runtime has of a pool whose attempts agents run, beside the POOL and the EXECUTOR.

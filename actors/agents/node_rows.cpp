@@ -1,5 +1,7 @@
 #include "actors/agents/node_rows.hpp"
 
+#include "muster/event/json.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -51,6 +53,9 @@ fleet_change change_of(const store::node_record& x, fleet_change::kind what, std
   out.why = std::move(why);
   if (out.why.empty() && x.duty != store::node_duty::serving)
     out.why = x.reason;
+  if (x.duty == store::node_duty::draining && x.deadline && what == fleet_change::kind::ready)
+    out.why +=
+        (out.why.empty() ? "" : "; ") + std::string{"what still runs there leaves at "} + to_rfc3339(*x.deadline);
   out.platform = x.platform;
   out.labels = x.labels;
   out.address = x.address;

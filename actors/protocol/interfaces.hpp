@@ -140,6 +140,9 @@ using pool_actor = measured_actor::extend<
     /// From the FLEET: the condition of a node has changed, and why. One that is not known is ignored; what waits to be
     /// booked on one that is `gone` is refused.
     caf::reacts_to<set_atom, std::string, node_condition, std::string>,
+    /// From the FLEET: whoever holds places on this node is to give them up, for this reason, and asks for others. So
+    /// it stays until the node takes gangs again.
+    caf::reacts_to<release_atom, std::string, std::string>,
     /// From the PROBER: there is no node yet, and why. What is asked for meanwhile waits with that reason.
     caf::reacts_to<delayed_atom, std::string>,
     /// From the facade: nothing may be placed for now, by whose wish and why; from that side it may again.

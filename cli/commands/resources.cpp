@@ -136,6 +136,7 @@ CLI::App& add_kind(CLI::App& app, context& ctx, const char* name, const char* pl
 struct duty_options {
   std::string node;
   std::string reason;
+  std::string deadline;
   head_choice head;
 };
 
@@ -147,6 +148,8 @@ int assign(const context& ctx, const duty_options& options, const char* verb) {
   json body = json::object();
   if (!options.reason.empty())
     body["reason"] = options.reason;
+  if (const auto limit = parse_duration(options.deadline))
+    body["deadline"] = std::chrono::duration_cast<std::chrono::seconds>(*limit).count();
   const auto done = send_json(**head, "POST", client::path_of({"nodes", options.node, verb}), body);
   if (!done)
     return report(done.why());
@@ -170,6 +173,15 @@ void add_duty(CLI::App& of, context& ctx, const char* verb, const char* text) {
   auto options = std::make_shared<duty_options>();
   command->add_option("node", options->node, "Its name")->type_name("NODE")->required();
   command->add_option("--reason", options->reason, "Why, for people")->type_name("TEXT");
+  if (std::string_view{verb} == "drain")
+    command
+        ->add_option(
+            "--deadline", options->deadline,
+            "What still runs after this time is stopped, and runs elsewhere, e.g. 30m (default: it may finish)")
+        ->type_name("DURATION")
+        ->check([](const std::string& text_of_it) {
+          return parse_duration(text_of_it) ? std::string{} : "'" + text_of_it + "' is no duration such as 90s or 30m";
+        });
   add_head_choice(*command, options->head, ctx);
   command->footer(std::string{"Example:\n  muster node "} + verb + " n1");
   command->callback(

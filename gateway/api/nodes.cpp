@@ -13,8 +13,20 @@ namespace {
 
 constexpr std::size_t longest_reason = 1024;
 
+/// `deadline`, in seconds from now.
+result<std::optional<timestamp>> take_deadline(const nlohmann::json& body, timestamp now) {
+  const auto found = body.find("deadline");
+  if (found == body.end() || found->is_null())
+    return std::optional<timestamp>{};
+  constexpr std::int64_t longest = std::int64_t{366} * 86'400;
+  if (!found->is_number_integer() || *found < 0 || *found > longest)
+    return error{ec::invalid_argument, "'deadline': expected a whole number of seconds, at most a year"};
+  return std::optional{now + std::chrono::seconds{found->get<std::int64_t>()}};
+}
+
 result<http::response> assign(call& x, store::node_duty duty) {
-  const auto body = json_body(x.request, {"reason"});
+  const bool drains = duty == store::node_duty::draining;
+  const auto body = drains ? json_body(x.request, {"reason", "deadline"}) : json_body(x.request, {"reason"});
   if (!body)
     return body.failure();
   if (auto known = query_reader{x.request}.finish(); !known)
@@ -27,12 +39,19 @@ result<http::response> assign(call& x, store::node_duty duty) {
     return taken.failure();
   if (what.reason.size() > longest_reason)
     return {ec::limit_exceeded, "'reason' is longer than 1024 bytes"};
+  if (drains) {
+    const auto deadline = take_deadline(*body, x.with.now());
+    if (!deadline)
+      return deadline.failure();
+    what.deadline = *deadline;
+  }
   const auto engine = x.engine();
   if (!engine)
     return engine.failure();
   if (auto done = (*engine)->assign_node(what); !done)
     return done.failure();
-  return json_response(200, {{"name", *name}, {"duty", to_string(duty)}, {"reason", what.reason}});
+  return json_response(
+      200, {{"name", *name}, {"duty", to_string(duty)}, {"reason", what.reason}, {"deadline", json_of(what.deadline)}});
 }
 
 result<http::response> remove(call& x) {

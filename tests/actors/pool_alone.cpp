@@ -79,6 +79,11 @@ void pool_alone::set(const std::string& node, node_condition x, const std::strin
   settle();
 }
 
+void pool_alone::vacate(const std::string& node, const std::string& why) {
+  caf::anon_send(pool_, release_atom::value, node, why);
+  settle();
+}
+
 plan_ptr pool_alone::layout_of(const request& what) {
   std::vector<spec::task> tasks;
   for (std::uint32_t i = 0; i < what.members; ++i)

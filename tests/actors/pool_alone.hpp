@@ -56,6 +56,8 @@ public:
   [[nodiscard]] static pool_node make_node(const std::string& name, std::int64_t cpus, std::uint32_t gpus = 0);
   void join(pool_node x);
   void set(const std::string& node, node_condition x, const std::string& why = {});
+  /// Whoever holds places there is to leave.
+  void vacate(const std::string& node, const std::string& why);
   /// Group 0 of a new workflow asks; its number, and what it is told from now on.
   std::pair<std::int64_t, std::shared_ptr<group_double>> ask(const request& what);
   /// The same of a workflow with this number.

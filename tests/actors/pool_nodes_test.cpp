@@ -229,3 +229,38 @@ TEST_CASE("what an earlier runtime left is booked before its group asks") {
   f.release(7);
   CHECK(f.view().nodes[0].free.gpus == std::vector<std::uint32_t>{0});
 }
+
+TEST_CASE("whoever holds places on a node that is vacated is asked to leave, also when it comes later") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4, 2));
+  f.join(pool_alone::make_node("b", 4));
+  const auto [key, here] = f.ask({1, with_gpus(1)});
+  REQUIRE(here->places() == std::vector<std::string>{"a/10.0.0.1/0"});
+  const auto [other, elsewhere] = f.ask({1, with_cpus(4)});
+  REQUIRE(elsewhere->nodes() == std::vector<std::string>{"b"});
+  auto draining = pool_alone::make_node("a", 4, 2);
+  draining.condition = node_condition::draining;
+  f.join(draining);
+  f.vacate("a", "it is drained");
+  CHECK(here->asked_to_leave == "it is drained");
+  CHECK(elsewhere->asked_to_leave.empty());
+  here->asked_to_leave.clear();
+  f.vacate("a", "once more"); // It is on its way.
+  CHECK(here->asked_to_leave.empty());
+
+  pool_alone::request held{1, with_gpus(1)};
+  held.held = {at(f, "a", {1}, "10.0.0.1")};
+  f.expect(7, held); // An earlier runtime put it there.
+  f.join(draining);  // It was away for a moment.
+  const auto late = f.ask(7, held);
+  CHECK(late->asked_to_leave == "it is drained");
+  f.release(key);
+  f.release(7);
+  const auto [fourth, waiting] = f.ask({1, with_gpus(1)});
+  CHECK_FALSE(waiting->lease);
+
+  f.join(pool_alone::make_node("a", 4, 2));
+  CHECK(waiting->lease);
+  CHECK(waiting->asked_to_leave.empty());
+  f.vacate("nowhere", "nobody is there");
+}

@@ -166,6 +166,45 @@ TEST_CASE("a cordoned node is given nothing, also after a restart of the head") 
   CHECK(x.muster({"node", "drain", "local"}).exit_code == 4);
 }
 
+TEST_CASE("what still runs when a drain has lasted long enough runs elsewhere") {
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  const node_program one{x.muster, "n1", at("127.0.1.1")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto id = x.submit(waiting_spec(x.muster, 1));
+  REQUIRE(has_begun(x.muster, 1));
+  const node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(x.muster({"node", "drain", "n1", "--deadline", "soon"}).exit_code == 2);
+  CHECK(x.muster({"node", "drain", "n1", "--deadline", "1s"}).out == "n1 is draining\n");
+  REQUIRE(eventually([&] { return begins_of(x.muster, 0) == 2; }));
+  CHECK(node_of(x, id, "t0") == "n2");
+  let_go(x.muster);
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+}
+
+TEST_CASE("the deadline of a drain passes while the head is away") {
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  const node_program one{x.muster, "n1", at("127.0.1.1")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto id = x.submit(waiting_spec(x.muster, 2));
+  REQUIRE(has_begun(x.muster, 2));
+  const node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(x.muster({"node", "drain", "n1", "--deadline", "1s"}).out == "n1 is draining\n");
+  x.head->stop(SIGKILL);
+  x.start_again();
+  REQUIRE(x.head->ready());
+  REQUIRE(eventually([&] { return begins_of(x.muster, 0) == 2 && begins_of(x.muster, 1) == 2; }));
+  for (const auto* task : {"t0", "t1"})
+    CHECK(node_of(x, id, task) == "n2");
+  let_go(x.muster);
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+}
+
 TEST_CASE("a node that is gone for good is struck off") {
   farm x;
   x.start();

@@ -171,6 +171,11 @@ void look_after_a_node(inspector& head, const muster_program& muster) {
   REQUIRE(becomes(muster, "n1", "ready"));
   for (const auto* what : {"cordon", "uncordon", "drain"})
     CHECK(head.ask("POST", std::string{"/v1/nodes/n1/"} + what, "{}", as_json).status == 200);
+  CHECK(head.ask("POST", "/v1/nodes/n1/drain", R"({"reason":"new disks","deadline":600})", as_json).status == 200);
+  CHECK(head.problem(400, head.ask("POST", "/v1/nodes/n1/drain", R"({"deadline":"soon"})", as_json)) ==
+        "invalid_argument");
+  CHECK(head.problem(400, head.ask("POST", "/v1/nodes/n1/cordon", R"({"deadline":600})", as_json)) ==
+        "invalid_argument");
   CHECK(head.problem(404, head.ask("POST", "/v1/nodes/n9/cordon", "{}", as_json)) == "not_found");
   CHECK(head.problem(409, head.ask("DELETE", "/v1/nodes/n1")) == "conflict"); // Its agent is there.
   CHECK(node.stop(SIGTERM).exit_code == 0);
