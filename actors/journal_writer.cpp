@@ -13,12 +13,6 @@ namespace muster {
 
 namespace {
 
-/// Refusals concern one entry; anything else has rolled back the transaction.
-bool is_refusal(ec code) {
-  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded ||
-         code == ec::idempotency_mismatch;
-}
-
 /// Puts entries into the open transaction, one kind a function.
 struct write {
   journal_writer_state& state;
@@ -29,7 +23,7 @@ struct write {
       state.appended.push_back(&list);
       return state.writer->latest();
     }
-    if (!is_refusal(appended.failure().code))
+    if (!store::is_refusal(appended.failure().code))
       return fail(appended.failure());
     const auto& first = list.events.front();
     log::error("journal", "events refused",
@@ -45,7 +39,7 @@ struct write {
   journal_answer operator()(const submission_ptr& x) const {
     auto stored = state.writer->submit(x->rows);
     if (!stored)
-      return is_refusal(stored.failure().code) ? journal_answer{stored.failure()} : fail(stored.failure());
+      return store::is_refusal(stored.failure().code) ? journal_answer{stored.failure()} : fail(stored.failure());
     if (!stored->is_replay) {
       state.submitted.events.push_back(std::move(stored->fact));
       state.appended.push_back(nullptr);
@@ -72,7 +66,7 @@ struct write {
     const auto changed = state.writer->change_service(*x);
     if (changed)
       return service_answer{*changed};
-    if (!is_refusal(changed.failure().code))
+    if (!store::is_refusal(changed.failure().code))
       return fail(changed.failure());
     log::warn("journal", "change of the service refused", {{"why", changed.failure().message}});
     return changed.failure();
@@ -81,7 +75,7 @@ struct write {
   journal_answer remove(const store::workflow_removed& x) const {
     auto fact = state.writer->remove_workflow(x.workflow, x.text);
     if (!fact)
-      return is_refusal(fact.failure().code) ? journal_answer{fact.failure()} : fail(fact.failure());
+      return store::is_refusal(fact.failure().code) ? journal_answer{fact.failure()} : fail(fact.failure());
     const service_answer answer{static_cast<std::int64_t>(fact->seq.value)};
     state.submitted.events.push_back(std::move(*fact));
     state.appended.push_back(nullptr);

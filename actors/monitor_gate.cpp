@@ -76,21 +76,6 @@ result<std::vector<event_type>> types_of(const std::vector<std::string>& names) 
   return out;
 }
 
-/// The group of that name.
-result<group_index> find_group(store::reader& from, workflow_key key, const std::string& name) {
-  constexpr std::size_t some = 4096;
-  for (group_index first{0};; first.value += some) {
-    const auto rows = from.groups(key, first, some);
-    if (!rows)
-      return rows.failure();
-    for (const auto& x : *rows)
-      if (x.name == name)
-        return x.index;
-    if (rows->size() < some)
-      return error{ec::not_found, "there is no group " + name};
-  }
-}
-
 /// What the log is to be asked for.
 result<store::event_query> query_of(store::reader& from, const monitor::subscription& x) {
   store::event_query out;
@@ -115,10 +100,10 @@ result<store::event_query> query_of(store::reader& from, const monitor::subscrip
     out.task = task->index;
   }
   if (!x.group.empty()) {
-    const auto group = find_group(from, record->key, x.group);
+    const auto group = from.group(record->key, x.group);
     if (!group)
       return group.failure();
-    out.group = *group;
+    out.group = group->index;
   }
   return out;
 }

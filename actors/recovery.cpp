@@ -13,27 +13,6 @@ namespace muster {
 namespace {
 
 constexpr std::size_t most_failures_told = 100;
-constexpr std::size_t page = 1000;
-
-/// Ids of unfinished workflows, oldest first: those that came first get their places first.
-result<std::vector<std::string>> unfinished(store::reader& from) {
-  std::vector<std::string> ids;
-  store::workflow_query query;
-  query.unfinished = true;
-  query.limit = page;
-  for (;;) {
-    const auto some = from.workflows(query);
-    if (!some)
-      return some.failure();
-    for (const auto& x : *some)
-      ids.push_back(x.id);
-    if (some->size() < page)
-      break;
-    query.before = some->back().key;
-  }
-  std::reverse(ids.begin(), ids.end());
-  return ids;
-}
 
 } // namespace
 
@@ -191,12 +170,16 @@ result<recovery_report> runtime::impl::recover(const recovery_handler& on_progre
   auto reader = store::reader::open(directory_);
   if (!reader)
     return reader.failure();
-  const auto ids = unfinished(*reader);
-  if (!ids)
-    return ids.failure();
+  auto all = reader->unfinished();
+  if (!all)
+    return all.failure();
+  // Those that came first get their places first.
+  std::vector<std::string> ids;
+  for (auto& x : *all)
+    ids.push_back(std::move(x.id));
   // Nobody gets a place that one of them holds.
   pools_->pause("recovery", pool_set::why_taking_up);
-  auto report = recover_these(*ids, on_progress);
+  auto report = recover_these(ids, on_progress);
   pools_->go_on("recovery");
   return report;
 }

@@ -50,7 +50,7 @@ struct runtime_config : runtime_limits {
   bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
   bool with_network = false; ///< Ready for `publish_monitors` and `publish_agents`; costs a few threads.
   std::optional<link_certificates> agent_certificates{}; ///< Set: agents connect encrypted, monitors as ever.
-  std::chrono::milliseconds answer_limit{60'000};        ///< Of each call below; `unavailable` when it has passed.
+  std::chrono::milliseconds answer_limit{60'000}; ///< For each answer of an actor; `unavailable` when it has passed.
 };
 
 /// What is kept of a submission beside the workflow itself.
@@ -116,7 +116,7 @@ struct node_assignment {
 };
 
 /// A running set of actors over one state directory. Many threads may call it at once; no call waits longer than
-/// `runtime_config::answer_limit` for an actor.
+/// `runtime_config::answer_limit` for one answer of an actor, and few calls need more than one.
 ///
 /// While the store has no room (disk full), what runs goes on and what it has to say is kept until there is room again;
 /// whatever asks for something new (`submit`, `retry`, `cancel`, `record`) fails at once with `store_full`.

@@ -9,7 +9,7 @@
 
 namespace muster {
 
-/// CAF set up for Muster: message types registered, and the scheduler as docs/decisions/scheduler.md says; with
+/// CAF set up for Muster: message types registered, and the scheduler as docs/decisions/actors-caf.md says; with
 /// the network that remote monitors come by if asked.
 class system_config : public caf::actor_system_config {
 public:

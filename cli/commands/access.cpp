@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <iostream>
 #include <memory>
 
@@ -70,14 +71,19 @@ item_view token_view() {
   x.header = {"ID", "USER", "ROLE", "NAME", "CREATED", "LAST USED", "STATE"};
   x.wide_header = {"EXPIRES", "NODE"};
   x.cells = [](const json& t) -> std::vector<cell> {
+    const auto expires = time_of(t, "expires");
     const bool revoked = !text_of(t, "revoked").empty();
+    const bool expired = expires && *expires <= std::chrono::system_clock::now();
     return {{text_of(t, "id")},
             {text_of(t, "user")},
             {text_of(t, "role")},
             {text_of(t, "name")},
             {show_time(time_of(t, "created"))},
             {show_time(time_of(t, "last_used"))},
-            {revoked ? "revoked" : "active", revoked ? tone::faint : tone::good}};
+            {revoked   ? "revoked"
+             : expired ? "expired"
+                       : "active",
+             revoked || expired ? tone::faint : tone::good}};
   };
   x.wide_cells = [](const json& t) -> std::vector<cell> {
     return {{show_time(time_of(t, "expires"))}, {text_of(t, "node")}};

@@ -104,16 +104,8 @@ private:
   style look_;
 };
 
-/// The head at work, which can ask its pools, if it answers; else as all that only read.
-result<std::unique_ptr<client::api>> find_explaining_api(const context& ctx, const head_choice& choice) {
-  auto head = find_head_api(ctx, choice);
-  if (head && *head && get_json(**head, "/v1/pools"))
-    return head;
-  return find_reading_api(ctx, choice);
-}
-
 int explain(const context& ctx, const explain_options& options) {
-  auto head = find_explaining_api(ctx, options.head);
+  auto head = find_live_api(ctx, options.head);
   if (!head)
     return report(head.failure());
   const auto id = workflow_id(**head, options.id);
@@ -134,11 +126,16 @@ int explain(const context& ctx, const explain_options& options) {
     return exit_completed;
   }
   const auto items = got->value("items", json::array());
+  if (!text_of(*got, "held").empty()) {
+    std::cout << *id << "  " << text_of(*got, "status");
+    print_held(*got);
+    std::cout << '\n';
+  }
   for (const auto& x : items)
     printer.print(x, {});
   if (number_of(*got, "more") > 0)
     std::cout << "and " << text_of(*got, "more") << " more; name one: muster explain " << *id << " TASK\n";
-  if (items.empty())
+  if (items.empty() && is_finished(status_of(*got)))
     std::cout << "every task of " << *id << " was run and is COMPLETED\n";
   return exit_completed;
 }

@@ -1,5 +1,6 @@
 #include "cli/commands/listing.hpp"
 
+#include "cli/remote/answers.hpp"
 #include "cli/suggest.hpp"
 #include "cli/terminal/text.hpp"
 
@@ -130,6 +131,11 @@ std::string elapsed(std::optional<timestamp> start, std::optional<timestamp> end
 
 std::string dump(const nlohmann::ordered_json& x, int indent) {
   return x.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void print_held(const nlohmann::ordered_json& workflow) {
+  if (const auto why = text_of(workflow, "held"); !why.empty())
+    std::cout << "  not live: " << printable(why);
 }
 
 json_list::json_list(list_format format) : array_(format == list_format::json) {

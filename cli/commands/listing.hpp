@@ -56,6 +56,9 @@ void add_state_dir(CLI::App& command, context& ctx);
 /// `x` on one line, bytes that are not UTF-8 replaced.
 [[nodiscard]] std::string dump(const nlohmann::ordered_json& x, int indent = -1);
 
+/// Prints why the head has not taken a workflow up, after what else its line says; nothing if it has.
+void print_held(const nlohmann::ordered_json& workflow);
+
 /// Prints objects as a JSON array or one per line, as they come.
 class json_list {
 public:

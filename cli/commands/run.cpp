@@ -69,7 +69,7 @@ int run(const context& ctx, const CLI::App& command, run_options options) {
     return refuse_pool(pool.failure());
   options.local.pool = pool->name;
   return run_locally(ctx, options.local, std::move(*pool), [&](runtime& engine) {
-    submission_info info{std::move(spec.text), name_of(options.input.profile), options_as_json(options)};
+    submission_info info{std::move(spec.text), std::string{to_string(options.input.profile)}, options_as_json(options)};
     info.priority = parse_priority(options.priority).value_or(gang_priority::normal);
     return engine.submit(*spec.outcome.workflow, std::move(info));
   });

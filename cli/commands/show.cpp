@@ -197,6 +197,7 @@ private:
               << look_.paint(tone_of(status_of(x)), text_of(x, "status"));
     if (const auto reason = text_of(x, "reason"); !reason.empty())
       std::cout << "  " << printable(reason);
+    print_held(x);
     std::cout << "\nsubmitted " << show_time(time_of(x, "submitted")) << "   started " << show_time(started)
               << "   ended " << show_time(ended) << "   took " << (started ? elapsed(started, ended) : "-") << '\n'
               << (steps.empty() ? count_of(count_in(x, "groups"), "group") : count_of(steps.size(), "step")) << ", "
@@ -264,7 +265,7 @@ int show(const context& ctx, const show_options& options) {
   const auto statuses = parse_statuses(options.statuses);
   if (!statuses)
     return report_usage(statuses.failure().message);
-  auto head = find_reading_api(ctx, options.head);
+  auto head = find_live_api(ctx, options.head);
   if (!head)
     return report(head.failure());
   const auto id = workflow_id(**head, options.id);

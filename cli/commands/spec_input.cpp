@@ -85,10 +85,6 @@ void add_spec_input(CLI::App& command, spec_input& input) {
       ->type_name("FILE");
 }
 
-const char* name_of(spec::profile x) noexcept {
-  return x == spec::profile::osmo ? "osmo" : "muster";
-}
-
 read_spec load(const spec_input& input) {
   if (input.file == "-")
     return load_stdin(input);

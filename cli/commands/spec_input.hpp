@@ -31,9 +31,6 @@ struct read_spec {
 /// Adds `FILE`, `--profile`, `--set`, `--set-string`, `--set-env`, `--parameters`.
 void add_spec_input(CLI::App& command, spec_input& input);
 
-/// `muster` or `osmo`.
-[[nodiscard]] const char* name_of(spec::profile x) noexcept;
-
 /// Reads and checks the spec. What cannot be read is a diagnostic like any
 /// other.
 [[nodiscard]] read_spec load(const spec_input& input);

@@ -1,6 +1,7 @@
 #include "cli/remote/connection.hpp"
 
 #include "cli/commands/listing.hpp"
+#include "cli/remote/answers.hpp"
 #include "cli/remote/local_api.hpp"
 #include "cli/serve/first_token.hpp"
 #include "cli/serve/head_file.hpp"
@@ -9,6 +10,7 @@
 #include "muster/config/file.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <unistd.h>
@@ -159,6 +161,13 @@ result<std::unique_ptr<client::api>> find_reading_api(const context& ctx, const 
   if (!directory)
     return directory.failure();
   return make_local_api(*directory);
+}
+
+result<std::unique_ptr<client::api>> find_live_api(const context& ctx, const head_choice& choice) {
+  auto head = find_head_api(ctx, choice);
+  if (head && *head && get_json(**head, "/v1/pools"))
+    return head;
+  return find_reading_api(ctx, choice);
 }
 
 result<bool> means_other_machine(const context& ctx, const head_choice& choice) {

@@ -42,6 +42,9 @@ void add_head_choice(CLI::App& command, head_choice& choice, context& ctx);
 /// head is at work on this machine's directory and nobody named it otherwise: reading needs no token of who owns it.
 [[nodiscard]] result<std::unique_ptr<client::api>> find_reading_api(const context& ctx, const head_choice& choice);
 
+/// The head at work, which knows more than what is recorded, if it answers whoever asks; else as `find_reading_api`.
+[[nodiscard]] result<std::unique_ptr<client::api>> find_live_api(const context& ctx, const head_choice& choice);
+
 /// Whether the user means a head by its address or a context, so that files of this machine say nothing about it.
 [[nodiscard]] result<bool> means_other_machine(const context& ctx, const head_choice& choice);
 

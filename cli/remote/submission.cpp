@@ -59,7 +59,7 @@ std::vector<std::pair<std::string, std::string>> local_files(const std::string& 
 }
 
 json options_of(const spec_input& input, const submit_extras& extras) {
-  json out{{"profile", name_of(input.profile)}};
+  json out{{"profile", to_string(input.profile)}};
   if (!extras.pool.empty())
     out["pool"] = extras.pool;
   if (!input.set.empty())

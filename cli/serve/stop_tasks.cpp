@@ -11,27 +11,21 @@ namespace muster::cli {
 
 namespace {
 
-struct running_workflow {
-  workflow_key key;
-  std::string id;
-};
-
-std::vector<running_workflow> unfinished(store::reader& reader) {
-  store::workflow_query query;
-  query.unfinished = true;
-  query.limit = 100'000;
-  std::vector<running_workflow> out;
-  if (const auto found = reader.workflows(query))
-    for (const auto& x : *found)
-      out.push_back({x.key, x.id});
-  return out;
-}
-
-void cancel(runtime& engine, const std::vector<running_workflow>& all, bool force) {
+void cancel(runtime& engine, const std::vector<store::workflow_name>& all, bool force) {
   for (const auto& x : all) {
     const auto stop = [&] { return engine.cancel(x.key, "the head was stopped with --stop-tasks", force); };
     if (const auto done = audited(engine, "workflow.cancel", x.id, stop); !done && done.failure().code != ec::conflict)
       log::warn("serve", "workflow cannot be canceled", {{"why", done.failure().message}});
+  }
+}
+
+/// Drops those at the end that have ended. All ended when none is left; more may have ended than were dropped.
+void drop_ended(store::reader& reader, std::vector<store::workflow_name>& all) {
+  while (!all.empty()) {
+    const auto found = reader.workflow(all.back().key);
+    if (found ? !is_finished(found->status) : found.failure().code != ec::not_found)
+      return;
+    all.pop_back();
   }
 }
 
@@ -43,18 +37,22 @@ void stop_tasks(runtime& engine, const store::state_directory& directory, signal
   auto reader = store::reader::open(directory);
   if (!reader)
     return;
-  const auto all = unfinished(*reader);
-  cancel(engine, all, false);
+  auto found = reader->unfinished();
+  if (!found) {
+    log::error("serve", "tasks cannot be ended", {{"why", found.failure().message}});
+    return;
+  }
+  auto& left = *found;
+  cancel(engine, left, false);
   unsigned hurries = 0;
   const auto until = clock::now() + longest;
-  for (auto left = all.size(); left > 0 && hurries < 2 && clock::now() < until;) {
+  for (drop_ended(*reader, left); !left.empty() && hurries < 2 && clock::now() < until; drop_ended(*reader, left)) {
     tell.extend(std::chrono::seconds{30});
-    tell.status("ending tasks: " + std::to_string(left) + " workflows are left");
+    tell.status("ending tasks: at most " + std::to_string(left.size()) + " workflows are left");
     inbox.wait(std::chrono::milliseconds{100});
     while (inbox.next())
       if (++hurries == 1)
-        cancel(engine, all, true);
-    left = unfinished(*reader).size();
+        cancel(engine, left, true);
   }
 }
 

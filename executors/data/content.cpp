@@ -2,6 +2,7 @@
 
 #include "executors/data/walk.hpp"
 #include "muster/base/sha256.hpp"
+#include "muster/base/unique_fd.hpp"
 
 #include <cerrno>
 #include <memory>
@@ -32,14 +33,6 @@ error cannot(const std::string& what, const fs::path& path) {
 std::string text_of(const timespec& x) {
   return std::to_string(x.tv_sec) + '.' + std::to_string(x.tv_nsec);
 }
-
-struct descriptor {
-  int value = -1;
-  ~descriptor() {
-    if (value >= 0)
-      ::close(value);
-  }
-};
 
 } // namespace
 
@@ -130,18 +123,18 @@ result<void> content_reader::add_file(const fs::path& file, const std::string& n
 }
 
 result<std::string> content_reader::digest_of(const fs::path& file) {
-  const descriptor in{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (in.value < 0)
+  const unique_fd in{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (in.get() < 0)
     return cannot("open", file);
   struct stat now {};
-  if (::fstat(in.value, &now) != 0 || !S_ISREG(now.st_mode))
+  if (::fstat(in.get(), &now) != 0 || !S_ISREG(now.st_mode))
     return error{ec::data_error, file.string() + " is no file"};
   sha256 all;
   const auto buffer = std::make_unique<char[]>(piece);
   for (;;) {
     if (*stop_)
       return error{ec::canceled, "the runtime ends"};
-    const auto got = ::read(in.value, buffer.get(), piece);
+    const auto got = ::read(in.get(), buffer.get(), piece);
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)

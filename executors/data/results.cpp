@@ -1,5 +1,6 @@
 #include "executors/data/results.hpp"
 
+#include "muster/base/unique_fd.hpp"
 #include "muster/spec/expression.hpp"
 
 #include <nlohmann/json.hpp>
@@ -29,22 +30,6 @@ std::string too_large(std::uint64_t bytes, std::size_t most) {
   return problem("has " + std::to_string(bytes) + " bytes; at most " + std::to_string(most) +
                  " are taken: write larger data to the output folder");
 }
-
-/// A descriptor that closes itself.
-class descriptor {
-public:
-  explicit descriptor(int number) noexcept : number_(number) {}
-  ~descriptor() {
-    if (number_ >= 0)
-      ::close(number_);
-  }
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return number_; }
-
-private:
-  int number_;
-};
 
 /// Reads to the end, but hardly more than `most` bytes; false if that fails.
 bool read_all(int file, std::size_t most, std::string& text) {
@@ -84,7 +69,7 @@ void take_result(std::string text, std::size_t most, exit_result& to) {
 void read_result(const fs::path& file, std::size_t most, exit_result& to) {
   to.result.clear();
   to.result_problem.clear();
-  const descriptor opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)};
+  const unique_fd opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)};
   if (opened.get() < 0 && errno == ENOENT)
     return;
   struct stat facts {};

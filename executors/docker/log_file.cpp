@@ -15,7 +15,6 @@ namespace muster::docker {
 namespace {
 
 using process::os_error;
-using process::unique_fd;
 
 /// The position lies in the file twice, in turn, each in a slot of this size.
 constexpr std::size_t slot_size = 1024;

@@ -70,9 +70,9 @@ private:
 
   const std::filesystem::path log_;
   const log_limits limits_;
-  process::unique_fd file_;
-  process::unique_fd streams_;
-  process::unique_fd position_;
+  unique_fd file_;
+  unique_fd streams_;
+  unique_fd position_;
   place at_;
   std::uint64_t streams_size_ = 0;
   bool streams_full_ = false;

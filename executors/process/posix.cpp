@@ -9,12 +9,6 @@
 
 namespace muster::process {
 
-void unique_fd::reset(int fd) noexcept {
-  if (fd_ >= 0)
-    ::close(fd_);
-  fd_ = fd;
-}
-
 error os_error(const std::string& what, int number) {
   return {ec::io_error, what + ": " + std::generic_category().message(number)};
 }

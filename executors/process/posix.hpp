@@ -2,6 +2,7 @@
 
 #include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
+#include "muster/base/unique_fd.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -10,29 +11,6 @@
 #include <utility>
 
 namespace muster::process {
-
-/// Owns a file descriptor.
-class unique_fd {
-public:
-  unique_fd() = default;
-  explicit unique_fd(int fd) noexcept : fd_(fd) {}
-  unique_fd(unique_fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  unique_fd& operator=(unique_fd&& other) noexcept {
-    if (this != &other)
-      reset(std::exchange(other.fd_, -1));
-    return *this;
-  }
-  unique_fd(const unique_fd&) = delete;
-  unique_fd& operator=(const unique_fd&) = delete;
-  ~unique_fd() { reset(); }
-
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  void reset(int fd = -1) noexcept;
-
-private:
-  int fd_ = -1;
-};
 
 /// `<what>: <text of errno>`, as an `io_error`.
 [[nodiscard]] error os_error(const std::string& what, int number);

@@ -19,7 +19,6 @@ namespace muster::remote {
 namespace {
 
 namespace fs = std::filesystem;
-using process::unique_fd;
 
 constexpr const char* ending = ".json";
 constexpr const char* mark = ".gone";

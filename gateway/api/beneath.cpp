@@ -25,7 +25,7 @@ error failed(const std::string& what) {
 
 /// Without openat2 (Linux before 5.6, and some sandboxes) no link at all is followed.
 int open_without_links(int folder, const std::string& path) {
-  descriptor at(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
+  unique_fd at(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
   std::string_view rest = path;
   while (at && !rest.empty()) {
     const auto end = std::min(rest.find('/'), rest.size());
@@ -35,7 +35,7 @@ int open_without_links(int folder, const std::string& path) {
       errno = ENOENT;
       return -1;
     }
-    at = descriptor(::openat(at.get(), part.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    at = unique_fd(::openat(at.get(), part.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
     struct stat found {};
     if (at && ::fstat(at.get(), &found) == 0 && S_ISLNK(found.st_mode)) {
       errno = ELOOP;
@@ -69,13 +69,8 @@ int open_to_read(int place, int flags) {
 
 } // namespace
 
-descriptor::~descriptor() {
-  if (fd_ >= 0)
-    ::close(fd_);
-}
-
-result<descriptor> open_folder(const std::filesystem::path& path) {
-  descriptor x(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+result<unique_fd> open_folder(const std::filesystem::path& path) {
+  unique_fd x(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (x)
     return x;
   if (errno == ENOENT || errno == ENOTDIR)
@@ -83,10 +78,10 @@ result<descriptor> open_folder(const std::filesystem::path& path) {
   return failed("cannot open " + path.string());
 }
 
-result<opened_file> open_beneath(const descriptor& folder, const std::string& path) {
+result<opened_file> open_beneath(const unique_fd& folder, const std::string& path) {
   if (path.find('\0') != std::string::npos || (!path.empty() && path.front() == '/'))
     return not_there(path);
-  const descriptor place(open_place(folder.get(), path));
+  const unique_fd place(open_place(folder.get(), path));
   struct stat found {};
   if (!place || ::fstat(place.get(), &found) != 0)
     return not_there(path);
@@ -97,7 +92,7 @@ result<opened_file> open_beneath(const descriptor& folder, const std::string& pa
   x.inode = found.st_ino;
   if (x.kind == file_kind::other)
     return x;
-  x.fd = descriptor(open_to_read(place.get(), x.kind == file_kind::folder ? O_DIRECTORY : 0));
+  x.fd = unique_fd(open_to_read(place.get(), x.kind == file_kind::folder ? O_DIRECTORY : 0));
   if (!x.fd)
     return failed("cannot read " + path);
   return x;

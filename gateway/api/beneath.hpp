@@ -2,6 +2,8 @@
 
 #include "muster/base/result.hpp"
 
+#include "muster/base/unique_fd.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -12,31 +14,12 @@
 /// Reading a folder that others write to, without ever leaving it: whatever its names, links and special files are.
 namespace muster::gateway {
 
-/// Owns a descriptor.
-class descriptor {
-public:
-  descriptor() = default;
-  explicit descriptor(int fd) noexcept : fd_(fd) {}
-  descriptor(descriptor&& other) noexcept : fd_(other.release()) {}
-  descriptor& operator=(descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~descriptor();
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
-private:
-  int fd_ = -1;
-};
-
 /// What a file in such a folder is.
 enum class file_kind : std::uint8_t { file = 1, folder = 2, other = 3 };
 
 /// One that was opened: of a folder or something else only to look at it.
 struct opened_file {
-  descriptor fd;
+  unique_fd fd;
   file_kind kind = file_kind::other;
   std::uint64_t size = 0;
   std::int64_t modified_ns = 0; ///< Since 1970.
@@ -44,11 +27,11 @@ struct opened_file {
 };
 
 /// Opens a folder. `not_found` if there is none.
-[[nodiscard]] result<descriptor> open_folder(const std::filesystem::path& path);
+[[nodiscard]] result<unique_fd> open_folder(const std::filesystem::path& path);
 
 /// Opens `path`, relative to `folder`; empty for the folder itself. Links are followed as long as they stay in the
 /// folder. `not_found` if it is not there or leads out.
-[[nodiscard]] result<opened_file> open_beneath(const descriptor& folder, const std::string& path);
+[[nodiscard]] result<opened_file> open_beneath(const unique_fd& folder, const std::string& path);
 
 /// The names in `folder`, sorted. `limit_exceeded` if there are more than `most`.
 [[nodiscard]] result<std::vector<std::string>> names_in(const opened_file& folder, std::size_t most);

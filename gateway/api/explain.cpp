@@ -76,6 +76,7 @@ result<http::response> explain_workflow(call& x) {
   return json_response(200, {{"workflow", workflow->id},
                              {"status", to_string(workflow->status)},
                              {"reason", workflow->reason},
+                             {"held", held_now(x, *workflow)},
                              {"items", std::move(items)},
                              {"more", all->more}});
 }

@@ -19,12 +19,11 @@ json times_of(const store::stage_times& x) {
           {"ended", json_of(x.ended)}};
 }
 
-/// Every text that came from outside is kept as it is; what is not UTF-8 is replaced when it is written.
+} // namespace
+
 json text_or_null(const std::string& x) {
   return x.empty() ? json(nullptr) : json(x);
 }
-
-} // namespace
 
 json json_of(const std::optional<timestamp>& x) {
   return x ? json(to_rfc3339(*x)) : json(nullptr);

@@ -15,6 +15,10 @@
 /// Resources as `/v1` shows them: docs/openapi.yaml has each of these objects.
 namespace muster::gateway {
 
+/// Null for an empty text. Every text that came from outside is kept as it is; what is not UTF-8 is replaced when it is
+/// written.
+[[nodiscard]] nlohmann::ordered_json text_or_null(const std::string& x);
+
 /// RFC 3339 in UTC with milliseconds; null for a time that has not come.
 [[nodiscard]] nlohmann::ordered_json json_of(const std::optional<timestamp>& x);
 

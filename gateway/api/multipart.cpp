@@ -43,7 +43,10 @@ std::optional<std::string> parameter_of(std::string_view value, std::string_view
       for (std::size_t k = 1; k < rest.size() && rest[k] != '"'; ++k) {
         if (rest[k] == '\\' && k + 1 < rest.size() && (rest[k + 1] == '"' || rest[k + 1] == '\\'))
           ++k;
-        out += rest[k];
+        // A quote, as browsers and libcurl write it: they escape nothing else of what names of files hold.
+        const bool quote = rest.substr(k, 3) == "%22";
+        out += quote ? '"' : rest[k];
+        k += quote ? 2 : 0;
       }
       return out;
     }

@@ -9,6 +9,7 @@
 #include "gateway/http/range.hpp"
 #include "gateway/http/response_head.hpp"
 #include "gateway/http/target.hpp"
+#include "muster/base/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -26,7 +27,7 @@ constexpr std::int64_t second_ns = 1'000'000'000;
 
 /// The folder of a task's output, and whose it is.
 struct output_folder {
-  descriptor folder;
+  unique_fd folder;
   std::string workflow;
   std::string task;
 };
@@ -63,12 +64,12 @@ std::string tag_of(const opened_file& x) {
 
 /// Saved, never shown: what a task wrote must not run as a page of this service.
 void set_attachment(http::response& out, const std::string& name) {
-  out.headers.emplace("Content-Disposition", "attachment; filename*=UTF-8''" + http::percent_encode(name));
+  out.headers.emplace("Content-Disposition", "attachment; filename*=UTF-8''" + percent_encode(name));
   out.headers.emplace("X-Content-Type-Options", "nosniff");
   out.headers.emplace("Content-Security-Policy", "sandbox");
 }
 
-json entry_of(const descriptor& folder, const std::string& path) {
+json entry_of(const unique_fd& folder, const std::string& path) {
   const auto found = open_beneath(folder, path);
   const auto kind = found ? found->kind : file_kind::other;
   auto out = json{{"path", path},

@@ -155,7 +155,7 @@ result<http::response> submit(call& x) {
   json body{{"id", ""}, {"notes", json::array()}, {"warnings", json_of(spec.warnings)}};
   submission_info info;
   info.spec_text = wanted->spec;
-  info.profile = name_of(wanted->profile);
+  info.profile = to_string(wanted->profile);
   info.options = options_of(*wanted);
   info.user = x.who.user;
   info.pool = wanted->pool;

@@ -225,7 +225,7 @@ spec::load_outcome load_spec(const submit_request& x) {
 }
 
 std::string options_of(const submit_request& x) {
-  json out{{"profile", name_of(x.profile)}};
+  json out{{"profile", to_string(x.profile)}};
   if (!x.pool.empty())
     out["pool"] = x.pool;
   for (const auto& [name, list] : {std::pair{"set", &x.set}, {"set_string", &x.set_string}, {"set_env", &x.set_env}})
@@ -246,10 +246,6 @@ std::string options_of(const submit_request& x) {
     out["files"] = std::move(names);
   }
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-const char* name_of(spec::profile x) noexcept {
-  return x == spec::profile::osmo ? "osmo" : "muster";
 }
 
 } // namespace muster::gateway

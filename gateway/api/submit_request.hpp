@@ -40,7 +40,4 @@ struct submit_request {
 /// What is kept with the workflow of how it was submitted, as JSON: never the contents of files.
 [[nodiscard]] std::string options_of(const submit_request& x);
 
-/// `muster` or `osmo`.
-[[nodiscard]] const char* name_of(spec::profile x) noexcept;
-
 } // namespace muster::gateway

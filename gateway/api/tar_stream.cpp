@@ -73,7 +73,7 @@ std::string tar_head(std::string_view path, std::uint64_t size, std::int64_t mod
   return out + one_head(path, size, modified, is_folder ? '5' : '0');
 }
 
-tar_stream::tar_stream(descriptor folder) : root_(std::move(folder)) {}
+tar_stream::tar_stream(unique_fd folder) : root_(std::move(folder)) {}
 
 bool tar_stream::enter(const std::string& path) {
   auto folder = open_beneath(root_, path.empty() ? path : path.substr(0, path.size() - 1));

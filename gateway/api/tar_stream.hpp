@@ -20,7 +20,7 @@ namespace muster::gateway {
 /// links that lead out, and what is neither file nor folder, are left out.
 class tar_stream final : public http::body_stream {
 public:
-  explicit tar_stream(descriptor folder);
+  explicit tar_stream(unique_fd folder);
 
   void start(http::waker /*wake*/) override {}
   [[nodiscard]] next produce(std::string& out, std::size_t room) override;
@@ -37,7 +37,7 @@ private:
   [[nodiscard]] bool add_next(std::string& out);
   [[nodiscard]] bool add_file(std::string& out, std::size_t room);
 
-  const descriptor root_;
+  const unique_fd root_;
   std::vector<level> levels_;
   opened_file file_; ///< The one that is being sent.
   std::uint64_t sent_ = 0;

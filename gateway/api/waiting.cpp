@@ -1,6 +1,7 @@
 #include "gateway/api/waiting.hpp"
 
 #include "actors/runtime.hpp"
+#include "gateway/api/json.hpp"
 #include "gateway/auth/identity.hpp"
 
 #include <nlohmann/json.hpp>
@@ -33,10 +34,6 @@ json lacks_of(const wait_reason& x) {
     out.push_back(
         {{"resource", to_string(lack.what)}, {"wanted", lack.wanted}, {"free", lack.free}, {"total", lack.total}});
   return out;
-}
-
-json text_or_null(const std::string& x) {
-  return x.empty() ? json(nullptr) : json(x);
 }
 
 json placement_of(const wait_reason& x) {
@@ -82,6 +79,11 @@ std::map<group_index, json> waiting_now(call& x, const store::workflow_record& w
   for (const auto& why : *said)
     out.emplace(why.group, json_of(x, why));
   return out;
+}
+
+json held_now(const call& x, const store::workflow_record& workflow) {
+  const auto engine = x.engine();
+  return engine ? text_or_null((*engine)->why_held(workflow.key)) : json(nullptr);
 }
 
 } // namespace muster::gateway

@@ -16,4 +16,7 @@ namespace muster::gateway {
 [[nodiscard]] std::map<group_index, nlohmann::ordered_json> waiting_now(call& x, const store::workflow_record& workflow,
                                                                         const std::vector<group_index>& groups);
 
+/// Why the runtime has not taken the workflow up: null if it has, or if there is nobody to ask.
+[[nodiscard]] nlohmann::ordered_json held_now(const call& x, const store::workflow_record& workflow);
+
 } // namespace muster::gateway

@@ -3,6 +3,7 @@
 #include "gateway/api/json.hpp"
 #include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
+#include "gateway/api/waiting.hpp"
 #include "muster/spec/labels.hpp"
 
 #include <nlohmann/json.hpp>
@@ -132,6 +133,7 @@ result<http::response> get_workflow(call& x) {
   if (!counts)
     return counts.failure();
   auto body = json_of(*workflow, *grows);
+  body["held"] = held_now(x, *workflow);
   body["task_counts"] = json_of(*counts);
   body["options"] = json_of_text(workflow->options);
   auto out = json_response(200, body);

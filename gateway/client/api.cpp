@@ -1,5 +1,7 @@
 #include "gateway/client/api.hpp"
 
+#include "muster/base/text.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace muster::client {
@@ -55,35 +57,17 @@ problem problem_of(const error& x) {
   return out;
 }
 
-std::string percent_encoded(std::string_view x) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  constexpr std::string_view plain = "-._~";
-  std::string out;
-  for (const char c : x) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-        plain.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += digits[byte >> 4U];
-      out += digits[byte & 15U];
-    }
-  }
-  return out;
-}
-
 std::string path_of(const std::vector<std::string>& parts) {
   std::string out = "/v1";
   for (const auto& part : parts)
-    out += '/' + percent_encoded(part);
+    out += '/' + percent_encode(part);
   return out;
 }
 
 std::string query_text(const std::vector<std::pair<std::string, std::string>>& query) {
   std::string out;
   for (const auto& [name, value] : query)
-    out += (out.empty() ? '?' : '&') + percent_encoded(name) + '=' + percent_encoded(value);
+    out += (out.empty() ? '?' : '&') + percent_encode(name) + '=' + percent_encode(value);
   return out;
 }
 

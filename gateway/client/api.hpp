@@ -105,9 +105,6 @@ public:
 /// `/v1/` and `parts`, each percent-encoded, with slashes between.
 [[nodiscard]] std::string path_of(const std::vector<std::string>& parts);
 
-/// `x` with all but letters, digits and `-._~` percent-encoded.
-[[nodiscard]] std::string percent_encoded(std::string_view x);
-
 /// `?a=b&c=d`; empty for none.
 [[nodiscard]] std::string query_text(const std::vector<std::pair<std::string, std::string>>& query);
 

@@ -1,6 +1,7 @@
 #include "gateway/client/http_client.hpp"
 
 #include "gateway/client/curl.hpp"
+#include "muster/base/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,8 @@
 namespace muster::client {
 
 namespace {
+
+constexpr std::string_view blanks = " \t\r\n";
 
 using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -45,14 +48,6 @@ struct transfer {
   clock::time_point heard = clock::now();
 };
 
-std::string trimmed(std::string_view x) {
-  constexpr std::string_view space = " \t\r\n";
-  const auto from = x.find_first_not_of(space);
-  if (from == std::string_view::npos)
-    return {};
-  return std::string{x.substr(from, x.find_last_not_of(space) - from + 1)};
-}
-
 std::size_t take_header(char* data, std::size_t size, std::size_t count, void* to) {
   auto& x = *static_cast<transfer*>(to);
   const std::string_view line{data, size * count};
@@ -62,9 +57,9 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* t
     const auto space = line.find(' ');
     x.status = space == std::string_view::npos ? 0 : static_cast<unsigned>(std::atoi(line.data() + space));
   } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
-    auto name = trimmed(line.substr(0, colon));
+    std::string name{trimmed(line.substr(0, colon), blanks)};
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    x.headers[name] = trimmed(line.substr(colon + 1));
+    x.headers[name] = trimmed(line.substr(colon + 1), blanks);
   }
   return size * count;
 }
@@ -340,7 +335,7 @@ result<std::string> read_token(const std::filesystem::path& file) {
     return {ec::io_error, "cannot read the token file " + file.string()};
   if (text.size() > most)
     return {ec::invalid_argument, "the token file " + file.string() + " is larger than 4 KiB"};
-  auto token = trimmed(std::string_view{text}.substr(0, text.find('\n')));
+  std::string token{trimmed(std::string_view{text}.substr(0, text.find('\n')), blanks)};
   const bool plain = std::all_of(token.begin(), token.end(), [](unsigned char c) { return c > ' ' && c < 0x7F; });
   if (token.empty() || !plain)
     return {ec::invalid_argument, "there is no token in the first line of " + file.string()};

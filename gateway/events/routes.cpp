@@ -4,6 +4,7 @@
 #include "gateway/api/problem.hpp"
 #include "gateway/api/query.hpp"
 #include "gateway/events/event_stream.hpp"
+#include "muster/base/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -27,14 +28,6 @@ struct form_name {
 constexpr form_name forms[] = {{"text/event-stream", event_form::sse},
                                {"application/x-ndjson", event_form::ndjson},
                                {"application/cloudevents-batch+json", event_form::cloudevents}};
-
-std::string_view trimmed(std::string_view x) {
-  while (!x.empty() && (x.front() == ' ' || x.front() == '\t'))
-    x.remove_prefix(1);
-  while (!x.empty() && (x.back() == ' ' || x.back() == '\t'))
-    x.remove_suffix(1);
-  return x;
-}
 
 /// The first form that `Accept` names; lines of JSON for whoever takes anything.
 std::optional<event_form> form_of(const http::request& x) {

@@ -1,5 +1,7 @@
 #include "gateway/http/head.hpp"
 
+#include "muster/base/text.hpp"
+
 #include <cctype>
 #include <cstdint>
 #include <string>
@@ -23,14 +25,6 @@ bool is_token(std::string_view text) noexcept {
 
 bool same(std::string_view a, std::string_view b) noexcept {
   return !header_less{}(a, b) && !header_less{}(b, a);
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
-    text.remove_suffix(1);
-  return text;
 }
 
 std::optional<refusal> bad(std::string detail) {

@@ -1,5 +1,7 @@
 #include "gateway/http/range.hpp"
 
+#include "muster/base/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -13,14 +15,6 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   if (text.empty() || end != text.data() + text.size() || error == std::errc::invalid_argument)
     return std::nullopt;
   return error == std::errc::result_out_of_range ? UINT64_MAX : x;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
-    text.remove_suffix(1);
-  return text;
 }
 
 } // namespace

@@ -24,7 +24,4 @@ struct target {
 /// Undoes percent-encoding. `invalid_argument` for a `%` without two hex digits and for an escaped NUL.
 [[nodiscard]] result<std::string> percent_decode(std::string_view text);
 
-/// Escapes what may not stand in a path segment or a query as it is.
-[[nodiscard]] std::string percent_encode(std::string_view text);
-
 } // namespace muster::http

@@ -42,10 +42,6 @@ result<std::string> make_id() {
   return out;
 }
 
-json text_or_null(const std::string& x) {
-  return x.empty() ? json(nullptr) : json(x);
-}
-
 json to_json(const store::webhook_record& x) {
   return {{"id", x.id},
           {"url", x.url},

@@ -41,6 +41,37 @@ std::string spec_of(const fs::path& marks, int number) {
 
 } // namespace
 
+TEST_CASE("why a workflow is not taken up is told, and it goes on when it can be") {
+  const muster_program muster;
+  const auto go = muster.folder() / "go";
+  const auto spec = muster.file("w.yaml", "workflow:\n  name: w\n  tasks:\n  - name: t\n    image: none\n"
+                                          "    command: [bash, -c]\n    args: [\"until [ -e " +
+                                              go.string() + " ]; do sleep 0.05; done\"]\n");
+  const auto with_pool = muster.file("with.yaml", "pools:\n  extra:\n    driver: process\n");
+  {
+    head_program head(muster, {"--no-auth", "--config", with_pool});
+    REQUIRE(head.ready());
+    REQUIRE(muster({"submit", spec, "--pool", "extra"}).exit_code == 0);
+    CHECK(muster({"show", "w-1"}).out.find("not live") == std::string::npos);
+    head.stop(SIGTERM);
+  }
+  {
+    head_program head(muster, {"--no-auth"});
+    REQUIRE(head.ready());
+    for (const auto* command : {"show", "explain"}) {
+      const auto told = muster({command, "w-1"}).out;
+      INFO(told);
+      CHECK(told.find("not live: it could not be taken up: there is no pool extra") != std::string::npos);
+    }
+    head.stop(SIGTERM);
+  }
+  head_program head(muster, {"--no-auth", "--config", with_pool});
+  REQUIRE(head.ready());
+  CHECK(muster({"show", "w-1"}).out.find("not live") == std::string::npos);
+  std::ofstream(go).close();
+  CHECK(muster({"wait", "w-1"}).out == "w-1 COMPLETED\n");
+}
+
 TEST_CASE("a head that is killed again and again takes up all its workflows, each task in its pool and once") {
   const muster_program muster;
   const auto marks = muster.folder() / "marks";

@@ -312,6 +312,12 @@ TEST_CASE("a head asks for tokens; who holds one does what its role allows") {
   const auto listed = muster({"token", "ls", "--token-file", admin_file, "-o", "jsonl"});
   CHECK(listed.exit_code == 0);
   CHECK_THAT(listed.out, ContainsSubstring("ada"));
+  REQUIRE(muster({"token", "create", "brief", "--expires", "1s", "--token-file", admin_file}).exit_code == 0);
+  CHECK(eventually([&] {
+    const auto all = muster({"token", "ls", "--token-file", admin_file}).out;
+    const auto row = all.find("brief");
+    return row != std::string::npos && all.substr(row, all.find('\n', row) - row).find("expired") != std::string::npos;
+  }));
   const auto secret = trimmed(ada.out);
   CHECK(listed.out.find(secret) == std::string::npos);
   CHECK(head.log().find(secret) == std::string::npos);

@@ -1,5 +1,7 @@
 #include "support/head_program.hpp"
 
+#include "muster/base/unique_fd.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -22,21 +24,9 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// Closed at the end.
-class descriptor {
-public:
-  explicit descriptor(long value) : value_(static_cast<int>(value)) {}
-  ~descriptor() {
-    if (value_ >= 0)
-      ::close(value_);
-  }
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return value_; }
-
-private:
-  int value_;
-};
+int pidfd_of(pid_t process) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+}
 
 clock::time_point soon() {
   return clock::now() + std::chrono::seconds(30);
@@ -68,7 +58,7 @@ public:
 
   /// False if the program ends before, or at the deadline.
   [[nodiscard]] bool wait(pid_t program) const {
-    const descriptor process{::syscall(SYS_pidfd_open, program, 0)};
+    const unique_fd process{pidfd_of(program)};
     for (const auto until = soon();;) {
       const auto which = wait_for_any({socket_.get(), process.get()}, until);
       if (which != std::size_t{0})
@@ -82,7 +72,7 @@ public:
 
 private:
   std::string path_;
-  descriptor socket_;
+  unique_fd socket_;
 };
 
 } // namespace
@@ -130,8 +120,8 @@ bool head_program::wait_for_log(const std::string& text) const {
 }
 
 bool head_program::wait_for_log(const std::function<bool(const std::string&)>& is_there) const {
-  const descriptor changes{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-  const descriptor process{::syscall(SYS_pidfd_open, process_->pid(), 0)};
+  const unique_fd changes{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  const unique_fd process{pidfd_of(process_->pid())};
   ::inotify_add_watch(changes.get(), log_file_.c_str(), IN_MODIFY);
   for (const auto until = soon(); !is_there(log());) {
     const auto which = wait_for_any({changes.get(), process.get()}, until);

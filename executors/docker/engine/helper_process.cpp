@@ -21,7 +21,6 @@ namespace muster::docker {
 
 namespace {
 
-using process::unique_fd;
 using clock = std::chrono::steady_clock;
 
 constexpr std::size_t largest_output = 1U << 20U;

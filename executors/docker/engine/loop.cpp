@@ -22,7 +22,6 @@ namespace muster::docker {
 
 namespace {
 
-using process::unique_fd;
 using steady = std::chrono::steady_clock;
 
 constexpr std::size_t spare_handles = 32;

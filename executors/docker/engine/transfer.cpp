@@ -1,5 +1,7 @@
 #include "executors/docker/engine/transfer.hpp"
 
+#include "muster/base/text.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -17,14 +19,6 @@ constexpr std::size_t most_headers = 100;
 
 bool is_header_text(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ')
-    text.remove_suffix(1);
-  while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ')
-    text.remove_prefix(1);
-  return text;
 }
 
 /// `HTTP/1.1 200 OK`
@@ -197,7 +191,7 @@ bool transfer::take_header(std::string_view line) {
     head_complete_ = false;
     return !canceled_;
   }
-  const auto text = trimmed(line);
+  const auto text = trimmed(line, " \t\r\n");
   if (!text.empty()) {
     const auto colon = text.find(':');
     if (colon == std::string_view::npos || response_.headers.size() >= most_headers)

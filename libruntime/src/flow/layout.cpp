@@ -1,5 +1,6 @@
 #include "flow/layout.hpp"
 
+#include "muster/base/text.hpp"
 #include "muster/spec/codec.hpp"
 #include "muster/spec/expression.hpp"
 
@@ -11,11 +12,6 @@ namespace muster::flow {
 
 namespace {
 
-std::string_view trimmed(std::string_view x) {
-  const auto begin = x.find_first_not_of(' ');
-  return begin == std::string_view::npos ? std::string_view{} : x.substr(begin, x.find_last_not_of(' ') - begin + 1);
-}
-
 bool begins_with(std::string_view x, std::string_view with) {
   return x.substr(0, with.size()) == with;
 }
@@ -26,7 +22,7 @@ void find_tokens(std::string_view text, std::set<std::string>& out) {
     const auto end = text.find("}}", at);
     if (end == std::string_view::npos)
       return;
-    if (const auto token = trimmed(text.substr(at + 2, end - at - 2)); is_flow_token(token))
+    if (const auto token = trimmed(text.substr(at + 2, end - at - 2), " "); is_flow_token(token))
       out.emplace(token);
   }
 }

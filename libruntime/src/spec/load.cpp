@@ -250,6 +250,10 @@ load_outcome failed(const std::string& file, std::string message) {
 
 } // namespace
 
+std::string_view to_string(profile x) noexcept {
+  return x == profile::osmo ? "osmo" : "muster";
+}
+
 pool_rules reference_pool() {
   return {std::vector<std::string>{"gpu-clique", "rack", "zone"}, {"/mnt/default"}};
 }

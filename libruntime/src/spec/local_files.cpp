@@ -1,5 +1,6 @@
 #include "spec/local_files.hpp"
 
+#include "muster/base/unique_fd.hpp"
 #include "muster/base/utf8.hpp"
 #include "spec/render_spec.hpp"
 
@@ -13,22 +14,6 @@
 namespace muster::spec {
 
 namespace {
-
-/// Closes a descriptor at the end of its scope.
-class descriptor {
-public:
-  explicit descriptor(int fd) : fd_(fd) {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (fd_ >= 0)
-      ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
-private:
-  int fd_;
-};
 
 std::string kind_of(mode_t mode) {
   if (S_ISDIR(mode))
@@ -77,7 +62,7 @@ result<std::string> read_regular_file(const std::string& path, std::size_t limit
   if (path.find('\0') != std::string::npos)
     return {ec::invalid_argument, "the path holds a NUL byte"};
   // O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
-  const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (file.get() < 0)
     return {errno == ENOENT ? ec::not_found : ec::io_error, "cannot open '" + path + "': " + std::strerror(errno)};
   struct stat info {};

@@ -1,5 +1,7 @@
 #include "muster/store/head_id.hpp"
 
+#include "muster/base/unique_fd.hpp"
+
 #include <fcntl.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -22,25 +24,9 @@ error failed(const std::string& what, const std::filesystem::path& path) {
   return {ec::io_error, "cannot " + what + ' ' + path.string() + ": " + std::generic_category().message(errno)};
 }
 
-/// A descriptor that closes itself.
-class descriptor {
-public:
-  explicit descriptor(int number) noexcept : number_(number) {}
-  ~descriptor() {
-    if (number_ >= 0)
-      ::close(number_);
-  }
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return number_; }
-
-private:
-  int number_;
-};
-
 /// What the file holds; nothing if there is none.
 result<std::optional<std::string>> read_id(const std::filesystem::path& path) {
-  const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.get() < 0) {
     if (errno == ENOENT)
       return std::optional<std::string>{};
@@ -77,7 +63,7 @@ result<std::string> random_id() {
 
 /// Writes `text` to a new file, durably.
 result<void> write_file(const std::filesystem::path& path, const std::string& text) {
-  const descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  const unique_fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
   if (file.get() < 0)
     return failed("make", path);
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(file.get()) != 0)
@@ -107,7 +93,7 @@ result<std::string> head_id(const state_directory& directory) {
     return written.failure();
   if (!linked)
     return problem;
-  const descriptor folder{::open(directory.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const unique_fd folder{::open(directory.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.get() < 0 || ::fsync(folder.get()) != 0)
     return failed("write", directory.root());
   known = read_id(path);

@@ -3,9 +3,11 @@
 #include "muster/base/result.hpp"
 #include "muster/event/event.hpp"
 #include "muster/store/submission.hpp"
+#include "sqlite.hpp"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 /// What an event does to the rows it is about, and which events are refused. Pure. Private to the store.
@@ -19,6 +21,11 @@ using micros = std::int64_t;
 }
 [[nodiscard]] inline timestamp from_micros(micros t) noexcept {
   return timestamp{duration{t}};
+}
+
+/// A column that may be NULL.
+[[nodiscard]] inline std::optional<timestamp> time_at(const sqlite::statement& q, int column) noexcept {
+  return q.null(column) ? std::nullopt : std::optional{from_micros(q.integer(column))};
 }
 
 /// When each stage was first reached, in the order of the columns: processing, scheduling, initializing, running,

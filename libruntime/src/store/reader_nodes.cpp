@@ -28,8 +28,7 @@ node_record node_at(const sqlite::statement& q) {
   x.address = q.text(7);
   x.duty = static_cast<node_duty>(q.integer(8));
   x.reason = q.text(9);
-  if (!q.null(10))
-    x.deadline = from_micros(q.integer(10));
+  x.deadline = time_at(q, 10);
   x.first_seen = from_micros(q.integer(11));
   x.last_seen = from_micros(q.integer(12));
   return x;

@@ -59,6 +59,22 @@ result<finished_totals> reader::totals() {
   return finished_totals{static_cast<std::uint64_t>(q.integer(0)), q.integer(1)};
 }
 
+result<std::vector<workflow_name>> reader::unfinished() {
+  auto prepared = impl_->statement("SELECT key, name || '-' || number FROM workflow INDEXED BY workflow_unfinished "
+                                   "WHERE ended IS NULL ORDER BY key");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  std::vector<workflow_name> out;
+  int code = q.step();
+  for (; code == SQLITE_ROW; code = q.step())
+    out.push_back({{q.integer(0)}, std::string{q.text(1)}});
+  if (code != SQLITE_DONE)
+    return impl_->failed("reading unfinished workflows");
+  return out;
+}
+
 result<bool> reader::has_workflow(std::string_view id) {
   const auto dash = id.rfind('-');
   if (dash == std::string_view::npos)

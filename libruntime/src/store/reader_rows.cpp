@@ -30,12 +30,6 @@ constexpr const char* group_columns =
     "AND a.number = ifnull(t.first_attempt, 0) ";
 static_assert(max_rows - 1 == 16'777'215);
 
-std::optional<timestamp> time_at(const sqlite::statement& q, int column) {
-  if (q.null(column))
-    return std::nullopt;
-  return from_micros(q.integer(column));
-}
-
 stage_times times_at(const sqlite::statement& q, int first) {
   return {time_at(q, first), time_at(q, first + 1), time_at(q, first + 2), time_at(q, first + 3),
           time_at(q, first + 4)};

@@ -36,12 +36,6 @@ constexpr const char* webhook_columns = "SELECT number, id, user, sees_all, url,
 constexpr const char* letter_columns = "SELECT number, webhook, message, first, last, time, attempts, problem, body "
                                        "FROM dead_letter ";
 
-std::optional<timestamp> time_at(const sqlite::statement& q, int column) {
-  if (q.null(column))
-    return std::nullopt;
-  return from_micros(q.integer(column));
-}
-
 sequence sequence_at(const sqlite::statement& q, int column) {
   return {static_cast<std::uint64_t>(q.integer(column))};
 }

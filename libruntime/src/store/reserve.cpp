@@ -25,7 +25,7 @@ void reserve::keep() noexcept {
   const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); // NOLINT
   if (file < 0)
     return;
-  missing_ = ::fallocate(file, 0, 0, static_cast<off_t>(size)) != 0; // Where it cannot, there is none.
+  missing_ = ::posix_fallocate(file, 0, static_cast<off_t>(size)) != 0; // Writes where file systems cannot allocate.
   ::close(file);
   if (missing_)
     ::unlink(path_.c_str());

@@ -12,12 +12,6 @@ namespace muster::store {
 
 namespace {
 
-std::optional<timestamp> time_at(const sqlite::statement& q, int column) {
-  if (q.null(column))
-    return std::nullopt;
-  return from_micros(q.integer(column));
-}
-
 std::optional<duration> span_at(const sqlite::statement& q, int column) {
   if (q.null(column))
     return std::nullopt;

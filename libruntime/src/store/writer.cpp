@@ -28,12 +28,6 @@ constexpr const char* insert_event_row =
     "INSERT INTO event(seq, time, type, workflow, position_of_group, task, attempt, status, exit_code, lease, text, "
     "node, address, gpus) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
-/// Whether an error refuses one call only, and leaves the transaction as it was.
-bool is_refusal(ec code) noexcept {
-  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded ||
-         code == ec::idempotency_mismatch;
-}
-
 /// The status that the type of an event stands for.
 void complete(event& x) {
   if (x.type == event_type::workflow_retried)
@@ -47,6 +41,11 @@ timestamp system_time() {
 }
 
 } // namespace
+
+bool is_refusal(ec code) noexcept {
+  return code == ec::invalid_argument || code == ec::not_found || code == ec::conflict || code == ec::limit_exceeded ||
+         code == ec::idempotency_mismatch;
+}
 
 class writer::impl {
 public:

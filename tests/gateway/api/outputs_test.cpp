@@ -2,6 +2,7 @@
 
 #include "gateway/api/tar_stream.hpp"
 #include "gateway/http/target.hpp"
+#include "muster/base/text.hpp"
 #include "support/catch.hpp"
 #include "support/subprocess.hpp"
 
@@ -128,7 +129,7 @@ TEST_CASE("nothing but what is in the folder is ever given out") {
   }
   for (const auto* path : {"..", "../output-of-another", "/etc", "sub/root", "parent", "sub/../..", "/"}) {
     INFO(path);
-    CHECK(x.get(x.outputs("?path=" + http::percent_encode(path))).status == 404);
+    CHECK(x.get(x.outputs("?path=" + percent_encode(path))).status == 404);
   }
   // What stays inside may be linked to.
   fs::create_symlink("sub/b c.txt", x.folder / "inside");

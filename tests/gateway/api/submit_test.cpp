@@ -106,6 +106,8 @@ TEST_CASE("files that a spec names come from the request, never from the head") 
   INFO(sent.text);
   REQUIRE(sent.status == 201);
   CHECK(api.get("/v1/workflows/files-1").body["options"]["files"] == json{"run.sh"});
+  // As libcurl and browsers write a quote in a name.
+  CHECK(send_form(api, form({{"spec", spec_with_file("a\\\"b.sh")}, {"a%22b.sh", "true\n"}})).status == 201);
   // A parameters file is a path of the client's; here it is no option at all.
   CHECK(api.post("/v1/workflows", {{"spec", spec_of("w")}, {"parameters_file", "/etc/passwd"}}).status == 400);
   CHECK(api.post("/v1/workflows", {{"spec", spec_of("w")}, {"parameters", "/etc/passwd"}}).status == 400);

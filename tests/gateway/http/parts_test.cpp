@@ -6,6 +6,7 @@
 #include "gateway/http/response_head.hpp"
 #include "gateway/http/router.hpp"
 #include "gateway/http/target.hpp"
+#include "muster/base/text.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <fcntl.h>
@@ -53,7 +54,7 @@ TEST_CASE("what is encoded decodes to itself") {
   std::string all;
   for (int i = 1; i < 256; ++i)
     all += static_cast<char>(i);
-  CHECK(*http::percent_decode(http::percent_encode(all)) == all);
+  CHECK(*http::percent_decode(percent_encode(all)) == all);
 }
 
 TEST_CASE("a route is found by its literal parts first") {

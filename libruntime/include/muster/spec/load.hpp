@@ -20,6 +20,9 @@ enum class profile : std::uint8_t {
   osmo,   ///< OSMO's verdicts.
 };
 
+/// As it is chosen and recorded: `muster`, `osmo`.
+[[nodiscard]] std::string_view to_string(profile x) noexcept;
+
 /// What an OSMO pool knows beyond the spec; a spec that asks for something else is refused. Unset: anything goes.
 struct pool_rules {
   std::optional<std::vector<std::string>> topology_keys; ///< Keys that `topology` may name.

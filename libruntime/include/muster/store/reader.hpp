@@ -28,6 +28,12 @@ struct label_filter {
 /// Labels that one query may ask for.
 constexpr std::size_t max_label_filters = 8;
 
+/// A workflow, as it is named within and without.
+struct workflow_name {
+  workflow_key key;
+  std::string id;
+};
+
 /// Which workflows to list: those that pass every filter. Newest first.
 struct workflow_query {
   std::string name;             ///< Exact; empty for any.
@@ -118,6 +124,8 @@ public:
   /// Those of them whose folder was not measured yet.
   [[nodiscard]] result<std::vector<finished_workflow>> unmeasured(std::size_t limit);
   [[nodiscard]] result<finished_totals> totals();
+  /// All that have not ended, those that came first at the front.
+  [[nodiscard]] result<std::vector<workflow_name>> unfinished();
   /// Whether there is a workflow of that id: cheaper than `workflow`, and no failure if not.
   [[nodiscard]] result<bool> has_workflow(std::string_view id);
 

@@ -18,6 +18,9 @@
 
 namespace muster::store {
 
+/// Whether an error of `writer` refuses the one call only; any other has rolled back the transaction.
+[[nodiscard]] bool is_refusal(ec code) noexcept;
+
 /// The one writer of a store. Everything between two commits is one transaction: events and the rows they change become
 /// durable together, or not at all. Owned by one thread at a time.
 ///
