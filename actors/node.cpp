@@ -17,6 +17,8 @@ node_actor::behavior_type node(node_actor::stateful_pointer<node_state_data> sel
         x.name = state.host;
         x.executor = caf::actor_cast<caf::strong_actor_ptr>(state.executor);
         x.offered = state.offered;
+        x.labels = state.offered.machine.labels;
+        x.gpu_links = state.offered.machine.gpu_links;
         x.is_local = true;
         self->send(target, join_atom::value, pool_node_ptr{std::make_shared<pool_node>(std::move(x))});
         return state.host;

@@ -55,6 +55,7 @@ pool_view_ptr view_of(const pool_state& state) {
     y.labels = node.labels;
     y.total = to_capacity(node.total, node.gpus);
     y.free = to_capacity(node.free, node.free_gpus);
+    y.machine = {known.what, &known.what->offered.machine};
     add(x->total, y.total);
     add(x->free, y.free);
     x->nodes.push_back(std::move(y));

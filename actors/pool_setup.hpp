@@ -58,6 +58,7 @@ struct node_view {
   std::map<std::string, std::string> labels;
   capacity total; ///< As far as it is shared out: `oversubscribe` counts.
   capacity free;  ///< Amounts are below 0 where more was taken than there is, as after a restart.
+  std::shared_ptr<const machine_facts> machine{}; ///< What was found out about it.
 };
 
 /// A pool, as of now.

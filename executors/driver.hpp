@@ -1,5 +1,6 @@
 #pragma once
 
+#include "executors/machine_facts.hpp"
 #include "muster/base/ids.hpp"
 #include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
@@ -53,6 +54,7 @@ struct capabilities {
   std::optional<host_permissions> permits{};
   bool starts_after = false;     ///< Heeds `attempt_spec::after`.
   std::string no_gpus_because{}; ///< Why `total` has no GPUs, for people: "this Docker daemon has no NVIDIA runtime".
+  machine_facts machine{};       ///< What was found out about the machine, if the driver is on it.
 };
 
 /// One input of an attempt, located.

@@ -241,6 +241,7 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.offered = remote::encode(*offered);
   who.platform = config.platform;
   who.labels = config.labels;
+  who.labels.insert(offered->machine.labels.begin(), offered->machine.labels.end()); // Its own win.
   who.address = config.address;
   if (config.prove) {
     auto proof = config.prove(agent::statement_of(who));

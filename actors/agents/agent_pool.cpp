@@ -36,6 +36,7 @@ pool_node_ptr node_of(const agent::fleet_change& x, const executor_actor& runs, 
   out.offered = x.offered;
   out.platform = x.platform;
   out.labels = x.labels;
+  out.gpu_links = x.offered.machine.gpu_links;
   out.address = x.address;
   out.condition = condition;
   out.why = x.why;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct node_options {
   std::string platform;
   std::map<std::string, std::string> labels;
   std::string address;
-  std::vector<std::uint32_t> gpus;
+  std::optional<std::vector<std::uint32_t>> gpus; ///< Unset: those that are found.
   std::string driver = "process";
   std::string docker_host;
   std::string config_file;

@@ -35,11 +35,11 @@ std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
 
 } // namespace
 
-void add_gpus(CLI::App& command, std::vector<std::uint32_t>& into) {
+void add_gpus(CLI::App& command, std::optional<std::vector<std::uint32_t>>& into) {
   command
       .add_option_function<std::string>(
-          "--gpus", [&into](const std::string& text) { into = parse_gpus(text).value_or(into); },
-          "GPUs of this machine: how many, or their indices as in 0,2")
+          "--gpus", [&into](const std::string& text) { into = parse_gpus(text); },
+          "GPUs of this machine: how many, or their indices as in 0,2 (default: those that NVML finds)")
       ->type_name("N|I,J,...")
       ->check([](const std::string& text) {
         return parse_gpus(text) ? std::string{} : "'" + text + "' is neither a number nor a list of indices";

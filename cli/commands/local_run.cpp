@@ -215,7 +215,7 @@ private:
     if (problem.message.find(" network of ") != std::string::npos)
       std::cerr << "muster: the range is set by `network` of the pool in the configuration file\n";
     else if (problem.message.find(" GPU") != std::string::npos)
-      std::cerr << "muster: GPUs that this machine has are declared by --gpus, such as --gpus 2 or --gpus 0,3\n";
+      std::cerr << "muster: GPUs that NVML does not find are declared by --gpus, such as --gpus 2 or --gpus 0,3\n";
     else
       std::cerr << "muster: where tasks are light, --oversubscribe 3 takes this machine for three times as large\n";
     return code;
@@ -322,7 +322,7 @@ nlohmann::json to_json(const local_options& options) {
           {"pull", options.pull},
           {"max_parallel", options.max_parallel},
           {"oversubscribe", options.oversubscribe},
-          {"gpus", options.gpus},
+          {"gpus", options.gpus ? nlohmann::json(*options.gpus) : nlohmann::json{}},
           {"max_retries", options.max_retries},
           {"keep", options.keep},
           {"no_cache", options.no_cache},
@@ -349,7 +349,11 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
   take("pull", "--pull", options.pull);
   take("max_parallel", "--max-parallel", options.max_parallel);
   take("oversubscribe", "--oversubscribe", options.oversubscribe);
-  take("gpus", "--gpus", options.gpus);
+  auto gpus = options.gpus.value_or(std::vector<std::uint32_t>{});
+  take("gpus", "--gpus", gpus);
+  if (const auto found = stored.find("gpus");
+      found != stored.end() && found->is_array() && command.count("--gpus") == 0)
+    options.gpus = std::move(gpus);
   take("max_retries", "--max-retries", options.max_retries);
   take("keep", "--keep", options.keep);
   take("no_cache", "--no-cache", options.no_cache);

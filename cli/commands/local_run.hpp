@@ -28,7 +28,7 @@ struct local_options {
   std::string pull;        ///< `always`, `missing`, `never`; empty: as the pool has it.
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
-  std::vector<std::uint32_t> gpus;
+  std::optional<std::vector<std::uint32_t>> gpus; ///< Unset: those that are found.
   bool enforce_limits = false;
   std::uint32_t max_retries = 3;
   std::string output = "text";

@@ -27,7 +27,7 @@ docker_pool_config docker_of(const config::pool_settings& x, const local_options
   out.prepare_timeout = rounded(x.prepare_timeout);
   out.start_timeout = rounded(x.start_timeout);
   out.range = x.range;
-  out.gpus = options.gpus.empty() ? x.gpus : options.gpus;
+  out.gpus = options.gpus ? options.gpus : x.gpus;
   out.user = x.user;
   out.init = x.init;
   out.pids_limit = x.pids;
@@ -68,7 +68,7 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
                 "' has nodes of its own, which join a head: submit to `muster serve`, see docs/nodes.md"};
   if (x.driver == config::pool_driver::docker)
     return chosen_pool{name, docker_of(x, options), {}, x.policy};
-  return chosen_pool{name, process_choice{options.gpus.empty() ? x.gpus : options.gpus}, {}, x.policy};
+  return chosen_pool{name, process_choice{options.gpus ? options.gpus : x.gpus}, {}, x.policy};
 }
 
 result<chosen_pool> check_options(result<chosen_pool> chosen, const local_options& options) {
@@ -128,7 +128,7 @@ result<std::unique_ptr<driver>> make_driver(chosen_pool pool, const local_option
                                             const store::state_directory& directory) {
   if (const auto* null = std::get_if<null_choice>(&pool.how)) {
     null_config config;
-    config.total.gpus = null->gpus;
+    config.total.gpus = null->gpus.value_or(std::vector<std::uint32_t>{});
     return make_null_driver(config);
   }
   if (auto* docker = std::get_if<docker_pool_config>(&pool.how)) {

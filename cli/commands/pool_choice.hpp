@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -19,11 +20,11 @@ struct local_options;
 
 /// Processes of this machine.
 struct process_choice {
-  std::vector<std::uint32_t> gpus;
+  std::optional<std::vector<std::uint32_t>> gpus; ///< Unset: those that are found.
 };
 /// Nothing is run.
 struct null_choice {
-  std::vector<std::uint32_t> gpus;
+  std::optional<std::vector<std::uint32_t>> gpus;
 };
 
 /// Where a workflow is to run.

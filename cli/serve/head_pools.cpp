@@ -49,8 +49,9 @@ runtime_config settings_of(const config::service_settings& x, const store::state
 /// Makes the drivers of pools: one for all pools of processes, because their tasks have one warden.
 class driver_maker {
 public:
-  driver_maker(const config::configuration& known, const store::state_directory& directory)
-      : known_(known), directory_(directory) {}
+  driver_maker(const config::configuration& known, const store::state_directory& directory,
+               const std::vector<std::string>& names)
+      : known_(known), directory_(directory), owner_(owner_of_gpus(names)) {}
 
   result<void> add(const std::string& name, runtime_config& to) {
     if (is_of_agents(name)) {
@@ -67,12 +68,15 @@ public:
     x.max_parallel = known_.service.defaults.max_parallel;
     x.policy = chosen->policy;
     if (const auto* process = std::get_if<process_choice>(&chosen->how)) {
-      x.gpus = process->gpus;
+      if (name != owner_)
+        x.gpus = process->gpus.value_or(std::vector<std::uint32_t>{});
       x.oversubscribe = known_.service.defaults.oversubscribe;
       x.executor = processes_;
     } else {
       if (auto* docker = std::get_if<docker_pool_config>(&chosen->how)) {
         x.may_be_down = true;
+        if (name != owner_ && !docker->gpus)
+          docker->gpus.emplace();
         docker->confine_files = known_.service.server.auth == config::auth_mode::tokens;
       }
       auto made = make_driver(std::move(*chosen), options, directory_);
@@ -88,6 +92,7 @@ public:
   result<void> make_processes(const std::vector<std::string>& names) {
     std::set<std::uint32_t> gpus;
     bool any = false;
+    bool finds_gpus = false;
     for (const auto& name : names) {
       if (is_of_agents(name))
         continue;
@@ -96,13 +101,17 @@ public:
         return chosen.failure();
       if (const auto* process = std::get_if<process_choice>(&chosen->how)) {
         any = true;
-        gpus.insert(process->gpus.begin(), process->gpus.end());
+        finds_gpus = finds_gpus || name == owner_;
+        if (process->gpus)
+          gpus.insert(process->gpus->begin(), process->gpus->end());
       }
     }
     if (!any)
       return {};
-    auto made = make_driver({"local", process_choice{{gpus.begin(), gpus.end()}}, {}, {}}, options_for(known_, "local"),
-                            directory_);
+    process_choice how;
+    if (!finds_gpus)
+      how.gpus.emplace(gpus.begin(), gpus.end());
+    auto made = make_driver({"local", std::move(how), {}, {}}, options_for(known_, "local"), directory_);
     if (!made)
       return made.failure();
     processes_ = std::move(*made);
@@ -124,6 +133,25 @@ private:
     return x;
   }
 
+  /// The pool that gets the GPUs that are found on this machine, so that no two lease the same: the default one if it
+  /// is here. None if some pool here says which are its own, or where agents join: one of them may be on this machine.
+  [[nodiscard]] std::string owner_of_gpus(const std::vector<std::string>& names) const {
+    std::string out;
+    for (const auto& name : names) {
+      if (is_of_agents(name))
+        return {};
+      const auto found = known_.pools.find(name);
+      const bool is_known = found != known_.pools.end();
+      if (is_known && found->second.host.rfind("tcp:", 0) == 0)
+        continue; // Elsewhere.
+      if (is_known && found->second.gpus)
+        return {};
+      if (out.empty() || name == known_.service.defaults.pool)
+        out = name;
+    }
+    return out;
+  }
+
   [[nodiscard]] bool is_of_agents(const std::string& name) const {
     const auto found = known_.pools.find(name);
     return found != known_.pools.end() && found->second.driver == config::pool_driver::agents;
@@ -131,6 +159,7 @@ private:
 
   const config::configuration& known_;
   const store::state_directory& directory_;
+  std::string owner_; ///< Of the GPUs that are found; empty: nobody.
   std::shared_ptr<driver> processes_;
 };
 
@@ -167,7 +196,7 @@ result<runtime_config> make_runtime_config(const config::configuration& known, c
   auto out = settings_of(known.service, directory);
   if (std::find(names.begin(), names.end(), out.default_pool) == names.end())
     out.default_pool = names.front();
-  driver_maker drivers{known, directory};
+  driver_maker drivers{known, directory, names};
   if (auto made = drivers.make_processes(names); !made)
     return made.failure();
   for (const auto& name : names)

@@ -70,14 +70,16 @@ void add_limits(json& host, const attempt_spec& spec, const docker_pool_config& 
     host["ShmSize"] = config.shm_size;
 }
 
-void add_gpus(json& host, const attempt_spec& spec) {
+void add_gpus(json& host, const attempt_spec& spec, const daemon_facts& daemon) {
   if (spec.gpus.empty())
     return;
-  json indices = json::array();
-  for (const auto index : spec.gpus)
-    indices.push_back(std::to_string(index));
+  json names = json::array();
+  for (const auto index : spec.gpus) {
+    const auto known = daemon.gpu_uuids.find(index);
+    names.push_back(known == daemon.gpu_uuids.end() ? std::to_string(index) : known->second);
+  }
   host["DeviceRequests"] = {
-      {{"Driver", "nvidia"}, {"DeviceIDs", indices}, {"Capabilities", {{"gpu", "utility", "compute"}}}}};
+      {{"Driver", "nvidia"}, {"DeviceIDs", names}, {"Capabilities", {{"gpu", "utility", "compute"}}}}};
 }
 
 /// The daemon resolves names only within a network: those of members in the host's are told, and to these all.
@@ -229,7 +231,7 @@ result<std::string> make_container_config(const attempt_spec& spec, const docker
   if (spec.task.privileged)
     host["Privileged"] = true;
   add_limits(host, spec, config, daemon);
-  add_gpus(host, spec);
+  add_gpus(host, spec, daemon);
   host["LogConfig"] = json::parse(log_config_json(log_limits_of(config)));
   add_network(out, spec, plan);
   // Files are part of the set-up too, but lie in the container already when it is compared.

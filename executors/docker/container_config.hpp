@@ -31,8 +31,9 @@ struct bind_mount {
 
 /// What is known of the daemon that matters to a container.
 struct daemon_facts {
-  std::int64_t cpus = 0; ///< More is not given to a container: the daemon would refuse it.
-  bool nvidia = false;   ///< It can give GPUs to containers.
+  std::int64_t cpus = 0;                            ///< More is not given to a container: the daemon would refuse it.
+  bool nvidia = false;                              ///< It can give GPUs to containers.
+  std::map<std::uint32_t, std::string> gpu_uuids{}; ///< By index, of those that are known.
 };
 
 /// What a container is made from.

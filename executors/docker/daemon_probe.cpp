@@ -1,7 +1,8 @@
 #include "executors/docker/daemon_probe.hpp"
 
 #include "executors/docker/names.hpp"
-#include "executors/process/host.hpp"
+#include "executors/machine/discovery.hpp"
+#include "executors/machine/host_capacity.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -17,7 +18,6 @@ constexpr ipv4_address first_range = (10U << 24U) | (213U << 16U);
 constexpr ipv4_address last_range = (10U << 24U) | (254U << 16U);
 constexpr ipv4_address step = 1U << 16U;
 constexpr std::uint8_t range_prefix = 16;
-constexpr std::size_t most_gpus = 64;
 
 error daemon_error(const engine_error& why, const endpoint& where) {
   const auto at = to_string(where) + " (" + where.origin + ")";
@@ -46,14 +46,27 @@ bool has_nvidia(const engine_info& info) {
                      [](const auto& x) { return x.find("nvidia.com/gpu") != std::string::npos; });
 }
 
-/// The GPUs of this host, by their device files.
-std::vector<std::uint32_t> host_gpus() {
-  std::vector<std::uint32_t> out;
-  std::error_code ignored;
-  for (std::uint32_t n = 0; n < most_gpus; ++n)
-    if (std::filesystem::exists("/dev/nvidia" + std::to_string(n), ignored))
-      out.push_back(n);
-  return out;
+/// What is on this host, if the daemon is: its GPUs, as far as the daemon can give them to containers.
+void add_machine(probe_result& out, const docker_pool_config& config) {
+  auto& offers = out.offers;
+  const auto declared = config.gpus.value_or(std::vector<std::uint32_t>{});
+  const bool gives_gpus = out.daemon.facts.nvidia;
+  machine::discovery found;
+  if (out.daemon.shares_disk)
+    found = machine::discover(config.state_directory, gives_gpus ? config.gpus : std::vector<std::uint32_t>{});
+  else
+    found.gpus = declared;
+  for (const auto& x : found.facts.gpus)
+    out.daemon.facts.gpu_uuids[x.index] = x.uuid;
+  offers.machine = std::move(found.facts);
+  if (gives_gpus)
+    offers.total.gpus = std::move(found.gpus);
+  if (!gives_gpus)
+    offers.no_gpus_because = "this Docker daemon has no NVIDIA runtime";
+  else if (!found.no_gpus_because.empty())
+    offers.no_gpus_because = std::move(found.no_gpus_because);
+  else if (offers.total.gpus.empty())
+    offers.no_gpus_because = "no GPU is seen on this host, and the pool's configuration names none";
 }
 
 struct used_ranges {
@@ -174,24 +187,19 @@ result<probe_result> probe_daemon(loop& on, client& engine, const docker_pool_co
   if (!space)
     return space.failure();
   out.daemon.space = *space;
-  out.daemon.facts = {info->cpus, has_nvidia(*info)};
+  out.daemon.facts = {info->cpus, has_nvidia(*info), {}};
   auto& offers = out.offers;
   offers.driver = "docker";
   offers.version = info->server_version;
   offers.images = true;
   offers.total.cpu = info->cpus;
   offers.total.memory = info->memory;
-  if (const auto host = process::host_capacity(config.state_directory))
+  if (const auto host = machine::host_capacity(config.state_directory))
     offers.total.storage = host->storage;
   offers.addresses = *std::move(space);
   offers.alone_without_address = out.daemon.has_bridge;
   offers.permits = config.permissions;
-  if (!out.daemon.facts.nvidia)
-    offers.no_gpus_because = "this Docker daemon has no NVIDIA runtime";
-  else
-    offers.total.gpus = !config.gpus.empty() ? config.gpus : out.daemon.shares_disk ? host_gpus() : config.gpus;
-  if (out.daemon.facts.nvidia && offers.total.gpus.empty())
-    offers.no_gpus_because = "no GPU is seen on this host, and the pool's configuration names none";
+  add_machine(out, config);
   return out;
 }
 

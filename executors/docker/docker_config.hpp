@@ -64,9 +64,9 @@ struct docker_pool_config {
   /// What is taken in it is found out by `probe`.
   std::optional<ipv4_block> range;
 
-  /// Indices of the GPUs that may be leased. Empty: those that the daemon's host shows if it has the NVIDIA runtime,
-  /// else none.
-  std::vector<std::uint32_t> gpus;
+  /// Indices of the GPUs that may be leased, if the daemon has the NVIDIA runtime. Unset: those that NVML finds, if the
+  /// daemon is on this host.
+  std::optional<std::vector<std::uint32_t>> gpus;
 
   /// Who a container's command runs as: `uid`, `uid:gid`, a name of the image. Empty: as the image says. `host`: uid
   /// and gid of this process.

@@ -23,11 +23,29 @@ bool is_inherited(std::string_view name) {
   return name.substr(0, 3) == "LC_";
 }
 
-std::string joined(const std::vector<std::uint32_t>& numbers) {
-  std::string out;
-  for (const auto n : numbers)
-    out += (out.empty() ? "" : ",") + std::to_string(n);
-  return out;
+/// Of all of `leased` the UUIDs, else the indices: both in one list mean nothing to CUDA.
+std::string names_of(const std::vector<std::uint32_t>& leased, const visible_gpus& gpus) {
+  std::string numbers;
+  std::string uuids;
+  bool known = true;
+  for (const auto n : leased) {
+    const auto found = gpus.uuids.find(n);
+    known = known && found != gpus.uuids.end();
+    numbers += (numbers.empty() ? "" : ",") + std::to_string(n);
+    if (known)
+      uuids += (uuids.empty() ? "" : ",") + found->second;
+  }
+  return known ? uuids : numbers;
+}
+
+void add_gpus(environment_map& out, const std::vector<std::uint32_t>& leased, const visible_gpus& gpus) {
+  if (!leased.empty()) {
+    out["CUDA_VISIBLE_DEVICES"] = out["NVIDIA_VISIBLE_DEVICES"] = names_of(leased, gpus);
+    out["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"; // As the indices count.
+  } else if (gpus.are_shared_out) {
+    out["CUDA_VISIBLE_DEVICES"] = "";
+    out["NVIDIA_VISIBLE_DEVICES"] = "void";
+  }
 }
 
 } // namespace
@@ -66,14 +84,9 @@ spec::token_values tokens_of(const attempt_spec& spec) {
 }
 
 environment_map environment_of(const attempt_spec& spec, const environment_map& inherited,
-                               const spec::token_values& tokens, bool gpus_declared) {
+                               const spec::token_values& tokens, const visible_gpus& gpus) {
   auto out = inherited;
-  if (!spec.gpus.empty()) {
-    out["CUDA_VISIBLE_DEVICES"] = out["NVIDIA_VISIBLE_DEVICES"] = joined(spec.gpus);
-  } else if (gpus_declared) {
-    out["CUDA_VISIBLE_DEVICES"] = "";
-    out["NVIDIA_VISIBLE_DEVICES"] = "void";
-  }
+  add_gpus(out, spec.gpus, gpus);
   for (const auto& [key, value] : spec.environment)
     out[key] = value;
   for (const auto& [key, value] : spec.task.environment)

@@ -27,10 +27,17 @@ using environment_map = std::map<std::string, std::string>;
 /// The values of the tokens of an attempt: output, input:N, input:<task>, host:<task>, workflow_id, and its own.
 [[nodiscard]] spec::token_values tokens_of(const attempt_spec& spec);
 
+/// How tasks are told which GPUs are theirs.
+struct visible_gpus {
+  bool are_shared_out = false; ///< Who has none is to see none.
+  /// Index -> UUID, of those that are known. A name that stays the same whatever order CUDA counts in.
+  std::map<std::uint32_t, std::string> uuids{};
+};
+
 /// The whole environment of an attempt: inherited, then what its flow adds, then the task's own with tokens replaced,
 /// then MUSTER_*.
 [[nodiscard]] environment_map environment_of(const attempt_spec& spec, const environment_map& inherited,
-                                             const spec::token_values& tokens, bool gpus_declared);
+                                             const spec::token_values& tokens, const visible_gpus& gpus);
 
 /// A command looked up as a shell does.
 struct found_command {

@@ -121,7 +121,7 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
     if (const auto kept = data::keep_outputs(spec, located_outputs(spec)); !kept)
       return kept.failure();
   const auto tokens = tokens_of(spec);
-  const auto environment = environment_of(spec, context.inherited, tokens, context.gpus_declared);
+  const auto environment = environment_of(spec, context.inherited, tokens, context.gpus);
   wire::start_request request;
   request.id = spec.id;
   request.folder = spec.folder.string();

@@ -15,7 +15,7 @@ namespace muster::process {
 /// What preparation needs to know beside the attempt.
 struct preparation_context {
   environment_map inherited;
-  bool gpus_declared = false;
+  visible_gpus gpus;
   std::shared_ptr<bubblewrap> sandbox;
   std::optional<std::int64_t> most_processes; ///< Set: limits are enforced, and this is one.
 };

@@ -1,9 +1,9 @@
 #include "executors/process/process_driver.hpp"
+#include "executors/machine/host_capacity.hpp"
 
 #include "executors/data/folders.hpp"
 #include "executors/data/results.hpp"
 #include "executors/process/exit_message.hpp"
-#include "executors/process/host.hpp"
 #include "executors/process/preparation.hpp"
 #include "executors/process/publication.hpp"
 #include "executors/process/warden_link.hpp"
@@ -72,7 +72,6 @@ public:
     options_.logs = config_.logs;
     options_.leftover_grace = config_.leftover_grace;
     context_.inherited = inherited_environment();
-    context_.gpus_declared = !config_.gpus.empty();
     if (config_.enforce_limits)
       context_.most_processes = config_.most_processes;
     context_.sandbox = std::make_shared<bubblewrap>(context_.inherited.at("PATH"));
@@ -96,13 +95,13 @@ public:
         return opened.failure();
     if (!link_.no_limits().empty())
       return error{ec::unsupported, link_.no_limits()};
-    auto total = host_capacity(config_.state_directory);
+    auto total = machine::host_capacity(config_.state_directory, config_.look_at.root);
     if (!total)
       return total.failure();
     capabilities out;
     out.driver = "process";
     out.total = *std::move(total);
-    out.total.gpus = config_.gpus;
+    add_machine(out);
     out.starts_after = true;
     return out;
   }
@@ -158,6 +157,17 @@ public:
   }
 
 private:
+  /// After the launch of the warden: it must not inherit what a library opens.
+  void add_machine(capabilities& out) {
+    auto found = machine::discover(config_.state_directory, config_.gpus, config_.look_at);
+    context_.gpus.are_shared_out = found.has_gpus;
+    for (const auto& x : found.facts.gpus)
+      context_.gpus.uuids[x.index] = x.uuid;
+    out.total.gpus = std::move(found.gpus);
+    out.no_gpus_because = std::move(found.no_gpus_because);
+    out.machine = std::move(found.facts);
+  }
+
   /// Attempts whose fate the warden was asked for, and what to do with its answer.
   struct open_query {
     std::size_t count = 0;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "executors/driver.hpp"
+#include "executors/machine/discovery.hpp"
 #include "executors/process/log_guard.hpp"
 
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace muster {
@@ -13,8 +15,10 @@ namespace muster {
 /// How the process driver is set up.
 struct process_config {
   std::filesystem::path state_directory;
-  std::vector<std::uint32_t> gpus; ///< Indices that this host has for tasks.
-  bool keep_work = false;          ///< Work folders with something in them stay when attempts are removed.
+  /// Indices that this host has for tasks. Unset: those that NVML finds.
+  std::optional<std::vector<std::uint32_t>> gpus;
+  machine::sources look_at;    ///< Where the machine is looked at.
+  bool keep_work = false;      ///< Work folders with something in them stay when attempts are removed.
   bool enforce_limits = false; ///< Each attempt gets a control group with its memory, CPU time and processes as limits;
                                ///< `probe` fails with `unsupported` where that is not permitted.
   std::int64_t most_processes = 4'096; ///< Processes and threads of an attempt whose limits are enforced.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -160,6 +161,46 @@ host_permissions permissions_from_json(const json& x) {
   return out;
 }
 
+json machine_to_json(const machine_facts& x) {
+  json gpus = json::array();
+  for (const auto& gpu : x.gpus) {
+    gpus.push_back(
+        {{"index", gpu.index}, {"uuid", gpu.uuid}, {"model", gpu.model}, {"memory", gpu.memory}, {"pci", gpu.pci}});
+    if (gpu.numa_node)
+      gpus.back()["numa"] = *gpu.numa_node;
+  }
+  json numa = json::array();
+  for (const auto& node : x.numa)
+    numa.push_back({{"number", node.number}, {"cpus", node.cpus}, {"memory", node.memory}});
+  return {{"gpus", std::move(gpus)}, {"gpu_links", x.gpu_links}, {"numa", std::move(numa)}};
+}
+
+/// Labels travel in the greeting, with those that the agent was given.
+machine_facts machine_from_json(const json& x) {
+  machine_facts out;
+  for (const auto& from : x.at("gpus")) {
+    gpu_facts gpu;
+    gpu.index = from.at("index").get<std::uint32_t>();
+    gpu.uuid = from.at("uuid").get<std::string>();
+    gpu.model = from.at("model").get<std::string>();
+    gpu.memory = from.at("memory").get<std::int64_t>();
+    gpu.pci = from.at("pci").get<std::string>();
+    if (const auto numa = from.find("numa"); numa != from.end())
+      gpu.numa_node = numa->get<std::uint32_t>();
+    out.gpus.push_back(std::move(gpu));
+  }
+  out.gpu_links = x.at("gpu_links").get<std::vector<std::vector<std::uint32_t>>>();
+  std::set<std::uint32_t> linked;
+  for (const auto& group : out.gpu_links)
+    for (const auto index : group)
+      if (!linked.insert(index).second)
+        throw std::invalid_argument("a GPU is linked twice");
+  for (const auto& from : x.at("numa"))
+    out.numa.push_back({from.at("number").get<std::uint32_t>(), from.at("cpus").get<std::string>(),
+                        from.at("memory").get<std::int64_t>()});
+  return out;
+}
+
 /// What JSON's library throws is of this machine's own making or comes from the network: an error either way.
 template <class T, class Convert>
 result<T> guarded(const char* what, Convert convert) {
@@ -187,7 +228,8 @@ std::string encode(const capabilities& x) {
            {"images", x.images},
            {"total", capacity_to_json(x.total)},
            {"starts_after", x.starts_after},
-           {"no_gpus_because", x.no_gpus_because}};
+           {"no_gpus_because", x.no_gpus_because},
+           {"machine", machine_to_json(x.machine)}};
   if (x.permits)
     out["permits"] = permissions_to_json(*x.permits);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -205,6 +247,8 @@ result<capabilities> decode_capabilities(std::string_view text) {
     x.no_gpus_because = in.at("no_gpus_because").get<std::string>();
     if (const auto permits = in.find("permits"); permits != in.end())
       x.permits = permissions_from_json(*permits);
+    if (const auto machine = in.find("machine"); machine != in.end())
+      x.machine = machine_from_json(*machine);
     return x;
   });
 }

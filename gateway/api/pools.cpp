@@ -18,11 +18,42 @@ json json_of(const capacity& x) {
   return {{"cpu", x.cpu}, {"memory", x.memory}, {"storage", x.storage}, {"gpus", x.gpus}};
 }
 
+/// The GPUs of a group that NVLink connects, without `index`.
+std::vector<std::uint32_t> neighbours(const machine_facts& x, std::uint32_t index) {
+  for (auto group : x.gpu_links)
+    if (const auto own = std::find(group.begin(), group.end(), index); own != group.end()) {
+      group.erase(own);
+      return group;
+    }
+  return {};
+}
+
+json gpus_of(const machine_facts& x) {
+  auto out = json::array();
+  for (const auto& gpu : x.gpus)
+    out.push_back({{"index", gpu.index},
+                   {"uuid", gpu.uuid},
+                   {"model", gpu.model},
+                   {"memory", gpu.memory},
+                   {"pci", gpu.pci},
+                   {"numa_node", gpu.numa_node ? json(*gpu.numa_node) : json{}},
+                   {"nvlink", neighbours(x, gpu.index)}});
+  return out;
+}
+
+json numa_of(const machine_facts& x) {
+  auto out = json::array();
+  for (const auto& node : x.numa)
+    out.push_back({{"node", node.number}, {"cpus", node.cpus}, {"memory", node.memory}});
+  return out;
+}
+
 json json_of(const node_view& x) {
-  return {{"name", x.name},           {"pool", x.pool},     {"available", x.available},
-          {"condition", x.condition}, {"reason", x.reason}, {"address", x.address},
-          {"platform", x.platform},   {"labels", x.labels}, {"total", json_of(x.total)},
-          {"free", json_of(x.free)}};
+  const auto machine = x.machine ? *x.machine : machine_facts{};
+  return {{"name", x.name},           {"pool", x.pool},           {"available", x.available},
+          {"condition", x.condition}, {"reason", x.reason},       {"address", x.address},
+          {"platform", x.platform},   {"labels", x.labels},       {"total", json_of(x.total)},
+          {"free", json_of(x.free)},  {"gpus", gpus_of(machine)}, {"numa", numa_of(machine)}};
 }
 
 json json_of(const pool_view& x) {

@@ -59,7 +59,7 @@ result<driver_ptr> make_driver(const local_options& options, const store::state_
     return make_docker(options, directory);
   if (options.pool == "null") {
     null_config config;
-    config.total.gpus = options.gpus;
+    config.total.gpus = options.gpus.value_or(std::vector<std::uint32_t>{});
     return make_null_driver(config);
   }
   if (config::pool_name(options.pool) != "local")
@@ -79,7 +79,7 @@ std::string stored_options(const local_options& x) {
                     {"pull", x.pool == "docker" ? x.pull : ""},
                     {"max_parallel", x.max_parallel},
                     {"oversubscribe", x.oversubscribe},
-                    {"gpus", x.gpus},
+                    {"gpus", x.gpus ? value(*x.gpus) : value()},
                     {"max_retries", x.max_retries},
                     {"keep", x.keep_work},
                     {"enforce_limits", x.enforce_limits}})

@@ -42,7 +42,8 @@ TEST_CASE("a process finds its environment and nothing of Muster's shell") {
         std::string{"MUSTER_ATTEMPT=0"}, std::string{"MUSTER_ATTEMPT_ID=1.0.0"},
         std::string{"MUSTER_ADDRESS=127.0.0.1"}, "MUSTER_INPUT=" + folder + "/input",
         "MUSTER_OUTPUT=" + folder + "/output", "MUSTER_PEERS=" + folder + "/peers.json",
-        std::string{"CUDA_VISIBLE_DEVICES=2,5"}, std::string{"NVIDIA_VISIBLE_DEVICES=2,5"}})
+        std::string{"CUDA_VISIBLE_DEVICES=2,5"}, std::string{"CUDA_DEVICE_ORDER=PCI_BUS_ID"},
+        std::string{"NVIDIA_VISIBLE_DEVICES=2,5"}})
     CHECK_THAT(log, ContainsSubstring('\n' + line + '\n'));
   CHECK(log.find("MUSTER_TEST_SECRET") == std::string::npos);
   CHECK(read_text(x.folder / "peers.json") == "{\"t0\":\"127.0.0.1\",\"t1\":\"127.0.0.2\"}\n");

@@ -68,7 +68,7 @@ private:
       }
       others.emplace_back(key, v.place);
       if (key == "gpus")
-        gpus(v, where, out.gpus);
+        gpus(v, where, out.gpus.emplace());
       else if (is_of_agents(key))
         agents_field(key, v, where, out);
       else

@@ -80,7 +80,8 @@ std::string to_yaml(const std::map<std::string, pool_settings>& pools) {
       out += to_yaml(x.policy, "    ");
       continue;
     }
-    out += "    gpus: " + listed(x.gpus, [](std::uint32_t n) { return std::to_string(n); }) + '\n';
+    if (x.gpus)
+      out += "    gpus: " + listed(*x.gpus, [](std::uint32_t n) { return std::to_string(n); }) + '\n';
     if (x.driver == pool_driver::docker)
       append_docker(out, x);
     out += to_yaml(x.policy, "    ");

@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+#include <nlohmann/json.hpp>
+
 using namespace muster;
 
 namespace {
@@ -130,6 +132,43 @@ TEST_CASE("what a node offers") {
   CHECK(got->no_gpus_because == "none declared");
 }
 
+TEST_CASE("what is known of a node's machine is told, but for its labels") {
+  capabilities x;
+  gpu_facts gpu;
+  gpu.index = 3;
+  gpu.uuid = "GPU-3";
+  gpu.model = "NVIDIA H200";
+  gpu.memory = std::int64_t{141} << 30;
+  gpu.pci = "0000:65:00.0";
+  gpu.numa_node = 1;
+  gpu_facts bare;
+  x.machine.gpus = {bare, gpu};
+  x.machine.gpu_links = {{0, 3}};
+  x.machine.numa = {{1, "8-15", 1 << 30}};
+  x.machine.labels = {{"muster/arch", "x86_64"}};
+  const auto got = remote::decode_capabilities(remote::encode(x));
+  REQUIRE(got);
+  REQUIRE(got->machine.gpus.size() == 2);
+  CHECK_FALSE(got->machine.gpus[0].numa_node);
+  const auto& same = got->machine.gpus[1];
+  CHECK(same.index == 3);
+  CHECK(same.uuid == gpu.uuid);
+  CHECK(same.model == gpu.model);
+  CHECK(same.memory == gpu.memory);
+  CHECK(same.pci == gpu.pci);
+  CHECK(same.numa_node == 1U);
+  CHECK(got->machine.gpu_links == x.machine.gpu_links);
+  REQUIRE(got->machine.numa.size() == 1);
+  CHECK(got->machine.numa[0].cpus == "8-15");
+  CHECK(got->machine.labels.empty()); // They travel with those that the agent was given.
+}
+
+TEST_CASE("an agent of an earlier version knows less of its machine") {
+  auto old = nlohmann::json::parse(remote::encode(capabilities{}));
+  old.erase("machine");
+  CHECK(remote::decode_capabilities(old.dump()));
+}
+
 TEST_CASE("a node that offers what cannot be is refused") {
   capabilities x;
   x.total.gpus = {1, 1};
@@ -138,4 +177,7 @@ TEST_CASE("a node that offers what cannot be is refused") {
   x.total.cpu = -1;
   CHECK_FALSE(remote::decode_capabilities(remote::encode(x)));
   CHECK_FALSE(remote::decode_capabilities("{}"));
+  x = {};
+  x.machine.gpu_links = {{0, 1}, {1, 2}};
+  CHECK_FALSE(remote::decode_capabilities(remote::encode(x)));
 }

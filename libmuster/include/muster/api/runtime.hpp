@@ -138,15 +138,16 @@ struct local_options {
   /// Empty: as the `muster` command has it, `$MUSTER_STATE_DIR` or `~/.local/state/muster`. One process at a time
   /// writes.
   std::filesystem::path state_directory;
-  std::string pool = "process";    ///< `process`: of this host. `docker`: containers. `null`: nothing runs, for trials.
-  std::string docker_host;         ///< Such as `unix:///run/docker.sock`; empty: as the docker command has it.
-  std::string pull = "missing";    ///< When images are pulled: `always`, `missing`, `never`.
-  std::uint32_t max_parallel = 0;  ///< Tasks at once; 0 for as many as fit.
-  double oversubscribe = 1.0;      ///< Takes the machine for so many times as large, where tasks are light.
-  std::vector<std::uint32_t> gpus; ///< Indices of this host's GPUs for tasks.
-  bool enforce_limits = false;     ///< `process`: by control groups.
-  bool keep_work = false;          ///< `process`: working folders stay.
-  std::uint32_t max_retries = 3;   ///< That `exit_action::reschedule` makes, per task.
+  std::string pool = "process";   ///< `process`: of this host. `docker`: containers. `null`: nothing runs, for trials.
+  std::string docker_host;        ///< Such as `unix:///run/docker.sock`; empty: as the docker command has it.
+  std::string pull = "missing";   ///< When images are pulled: `always`, `missing`, `never`.
+  std::uint32_t max_parallel = 0; ///< Tasks at once; 0 for as many as fit.
+  double oversubscribe = 1.0;     ///< Takes the machine for so many times as large, where tasks are light.
+  /// Indices of this host's GPUs for tasks. Unset: those that NVML finds, if the NVIDIA driver is installed.
+  std::optional<std::vector<std::uint32_t>> gpus;
+  bool enforce_limits = false;                  ///< `process`: by control groups.
+  bool keep_work = false;                       ///< `process`: working folders stay.
+  std::uint32_t max_retries = 3;                ///< That `exit_action::reschedule` makes, per task.
   std::chrono::milliseconds stop_grace{10'000}; ///< Between the polite signal and the kill.
 };
 

@@ -39,7 +39,7 @@ struct tls_settings {
 /// One pool as it is configured; what the file does not say is unset or as the key's default.
 struct pool_settings {
   pool_driver driver = pool_driver::process;
-  std::vector<std::uint32_t> gpus; ///< Indices that may be leased.
+  std::optional<std::vector<std::uint32_t>> gpus; ///< Indices that may be leased; unset: see docs/pools.md.
   pool_policy policy;
 
   // -- of `driver: docker` only

@@ -1,0 +1,96 @@
+#include "drivers/process_bench.hpp"
+#include "executors/machine/discovery.hpp"
+#include "made_up_machine.hpp"
+#include "support/catch.hpp"
+#include "support/fake_gpus.hpp"
+
+using namespace muster;
+using namespace muster::test;
+
+namespace {
+
+using indices = std::vector<std::uint32_t>;
+
+/// A machine with GPUs, and the state directory of who uses it.
+struct gpu_machine {
+  made_up_machine files;
+  temporary_folder state;
+
+  gpu_machine() { make_two_sockets(files); }
+
+  [[nodiscard]] machine::sources sources(const std::string& version = "whole") const {
+    return {files.root(), fake_nvml_library(version).string()};
+  }
+
+  machine::discovery look(const std::string& answer, const std::optional<indices>& declared = {}) {
+    const fake_nvml_answer nvml{state.path(), answer};
+    return machine::discover(state.path(), declared, sources());
+  }
+};
+
+/// Three GPUs without the one at `missing`.
+std::string three_without(std::size_t missing) {
+  std::string out;
+  for (std::size_t i = 0; i < 3; ++i)
+    if (i != missing)
+      out += "gpu GPU-" + std::to_string(i) + " 0000:0" + std::to_string(i + 1) + ":00.0 1024 NVIDIA L4\n";
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("a machine is discovered as a whole") {
+  gpu_machine m;
+  const auto x = m.look(fake_gpus(3, 3));
+  CHECK(x.gpus == indices{0, 1, 2});
+  CHECK(x.has_gpus);
+  REQUIRE(x.facts.gpus.size() == 3);
+  CHECK(x.facts.gpus[0].numa_node == 0U);
+  CHECK(x.facts.gpus[1].numa_node == 1U);
+  CHECK_FALSE(x.facts.gpus[2].numa_node);
+  CHECK(x.facts.gpu_links == std::vector<indices>{{0, 1, 2}});
+  CHECK(x.facts.numa.size() == 2);
+  CHECK(x.facts.labels.at("muster/gpu-model") == "NVIDIA-H200");
+}
+
+TEST_CASE("GPUs keep their numbers until the machine is started anew") {
+  gpu_machine m;
+  CHECK(m.look(three_without(9)).gpus == indices{0, 1, 2});
+  const auto later = m.look(three_without(1));
+  CHECK(later.gpus == indices{0, 2});
+  CHECK(later.facts.gpus.at(1).uuid == "GPU-2");
+  CHECK(m.look(three_without(9)).gpus == indices{0, 1, 2});
+
+  m.files.with("proc/sys/kernel/random/boot_id", "second-boot");
+  const auto anew = m.look(three_without(1));
+  CHECK(anew.gpus == indices{0, 1});
+  CHECK(anew.facts.gpus.at(1).uuid == "GPU-2");
+}
+
+TEST_CASE("numbers that cannot be read are given anew") {
+  gpu_machine m;
+  std::ofstream{m.state.path() / "gpu-numbers"} << "first-boot\n7 GPU-1\nnot a number at all\n";
+  CHECK(m.look(three_without(9)).gpus == indices{0, 2, 7});
+  std::ofstream{m.state.path() / "gpu-numbers"} << std::string(100, '\xff');
+  CHECK(m.look(three_without(9)).gpus == indices{0, 1, 2});
+}
+
+TEST_CASE("a task is told the UUIDs of its GPUs, and one without sees none") {
+  gpu_machine m;
+  const fake_nvml_answer nvml{m.state.path(), fake_gpus(4)};
+  process_config config;
+  config.look_at = m.sources();
+  process_bench b{std::move(config)};
+  const auto show = "echo \"[$CUDA_VISIBLE_DEVICES][$NVIDIA_VISIBLE_DEVICES]\"";
+  auto two = b.shell(show, 1);
+  two.gpus = {1, 3};
+  b.run(two);
+  CHECK(b.log_of(two) == "[GPU-1,GPU-3][GPU-1,GPU-3]\n");
+  auto unknown = b.shell(show, 2);
+  unknown.gpus = {1, 5};
+  b.run(unknown);
+  CHECK(b.log_of(unknown) == "[1,5][1,5]\n");
+  const auto none = b.shell(show, 3);
+  b.run(none);
+  CHECK(b.log_of(none) == "[][void]\n");
+}
