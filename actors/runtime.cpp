@@ -39,6 +39,10 @@ result<std::uint16_t> runtime::publish_monitors(const std::string& address, std:
   return impl_->publish_monitors(address, port);
 }
 
+void runtime::between_connections(const std::function<void()>& what) {
+  impl_->between_connections(what);
+}
+
 result<std::uint16_t> runtime::publish_agents(const std::string& address, std::uint16_t port, node_admission admit) {
   return impl_->publish_agents(address, port, std::move(admit));
 }

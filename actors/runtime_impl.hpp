@@ -50,6 +50,7 @@ public:
   void note(store::service_change x);
   [[nodiscard]] muster::measures measures() const;
   [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
+  void between_connections(const std::function<void()>& what);
   [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
                                                      node_admission admit);
   [[nodiscard]] result<void> tell_fleet(const std::string& node, store::service_change what);

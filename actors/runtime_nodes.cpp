@@ -1,9 +1,23 @@
 #include "actors/runtime_impl.hpp"
 
+#include <caf/io/middleman.hpp>
+
 #include <algorithm>
+#include <future>
 #include <utility>
 
 namespace muster {
+
+void runtime::impl::between_connections(const std::function<void()>& what) {
+  if (!system_.has_middleman())
+    return;
+  std::promise<void> done;
+  system_.middleman().backend().post([&] {
+    what();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
 
 result<void> runtime::impl::tell_fleet(const std::string& node, store::service_change what) {
   if (auto why = health_->refusal())

@@ -1,6 +1,5 @@
 #include "actors/system_config.hpp"
 
-#include "actors/agents/tls_error_queue.hpp"
 #include "actors/protocol/agent.hpp"
 #include "actors/protocol/monitor.hpp"
 #include "actors/protocol/type_ids.hpp"
@@ -26,7 +25,6 @@ system_config::system_config(std::uint32_t threads, bool with_network,
   set("middleman.app-identifiers", std::vector<std::string>{monitor::application, agent::application});
   if (!certificates)
     return;
-  agent::keep_tls_errors_apart();
   load<caf::openssl::manager>();
   openssl_cafile = certificates->authority.string();
   openssl_certificate = certificates->certificate.string();

@@ -20,6 +20,7 @@
 #include <random>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 namespace muster {
@@ -67,6 +68,11 @@ public:
   }
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
+
+  void between_connections(const std::function<void()>& what) {
+    const std::lock_guard lock{connecting_};
+    what();
+  }
 
   bool wait_connected(std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock{mutex_};
@@ -135,8 +141,27 @@ private:
     return std::chrono::milliseconds{some(random_)};
   }
 
+  /// Says who it is by the certificate that it has now.
+  result<void> prove() {
+    if (!config_.prove)
+      return {};
+    auto proof = config_.prove(agent::statement_of(who_));
+    if (!proof)
+      return proof.failure();
+    std::tie(who_.certificate, who_.signature) = std::move(*proof);
+    return {};
+  }
+
+  /// With the proof that goes with the connection.
+  result<agent::gate_actor> reach_gate() {
+    const std::lock_guard lock{connecting_};
+    if (auto proven = prove(); !proven)
+      return proven.failure();
+    return find_gate();
+  }
+
   result<void> join() {
-    auto gate = find_gate();
+    auto gate = reach_gate();
     if (!gate)
       return gate.failure();
     caf::scoped_actor self{system_};
@@ -208,6 +233,7 @@ private:
   caf::actor_system system_;
   agent::agent_actor agent_;
   std::minstd_rand random_{std::random_device{}()};
+  std::mutex connecting_; ///< Held while certificates are read.
   std::mutex mutex_;
   std::condition_variable changed_;
   bool connected_ = false;
@@ -226,6 +252,9 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   auto lock = store::writer_lock::take(own);
   if (!lock)
     return lock.failure();
+  if (config.on_owned)
+    if (auto done = config.on_owned(); !done)
+      return done.failure();
   auto memory = store::head_id(own);
   if (!memory)
     return memory.failure();
@@ -243,13 +272,6 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.labels = config.labels;
   who.labels.insert(offered->machine.labels.begin(), offered->machine.labels.end()); // Its own win.
   who.address = config.address;
-  if (config.prove) {
-    auto proof = config.prove(agent::statement_of(who));
-    if (!proof)
-      return proof.failure();
-    who.certificate = std::move(proof->first);
-    who.signature = std::move(proof->second);
-  }
   auto x = std::make_unique<impl>(std::move(config), std::move(who), std::move(*lock));
   x->start();
   return std::unique_ptr<agent_runtime>{new agent_runtime(std::move(x))};
@@ -258,6 +280,10 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
 agent_runtime::agent_runtime(std::unique_ptr<impl> x) : impl_(std::move(x)) {}
 
 agent_runtime::~agent_runtime() = default;
+
+void agent_runtime::between_connections(const std::function<void()>& what) {
+  impl_->between_connections(what);
+}
 
 bool agent_runtime::wait_connected(std::chrono::steady_clock::time_point deadline) {
   return impl_->wait_connected(deadline);

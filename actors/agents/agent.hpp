@@ -30,6 +30,7 @@ struct agent_config {
   /// Runs the attempts. The agent ends it; who made it must not keep it.
   std::shared_ptr<driver> executor;
   std::filesystem::path own_directory;           ///< Of this agent alone: its identity, and what it was told.
+  std::function<result<void>()> on_owned;        ///< `own_directory` is this agent's alone, and nothing was read yet.
   std::optional<link_certificates> certificates; ///< Set: the connection is encrypted.
   /// With `certificates`: the node's own one, PEM, and what its key makes of a statement.
   std::function<result<std::pair<std::string, std::string>>(const std::string& statement)> prove;
@@ -50,6 +51,9 @@ public:
   ~agent_runtime();
   agent_runtime(const agent_runtime&) = delete;
   agent_runtime& operator=(const agent_runtime&) = delete;
+
+  /// Runs `what` while it does not connect: each connection reads the files of `certificates` anew.
+  void between_connections(const std::function<void()>& what);
 
   /// Waits until it is connected: false at the deadline, or if it was refused.
   [[nodiscard]] bool wait_connected(std::chrono::steady_clock::time_point deadline);

@@ -6,13 +6,16 @@
 #include "cli/commands/pool_choice.hpp"
 #include "cli/commands/signals.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/serve/head_pools.hpp"
 #include "cli/serve/log_sink.hpp"
 #include "gateway/auth/certificates.hpp"
 #include "gateway/client/http_client.hpp"
+#include "muster/event/json.hpp"
 
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <functional>
 #include <unistd.h>
 #include <utility>
 
@@ -51,17 +54,37 @@ result<std::shared_ptr<driver>> make_executor(const node_options& options, const
   return made ? result<std::shared_ptr<driver>>{std::shared_ptr<driver>{std::move(*made)}} : made.failure();
 }
 
+timestamp now() {
+  return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+}
+
+error not_of(const std::string& folder, const std::string& name, const std::string& node) {
+  return {ec::invalid_argument, "the certificate in " + std::filesystem::absolute(folder).string() +
+                                    " is that of node " + name + ", and not of " + node};
+}
+
+/// Checked; `take_staged` makes them count.
+result<gateway::certificate_facts> stage(const std::string& from, const std::string& node,
+                                         const store::state_directory& directory) {
+  auto facts = gateway::stage_certificates(from, link_folder(directory), gateway::certificate_use::node, now());
+  if (facts && node != facts->name)
+    return not_of(from, facts->name, node);
+  return facts;
+}
+
 /// A node is who its certificate says.
-result<void> use_certificates(const node_options& options, agent_config& to) {
-  const std::filesystem::path folder = std::filesystem::absolute(options.certs);
-  const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
-  const auto facts = gateway::check_certificates(folder, gateway::certificate_use::node, now);
+result<void> use_certificates(const node_options& options, const store::state_directory& directory, agent_config& to) {
+  const auto facts = gateway::check_certificates(options.certs, gateway::certificate_use::node, now());
   if (!facts)
     return facts.failure();
   if (!options.node.empty() && options.node != facts->name)
-    return {ec::invalid_argument, "the certificate in " + folder.string() + " is that of node " + facts->name +
-                                      ", and not of " + options.node};
+    return not_of(options.certs, facts->name, options.node);
   to.node = facts->name;
+  to.on_owned = [certs = options.certs, name = facts->name, directory]() -> result<void> {
+    const auto staged = stage(certs, name, directory);
+    return staged ? gateway::take_staged(link_folder(directory)) : staged.failure();
+  };
+  const auto folder = std::filesystem::absolute(link_folder(directory));
   const auto files = gateway::certificates_in(folder);
   to.certificates = link_certificates{files.authority, files.certificate, files.key};
   to.prove = [folder](const std::string& statement) -> result<std::pair<std::string, std::string>> {
@@ -88,7 +111,7 @@ result<agent_config> config_of(const node_options& options, const store::state_d
   }
   out.node = options.node.empty() ? host_name() : options.node;
   if (!options.certs.empty())
-    if (auto good = use_certificates(options, out); !good)
+    if (auto good = use_certificates(options, directory, out); !good)
       return good.failure();
   out.pool = options.pool;
   out.platform = options.platform;
@@ -102,11 +125,16 @@ result<agent_config> config_of(const node_options& options, const store::state_d
   return out;
 }
 
-int wait(agent_runtime& agent, signal_inbox& inbox) {
+/// What the agent is asked to read again.
+using reload = std::function<void()>;
+
+int wait(agent_runtime& agent, signal_inbox& inbox, const reload& on_hangup) {
   for (;;) {
     while (const auto signal = inbox.next()) {
-      if (*signal == SIGHUP)
+      if (*signal == SIGHUP) {
+        on_hangup();
         continue;
+      }
       log::info(component, "agent is asked to stop", {{"signal", *signal}});
       return exit_completed;
     }
@@ -116,6 +144,21 @@ int wait(agent_runtime& agent, signal_inbox& inbox) {
     }
     inbox.wait(std::chrono::seconds{60});
   }
+}
+
+/// For connections from now on.
+void renew_certificates(const node_options& options, const std::string& node, const store::state_directory& directory,
+                        agent_runtime& agent) {
+  if (options.certs.empty())
+    return;
+  const auto facts = stage(options.certs, node, directory);
+  result<void> done = facts ? result<void>{} : result<void>{facts.failure()};
+  if (facts)
+    agent.between_connections([&] { done = gateway::take_staged(link_folder(directory)); });
+  if (done)
+    log::info(component, "certificate was read again", {{"until", to_rfc3339(facts->expires)}});
+  else
+    log::error(component, "certificate stays", {{"why", done.failure().message}});
 }
 
 } // namespace
@@ -166,7 +209,7 @@ int run_node(const node_options& options, const store::state_directory& director
              {"head", options.head},
              {"pid", static_cast<long>(::getpid())},
              {"state", directory.root().string()}});
-  const auto code = wait(**agent, *inbox);
+  const auto code = wait(**agent, *inbox, [&] { renew_certificates(options, node, directory, **agent); });
   agent->reset();
   log::info(component, "agent has stopped; tasks that run go on until the next start");
   log::install(nullptr);

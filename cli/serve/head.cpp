@@ -312,7 +312,7 @@ private:
     gateway::node_admission::settings how;
     how.tokens = known_.service.server.auth == config::auth_mode::tokens;
     if (!known_.service.agents.certs.empty())
-      how.authority = gateway::certificates_in(known_.service.agents.certs).authority;
+      how.authority = gateway::certificates_in(link_folder(directory_)).authority;
     how.now = now;
     how.on_use = [&engine = *engine_, now](const std::string& id) { engine.note(store::tokens_used{{{id, now()}}}); };
     const auto by = std::make_shared<gateway::node_admission>(directory_, std::move(how));
@@ -379,6 +379,10 @@ private:
     keeper_->set_policy(retention_policy_of(x.retention), rounded(x.retention.interval));
     if (auto done = service_->reload(service_config_of(x, directory_)); !done)
       log::error(component, "certificates stay", {{"why", done.failure().message}});
+    if (agents_address_.empty())
+      return;
+    if (auto done = renew_certificates(known_.service.agents, directory_, *engine_); !done)
+      log::error(component, "certificates for agents stay", {{"why", done.failure().message}});
   }
 
   void stop() {

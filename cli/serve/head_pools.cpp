@@ -163,18 +163,27 @@ private:
   std::shared_ptr<driver> processes_;
 };
 
+result<void> stage(const config::agent_settings& from, const store::state_directory& directory) {
+  const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+  const auto good =
+      gateway::stage_certificates(from.certs, link_folder(directory), gateway::certificate_use::head, now);
+  return good ? result<void>{} : result<void>{good.failure()};
+}
+
 /// For agents, if any can connect.
-result<void> add_certificates(const config::agent_settings& from, runtime_config& to) {
+result<void> add_certificates(const config::agent_settings& from, const store::state_directory& directory,
+                              runtime_config& to) {
   const auto is_joined = [](const pool_setup& x) { return x.agents.has_value(); };
   if (from.certs.empty() || from.listen == "off" || std::none_of(to.pools.begin(), to.pools.end(), is_joined))
     return {};
-  const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
-  const auto good = gateway::check_certificates(from.certs, gateway::certificate_use::head, now);
-  if (!good)
-    return good.failure();
-  const auto files = gateway::certificates_in(std::filesystem::absolute(from.certs));
+  if (auto made = directory.create(); !made)
+    return made.failure();
+  if (auto staged = stage(from, directory); !staged)
+    return staged;
+  const auto folder = std::filesystem::absolute(link_folder(directory));
+  const auto files = gateway::certificates_in(folder);
   to.agent_certificates = link_certificates{files.authority, files.certificate, files.key};
-  return {};
+  return gateway::take_staged(folder);
 }
 
 } // namespace
@@ -190,6 +199,21 @@ runtime_limits runtime_limits_of(const config::service_settings& x) {
   return out;
 }
 
+std::filesystem::path link_folder(const store::state_directory& directory) {
+  return directory.root() / "link";
+}
+
+result<void> renew_certificates(const config::agent_settings& settings, const store::state_directory& directory,
+                                runtime& of) {
+  if (settings.certs.empty())
+    return {};
+  if (auto staged = stage(settings, directory); !staged)
+    return staged;
+  result<void> done;
+  of.between_connections([&] { done = gateway::take_staged(link_folder(directory)); });
+  return done;
+}
+
 result<runtime_config> make_runtime_config(const config::configuration& known, const store::state_directory& directory,
                                            const std::vector<std::string>& only) {
   const auto names = pool_names(known, only);
@@ -202,7 +226,7 @@ result<runtime_config> make_runtime_config(const config::configuration& known, c
   for (const auto& name : names)
     if (auto added = drivers.add(name, out); !added)
       return added.failure();
-  if (auto good = add_certificates(known.service.agents, out); !good)
+  if (auto good = add_certificates(known.service.agents, directory, out); !good)
     return good.failure();
   return out;
 }

@@ -5,6 +5,7 @@
 #include "muster/config/file.hpp"
 #include "muster/store/layout.hpp"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,13 @@ namespace muster::cli {
 [[nodiscard]] result<runtime_config> make_runtime_config(const config::configuration& known,
                                                          const store::state_directory& directory,
                                                          const std::vector<std::string>& only);
+
+/// Where a head and an agent keep the copy of their certificates that connections use, below their state directory.
+[[nodiscard]] std::filesystem::path link_folder(const store::state_directory& directory);
+
+/// The certificates that `settings` name, as they are now, checked: for all connections of `of` that begin from now on.
+/// Does nothing where none are named.
+[[nodiscard]] result<void> renew_certificates(const config::agent_settings& settings,
+                                              const store::state_directory& directory, runtime& of);
 
 } // namespace muster::cli

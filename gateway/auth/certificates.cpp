@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -25,6 +26,8 @@ namespace muster::gateway {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr auto staged_folder = "next";
 
 template <auto Free>
 struct freed_by {
@@ -365,6 +368,42 @@ result<certificate_facts> check_certificates(const fs::path& folder, certificate
   if (auto good = verify(x->get(), authority->get(), use); !good)
     return error{good.failure().code, good.failure().message + in};
   return facts;
+}
+
+result<certificate_facts> stage_certificates(const fs::path& from, const fs::path& to, certificate_use use,
+                                             timestamp now) {
+  if (auto good = check_certificates(from, use, now); !good)
+    return good;
+  const auto files = certificates_in(from);
+  const auto next = to / staged_folder;
+  const auto copies = certificates_in(next);
+  if (auto made = make_folder(to); !made)
+    return made.failure();
+  if (auto made = make_folder(next); !made)
+    return made.failure();
+  const std::array<std::pair<fs::path, fs::path>, 3> pairs{
+      std::pair{files.authority, copies.authority}, {files.certificate, copies.certificate}, {files.key, copies.key}};
+  for (const auto& [one, copy] : pairs) {
+    const auto text = read_file(one);
+    if (!text)
+      return text.failure();
+    if (auto written = write_file(copy, *text, true); !written)
+      return written.failure();
+  }
+  return check_certificates(next, use, now);
+}
+
+result<void> take_staged(const fs::path& to) {
+  const auto staged = certificates_in(to / staged_folder);
+  const auto used = certificates_in(to);
+  std::error_code problem;
+  for (const auto& [one, other] : {std::pair{staged.authority, used.authority}, std::pair{staged.key, used.key},
+                                   std::pair{staged.certificate, used.certificate}}) {
+    fs::rename(one, other, problem);
+    if (problem)
+      return error{ec::io_error, "cannot put " + other.string() + " in place: " + problem.message()};
+  }
+  return {};
 }
 
 result<identity_proof> prove(const fs::path& folder, const std::string& statement) {

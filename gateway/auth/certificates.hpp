@@ -52,6 +52,16 @@ struct certificate_facts {
 [[nodiscard]] result<certificate_facts> check_certificates(const std::filesystem::path& folder, certificate_use use,
                                                            timestamp now);
 
+/// Copies what is in `from` into a folder in `to`, whole, and checks the copy as `check_certificates` does. What
+/// connections use is the copy in `to`, once `take_staged` has put it there: each connection reads the files anew, and
+/// must not find half of a new certificate.
+[[nodiscard]] result<certificate_facts> stage_certificates(const std::filesystem::path& from,
+                                                           const std::filesystem::path& to, certificate_use use,
+                                                           timestamp now);
+
+/// Puts what was staged in `to` in the place of what is there; while nothing connects.
+[[nodiscard]] result<void> take_staged(const std::filesystem::path& to);
+
 /// That somebody has the key of a certificate.
 struct identity_proof {
   std::string certificate; ///< PEM.

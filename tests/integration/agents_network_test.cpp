@@ -4,6 +4,8 @@
 #include "support/network_ground.hpp"
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 
 using namespace muster::test;
 
@@ -14,10 +16,7 @@ struct network_farm {
   explicit network_farm(unsigned machines, const std::string& pool) : ground(machines) {
     if (!ground.missing().empty())
       return;
-    issue({"init"});
-    issue({"issue", "--head", "head", "--out", (x.muster.folder() / "head-certs").string()});
-    for (unsigned i = 1; i <= machines; ++i)
-      issue({"issue", "n" + std::to_string(i), "--out", certs_of(i)});
+    issue_all(machines);
     x.start("10.78.0.1:0", pool, (x.muster.folder() / "head-certs").string());
     REQUIRE(x.head->ready());
   }
@@ -35,17 +34,61 @@ struct network_farm {
   }
   [[nodiscard]] std::unique_ptr<node_program> node(unsigned machine) const { return node(machine, machine); }
 
+  /// The same, with its log in a file.
+  [[nodiscard]] std::unique_ptr<node_program> logged_node(unsigned machine) const {
+    std::vector<std::string> prefix{"sh", "-c", "exec \"$@\" 2>>" + log_of(machine), "sh"};
+    for (auto& word : ground.prefix_of(machine))
+      prefix.push_back(std::move(word));
+    return std::make_unique<node_program>(
+        x.muster, "n" + std::to_string(machine),
+        std::vector<std::string>{"--certs", certs_of(machine), "--address", network_ground::address_of(machine)},
+        prefix);
+  }
+  /// Waits until that node has logged `text`.
+  [[nodiscard]] bool logs(unsigned machine, const std::string& text) const {
+    return eventually([&] {
+      std::ifstream file(log_of(machine));
+      const std::string all{std::istreambuf_iterator<char>{file}, {}};
+      return all.find(text) != std::string::npos;
+    });
+  }
+
+  /// Replaces all certificates by those of another authority.
+  void issue_anew() {
+    authority_ = "other-ca";
+    for (const auto& folder : folders_)
+      std::filesystem::remove_all(folder);
+    issue_all(static_cast<unsigned>(folders_.size()) - 1);
+  }
+
   network_ground ground;
   farm x;
 
 private:
+  [[nodiscard]] std::string log_of(unsigned machine) const {
+    return (x.muster.folder() / ("log-n" + std::to_string(machine))).string();
+  }
+
+  void issue_all(unsigned machines) {
+    folders_ = {(x.muster.folder() / "head-certs").string()};
+    issue({"init"});
+    issue({"issue", "--head", "head", "--out", folders_.front()});
+    for (unsigned i = 1; i <= machines; ++i) {
+      folders_.push_back(certs_of(i));
+      issue({"issue", "n" + std::to_string(i), "--out", certs_of(i)});
+    }
+  }
+
   void issue(std::vector<std::string> words) const {
     words.insert(words.begin(), "ca");
-    words.insert(words.end(), {"--ca", (x.muster.folder() / "ca").string()});
+    words.insert(words.end(), {"--ca", (x.muster.folder() / authority_).string()});
     const auto done = x.muster(words);
     INFO(done.err);
     REQUIRE(done.exit_code == 0);
   }
+
+  std::string authority_ = "ca";
+  std::vector<std::string> folders_; ///< Of the head, then of the nodes.
 };
 
 /// Says why a test is not run.
@@ -132,4 +175,44 @@ TEST_CASE("what a lost machine ran is given up, and ended there before it takes 
   net.ground.heal(1);
   REQUIRE(becomes(x.muster, "n1", "ready"));
   CHECK_FALSE(is_waiting());
+}
+
+TEST_CASE("renewed certificates count for the connections after SIGHUP, and not before") {
+  network_farm net{2, "lost_after: 60s, silence_limit: 2s"};
+  if (is_missing(net))
+    return;
+  auto& x = net.x;
+  const auto one = net.logged_node(1);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+
+  // All of another authority, so that old and new do not go together.
+  net.issue_anew();
+  const auto two = net.logged_node(2);
+  REQUIRE(net.logs(2, "cannot join"));
+  x.head->process().signal(SIGHUP);
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(condition_of(x.muster, "n1") == "ready"); // Connections that are there stay.
+
+  one->process().signal(SIGHUP);
+  REQUIRE(net.logs(1, "certificate was read again"));
+  x.head->stop(SIGKILL);
+  x.start_again();
+  REQUIRE(x.head->ready());
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+}
+
+TEST_CASE("a certificate that cannot be used changes nothing at SIGHUP") {
+  network_farm net{1, "lost_after: 60s, silence_limit: 2s"};
+  if (is_missing(net))
+    return;
+  auto& x = net.x;
+  const auto one = net.logged_node(1);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  std::ofstream(net.certs_of(1) + "/cert.pem") << "half of it";
+  one->process().signal(SIGHUP);
+  REQUIRE(net.logs(1, "certificate stays"));
+  x.head->stop(SIGKILL);
+  x.start_again();
+  REQUIRE(x.head->ready());
+  REQUIRE(becomes(x.muster, "n1", "ready"));
 }

@@ -1,0 +1,23 @@
+// What a member of the gang of barrier_bench runs: writes when it began, and where it is, into the file that it is
+// given. Linked statically, so that little happens before its first line.
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+int main(int argc, char** argv) {
+  timespec began{};
+  clock_gettime(CLOCK_MONOTONIC, &began);
+  if (argc < 2)
+    return 2;
+  std::FILE* file = std::fopen(argv[1], "w");
+  if (file == nullptr)
+    return 1;
+  const char* address = std::getenv("MUSTER_ADDRESS");
+  std::fprintf(file, "%lld %s\n", static_cast<long long>(began.tv_sec) * 1'000'000'000 + began.tv_nsec,
+               address == nullptr ? "-" : address);
+  if (std::fclose(file) != 0)
+    return 1;
+  const long stay = argc > 2 ? std::atol(argv[2]) : 0;
+  const timespec pause{stay / 1000, stay % 1000 * 1'000'000};
+  return nanosleep(&pause, nullptr);
+}
