@@ -82,12 +82,16 @@ void check_task(const spec::task& t, const std::string& platform, const capabili
     out.add(ec::unsupported, place + "credentials: this runtime stores none");
   if (!t.checkpoints.empty())
     out.add(ec::unsupported, place + "checkpoint: executor " + offered.driver + " makes none");
-  if (const auto known = rules.platforms.find(platform); known != rules.platforms.end() && known->second.permissions) {
-    const auto& x = *known->second.permissions;
-    check_permissions(t, {x.privileged, x.host_network, x.mounts}, platform, out);
-  } else if (offered.permits) {
+  // Who names no platform may be placed on any of them.
+  bool ruled = false;
+  for (const auto& [name, known] : rules.platforms)
+    if (known.permissions && (platform.empty() || platform == name)) {
+      const auto& x = *known.permissions;
+      check_permissions(t, {x.privileged, x.host_network, x.mounts}, name, out);
+      ruled = ruled || platform == name;
+    }
+  if (offered.permits && !ruled)
     check_permissions(t, *offered.permits, {}, out);
-  }
   if (offered.images)
     return;
   for (const auto& mount : t.volume_mounts) {

@@ -161,11 +161,9 @@ void make_way(pool_pointer self) {
     return;
   state.queue.advance(self->clock().now());
   for (const auto& x : state.queue.preempt()) {
-    const auto& layout = *state.clients.at(x.winner).layout;
-    const auto why = "group " + std::string{layout.group_name(name_of(x.winner).group)} + " of workflow " +
-                     std::string{layout.name()} + ", of higher priority, needs its places";
+    // Which one is not for everybody who reads the victim's events.
     for (const auto key : x.victims)
-      ask_to_leave(self, key, why);
+      ask_to_leave(self, key, "a group of higher priority needs its places");
   }
   grant_waiting(self); // What was put off may be all.
 }

@@ -1,10 +1,12 @@
 #include "actors/agents/agent.hpp"
 
 #include "actors/agents/agent_actor.hpp"
+#include "actors/agents/head_probe.hpp"
 #include "actors/ask.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "actors/system_config.hpp"
 #include "executors/remote/attempt_text.hpp"
+#include "muster/base/ipv4.hpp"
 #include "muster/base/log.hpp"
 #include "muster/store/head_id.hpp"
 #include "muster/store/layout.hpp"
@@ -160,7 +162,19 @@ private:
     return find_gate();
   }
 
+  /// Tasks on other nodes reach those here by the address that the head is reached by, unless another was named. One
+  /// on loopback is none: then all are on one machine, where each task has one of its own.
+  void find_own_address(const std::string& towards_head) {
+    who_.address = config_.address;
+    if (const auto found = parse_ipv4(towards_head); config_.address.empty() && found && (*found >> 24U) != 127U)
+      who_.address = towards_head;
+  }
+
   result<void> join() {
+    const auto towards_head = probe_head(config_.head_host, config_.head_port, config_.connect_limit);
+    if (!towards_head)
+      return towards_head.failure();
+    find_own_address(*towards_head);
     auto gate = reach_gate();
     if (!gate)
       return gate.failure();
@@ -225,6 +239,13 @@ private:
     last_refusal_ = why.message;
   }
 
+  // Used by the AGENT until its system has ended.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool connected_ = false;
+  bool session_over_ = false; ///< The one that was begun last.
+  bool ending_ = false;
+  std::optional<error> refused_;
   store::writer_lock lock_; ///< Nobody else uses the directory.
   agent_config config_;
   agent::hello who_;
@@ -234,12 +255,6 @@ private:
   agent::agent_actor agent_;
   std::minstd_rand random_{std::random_device{}()};
   std::mutex connecting_; ///< Held while certificates are read.
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool connected_ = false;
-  bool session_over_ = false; ///< The one that was begun last.
-  bool ending_ = false;
-  std::optional<error> refused_;
   std::thread connector_;
 };
 

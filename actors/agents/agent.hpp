@@ -26,7 +26,7 @@ struct agent_config {
   std::string pool;
   std::string platform;
   std::map<std::string, std::string> labels;
-  std::string address; ///< Where tasks on other nodes reach those here.
+  std::string address; ///< Where tasks on other nodes reach those here; empty: by that towards the head.
   /// Runs the attempts. The agent ends it; who made it must not keep it.
   std::shared_ptr<driver> executor;
   std::filesystem::path own_directory;           ///< Of this agent alone: its identity, and what it was told.

@@ -10,6 +10,7 @@
 #include "cli/serve/log_sink.hpp"
 #include "gateway/auth/certificates.hpp"
 #include "gateway/client/http_client.hpp"
+#include "muster/config/service.hpp"
 #include "muster/event/json.hpp"
 
 #include <algorithm>
@@ -48,6 +49,9 @@ result<std::shared_ptr<driver>> make_executor(const node_options& options, const
   auto chosen = choose_pool(how, known);
   if (!chosen)
     return chosen.failure();
+  // Whose tasks the head sends is not known here.
+  if (auto* docker = std::get_if<docker_pool_config>(&chosen->how))
+    docker->confine_files = true;
   if (auto made = directory.create(); !made)
     return made.failure();
   auto made = make_driver(std::move(*chosen), how, directory);
@@ -101,6 +105,10 @@ result<agent_config> config_of(const node_options& options, const store::state_d
   const auto head = parse_host(options.head);
   if (!head)
     return head.failure();
+  if (options.certs.empty() && head->host != "localhost" &&
+      !config::listen_address{head->host, head->port}.is_loopback())
+    return {ec::invalid_argument, "without certificates an agent joins a head on loopback only, and " + options.head +
+                                      " is not: name their folder by --certs (`muster ca` makes them)"};
   out.head_host = head->host;
   out.head_port = head->port;
   if (!options.token_file.empty()) {

@@ -66,7 +66,8 @@ void add_agent(CLI::App& app, context& ctx) {
       });
   command
       ->add_option("--address", x.address,
-                   "IPv4 address by which tasks on other nodes reach those here; without one no gang spans this node")
+                   "IPv4 address by which tasks on other nodes reach those here (default: that of this machine towards "
+                   "the head)")
       ->type_name("ADDRESS")
       ->check([](const std::string& text) {
         return parse_ipv4(text) ? std::string{} : "'" + text + "' is no IPv4 address";

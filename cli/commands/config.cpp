@@ -55,11 +55,12 @@ void add_config(CLI::App& app, context& ctx) {
     auto* one = command->add_subcommand(name, text);
     one->add_option("--config", *file, "The file (default: MUSTER_CONFIG, else ~/.config/muster/config.yaml)")
         ->type_name("PATH");
+    one->add_option("file", *file, "The same")->type_name("PATH")->excludes("--config");
     one->footer(footer);
     one->callback([&ctx, file, action] { ctx.action = [file, action] { return action(*file); }; });
   };
   add("check", "Say what is wrong with it, with line and column", check,
-      "Example:\n  muster config check --config /etc/muster/muster.yaml");
+      "Example:\n  muster config check /etc/muster/muster.yaml");
   add("show", "Print what is in effect, defaults included", show, "Example:\n  muster config show");
 }
 

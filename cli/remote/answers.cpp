@@ -247,6 +247,29 @@ int print_list(client::api& head, const std::string& path, const query_list& que
   return exit_completed;
 }
 
+namespace {
+
+/// A member of an object as people read it: bytes with their unit, lists and objects without the signs of JSON.
+std::string plain(const json& of, const std::string& name) {
+  const auto& x = of.at(name);
+  std::string out;
+  if (x.is_object()) {
+    for (const auto& [key, value] : x.items())
+      if (const auto text = plain(x, key); !text.empty())
+        out.append(out.empty() ? "" : ", ").append(key).append(" ").append(text);
+    return out;
+  }
+  if (x.is_array()) {
+    for (const auto& value : x)
+      out.append(out.empty() ? "" : ", ").append(value.is_string() ? value.get<std::string>() : dump(value));
+    return out;
+  }
+  const bool bytes = name == "memory" || name == "storage";
+  return bytes && x.is_number_integer() ? show_bytes(x.get<std::int64_t>()) : text_of(of, name.c_str());
+}
+
+} // namespace
+
 void print_object(const json& x, list_format format, const char* name) {
   if (format == list_format::name) {
     std::cout << printable(text_of(x, name)) << '\n';
@@ -259,7 +282,7 @@ void print_object(const json& x, list_format format, const char* name) {
     for (const auto& [key, value] : x.items())
       widest = std::max(widest, key.size());
     for (const auto& [key, value] : x.items()) {
-      const auto text = text_of(x, key.c_str());
+      const auto text = plain(x, key);
       if (!text.empty())
         std::cout << key << std::string(widest - key.size() + 2, ' ') << printable(text) << '\n';
     }

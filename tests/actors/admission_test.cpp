@@ -11,7 +11,8 @@ using namespace muster::test;
 namespace {
 
 /// What a pool of containers with these permissions says to a task; empty if it takes it.
-std::string verdict(const spec::task& t, const host_permissions& permits) {
+std::string verdict(const spec::task& t, const host_permissions& permits, const config::pool_policy& rules = {},
+                    const std::string& platform = {}) {
   const temporary_folder folder;
   const store::state_directory directory{folder.path()};
   auto writer = store::writer::open(directory);
@@ -22,7 +23,9 @@ std::string verdict(const spec::task& t, const host_permissions& permits) {
   offered.driver = "docker";
   offered.images = true;
   offered.permits = permits;
-  const auto admitted = check_admission(make_workflow({t}), offered, {}, *reader);
+  auto w = make_workflow({t});
+  w.resources["default"].platform = platform;
+  const auto admitted = check_admission(w, offered, rules, *reader);
   return admitted ? std::string{} : admitted.failure().message;
 }
 
@@ -60,4 +63,18 @@ TEST_CASE("only what is below a permitted path may be mounted") {
   }
   CHECK(verdict(mounting("/etc:/etc"), {false, false, {"/"}}).empty());
   CHECK(!verdict(mounting("/etc:/etc"), {}).empty());
+}
+
+TEST_CASE("who names no platform is held to the permissions of each, as it may be placed on any") {
+  config::pool_policy rules;
+  rules.platforms["open"].permissions = config::platform_permissions{false, false, {"/data"}};
+  rules.platforms["plain"];
+  const host_permissions pool{false, false, {"/data"}};
+  CHECK(verdict(mounting("/data:/data"), pool, rules).empty());
+  CHECK(verdict(mounting("/data:/data"), {}, rules, "open").empty());
+  CHECK_THAT(verdict(mounting("/data:/data"), {}, rules), ContainsSubstring("not permitted by this pool"));
+  CHECK_THAT(verdict(mounting("/data:/data"), {}, rules, "plain"), ContainsSubstring("not permitted by this pool"));
+  rules.platforms["closed"].permissions = config::platform_permissions{};
+  CHECK_THAT(verdict(mounting("/data:/data"), pool, rules), ContainsSubstring("not permitted by this platform closed"));
+  CHECK(verdict(mounting("/data:/data"), pool, rules, "open").empty());
 }

@@ -3,6 +3,8 @@
 #include "support/catch.hpp"
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -216,4 +218,39 @@ TEST_CASE("a node that is gone for good is struck off") {
   REQUIRE(becomes(x.muster, "n1", "suspect"));
   CHECK(x.muster({"node", "rm", "n1"}).out == "n1 is removed\n");
   CHECK(becomes(x.muster, "n1", ""));
+}
+
+TEST_CASE("an agent sends its token to a head on another machine only encrypted") {
+  const muster_program muster;
+  const auto token = muster.file("node.token", "mst_secret\n");
+  for (const auto* head : {"192.0.2.1:7718", "head.example.org:7718", "[2001:db8::1]:7718"}) {
+    const auto refused = muster({"agent", "--head", head, "--token-file", token});
+    CHECK(refused.exit_code != 0);
+    CHECK_THAT(refused.err, ContainsSubstring(std::string{"on loopback only, and "} + head + " is not") &&
+                                ContainsSubstring("--certs"));
+  }
+}
+
+TEST_CASE("a head with certificates hears nobody who does not encrypt, on its own machine either") {
+  farm x;
+  const auto folder = [&](const char* name) { return (x.muster.folder() / name).string(); };
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"init"}, {"issue", "--head", "head", "--out", folder("h")}, {"issue", "n2", "--out", folder("n")}}) {
+    std::vector<std::string> all{"ca"};
+    all.insert(all.end(), words.begin(), words.end());
+    all.insert(all.end(), {"--ca", folder("ca")});
+    REQUIRE(x.muster(all).exit_code == 0);
+  }
+  x.start("127.0.0.1:0", "lost_after: 3s, silence_limit: 2s", folder("h"));
+  REQUIRE(x.head->ready());
+  const auto log = folder("plain.log");
+  const node_program plain{x.muster, "n1", {}, {"sh", "-c", "exec \"$@\" 2>>" + log, "sh"}};
+  const node_program good{x.muster, "n2", {"--certs", folder("n")}};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(eventually([&] {
+    std::ifstream file(log);
+    const std::string told{std::istreambuf_iterator<char>{file}, {}};
+    return told.find("cannot join") != std::string::npos;
+  }));
+  CHECK(condition_of(x.muster, "n1").empty());
 }

@@ -13,6 +13,10 @@ namespace {
 
 using namespace spec;
 
+// A node says each second that it is there, and CAF closes a connection that is silent for ten.
+constexpr duration shortest_silence = std::chrono::seconds{2};
+constexpr duration longest_silence = std::chrono::seconds{10};
+
 constexpr std::string_view built_in_pools[] = {"local", "process", "docker", "null"};
 
 /// Reads the values of one file; each function reports what is wrong and leaves `out` as it was then.
@@ -108,7 +112,11 @@ private:
         out.on_loss = word == "wait" ? loss_choice::wait : loss_choice::reschedule;
       return;
     }
-    seconds(v, where, key == "lost_after" ? out.lost_after : out.silence_limit);
+    if (key == "lost_after")
+      return seconds(v, where, out.lost_after);
+    seconds(v, where, out.silence_limit);
+    if (out.silence_limit < shortest_silence || out.silence_limit > longest_silence)
+      error(v.place, where, "expected 2s to 10s");
   }
 
   void docker_field(std::string_view key, value_at v, const field_path& where, pool_settings& out) const {

@@ -140,6 +140,7 @@ TEST_CASE("what is wrong in a configuration is said where it stands") {
       {"pools: {lab: {driver: docker, labels: {muster.head: x}}}", "Muster's own"},
       {"pools: {lab: {driver: docker", "error"},
       {"pools: {farm: {driver: agents, pull: never}}", "is set up by its agent"},
+      {"pools: {farm: {driver: agents, silence_limit: 60s}}", "expected 2s to 10s"},
       {"pools: {farm: {driver: agents, gpus: 2}}", "`muster agent --gpus`"},
       {"pools: {farm: {driver: agents, lost_after: 0s}}", "at least 1s"},
       {"pools: {farm: {driver: agents, on_loss: panic}}", "expected wait or reschedule, found 'panic'"},

@@ -63,8 +63,9 @@ struct pool_settings {
   std::map<std::string, std::string> labels;
 
   // -- of `driver: agents` only
-  duration silence_limit = std::chrono::seconds{10}; ///< A node that says nothing for so long cannot be reached.
-  duration lost_after = std::chrono::minutes{1};     ///< One that was away for so long is lost.
+  duration silence_limit =
+      std::chrono::seconds{10}; ///< A node that says nothing for so long cannot be reached; 2 s to 10 s.
+  duration lost_after = std::chrono::minutes{1}; ///< One that was away for so long is lost.
   loss_choice on_loss = loss_choice::wait;
 };
 

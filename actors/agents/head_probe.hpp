@@ -1,0 +1,17 @@
+#pragma once
+
+#include "muster/base/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace muster {
+
+/// Finds out whether something accepts connections at `host` and `port`, within `limit` whatever the network does:
+/// CAF connects with a blocking call, which a network that answers nothing keeps for minutes. Returns the address of
+/// this machine by which it is reached. `unavailable` says what went wrong.
+[[nodiscard]] result<std::string> probe_head(const std::string& host, std::uint16_t port,
+                                             std::chrono::milliseconds limit);
+
+} // namespace muster
