@@ -7,6 +7,7 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <utility>
 
@@ -159,6 +160,7 @@ caf::result<std::uint64_t> begin(agent_pointer self, const welcome& answer, cons
   state.out.begin(answer.session);
   state.reader.clear();
   state.heard = self->clock().now();
+  state.alive_every = std::chrono::milliseconds{answer.alive_every};
   self->monitor(head);
   list_what_is_held(state);
   pump(self);
@@ -187,6 +189,13 @@ void take_command(agent_pointer self, command x) {
   tell(self, refused);
 }
 
+/// Until it looks again whether to say that it is there.
+std::chrono::milliseconds pause_of(const agent_state& state) {
+  constexpr std::chrono::milliseconds shortest{50}; // Whatever the head wants.
+  return state.in.session() == 0 ? state.setup.look_every
+                                 : std::clamp(state.alive_every, shortest, state.setup.silence_limit / 3);
+}
+
 /// From the driver's thread to the AGENT.
 class listener final : public report_gatherer {
 public:
@@ -212,7 +221,7 @@ agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> 
     if (state.to && state.to.address() == x.source)
       end_session(self, "the connection to the head is lost");
   });
-  self->delayed_send(self, state.setup.alive_every, tick_atom::value);
+  self->delayed_send(self, state.setup.look_every, tick_atom::value);
   return {
       [self, &state](command_atom, commands& x) {
         if (!state.in.accept(x.session, x.number))
@@ -237,7 +246,7 @@ agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> 
         pump(self);
       },
       [self, &state](tick_atom) {
-        self->delayed_send(self, state.setup.alive_every, tick_atom::value);
+        self->delayed_send(self, pause_of(state), tick_atom::value);
         if (state.in.session() == 0)
           return;
         if (self->clock().now() - state.heard > state.setup.silence_limit)

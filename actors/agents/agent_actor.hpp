@@ -32,9 +32,9 @@ using agent_actor = agent_link::extend<
 
 /// What an AGENT works with.
 struct agent_setup {
-  std::shared_ptr<driver> runs; ///< Probed, and not listened to by anybody.
-  std::filesystem::path ledger; ///< Where what it was told is noted.
-  std::chrono::milliseconds alive_every{1'000};
+  std::shared_ptr<driver> runs;                    ///< Probed, and not listened to by anybody.
+  std::filesystem::path ledger;                    ///< Where what it was told is noted.
+  std::chrono::milliseconds look_every{250};       ///< Where no head is, whether one has come.
   std::chrono::milliseconds silence_limit{10'000}; ///< A head that says nothing for so long is not there.
   std::function<void()> on_end;                    ///< A session has ended: connect again. From the actor's thread.
 };
@@ -54,6 +54,7 @@ struct agent_state {
   inbox in;
   outbox<reports> out;
   caf::actor_clock::time_point heard;
+  std::chrono::milliseconds alive_every{0}; ///< As the head wants it, in a session.
 };
 
 /// Blocks for short times on its ledger; its process has no other actors. The driver must have ended before its state

@@ -20,6 +20,8 @@ using fleet_pointer = fleet_actor::stateful_pointer<fleet_state>;
 using node = fleet_state::node;
 
 constexpr std::chrono::milliseconds tick{500};
+/// How often agents hear that their head is there; they wait for several times as long.
+constexpr std::chrono::milliseconds alive_every{3'300};
 /// How often it is looked at what nodes have and nobody has asked for.
 constexpr std::chrono::seconds review_every{15};
 
@@ -143,6 +145,15 @@ node& known(fleet_pointer self, const std::string& name) {
   return at->second;
 }
 
+/// Milliseconds, so that several in a row must get lost before a node counts as silent. Each costs the head a message,
+/// and there may be a thousand nodes.
+std::uint32_t alive_interval(std::chrono::milliseconds silence_limit) {
+  constexpr std::int64_t longest = alive_every.count();
+  constexpr std::int64_t shortest = 100;
+  constexpr std::int64_t in_a_row = 3;
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(silence_limit.count() / in_a_row, shortest, longest));
+}
+
 using welcome_promise = caf::typed_response_promise<welcome, fleet_link>;
 
 /// It is written down: a session begins.
@@ -162,9 +173,9 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
   state.sessions[session] = n.name;
   self->monitor(link);
   log::info("fleet", "agent joins", {{"node", n.name}, {"pool", state.setup.pool}});
-  answer.deliver(
-      welcome{protocol_version, state.setup.incarnation, state.setup.head, session, state.setup.root.string()},
-      fleet_link{self});
+  answer.deliver(welcome{protocol_version, state.setup.incarnation, state.setup.head, session,
+                         state.setup.root.string(), alive_interval(state.setup.silence_limit)},
+                 fleet_link{self});
 }
 
 /// Why somebody may not be this node now.
@@ -383,7 +394,12 @@ void look_round(fleet_pointer self) {
   const bool reviews = now >= state.next_review;
   if (reviews)
     state.next_review = now + review_every;
+  const bool says_alive = now >= state.next_alive;
+  if (says_alive)
+    state.next_alive = now + alive_every;
   for (auto& [name, n] : state.nodes) {
+    if (n.link && says_alive) // To all in one go: that wakes the network once, not a thousand times.
+      self->send(n.link, alive_atom::value, n.in.session());
     if (reviews && n.met)
       review(self, n);
     if (n.link && now - n.heard > state.setup.silence_limit)
@@ -419,10 +435,8 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
         }
       },
       [self, &state](alive_atom, std::uint64_t session) {
-        if (auto* n = node_of(state, session)) {
+        if (auto* n = node_of(state, session))
           n->heard = self->clock().now();
-          self->send(n->link, alive_atom::value, session);
-        }
       },
       [self](hello_atom, const hello& who, const agent_link& link) { return join(self, who, link); },
       [&state](listen_atom, const listener_ptr& to) { state.listener = to; },

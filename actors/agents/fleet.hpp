@@ -131,7 +131,8 @@ struct fleet_state {
     std::filesystem::path folder;
   };
   std::unordered_map<attempt_id, given> where;
-  epoch newest_lease; ///< Of all that nodes were told of.
+  epoch newest_lease;                      ///< Of all that nodes were told of.
+  caf::actor_clock::time_point next_alive; ///< When agents are told next that their head is there.
   caf::actor_clock::time_point next_review;
   std::mt19937_64 session_numbers;
 };

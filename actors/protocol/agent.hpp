@@ -27,7 +27,7 @@
 namespace muster::agent {
 
 /// Raised by any change that an older peer would misread.
-constexpr std::uint32_t protocol_version = 1;
+constexpr std::uint32_t protocol_version = 2;
 /// Peers that do not name this one are refused when they connect.
 constexpr const char* application = "muster-agent-1";
 /// Batches in flight, in each direction.
@@ -66,7 +66,8 @@ struct welcome {
   std::uint64_t incarnation = 0; ///< Random per start of the head.
   std::string head;              ///< Id of its state directory.
   std::uint64_t session = 0;
-  std::string root; ///< Its state directory, where attempts have their folders.
+  std::string root;                  ///< Its state directory, where attempts have their folders.
+  std::uint32_t alive_every = 1'000; ///< Milliseconds: how often it wants to hear that the agent is there.
 };
 
 /// One `node_command`. A description that is too large for one message comes in pieces, of which the last is `prepare`.
@@ -148,7 +149,7 @@ typename Inspector::result_type inspect(Inspector& f, hello& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, welcome& x) {
-  return f(caf::meta::type_name("welcome"), x.version, x.incarnation, x.head, x.session, x.root);
+  return f(caf::meta::type_name("welcome"), x.version, x.incarnation, x.head, x.session, x.root, x.alive_every);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, command& x) {

@@ -37,8 +37,8 @@ void node::start() {
   agent::agent_setup x;
   x.runs = runs_.make_driver(*process_);
   x.ledger = how_.folder / "attempts";
-  x.alive_every = std::chrono::duration_cast<std::chrono::milliseconds>(how_.alive_every);
-  x.silence_limit = 10 * x.alive_every;
+  x.look_every = std::chrono::duration_cast<std::chrono::milliseconds>(how_.alive_every);
+  x.silence_limit = 10 * x.look_every;
   x.on_end = [this, where = process_.get()] {
     if (where->is_alive())
       ended();

@@ -177,8 +177,9 @@ TEST_CASE("the greeting of an agent and its answer come over whole") {
   CHECK(got.labels == x.labels);
   CHECK(got.address == x.address);
   CHECK(got.token == "secret");
-  const auto answer = carried(welcome{1, 5, "head", 9, "/state"});
+  const auto answer = carried(welcome{1, 5, "head", 9, "/state", 250});
   CHECK(answer.head == "head");
   CHECK(answer.session == 9);
   CHECK(answer.root == "/state");
+  CHECK(answer.alive_every == 250);
 }
