@@ -185,8 +185,11 @@ spec::workflow gang_of(std::size_t members) {
 class farm {
 public:
   farm(std::size_t members, unsigned nodes, const test::network_ground& on) {
+    make_certificates(nodes);
     runtime_config config;
     config.state_directory = folder_.path() + "/head";
+    config.agent_certificates = link_certificates{certificates("head") + "/ca.pem", certificates("head") + "/cert.pem",
+                                                  certificates("head") + "/key.pem"};
     config.with_network = true;
     pool_setup pool;
     pool.name = "farm";
@@ -230,13 +233,26 @@ public:
   }
 
 private:
+  [[nodiscard]] std::string certificates(const std::string& of) const { return folder_.path() + "/certs-" + of; }
+
+  void make_certificates(unsigned nodes) const {
+    const std::string ca = folder_.path() + "/ca";
+    run_program({MUSTER_BINARY, "ca", "init", "--ca", ca});
+    run_program({MUSTER_BINARY, "ca", "issue", "--head", "head", "--ca", ca, "--out", certificates("head")});
+    for (unsigned i = 1; i <= nodes; ++i) {
+      const auto name = "n" + std::to_string(i);
+      run_program({MUSTER_BINARY, "ca", "issue", name, "--ca", ca, "--out", certificates(name)});
+    }
+  }
+
   test::command agent(unsigned number, std::uint16_t port, const test::network_ground& on) const {
     const auto name = "n" + std::to_string(number);
     test::command out;
     out.argv = on.prefix_of(number);
-    out.argv.insert(out.argv.end(), {MUSTER_BINARY, "agent", "--head", "10.78.0.1:" + std::to_string(port), "--node",
-                                     name, "--address", test::network_ground::address_of(number), "--gpus", "0",
-                                     "--state-dir", folder_.path() + "/" + name, "--log-level", "warn"});
+    out.argv.insert(out.argv.end(),
+                    {MUSTER_BINARY, "agent", "--head", "10.78.0.1:" + std::to_string(port), "--node", name, "--address",
+                     test::network_ground::address_of(number), "--gpus", "0", "--certs", certificates(name),
+                     "--state-dir", folder_.path() + "/" + name, "--log-level", "warn"});
     return out;
   }
 
@@ -277,8 +293,10 @@ int main(int argc, char** argv) {
   const auto members = static_cast<std::size_t>(argc > 2 ? std::atoi(argv[2]) : 64);
   const auto nodes = static_cast<unsigned>(argc > 3 ? std::atoi(argv[3]) : 4);
   const test::network_ground ground{nodes};
-  if (!ground.missing().empty())
-    fail(ground.missing());
+  if (!ground.missing().empty()) { // Others of `./dev bench` need not be root.
+    std::printf("barrier_bench: not run: %s\n", ground.missing().c_str());
+    return 0;
+  }
   farm gangs{members, nodes, ground};
   const auto gang = gang_of(members);
   const std::vector<std::string> sandbox{"bwrap", "--dev-bind", "/", "/", "--"};
