@@ -1,5 +1,6 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
+#include "cli/commands/node_text.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
@@ -106,7 +107,10 @@ int show(const context& ctx, const resource_options& options, const char* kind) 
   const auto x = get_json(**head, client::path_of({kind, options.name}));
   if (!x)
     return report(x.why());
-  print_object(*x, options.format, "name");
+  if (std::string_view{kind} == "nodes" && options.format == list_format::table)
+    print_node(*x, std::cout);
+  else
+    print_object(*x, options.format, "name");
   return exit_completed;
 }
 

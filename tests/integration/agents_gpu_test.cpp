@@ -77,7 +77,9 @@ TEST_CASE("a node says which GPUs it found, and tasks with one each see differen
   CHECK(shown["labels"]["rack"] == "r7");
   CHECK(shown["labels"].contains("muster/kernel"));
   const auto text = x.muster({"node", "show", "n1"}).out;
-  CHECK(text.find("GPU-5") != std::string::npos);
+  CHECK(text.find("n1 in pool farm: ready\n") == 0);
+  CHECK_THAT(text, Catch::Matchers::Contains("GPU-5") && Catch::Matchers::Contains("4,6,7") &&
+                       Catch::Matchers::Contains("  rack=r7\n"));
 
   const auto id = x.submit(gang_of(2, 1));
   REQUIRE(x.muster({"wait", id}).out == id + " COMPLETED\n");
