@@ -35,7 +35,8 @@ void count(executor_pointer self, const attempt_report& x) {
   switch (x.kind) {
     case report_kind::progress: return;
     case report_kind::exited: ++to.exits; return;
-    case report_kind::lost: ++to.lost; return;
+    case report_kind::lost:
+    case report_kind::displaced: ++to.lost; return;
     case report_kind::prepare_failed: ++to.prepares_failed; break;
     case report_kind::start_failed: ++to.starts_failed; break;
     case report_kind::prepared:

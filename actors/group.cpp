@@ -90,8 +90,10 @@ public:
   }
 
   void operator()(const effect::commit_intent& x) {
-    for (const auto& who : x.attempts)
+    for (const auto& who : x.attempts) {
+      state_.adopted[position(who.task)] = false;
       state_.unsent.events.push_back(about(who, status::processing));
+    }
     auto* self = self_;
     self_->request(state_.context->journal, caf::infinite, commit_atom::value, std::exchange(state_.unsent, {}))
         .then(
@@ -224,7 +226,7 @@ private:
     fact.status = s;
     if (s >= status::initializing) {
       const auto& place = state_.places[position(who.task)];
-      fact.lease = state_.machine->lease();
+      fact.lease = state_.adopted[position(who.task)] ? epoch{} : state_.machine->lease(); // 0: as recorded.
       fact.node = place.node;
       fact.address = place.address;
       fact.gpus = gpus_to_text(place.gpus);
@@ -324,6 +326,7 @@ group_effects decide(group_machine& machine, const attempt_report& report) {
       return machine.exited(who,
                             {report.exit.code, report.exit.signal, report.exit.out_of_memory, report.exit.message});
     case report_kind::lost: return machine.lost(who, report.exit.message);
+    case report_kind::displaced: return machine.displaced(who, report.exit.message);
     case report_kind::progress: return machine.progressed(who, report.exit.message);
   }
   return {};
@@ -343,8 +346,9 @@ group_effects take_up(group_pointer self, group_restore restore) {
   state.places = std::move(restore.places);
   for (std::uint32_t i = 0; i < state.range.count; ++i) {
     const auto& member = restore.members[i];
-    if (member.found != found::running && member.found != found::exited)
+    if (!may_run(member.found))
       continue;
+    state.adopted[i] = true;
     state.tasks[i] =
         self->spawn(task, state.context, task_index{state.range.first.value + i}, group_actor{self}, state.extras);
     self->send(state.tasks[i], watch_atom::value, member.attempt, epoch{}, state.places[i]);
@@ -374,6 +378,7 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
   state.extras = std::move(extras);
   state.tasks.resize(state.range.count);
   state.results.resize(state.range.count);
+  state.adopted.resize(state.range.count);
   if (state.range.count > 1)
     state.prepared.resize(state.range.count);
   state.places.resize(state.range.count);

@@ -29,6 +29,7 @@ struct group_state {
   std::vector<caf::actor_clock::time_point> prepared; ///< One per member, of a gang: when it was; zero before.
   std::vector<task_actor> tasks;                      ///< One per member; spawned when first placed.
   std::vector<placed_member> places;                  ///< One per member; where its newest attempt is or will be.
+  std::vector<bool> adopted;                          ///< One per member: its node knows it by an earlier lease.
   std::vector<task_index> asked;                      ///< Members of the placement request that is open.
   peer_map peers;
   event_list unsent; ///< Records of the effects being carried out.

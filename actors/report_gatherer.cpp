@@ -27,16 +27,22 @@ void report_gatherer::on_exited(attempt_id id, exit_result x) {
   gathered_.push_back({id, report_kind::exited, ec::none, std::move(x)});
 }
 
+void report_gatherer::add(attempt_id id, report_kind kind, ec problem, std::string text) {
+  exit_result said;
+  said.message = std::move(text);
+  gathered_.push_back({id, kind, problem, std::move(said)});
+}
+
 void report_gatherer::on_lost(attempt_id id, std::string why) {
-  exit_result unknown;
-  unknown.message = std::move(why);
-  gathered_.push_back({id, report_kind::lost, ec::warden_lost, std::move(unknown)});
+  add(id, report_kind::lost, ec::warden_lost, std::move(why));
+}
+
+void report_gatherer::on_displaced(attempt_id id, std::string why) {
+  add(id, report_kind::displaced, ec::unavailable, std::move(why));
 }
 
 void report_gatherer::on_progress(attempt_id id, std::string text) {
-  exit_result so_far;
-  so_far.message = std::move(text);
-  gathered_.push_back({id, report_kind::progress, ec::none, std::move(so_far)});
+  add(id, report_kind::progress, ec::none, std::move(text));
 }
 
 void report_gatherer::on_batch_end() {

@@ -80,17 +80,24 @@ result<placed_member> place_of(store::reader& from, workflow_key key, const stor
   return place;
 }
 
-/// How many attempts of a task made way for others, since it was run once more.
-result<std::uint32_t> count_preemptions(store::reader& from, workflow_key key, const store::task_record& t) {
-  std::uint32_t count = 0;
-  if (!t.attempt || t.attempt->number == t.first_attempt || is_group_finished(t.status))
-    return count;
+/// Which attempts of a task left their places, since it was run once more.
+result<void> count_preemptions(store::reader& from, workflow_key key, const store::task_record& t,
+                               recorded_member& member) {
+  if (!t.attempt || is_group_finished(t.status))
+    return {};
   const auto all = from.attempts(key, t.index);
   if (!all)
     return all.failure();
-  for (const auto& x : *all)
-    count += x.number >= t.first_attempt && x.status == status::rescheduled && x.exit_code == preempted_code ? 1 : 0;
-  return count;
+  const bool has_no_place = t.attempt->status < status::initializing;
+  for (const auto& x : *all) {
+    if (x.number < t.first_attempt || x.status != status::rescheduled)
+      continue;
+    member.preemptions += has_left_free(x.exit_code, x.reason) ? 1 : 0;
+    const bool is_before = x.number + 1 == t.attempt->number && has_no_place;
+    if (has_left(x.exit_code) && (is_before || x.number == t.attempt->number))
+      member.left = x.exit_code;
+  }
+  return {};
 }
 
 result<group_restore> restore_group(store::reader& from, workflow_key key, const store::group_record& g,
@@ -106,10 +113,8 @@ result<group_restore> restore_group(store::reader& from, workflow_key key, const
       member.status = t.attempt->status;
     }
     member.found = adopted[t.index.value];
-    if (auto counted = count_preemptions(from, key, t); !counted)
+    if (auto counted = count_preemptions(from, key, t, member); !counted)
       return counted.failure();
-    else
-      member.preemptions = *counted;
     x.members.push_back(member);
     auto place = place_of(from, key, t);
     if (!place)
@@ -221,8 +226,8 @@ std::vector<placement_request> what_is_held(const stored_workflow& x) {
     bool lives = false;
     for (std::size_t i = 0; i < recorded.members.size(); ++i) {
       const auto& member = recorded.members[i];
-      lives = lives || member.found == found::running || member.found == found::exited;
-      if (is_group_finished(member.status) || member.found == found::lost)
+      lives = lives || may_run(member.found);
+      if (is_group_finished(member.status) || member.found == found::lost || member.left != 0)
         continue;
       out.members.push_back(task_index{first.value + static_cast<std::uint32_t>(i)});
       out.held.push_back(recorded.places[i]);

@@ -135,6 +135,10 @@ public:
   /// Nobody can tell any more what became of it; `why` says what was tried. It has ended as far as Muster cares, and is
   /// removed as others are.
   virtual void on_lost(attempt_id id, std::string why) = 0;
+  /// The machine that it was given to is given up: whatever happens to it there, it never starts there from now on as
+  /// far as that is told, nothing that is said of it counts, and it is ended when the machine is back. It is to be
+  /// placed elsewhere. Otherwise as `on_lost`.
+  virtual void on_displaced(attempt_id id, std::string why) { on_lost(id, std::move(why)); }
   /// What an attempt that is being prepared waits for, for people: "pulling busybox: 34 of 80 MB". Seldom: seconds
   /// apart.
   virtual void on_progress(attempt_id id, std::string text) {
@@ -151,6 +155,7 @@ enum class adoption : std::uint8_t {
   running = 2,       ///< It runs; `on_exited` follows.
   exited = 3,        ///< It ended while nobody looked; `on_exited` follows.
   lost = 4,          ///< It was started, and how it ended cannot be known.
+  away = 5,          ///< Its machine cannot be reached: it may run there, or was never started. Followed as `running`.
 };
 
 /// Says what is over, by what is recorded; what is not recorded at all is. May block; called on a thread of the

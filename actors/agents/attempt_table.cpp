@@ -106,7 +106,8 @@ std::pair<adoption, attempt_table::effects> attempt_table::adopt(attempt_id id, 
   } else if (fresh) {
     e.lease = lease;
     e.sent_to = "?"; // Whoever has it, has it from an earlier run of the head.
-    e.said_prepared = e.said_started = e.starts = true;
+    e.said_prepared = e.starts = true;
+    out.first = adoption::away;
   } else if (e.stray) {
     out.first = claim(id, e, lease, out.second);
   }
@@ -118,6 +119,7 @@ bool attempt_table::may_start(const node_report& x) noexcept {
   switch (x.what.kind) {
     case report_kind::started:
     case report_kind::exited:
+    case report_kind::displaced:
     case report_kind::lost: return true;
     case report_kind::progress: return x.then_start;
     case report_kind::prepared:
@@ -187,7 +189,8 @@ void attempt_table::meet_held(const node_report& held, const std::function<bool(
   e.stray = e.stray || fresh;
   if (e.stray && is_over(id)) {
     e.stray = false;
-    e.over = e.forget = true;
+    e.forget = true;
+    fence(e); // An earlier run of the head gave it up, or did not come to end it.
   }
   if (e.stray) {
     e.newest = held;
@@ -195,7 +198,7 @@ void attempt_table::meet_held(const node_report& held, const std::function<bool(
   }
   // An adopted one that was not started: nobody prepared it for where its gang is now.
   if (!e.over && !e.spec && !is_end(held.what.kind) && !may_start(held))
-    say_lost(id, e, "the head ended before it was started", out);
+    say_displaced(id, e, "the head ended before it was started", out);
   e.ready = false; // It may have been prepared anew.
   if (e.over)      // Nobody waits for its end.
     e.grace = 0;
@@ -212,6 +215,9 @@ void attempt_table::meet_absent(attempt_id id, effects& out) {
     note_gone(e);
     if (e.forget || e.stray)
       discard(id, out);
+  } else if (!e.spec && !(e.lease < since_)) {
+    note_gone(e);
+    say_displaced(id, e, "the head ended before it came to its node", out);
   } else if (!e.spec || (!never_received && e.starts)) {
     // The same memory would know it, had it come there; of another nobody can tell.
     note_gone(e);
@@ -272,14 +278,25 @@ attempt_table::effects attempt_table::give_up(const std::string& why) {
   for (auto& [id, e] : entries_) {
     if (e.over || e.stray)
       continue;
+    say_displaced(id, e, why, out);
     if (e.sent_to.empty())
       never.push_back(id);
-    else
-      say_lost(id, e, why, out);
   }
-  for (const auto id : never)
-    say_never(id, ec::unavailable, why, out);
+  for (const auto id : never) {
+    note_gone(entries_.at(id));
+    entries_.erase(id);
+  }
   return out;
+}
+
+/// Nobody hears of it any more, and it may still run there.
+void attempt_table::fence(entry& e) {
+  e.over = true;
+  if (e.gone)
+    return;
+  if (!std::exchange(e.doubtful, true))
+    ++unsettled_;
+  e.forget = e.forget || !e.starts; // Who hears that asks for another place, and never for its removal.
 }
 
 bool attempt_table::keeps(attempt_id id) const {
@@ -341,25 +358,29 @@ void attempt_table::say(attempt_id id, entry& e, const attempt_report& x, effect
     case report_kind::prepare_failed:
     case report_kind::start_failed:
       e.over = true;
-      // Its node prepared it once more, after a restart; or the head took it for running, after one of its own.
-      if (x.kind == report_kind::prepare_failed ? e.said_prepared : e.said_started) {
-        out.reports.push_back(report_of(id, report_kind::lost, x.problem, x.exit.message));
+      if (!e.spec) { // The head took it for running, after a restart: it can be elsewhere.
+        out.reports.push_back(report_of(id, report_kind::displaced, x.problem, x.exit.message));
         return;
       }
+      if (x.kind == report_kind::prepare_failed ? e.said_prepared : e.said_started) {
+        out.reports.push_back(report_of(id, report_kind::lost, x.problem, x.exit.message));
+        return; // Its node prepared it once more, after a restart.
+      }
       break;
+    case report_kind::displaced: // No node says so.
     case report_kind::lost: e.over = true; break;
     case report_kind::progress: break;
   }
   out.reports.push_back(x);
 }
 
+void attempt_table::say_displaced(attempt_id id, entry& e, const std::string& why, effects& out) {
+  fence(e);
+  out.reports.push_back(report_of(id, report_kind::displaced, ec::unavailable, why));
+}
+
 void attempt_table::say_lost(attempt_id id, entry& e, const std::string& why, effects& out) {
-  e.over = true;
-  if (!e.gone) {
-    e.doubtful = true;
-    ++unsettled_;
-    e.forget = e.forget || !e.starts; // Who hears that asks for another place, and never for its removal.
-  }
+  fence(e);
   out.reports.push_back(report_of(id, report_kind::lost, ec::warden_lost, why));
 }
 

@@ -53,7 +53,8 @@ public:
   [[nodiscard]] effects stop(attempt_id id, std::uint32_t grace);
   [[nodiscard]] effects remove(attempt_id id);
   /// After a restart of the head, of an attempt that it had given to this node: what became of it, as far as the node
-  /// has said. While it is away that is `running`, and what it really is shows when it is here.
+  /// has said. While it is not here that is `away`, and what it really is shows when it is: it goes on as one that
+  /// runs, or it is displaced if it was never started.
   [[nodiscard]] std::pair<adoption, effects> adopt(attempt_id id, epoch lease);
 
   // -- from the node
@@ -70,8 +71,8 @@ public:
   void disconnected() noexcept { here_.clear(); }
   [[nodiscard]] effects reported(const node_report& x);
 
-  /// Gives up on what has not ended: the listener hears that it is lost, for this reason, and nothing that the node
-  /// says of it later counts. What of it still runs is ended when the node comes back.
+  /// Gives up on what has not ended: the listener hears that it is displaced, for this reason, and nothing that the
+  /// node says of it later counts. What of it still runs is ended when the node comes back.
   [[nodiscard]] effects give_up(const std::string& why);
 
   /// Whether it knows this attempt and waits to be told that nobody needs it any more.
@@ -104,8 +105,10 @@ private:
   void send(attempt_id id, const entry& e, node_verb verb, effects& out) const;
   void send_prepare(attempt_id id, entry& e, effects& out) const;
   void say(attempt_id id, entry& e, const attempt_report& x, effects& out) const;
+  void say_displaced(attempt_id id, entry& e, const std::string& why, effects& out);
   void say_lost(attempt_id id, entry& e, const std::string& why, effects& out);
   void say_never(attempt_id id, ec code, const std::string& why, effects& out);
+  void fence(entry& e);
   void note_gone(entry& e);
   [[nodiscard]] static bool may_start(const node_report& x) noexcept;
   [[nodiscard]] adoption claim(attempt_id id, entry& e, epoch lease, effects& out);

@@ -34,6 +34,7 @@ void tell(driver_listener& to, const attempt_report& x) {
     case report_kind::start_failed: return to.on_started(x.id, failed());
     case report_kind::exited: return to.on_exited(x.id, x.exit);
     case report_kind::lost: return to.on_lost(x.id, x.exit.message);
+    case report_kind::displaced: return to.on_displaced(x.id, x.exit.message);
     case report_kind::progress: return to.on_progress(x.id, x.exit.message);
   }
 }
@@ -256,6 +257,8 @@ void take_reports(fleet_pointer self, const reports& x) {
     return;
   n->heard = self->clock().now();
   for (const auto& one : x.list) {
+    if (one.what.kind < report_kind::prepared || one.what.kind > report_kind::progress)
+      continue; // Nothing that a node can say.
     const node_report report{one.lease, one.what, one.then_start};
     if (x.kind != reports_kind::news)
       n->held.push_back(report);

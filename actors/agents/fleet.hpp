@@ -25,7 +25,7 @@ namespace muster::agent {
 /// What becomes of the attempts of a node that is lost.
 enum class loss_policy : std::uint8_t {
   wait = 1,   ///< They stay as they are until the node is back, or somebody decides.
-  reschedule, ///< They are given up: the head starts them elsewhere, as their groups' rules say.
+  reschedule, ///< They are given up, and fenced: their gangs leave the node and are placed elsewhere.
 };
 
 /// A node of a FLEET that has come, changed or gone.

@@ -86,6 +86,7 @@ enum class report_kind : std::uint8_t {
   exited = 5,       ///< `exit` says how.
   lost = 6,         ///< Nobody can tell; `exit.message` says what was tried.
   progress = 7,     ///< It is still being prepared; `exit.message` says what it waits for.
+  displaced = 8,    ///< Its node is given up, it is fenced there; `exit.message` says why. Never sent by a node.
 };
 
 struct attempt_report {

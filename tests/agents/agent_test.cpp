@@ -305,6 +305,6 @@ TEST_CASE("what comes to a node that is lost already is given up as well") {
   const auto late = spec_on(dir.path(), 0, "1h");
   const auto found = runs->adopt({late}); // By a head that takes up its workflows slowly.
   REQUIRE(found);
-  CHECK((*found)[0] == adoption::running);
+  CHECK((*found)[0] == adoption::away);
   CHECK(heard.wait_end(late.id).calls.back() == "lost");
 }

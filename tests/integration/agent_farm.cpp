@@ -2,8 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 namespace muster::test {
@@ -14,6 +16,27 @@ using json = nlohmann::json;
 
 json parsed(const outcome& x) {
   return json::parse(x.out, nullptr, false);
+}
+
+std::size_t lines_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);)
+    ++count;
+  return count;
+}
+
+/// 0 if it is gone.
+pid_t parent_of(pid_t x) {
+  std::ifstream file("/proc/" + std::to_string(x) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("PPid:", 0) == 0)
+      return static_cast<pid_t>(std::stol(line.substr(5)));
+  return 0;
+}
+
+std::filesystem::path tasks_folder(const muster_program& muster, const std::string& id) {
+  return muster.state() / "workflows" / id / "tasks";
 }
 
 } // namespace
@@ -49,12 +72,52 @@ std::string waiting_spec(const muster_program& muster, int tasks) {
   return text;
 }
 
-std::size_t begins_of(const muster_program& muster, int number) {
-  std::ifstream file(muster.folder() / ("mark-" + std::to_string(number)));
+std::string waiting_gang(const muster_program& muster, int members) {
+  const auto cpus = std::to_string(std::thread::hardware_concurrency());
+  std::string text =
+      "workflow:\n  name: wait\n  resources:\n    whole: {cpu: " + cpus + "}\n  groups:\n  - name: gang\n    tasks:\n";
+  for (int i = 0; i < members; ++i)
+    text += "    - name: t" + std::to_string(i) + (i == 0 ? "\n      lead: true" : "") +
+            "\n      resource: whole\n      image: none\n      command: [bash, -c]\n      args: [\"" +
+            gang_script(muster, i) + "\"]\n";
+  return text;
+}
+
+std::string gang_script(const muster_program& muster, int number) {
+  return ": " + muster.folder().string() + "; echo x >> ../../mark-" + std::to_string(number) +
+         "; until [ -e ../../release ]; do sleep 0.05; done";
+}
+
+std::size_t gang_begins(const muster_program& muster, const std::string& id, int members) {
+  auto least = std::numeric_limits<std::size_t>::max();
+  for (int i = 0; i < members; ++i)
+    least = std::min(least, lines_of(tasks_folder(muster, id) / ("mark-" + std::to_string(i))));
+  return least;
+}
+
+std::size_t gang_running(const muster_program& muster, int members) {
   std::size_t count = 0;
-  for (std::string line; std::getline(file, line);)
-    ++count;
+  for (int i = 0; i < members; ++i) {
+    const auto all = processes_with_argument(gang_script(muster, i));
+    const auto is_one = [&](pid_t x) { return std::find(all.begin(), all.end(), x) != all.end(); };
+    // What it forks has its argument as well, until it runs something else.
+    count +=
+        static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](pid_t x) { return !is_one(parent_of(x)); }));
+  }
   return count;
+}
+
+void let_gang_go(const muster_program& muster, const std::string& id) {
+  std::ofstream(tasks_folder(muster, id) / "release").close();
+}
+
+std::string node_of(const muster_program& muster, const std::string& id, const std::string& task) {
+  const auto shown = parsed(muster({"show", id, "--task", task, "--output", "json"}));
+  return shown.is_object() && shown.contains("attempt") ? shown["attempt"].value("node", "") : std::string{};
+}
+
+std::size_t begins_of(const muster_program& muster, int number) {
+  return lines_of(muster.folder() / ("mark-" + std::to_string(number)));
 }
 
 bool has_begun(const muster_program& muster, int tasks) {

@@ -20,9 +20,21 @@ namespace muster::test {
 /// What a task `t<number>` runs that writes a line when it starts, and waits for `let_go`.
 [[nodiscard]] std::string waiting_script(const muster_program& muster, int number);
 [[nodiscard]] std::string waiting_spec(const muster_program& muster, int tasks);
+/// The same as one gang, each member as large as this machine. They see no /tmp but their own, so they write and look
+/// in the folder of their workflow.
+[[nodiscard]] std::string waiting_gang(const muster_program& muster, int members);
+/// What its members run, as one argument of theirs.
+[[nodiscard]] std::string gang_script(const muster_program& muster, int number);
+/// How often each of them has begun, at least.
+[[nodiscard]] std::size_t gang_begins(const muster_program& muster, const std::string& id, int members);
+/// How many of its members run now, wherever.
+[[nodiscard]] std::size_t gang_running(const muster_program& muster, int members);
+void let_gang_go(const muster_program& muster, const std::string& id);
 /// Whether all of them have begun, soon.
 [[nodiscard]] bool has_begun(const muster_program& muster, int tasks);
 void let_go(const muster_program& muster);
+/// The node of a task's newest attempt.
+[[nodiscard]] std::string node_of(const muster_program& muster, const std::string& id, const std::string& task);
 /// How often a task has begun.
 [[nodiscard]] std::size_t begins_of(const muster_program& muster, int number);
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 using namespace muster::test;
 
@@ -156,25 +157,30 @@ TEST_CASE("a machine that is cut off is suspect, then lost, and goes on where it
   CHECK(x.end_of(id, 1) == "");
 }
 
-TEST_CASE("what a lost machine ran is given up, and ended there before it takes anything new") {
-  network_farm net{2, "lost_after: 3s, silence_limit: 2s, on_loss: reschedule"};
+TEST_CASE("a gang leaves a lost machine, where it is ended before anything new comes") {
+  network_farm net{3, "lost_after: 3s, silence_limit: 2s, on_loss: reschedule"};
   if (is_missing(net))
     return;
   auto& x = net.x;
   const auto one = net.node(1);
-  REQUIRE(becomes(x.muster, "n1", "ready"));
-  const auto id = x.submit(waiting_spec(x.muster, 1));
-  REQUIRE(has_begun(x.muster, 1));
   const auto two = net.node(2);
+  REQUIRE(becomes(x.muster, "n1", "ready"));
   REQUIRE(becomes(x.muster, "n2", "ready"));
+  const auto id = x.submit(waiting_gang(x.muster, 2));
+  REQUIRE(eventually([&] { return gang_begins(x.muster, id, 2) == 1; }));
+  const auto three = net.node(3);
+  REQUIRE(becomes(x.muster, "n3", "ready"));
   net.ground.cut(1);
-  CHECK(x.muster({"wait", id}).out == id + " FAILED\n");
+  REQUIRE(eventually([&] { return gang_begins(x.muster, id, 2) == 2; }));
   CHECK(condition_of(x.muster, "n1") == "lost");
-  const auto is_waiting = [&] { return !processes_with_argument(waiting_script(x.muster, 0)).empty(); };
-  CHECK(is_waiting()); // Nobody could tell it.
+  const std::set<std::string> nodes{node_of(x.muster, id, "t0"), node_of(x.muster, id, "t1")};
+  CHECK(nodes == std::set<std::string>{"n2", "n3"});
+  CHECK(gang_running(x.muster, 2) == 3); // Nobody could tell the one on n1.
   net.ground.heal(1);
   REQUIRE(becomes(x.muster, "n1", "ready"));
-  CHECK_FALSE(is_waiting());
+  CHECK(gang_running(x.muster, 2) == 2);
+  let_gang_go(x.muster, id);
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
 }
 
 TEST_CASE("renewed certificates count for the connections after SIGHUP, and not before") {

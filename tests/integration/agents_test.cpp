@@ -9,18 +9,11 @@
 #include <set>
 
 using namespace muster::test;
-using json = nlohmann::json;
 
 namespace {
 
 std::vector<std::string> at(const std::string& address) {
   return {"--address", address};
-}
-
-/// Where the newest attempt of a task is.
-std::string node_of(const farm& x, const std::string& id, const std::string& task) {
-  const auto shown = json::parse(x.muster({"show", id, "--task", task, "--output", "json"}).out, nullptr, false);
-  return shown.is_object() && shown.contains("attempt") ? shown["attempt"].value("node", "") : std::string{};
 }
 
 } // namespace
@@ -41,7 +34,7 @@ TEST_CASE("the members of a gang on two nodes find each other") {
   CHECK(x.muster({"logs", id, "--task", "client"}).out.find("welcome") != std::string::npos);
   std::set<std::string> nodes;
   for (const auto* task : {"server", "client"})
-    nodes.insert(node_of(x, id, task));
+    nodes.insert(node_of(x.muster, id, task));
   CHECK(nodes == std::set<std::string>{"n1", "n2"});
 }
 
@@ -156,7 +149,7 @@ TEST_CASE("a cordoned node is given nothing, also after a restart of the head") 
   const auto id = x.submit(waiting_spec(x.muster, 2));
   REQUIRE(has_begun(x.muster, 2));
   for (const auto* task : {"t0", "t1"})
-    CHECK(node_of(x, id, task) == "n2");
+    CHECK(node_of(x.muster, id, task) == "n2");
   x.head->stop(SIGKILL);
   x.start_again();
   REQUIRE(x.head->ready());
@@ -181,7 +174,7 @@ TEST_CASE("what still runs when a drain has lasted long enough runs elsewhere") 
   CHECK(x.muster({"node", "drain", "n1", "--deadline", "soon"}).exit_code == 2);
   CHECK(x.muster({"node", "drain", "n1", "--deadline", "1s"}).out == "n1 is draining\n");
   REQUIRE(eventually([&] { return begins_of(x.muster, 0) == 2; }));
-  CHECK(node_of(x, id, "t0") == "n2");
+  CHECK(node_of(x.muster, id, "t0") == "n2");
   let_go(x.muster);
   CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
 }
@@ -202,8 +195,38 @@ TEST_CASE("the deadline of a drain passes while the head is away") {
   REQUIRE(x.head->ready());
   REQUIRE(eventually([&] { return begins_of(x.muster, 0) == 2 && begins_of(x.muster, 1) == 2; }));
   for (const auto* task : {"t0", "t1"})
-    CHECK(node_of(x, id, task) == "n2");
+    CHECK(node_of(x.muster, id, task) == "n2");
   let_go(x.muster);
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+}
+
+TEST_CASE("a gang leaves a node whose agent is gone, and runs on others") {
+  farm x;
+  x.start("127.0.0.1:0", "lost_after: 3s, silence_limit: 2s, on_loss: reschedule");
+  REQUIRE(x.head->ready());
+  node_program one{x.muster, "n1", at("127.0.1.1")};
+  const node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  const auto id = x.submit(waiting_gang(x.muster, 2));
+  REQUIRE(eventually([&] { return gang_begins(x.muster, id, 2) == 1; }));
+  const node_program three{x.muster, "n3", at("127.0.1.3")};
+  REQUIRE(becomes(x.muster, "n3", "ready"));
+  const bool restarts = GENERATE(false, true);
+  one.stop(SIGKILL);
+  if (restarts) {
+    x.head->stop(SIGKILL);
+    x.start_again();
+    REQUIRE(x.head->ready());
+  }
+  REQUIRE(eventually([&] { return gang_begins(x.muster, id, 2) == 2; }));
+  const std::set<std::string> nodes{node_of(x.muster, id, "t0"), node_of(x.muster, id, "t1")};
+  CHECK(nodes == std::set<std::string>{"n2", "n3"});
+  CHECK(condition_of(x.muster, "n1") == "lost");
+  one.start(); // What it ran is ended there before it takes anything.
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(gang_running(x.muster, 2) == 2);
+  let_gang_go(x.muster, id);
   CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
 }
 

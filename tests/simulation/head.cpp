@@ -80,7 +80,7 @@ public:
       return error{ec::unavailable, "the head is dead"};
     auto found = answer.get();
     for (std::size_t i = 0; i < found.size(); ++i)
-      if (found[i] != adoption::never_started) // Or its node is away, and nobody can tell.
+      if (found[i] == adoption::away ? owner_.has_run(attempts[i].id) : found[i] != adoption::never_started)
         owner_.watch_.on_end(attempts[i].id);
     return found;
   }
@@ -109,6 +109,10 @@ public:
   void on_lost(attempt_id id, std::string why) override {
     owner_.watch_.on_end(id);
     to_.on_lost(id, std::move(why));
+  }
+  void on_displaced(attempt_id id, std::string why) override {
+    owner_.watch_.on_end(id);
+    to_.on_displaced(id, std::move(why));
   }
   void on_progress(attempt_id id, std::string text) override { to_.on_progress(id, std::move(text)); }
   void on_batch_end() override { to_.on_batch_end(); }
@@ -158,6 +162,14 @@ std::vector<store::node_record> head::stored_nodes() {
     return std::move(*found);
   all_.violate("the store cannot be read: " + found.failure().message);
   return {};
+}
+
+/// As is recorded.
+bool head::has_run(attempt_id id) const {
+  auto reader = store::reader::open(directory_);
+  const auto all = reader->attempts(id.workflow, id.task);
+  return all && std::any_of(all->begin(), all->end(),
+                            [&](const auto& x) { return x.number == id.number && x.status >= status::running; });
 }
 
 void head::spawn_all(body& x) {

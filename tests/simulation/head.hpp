@@ -82,6 +82,7 @@ private:
   void recover(std::vector<std::string> ids);
   [[nodiscard]] bool take_up(const std::string& id);
   [[nodiscard]] std::vector<store::node_record> stored_nodes();
+  [[nodiscard]] bool has_run(attempt_id id) const;
 
   universe& all_;
   process_config& config_;

@@ -17,8 +17,7 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
     if (resume_member(members_[i], i < recorded.size() ? recorded[i] : recorded_member{}))
       to_commit.push_back(&members_[i]);
   for (std::size_t i = 0; i < members_.size() && i < recorded.size(); ++i)
-    if (auto& m = members_[i]; !rules_preemption(m))
-      m.preemptions = std::min(recorded[i].preemptions, m.attempt - m.first_attempt);
+    members_[i].preemptions = std::min(recorded[i].preemptions, members_[i].attempt - members_[i].first_attempt);
   resume_status(out);
   if (!to_commit.empty())
     commit(to_commit, out);
@@ -30,11 +29,14 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
       continue;
     if (recorded[i].found == found::lost)
       member_ended(m, status::failed_backend_error, no_exit_code, "Nobody saw how it ended", out);
+    else if (m.status < status::running && recorded[i].found == found::away && !is_alone())
+      m.stage = stage::starting; // Its node says whether it runs.
     else if (m.status < status::running)
       record(m, status::running, no_exit_code, {}, out);
   }
   resume_rules(out);
-  if (done())
+  resume_leaving(recorded, out);
+  if (done() || phase_ == phase::vacating)
     return out;
   const auto committing = [](const member& m) { return m.stage == stage::committing; };
   if (any_live())
@@ -42,6 +44,35 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
   else if (std::none_of(members_.begin(), members_.end(), committing))
     ask_place(false, out);
   return out;
+}
+
+/// Some had left their places already: the others follow. So they do if nobody can tell who of them was started.
+void group_machine::resume_leaving(const std::vector<recorded_member>& recorded, group_effects& out) {
+  if (!any_live() || end_members_ != status::unspecified)
+    return;
+  const auto first =
+      std::find_if(recorded.begin(), recorded.end(), [](const recorded_member& x) { return x.left != 0; });
+  const bool has_left = first != recorded.end();
+  if (!has_left && !is_half_started(recorded))
+    return;
+  in_pool_ = true; // What they hold was booked for them.
+  if (!has_left)
+    vacate("Displaced: the head was restarted while its group was being started, and one of its nodes is away", true,
+           out);
+  else if (first->left == displaced_code)
+    vacate("Displaced: its group left its places before the head was restarted", true, out);
+  else
+    vacate("Preempted: its group left its places before the head was restarted", false, out);
+}
+
+/// With a barrier nobody may start while it is not known of another member whether it ever did, or will.
+bool group_machine::is_half_started(const std::vector<recorded_member>& recorded) const {
+  bool unknown = false;
+  for (std::size_t i = 0; i < members_.size() && i < recorded.size(); ++i)
+    unknown =
+        unknown || (live(members_[i]) && recorded[i].found == found::away && recorded[i].status < status::running);
+  return barrier_ && unknown && members_.size() > 1 &&
+         std::any_of(members_.begin(), members_.end(), [](const member& m) { return open(m) && !live(m); });
 }
 
 /// Sets a member to what is known of it; true if it needs a new attempt.
@@ -61,8 +92,7 @@ bool group_machine::resume_member(member& m, const recorded_member& known) {
   }
   if (known.status <= status::waiting)
     return true;
-  const bool was_started = known.found == found::running || known.found == found::exited || known.found == found::lost;
-  m.stage = was_started ? stage::running : stage::idle;
+  m.stage = may_run(known.found) || known.found == found::lost ? stage::running : stage::idle;
   return false;
 }
 

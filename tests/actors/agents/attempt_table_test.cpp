@@ -113,7 +113,7 @@ TEST_CASE("who is given up is not believed any more, and is ended when it comes 
   static_cast<void>(table.prepare(spec_of(id_of(0), true)));
   static_cast<void>(table.reported(report_of(id_of(0), report_kind::started)));
   table.disconnected();
-  CHECK(kinds(table.give_up("node n1 is lost").reports) == K{report_kind::lost});
+  CHECK(kinds(table.give_up("node n1 is lost").reports) == K{report_kind::displaced});
   CHECK(table.unsettled() == 1);
   CHECK(table.give_up("again").reports.empty());
   CHECK(table.remove(id_of(0)).commands.empty());
@@ -126,6 +126,26 @@ TEST_CASE("who is given up is not believed any more, and is ended when it comes 
   const auto ended = table.reported(report_of(id_of(0), report_kind::exited));
   CHECK(ended.reports.empty());
   CHECK(verbs(ended.commands) == V{node_verb::remove});
+  CHECK(table.unsettled() == 0);
+  CHECK(table.size() == 0);
+}
+
+TEST_CASE("what never came to a node that is given up goes elsewhere, and leaves nothing") {
+  attempt_table table;
+  static_cast<void>(table.prepare(spec_of(id_of(0), true)));
+  CHECK(kinds(table.give_up("node n1 is lost").reports) == K{report_kind::displaced});
+  CHECK(table.unsettled() == 0);
+  CHECK(table.size() == 0);
+}
+
+TEST_CASE("what an earlier run of the head gave up holds what it has until it is ended") {
+  attempt_table table;
+  const auto met =
+      table.connected("a", first, {report_of(id_of(0), report_kind::started), report_of(id_of(1), report_kind::exited)},
+                      [](attempt_id) { return true; });
+  CHECK(met.reports.empty());
+  CHECK(table.unsettled() == 1);
+  static_cast<void>(table.reported(report_of(id_of(0), report_kind::exited)));
   CHECK(table.unsettled() == 0);
   CHECK(table.size() == 0);
 }
@@ -203,26 +223,48 @@ TEST_CASE("what a restarted head is told of its attempts") {
   CHECK(kinds(table.reported(report_of(id_of(1), report_kind::started, epoch{2})).reports) == K{report_kind::started});
 }
 
-TEST_CASE("what a restarted head took for running and cannot be started is lost") {
+TEST_CASE("what a restarted head took for running and cannot be started goes elsewhere") {
   for (const auto kind : {report_kind::start_failed, report_kind::prepare_failed}) {
     attempt_table table;
     auto preparing = report_of(id_of(0), report_kind::progress);
     preparing.then_start = true;
     static_cast<void>(table.connected("a", first, {preparing}, nothing_is_over));
     CHECK(table.adopt(id_of(0), first).first == adoption::running);
-    CHECK(kinds(table.reported(report_of(id_of(0), kind)).reports) == K{report_kind::lost});
+    CHECK(kinds(table.reported(report_of(id_of(0), kind)).reports) == K{report_kind::displaced});
     CHECK(table.size() == 0);
   }
 }
 
-TEST_CASE("an attempt of an absent node counts as running until the node says otherwise") {
+TEST_CASE("nobody knows of an attempt of an absent node whether it was started, until the node says so") {
+  for (const bool forgot : {false, true}) {
+    attempt_table table;
+    CHECK(table.adopt(id_of(0), first).first == adoption::away);
+    CHECK(table.adopt(id_of(1), first).first == adoption::away);
+    CHECK(table.adopt(id_of(2), first).first == adoption::away);
+    const auto met = table.connected("a", forgot ? epoch{first.value + 1} : first,
+                                     {report_of(id_of(0), report_kind::started)}, nothing_is_over);
+    const auto kind = forgot ? report_kind::lost : report_kind::displaced; // The same memory never had them.
+    const auto& told = kinds(met.reports);
+    CHECK(std::count(told.begin(), told.end(), kind) == 2);
+    CHECK(std::count(told.begin(), told.end(), report_kind::started) == 1);
+    CHECK(table.unsettled() == 0);
+    static_cast<void>(table.remove(id_of(1)));
+    static_cast<void>(table.remove(id_of(2)));
+    CHECK(table.size() == 1);
+  }
+}
+
+TEST_CASE("what the head ended before it started, on a node that was away meanwhile, goes elsewhere") {
   attempt_table table;
-  CHECK(table.adopt(id_of(0), first).first == adoption::running);
-  CHECK(table.adopt(id_of(1), first).first == adoption::running);
-  const auto met = table.connected("a", first, {report_of(id_of(0), report_kind::started)}, nothing_is_over);
-  REQUIRE(met.reports.size() == 1);
-  CHECK(met.reports[0].id == id_of(1));
-  CHECK(met.reports[0].kind == report_kind::lost);
+  CHECK(table.adopt(id_of(0), first).first == adoption::away);
+  const auto met = table.connected("a", first, {report_of(id_of(0), report_kind::prepared)}, nothing_is_over);
+  CHECK(kinds(met.reports) == K{report_kind::displaced});
+  CHECK(verbs(met.commands) == V{node_verb::stop});
+  CHECK(table.unsettled() == 1);
+  static_cast<void>(table.remove(id_of(0)));
+  static_cast<void>(table.reported(report_of(id_of(0), report_kind::exited)));
+  CHECK(table.unsettled() == 0);
+  CHECK(table.size() == 0);
 }
 
 TEST_CASE("a start waits until the node has made ready anew what a restart of it took") {
@@ -403,6 +445,7 @@ private:
         require(r.exit.started == timestamp{} || x.at == owner::running, "what ran was said to have been started");
         x.at = owner::ended;
         break;
+      case report_kind::displaced:
       case report_kind::lost:
         require(x.at >= owner::preparing && x.at <= owner::running, "a loss is said once");
         if (x.at == owner::preparing || x.at == owner::prepared)
@@ -436,7 +479,10 @@ private:
       if (x.at == owner::idle || x.at == owner::removed)
         continue;
       auto [what, then] = table_.adopt(id_of(i), x.lease);
-      x.at = what == adoption::never_started ? owner::idle : what == adoption::lost ? owner::ended : owner::running;
+      x.at = what == adoption::never_started ? owner::idle
+             : what == adoption::lost        ? owner::ended
+             : what == adoption::away        ? owner::starting
+                                             : owner::running;
       if (what == adoption::never_started && x.stopped)
         x.at = owner::removed;
       apply(std::move(then));

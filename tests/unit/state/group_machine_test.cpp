@@ -512,3 +512,133 @@ TEST_CASE("a gang that is preempted before it runs takes nothing along") {
         did{"a0 INITIALIZING", "b0 INITIALIZING", "timer 3", "prepare a0", "prepare b0"});
   CHECK(d.run(m.cancel("enough", false)) == did{"stop a0 3", "stop b0 3"});
 }
+
+TEST_CASE("a gang leaves when the node of one of its members is given up") {
+  options x{2};
+  x.max_retries = 0;
+  driven d{x};
+  auto& m = d.machine;
+  d.run_all();
+  CHECK(d.run(m.displaced(driven::who(0), "n1 is lost")) ==
+        did{"a0 RESCHEDULED 3001: Displaced: n1 is lost", "intent a1", "no timer 1", "stop b0 3", "remove a0"});
+  CHECK(d.run(m.displaced(driven::who(0), "n1 is lost")).empty());
+  CHECK(d.run(m.intent_committed(d.ticket)).empty()); // The other one still runs.
+  CHECK(d.run(m.exited(driven::who(1), code(143))) ==
+        did{"b0 RESCHEDULED 3001: Displaced: n1 is lost", "intent b1", "remove b0"});
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 2"});
+  CHECK(d.run(m.placed(d.place, epoch{2})) ==
+        did{"a1 INITIALIZING", "b1 INITIALIZING", "timer 3", "prepare a1", "prepare b1"});
+  CHECK(d.run(m.prepared(driven::who(0, 1), {})).empty());
+  // Never started: the same attempt goes elsewhere.
+  CHECK(d.run(m.displaced(driven::who(0, 1), "n2 is lost")) == did{"no timer 3", "stop b1 3", "undo a1"});
+  CHECK(d.run(m.prepared(driven::who(1, 1), error{ec::canceled, "stopped"})) == did{"release", "place 2"});
+  d.run(m.placed(d.place, epoch{3}));
+  CHECK(d.run(m.cancel("enough", false)) == did{"stop a1 3", "stop b1 3"});
+  CHECK(d.run(m.displaced(driven::who(0, 1), "n3 is lost")) == did{"a1 FAILED_CANCELED: enough", "undo a1"});
+  CHECK(d.run(m.displaced(driven::who(1, 1), "n3 is lost")) == did{"b1 FAILED_CANCELED: enough", "no timer 3",
+                                                                   "group FAILED_CANCELED: enough", "release",
+                                                                   "undo b1", "finished FAILED_CANCELED: enough"});
+}
+
+TEST_CASE("a gang that loses a node while it makes way waits for the others only") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run_all();
+  d.run(m.preempt("by x"));
+  CHECK(d.run(m.displaced(driven::who(1), "n1 is lost")) ==
+        did{"b0 RESCHEDULED 3001: Displaced: n1 is lost", "intent b1", "remove b0"});
+  CHECK(d.run(m.intent_committed(d.ticket)).empty());
+  CHECK(d.run(m.exited(driven::who(0), code(143))) ==
+        did{"a0 RESCHEDULED 3006: Preempted: by x", "intent a1", "remove a0"});
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 2"});
+}
+
+TEST_CASE("no exit action rules who is displaced") {
+  auto setup = driven::setup({});
+  setup.members[0].exit_actions = {{spec::exit_action::fail, {{3000, 3010}}, "3000-3010"}};
+  driven d{{}};
+  d.machine = group_machine{std::move(setup)};
+  d.run_all();
+  CHECK(d.run(d.machine.displaced(driven::who(0), "n1 is lost")).front() ==
+        "a0 RESCHEDULED 3001: Displaced: n1 is lost");
+  CHECK_FALSE(d.machine.done());
+}
+
+TEST_CASE("a group that was leaving its places when the head ended goes on with that") {
+  driven d{{2}};
+  auto& m = d.machine;
+  const recorded_member gone{1, status::processing, found::nothing, 1, displaced_code};
+  const recorded_member runs{0, status::running, found::running, 0, 0};
+  CHECK(d.run(m.resume({gone, runs}, {})) == did{"group RUNNING", "timer 1", "no timer 1", "stop b0 3"});
+  CHECK(d.run(m.exited(driven::who(1), code(143))).front().rfind("b0 RESCHEDULED 3001: Displaced", 0) == 0);
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 2"});
+}
+
+TEST_CASE("a node that is given up before its gang was booked there again") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run(m.resume({{0, status::running, found::running}, {0, status::running, found::running}}, {}));
+  const auto asked = d.place;
+  CHECK(d.run(m.displaced(driven::who(0), "n1 is lost")).front() == "a0 RESCHEDULED 3001: Displaced: n1 is lost");
+  CHECK(d.run(m.placed(asked, epoch{4})).empty());
+  d.run(m.intent_committed(d.ticket));
+  d.run(m.exited(driven::who(1), code(0))); // It was asked to leave before: it runs again.
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 2"});
+}
+
+TEST_CASE("who left places before a restart is charged as it was then, whatever exit actions say now") {
+  const std::string ruled = "Preempted: by x. Exit Action: RESCHEDULE the task for exit code 3006.";
+  CHECK(has_left_free(preempted_code, "Preempted: by x"));
+  CHECK_FALSE(has_left_free(preempted_code, ruled));
+  CHECK(has_left_free(displaced_code, "Displaced: n1 is lost"));
+  CHECK_FALSE(has_left_free(143, "exit code 143"));
+  options x;
+  x.max_retries = 1;
+  auto setup = driven::setup(x);
+  setup.members[0].exit_actions = {{spec::exit_action::reschedule, {{7, 7}, {3006, 3006}}, "7,3006"}};
+  driven d{x};
+  d.machine = group_machine{setup};
+  d.run(d.machine.resume({{2, status::running, found::running, 2}}, {})); // The pool had no such rule.
+  CHECK(d.run(d.machine.exited(driven::who(0, 2), code(7))).front().rfind("a2 RESCHEDULED 7", 0) == 0);
+
+  d.machine = group_machine{std::move(setup)};
+  d.run_all();
+  d.run(d.machine.preempt("by x"));
+  CHECK(d.run(d.machine.exited(driven::who(0), code(143))).front() == "a0 RESCHEDULED 3006: " + ruled);
+}
+
+TEST_CASE("a member that has completed stays so when its gang makes way; one that exits with 0 after that runs again") {
+  auto x = options{3};
+  x.ignore_nonlead = true;
+  driven d{x};
+  auto& m = d.machine;
+  d.run_all();
+  CHECK(d.run(m.exited(driven::who(1), code(0))).front() == "b0 COMPLETED 0");
+  CHECK(d.run(m.preempt("by x")) == did{"no timer 1", "stop a0 3", "stop c0 3"});
+  CHECK(d.run(m.exited(driven::who(2), code(0))).front() == "c0 RESCHEDULED 3006: Preempted: by x");
+  d.run(m.exited(driven::who(0), code(0)));
+  CHECK(d.run(m.intent_committed(d.ticket - 1)).empty());
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 2"});
+  CHECK(m.member_status(1) == status::completed);
+}
+
+TEST_CASE("nobody of a gang with a barrier is started while one who may never start is away") {
+  driven d{{3}};
+  auto& m = d.machine;
+  const recorded_member idle{0, status::initializing, found::never_started};
+  const recorded_member away{0, status::initializing, found::away};
+  const recorded_member runs{0, status::running, found::running};
+  CHECK(d.run(m.resume({runs, idle, away}, {})) ==
+        did{"group RUNNING", "timer 1", "no timer 1", "stop a0 3", "stop c0 3"});
+  d.run(m.exited(driven::who(0), code(143)));
+  CHECK(d.run(m.displaced(driven::who(2), "it was never started")).front().rfind("c0 RESCHEDULED 3001", 0) == 0);
+  d.run(m.intent_committed(d.ticket - 1));
+  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 3"});
+
+  driven e{{3}}; // It did run, whatever its node does now: the gang goes on where it was.
+  const recorded_member ran{0, status::running, found::away};
+  CHECK(e.run(e.machine.resume({runs, idle, ran}, {})).back() == "restore 3");
+  driven f{{2}}; // Nobody is left to be started.
+  CHECK(f.run(f.machine.resume({runs, away}, {})).back() == "restore 2");
+  CHECK(f.run(f.machine.started(driven::who(1), {})) == did{"b0 RUNNING"});
+}

@@ -62,10 +62,26 @@ enum class found : std::uint8_t {
   running = 2,       ///< Runs; `exited` follows.
   exited = 3,        ///< Ended meanwhile; `exited` follows.
   lost = 4,          ///< Was started; how it ended cannot be known.
+  away = 5, ///< May run, or was never started: what it is shows when its machine is back. Treated as `running`.
 };
+
+/// Whether something of it may run, and its end follows.
+[[nodiscard]] constexpr bool may_run(found x) noexcept {
+  return x == found::running || x == found::exited || x == found::away;
+}
 
 /// OSMO's code for an attempt that had to make way for others; exit actions may name it.
 constexpr std::int32_t preempted_code = 3006;
+/// OSMO's code for an attempt whose backend failed: here one whose gang had to leave a node that was given up. No exit
+/// action is asked.
+constexpr std::int32_t displaced_code = 3001;
+
+/// Whether an attempt that is recorded as RESCHEDULED with this code left its places to be placed again with its gang.
+[[nodiscard]] constexpr bool has_left(std::int32_t code) noexcept {
+  return code == preempted_code || code == displaced_code;
+}
+/// Whether it did, for this recorded reason, without being charged with a retry.
+[[nodiscard]] bool has_left_free(std::int32_t code, std::string_view reason) noexcept;
 
 /// A member as recorded before a restart.
 struct recorded_member {
@@ -73,7 +89,8 @@ struct recorded_member {
   muster::status status =
       muster::status::unspecified; ///< Of that attempt; unspecified or WAITING if there is none yet.
   muster::found found = muster::found::nothing;
-  std::uint32_t preemptions = 0; ///< Attempts before that made way for others.
+  std::uint32_t preemptions = 0; ///< Attempts before that left their places, and do not count as retries.
+  std::int32_t left = 0;         ///< The attempt before left its places with this code, and this one has none yet.
 };
 
 /// The life of one admitted group, from the intent to start its members until the last of them has ended; a pure state
@@ -120,6 +137,10 @@ public:
   /// `preempted_code` says otherwise: then it is applied, and a RESCHEDULE counts. `why` is for people. Ignored by a
   /// group that holds no lease, or is giving it up anyway.
   [[nodiscard]] group_effects preempt(std::string_view why);
+  /// The node of an attempt is given up, and the attempt is fenced: whatever becomes of it there does not count. The
+  /// whole group leaves its places as if it were preempted, and is placed again when all its attempts have ended or are
+  /// given up. That counts as no retry, and no exit action changes it.
+  [[nodiscard]] group_effects displaced(task_attempt who, std::string_view why);
 
   // -- what it is
 
@@ -141,7 +162,7 @@ private:
     queued, ///< The pool has been asked for a place. Whoever is alone may be starting already: see `placed_ahead`.
     leased,
     rollback, ///< A prepare failed: waits for the other prepares before it lets go of the lease.
-    vacating, ///< It is preempted: waits for the ends of its attempts before it lets go of the lease.
+    vacating, ///< It leaves its places: waits for the ends of its attempts before it lets go of the lease.
     backoff,  ///< Waits before it asks again.
     done,
   };
@@ -154,7 +175,7 @@ private:
     std::vector<spec::exit_rule> exit_actions;
     std::uint32_t attempt = 0;
     std::uint32_t first_attempt = 0;
-    std::uint32_t preemptions = 0; ///< Attempts that made way for others.
+    std::uint32_t preemptions = 0; ///< Attempts that left their places, and do not count as retries.
     std::uint32_t ticket = 0;      ///< Of the intent being committed.
     std::uint32_t retry_timer = 0; ///< Generation; 0 for none.
     muster::status status = muster::status::unspecified;
@@ -197,8 +218,9 @@ private:
   void roll_back(member& cause, const error& why, group_effects& out);
   void settle_rollback(group_effects& out);
   void settle_vacating(group_effects& out);
+  void vacate(std::string why, bool displaced, group_effects& out);
   void decide_preempted(member& m, group_effects& out);
-  [[nodiscard]] bool rules_preemption(const member& m) const;
+  void leave(member& m, std::int32_t code, std::string why, bool free, group_effects& out);
   void back_off(group_effects& out);
   // ends
   void forget(task_attempt who, group_effects& out) const;
@@ -219,11 +241,13 @@ private:
   [[nodiscard]] static bool resume_member(member& m, const recorded_member& known);
   void resume_status(group_effects& out);
   void resume_rules(group_effects& out);
+  void resume_leaving(const std::vector<recorded_member>& recorded, group_effects& out);
+  [[nodiscard]] bool is_half_started(const std::vector<recorded_member>& recorded) const;
 
   std::vector<member> members_;
   std::shared_ptr<const group_policy> policy_;
   std::string end_text_;   ///< Of members that are ended by the group.
-  std::string preempted_;  ///< Of members that make way for others.
+  std::string leaving_;    ///< Of members that leave their places.
   std::string group_text_; ///< Of the group, if another.
   epoch lease_;
   task_index first_task_;
@@ -242,6 +266,7 @@ private:
   bool ignore_nonlead_ = true;
   bool in_pool_ = false; ///< The pool holds a lease or a request of this group.
   bool forced_ = false;
+  bool displaced_ = false; ///< It is vacating because of a node that is given up.
 };
 
 } // namespace muster
