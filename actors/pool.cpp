@@ -25,6 +25,23 @@ void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
   self->state.clients.erase(key);
 }
 
+/// Keeps a request until it can be taken up.
+void keep_request(pool_pointer self, pool_state::early_request x, const std::string& why) {
+  auto& state = self->state;
+  auto& client = state.clients[key_of(x.what.workflow, x.what.group)];
+  client.early = ++state.arrivals;
+  state.early.emplace(client.early, std::move(x));
+  tell(self, client, delayed_atom::value, why);
+}
+
+/// Outside the queue: it would be the first in it for ever, and nobody behind it would get what it cannot use.
+void keep_until_more_nodes(pool_pointer self, const placement_request& request, const plan_ptr& layout,
+                           wait_reason lacks) {
+  pool_state::early_request x{request, layout, std::move(lacks), self->state.offers};
+  const auto why = why_more_nodes(self->state, x).text;
+  keep_request(self, std::move(x), why);
+}
+
 void restore(pool_pointer self, gang_key key, const gang& who, const gang_terms& terms,
              const std::vector<placed_member>& held) {
   auto& state = self->state;
@@ -44,14 +61,20 @@ void restore(pool_pointer self, gang_key key, const gang& who, const gang_terms&
   take_places(self, key, *booked);
 }
 
-void ask(pool_pointer self, gang_key key, const gang& who, const gang_terms& terms) {
+void ask(pool_pointer self, const placement_request& request, const plan_ptr& layout, const gang& who,
+         const gang_terms& terms) {
   auto& state = self->state;
+  const auto key = key_of(request.workflow, request.group);
   // Accepted when a larger range was configured.
   if (state.networks)
     if (auto why = state.networks->never_fits(state.clients[key].who.group_size)) {
       refuse(self, key, ec::never_fits, *std::move(why));
       return;
     }
+  // Others like it may hold places on a node that is leaving: then the queue takes it for one that fits.
+  if (state.leaving > 0 && may_fit_later(state, who, terms))
+    if (auto lacks = state.queue.lacks_nodes(who, terms))
+      return keep_until_more_nodes(self, request, layout, *std::move(lacks));
   state.queue.advance(state.clients[key].asked);
   const auto answer = state.queue.submit(key, who, terms);
   if (const auto* where = std::get_if<assignment>(&answer)) {
@@ -60,7 +83,11 @@ void ask(pool_pointer self, gang_key key, const gang& who, const gang_terms& ter
     tell(self, state.clients[key], delayed_atom::value, wait->reason);
     look_for_victims(self);
   } else {
-    refuse(self, key, ec::never_fits, std::get<refused>(answer).reason);
+    auto lacks = may_fit_later(state, who, terms) ? state.queue.lacks_nodes(who, terms) : std::nullopt;
+    if (lacks)
+      keep_until_more_nodes(self, request, layout, *std::move(lacks));
+    else
+      refuse(self, key, ec::never_fits, std::get<refused>(answer).reason);
   }
 }
 
@@ -79,7 +106,7 @@ std::vector<std::string> check(const pool_state& state, const plan& layout, cons
   const auto terms = terms_of(state, layout, asked, 0);
   if (!terms)
     return {terms.failure().message};
-  if (!state.has_node())
+  if (!state.has_node() && !state.config.may_grow)
     return {}; // Who does not fit when there is a node is told then.
   std::vector<std::string> reasons;
   std::unordered_set<const spec::resource*> fitting; // Equal resources are one object of the plan.
@@ -91,7 +118,8 @@ std::vector<std::string> check(const pool_state& state, const plan& layout, cons
     std::vector<task_index> members;
     for (std::uint32_t i = 0; i < range.count; ++i)
       members.push_back(task_index{range.first.value + i});
-    if (const auto why = never_fits(state, gang_of(state, layout, members), *terms))
+    const auto who = gang_of(state, layout, members);
+    if (const auto why = may_fit_later(state, who, *terms) ? std::nullopt : never_fits(state, who, *terms))
       reasons.push_back("group " + std::string{layout.group_name(g)} + ": " + *why);
     else if (single != nullptr)
       fitting.insert(single);
@@ -100,27 +128,18 @@ std::vector<std::string> check(const pool_state& state, const plan& layout, cons
 }
 
 /// Takes up a request, now that there is a node.
-void take_request(pool_pointer self, const placement_request& request, const plan& layout) {
+void take_request(pool_pointer self, const placement_request& request, const plan_ptr& layout) {
   auto& state = self->state;
   const auto key = key_of(request.workflow, request.group);
-  state.clients[key].who = part_of(state, layout, request);
-  const auto who = gang_of(state, layout, request.members);
-  const auto terms = terms_of(state, layout, request.terms, request.at_most);
+  state.clients[key].who = part_of(state, *layout, request);
+  const auto who = gang_of(state, *layout, request.members);
+  const auto terms = terms_of(state, *layout, request.terms, request.at_most);
   if (!request.held.empty())
     restore(self, key, who, terms ? *terms : gang_terms{}, request.held);
   else if (terms)
-    ask(self, key, who, *terms);
+    ask(self, request, layout, who, *terms);
   else
     refuse(self, key, terms.failure().code, terms.failure().message);
-}
-
-/// Keeps a request until it can be taken up.
-void keep_request(pool_pointer self, const placement_request& request, const plan_ptr& layout, const std::string& why) {
-  auto& state = self->state;
-  auto& client = state.clients[key_of(request.workflow, request.group)];
-  client.early = ++state.arrivals;
-  state.early.emplace(client.early, pool_state::early_request{request, layout});
-  tell(self, client, delayed_atom::value, why);
 }
 
 void forget_early(pool_state& state, const pool_state::client& x) {
@@ -132,14 +151,14 @@ void forget_early(pool_state& state, const pool_state::client& x) {
 void take_early(pool_pointer self, bool held) {
   auto& state = self->state;
   for (auto at = state.early.begin(); at != state.early.end();) {
-    if (at->second.what.held.empty() == held || why_kept(state, at->second.what)) {
+    if (at->second.what.held.empty() == held || why_kept(state, at->second)) {
       ++at;
       continue;
     }
     const auto x = std::move(at->second);
     at = state.early.erase(at);
     state.clients[key_of(x.what.workflow, x.what.group)].early = 0;
-    take_request(self, x.what, *x.layout);
+    take_request(self, x.what, x.layout);
   }
 }
 
@@ -197,9 +216,20 @@ void take_or_keep(pool_pointer self, const placement_request& request, const pla
   client.layout = layout;
   client.asked = self->clock().now();
   if (const auto why = why_kept(state, request))
-    keep_request(self, request, layout, why->text);
+    keep_request(self, {request, layout}, why->text);
   else
-    take_request(self, request, *layout);
+    take_request(self, request, layout);
+}
+
+/// Who waits and would not fit any more is put off: its group asks again, and waits outside the queue.
+void put_off_stranded(pool_pointer self) {
+  auto& state = self->state;
+  if (!state.config.may_grow)
+    return;
+  for (const auto key : state.queue.stranded()) {
+    state.queue.withdraw(key);
+    refuse(self, key, ec::unavailable, "the nodes that it would have fitted have left the pool");
+  }
 }
 
 /// What waits to be booked on a node that will not come fails.
@@ -236,7 +266,10 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         give_out(self);
       },
       [self, &state](set_atom, const std::string& node, node_condition x, const std::string& why) {
-        if (set_node_condition(state, node, x, why))
+        const bool is_known = set_node_condition(state, node, x, why);
+        if (is_known && x == node_condition::gone)
+          put_off_stranded(self);
+        if (is_known)
           give_out(self);
         else if (x == node_condition::gone)
           give_up_node(self, node);
@@ -248,7 +281,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         state.unavailable = why;
         for (const auto& [arrival, x] : state.early) {
           const auto& client = state.clients[key_of(x.what.workflow, x.what.group)];
-          tell(self, client, delayed_atom::value, why_kept(state, x.what)->text);
+          tell(self, client, delayed_atom::value, why_kept(state, x)->text);
         }
       },
       [&state](stop_atom, const std::string& whose, const std::string& why) { state.paused[whose] = why; },

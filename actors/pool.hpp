@@ -30,6 +30,7 @@ struct pool_config {
   std::uint32_t first_address = 0; ///< Where addresses and networks begin; differs between runtimes of one host.
   epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
   bool is_default = false;
+  bool may_grow = false; ///< Nodes may join at any time: who would fit with more of them waits for them.
   std::shared_ptr<meters> counted = std::make_shared<meters>();
 };
 
@@ -57,6 +58,8 @@ struct pool_state {
   struct early_request {
     placement_request what;
     plan_ptr layout;
+    std::optional<wait_reason> lacks{}; ///< What the nodes lack for it, were they all empty;
+    std::uint64_t looked_at = 0;        ///< when there were these, see `offers`.
   };
   /// A node that is known, and how it is.
   struct member_node {
@@ -70,7 +73,8 @@ struct pool_state {
 
   pool_config config;
   std::map<std::string, member_node> nodes;
-  std::size_t leaving = 0; ///< Of `nodes`: those that are `gone`, and on which somebody holds places.
+  std::uint64_t offers = 1; ///< Counts how often what all nodes offer together has changed.
+  std::size_t leaving = 0;  ///< Of `nodes`: those that are `gone`, and on which somebody holds places.
   gang_queue queue{{}, {}};
   std::unordered_map<gang_key, client> clients;
   loopback_addresses addresses{0};

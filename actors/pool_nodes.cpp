@@ -17,6 +17,14 @@ node_state state_of(const pool_state& state, const pool_node& x) {
   return out;
 }
 
+/// As far as it matters where a gang could ever have places.
+bool offers_the_same(const pool_node& a, const pool_node& b) {
+  const auto& x = a.offered.total;
+  const auto& y = b.offered.total;
+  return x.cpu == y.cpu && x.memory == y.memory && x.storage == y.storage && x.gpus == y.gpus &&
+         a.platform == b.platform && a.labels == b.labels;
+}
+
 /// The head's own machine, if that is all that there is.
 const pool_node* only_local_node(const pool_state& state) {
   const bool is_alone = state.nodes.size() == 1 && state.nodes.begin()->second.what->is_local;
@@ -33,6 +41,8 @@ void join_node(pool_state& state, pool_node_ptr node) {
     state.alone_without_address = offered.alone_without_address;
   }
   auto& known = state.nodes[node->name];
+  if (!known.what || !offers_the_same(*known.what, *node) || known.condition == node_condition::gone)
+    ++state.offers;
   if (known.condition == node_condition::gone)
     --state.leaving; // It has come back before all had let go of it.
   known.condition = node->condition;

@@ -1,6 +1,7 @@
 #include "actors/pool_report.hpp"
 
 #include "actors/pool_setup.hpp"
+#include "actors/pool_why.hpp"
 
 #include <utility>
 
@@ -29,6 +30,8 @@ pool_view_ptr view_of(const pool_state& state) {
   x->oversubscribe = state.config.oversubscribe;
   x->maintenance = state.config.policy->maintenance;
   x->waiting_gangs = state.early.size();
+  for (const auto& [arrival, kept] : state.early)
+    x->waiting_for_nodes += waits_for_nodes(state, kept) ? 1 : 0;
   x->available = state.has_node();
   if (!x->available)
     x->reason = state.unavailable;

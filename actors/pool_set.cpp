@@ -26,6 +26,7 @@ pool_config config_of(const pool_setup& setup, std::size_t position, bool is_def
   x.is_default = is_default;
   x.oversubscribe = setup.oversubscribe;
   x.max_parallel = setup.max_parallel;
+  x.may_grow = setup.agents.has_value();
   x.policy = std::make_shared<config::pool_policy>(setup.policy);
   constexpr std::uint32_t addresses_per_runtime = 256;
   constexpr std::uint32_t addresses_per_pool = 1U << 18U;

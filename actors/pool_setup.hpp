@@ -75,6 +75,7 @@ struct pool_view {
   capacity total; ///< Of all nodes.
   capacity free;  ///< Likewise.
   std::size_t waiting_gangs = 0;
+  std::size_t waiting_for_nodes = 0; ///< Of those: that would fit only with more nodes.
   std::size_t placed_gangs = 0;
   std::size_t placed_tasks = 0;
   std::vector<node_view> nodes;
@@ -89,7 +90,8 @@ struct gang_name {
 /// Why a group waits for places.
 struct group_wait {
   group_index group;
-  std::string cause; ///< A `wait_cause`, or `unavailable`, `paused`, `maintenance`, `node`, `network`.
+  std::string cause; ///< A `wait_cause`, or `unavailable`, `paused`, `maintenance`, `node`, `network`,
+                     ///< `more_nodes`.
   std::string text;  ///< For people.
   std::optional<wait_reason> placement{}; ///< Of a `wait_cause`.
   std::optional<gang_name> ahead{};       ///< As in `placement`, as are

@@ -1,5 +1,6 @@
 #include "actors/pool_terms.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace muster {
@@ -35,6 +36,23 @@ result<gang_terms> terms_of(const pool_state& state, const plan& layout, const w
   if (at_most > 0)
     out.at_most = std::chrono::seconds{at_most};
   return out;
+}
+
+bool may_fit_later(const pool_state& state, const gang& who, const gang_terms& terms) {
+  if (!state.config.may_grow || state.queue.ruled_out(who, terms))
+    return false;
+  const auto& declared = state.config.policy->platforms;
+  const auto is_known = [&](const std::string& platform) {
+    if (platform.empty() || declared.count(platform) > 0)
+      return true;
+    if (declared.empty() && state.nodes.empty())
+      return true; // Nobody has said yet which ones there are.
+    return std::any_of(state.nodes.begin(), state.nodes.end(), [&](const auto& x) {
+      const auto& offered = x.second.what->platform;
+      return offered.empty() || offered == platform;
+    });
+  };
+  return std::all_of(who.begin(), who.end(), [&](const auto& x) { return is_known(x.platform); });
 }
 
 } // namespace muster

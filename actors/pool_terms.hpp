@@ -13,4 +13,8 @@ namespace muster {
 [[nodiscard]] result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x,
                                           std::int64_t at_most);
 
+/// Whether a gang that does not fit the nodes that there are could fit others: nodes may join, and nothing that the
+/// configuration says rules it out.
+[[nodiscard]] bool may_fit_later(const pool_state& state, const gang& who, const gang_terms& terms);
+
 } // namespace muster

@@ -1,6 +1,7 @@
 #include "actors/pool_why.hpp"
 
 #include "actors/pool_nodes.hpp"
+#include "actors/pool_terms.hpp"
 
 #include <utility>
 
@@ -23,8 +24,10 @@ group_wait wait_of(const wait_reason& why) {
 
 std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const pool_state::client& x) {
   if (x.early != 0) {
-    const auto why = why_kept(state, state.early.at(x.early).what);
-    return group_wait{{}, why ? why->cause : "order", why ? why->text : "it is about to be looked at", {}, {}, {}};
+    const auto& kept = state.early.at(x.early);
+    const auto why = why_kept(state, kept);
+    return group_wait{{}, why ? why->cause : "order", why ? why->text : "it is about to be looked at", kept.lacks, {},
+                      {}};
   }
   if (!x.where.empty())
     return group_wait{{}, "network", state.networks->why_waiting(x.who.group_size), {}, {}, {}};
@@ -55,6 +58,46 @@ std::optional<kept_reason> why_kept(const pool_state& state, const placement_req
   if (!state.paused.empty())
     return kept_reason{"paused", state.paused.begin()->second};
   return std::nullopt;
+}
+
+std::optional<kept_reason> why_kept(const pool_state& state, const pool_state::early_request& x) {
+  auto why = why_kept(state, x.what);
+  if (!why && waits_for_nodes(state, x))
+    why = why_more_nodes(state, x);
+  return why;
+}
+
+bool waits_for_nodes(const pool_state& state, const pool_state::early_request& x) {
+  return x.lacks && x.looked_at == state.offers;
+}
+
+kept_reason why_more_nodes(const pool_state& state, const pool_state::early_request& x) {
+  const auto who = gang_of(state, *x.layout, x.what.members);
+  std::int64_t gpus = 0;
+  std::int64_t cpus = 0;
+  for (const auto& one : who) {
+    gpus += one.gpu;
+    cpus += one.cpu;
+  }
+  std::size_t nodes = 0;
+  std::size_t gpus_there = 0;
+  std::int64_t cpus_there = 0;
+  for (const auto& node : state.queue.nodes()) {
+    if (node.condition == node_condition::gone || node.name.empty())
+      continue;
+    ++nodes;
+    gpus_there += node.gpus.size();
+    cpus_there += node.total.cpu;
+  }
+  const auto count = [](std::int64_t n, const char* what) {
+    return std::to_string(n) + ' ' + what + (n == 1 ? "" : "s");
+  };
+  auto text = "would fit only with more nodes: asks for " + (gpus > 0 ? count(gpus, "GPU") : count(cpus, "CPU")) +
+              " in " + count(static_cast<std::int64_t>(who.size()), "task") + ", the pool has " +
+              count(static_cast<std::int64_t>(nodes), "node");
+  if (nodes > 0)
+    text += " with " + (gpus > 0 ? count(static_cast<std::int64_t>(gpus_there), "GPU") : count(cpus_there, "CPU"));
+  return {"more_nodes", text + "; " + text_of(*x.lacks)};
 }
 
 wait_report_ptr why_waiting(const pool_state& state, workflow_key workflow, const std::vector<group_index>& groups) {

@@ -16,6 +16,12 @@ struct kept_reason {
   std::string text;
 };
 [[nodiscard]] std::optional<kept_reason> why_kept(const pool_state& state, const placement_request& request);
+/// The same of one that is kept: it may also wait for more nodes.
+[[nodiscard]] std::optional<kept_reason> why_kept(const pool_state& state, const pool_state::early_request& x);
+/// Whether it was found not to fit the nodes that there are, were they all empty.
+[[nodiscard]] bool waits_for_nodes(const pool_state& state, const pool_state::early_request& x);
+/// What it lacks then.
+[[nodiscard]] kept_reason why_more_nodes(const pool_state& state, const pool_state::early_request& x);
 
 /// Why these groups of a workflow wait, as of now: of those that do.
 [[nodiscard]] wait_report_ptr why_waiting(const pool_state& state, workflow_key workflow,

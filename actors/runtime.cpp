@@ -48,11 +48,11 @@ result<std::uint16_t> runtime::publish_agents(const std::string& address, std::u
 }
 
 result<void> runtime::assign_node(const node_assignment& x) {
-  return impl_->tell_fleet(x.node, store::node_assigned{x.node, x.duty, x.reason, x.deadline});
+  return impl_->assign_node(x);
 }
 
-result<void> runtime::remove_node(const std::string& node) {
-  return impl_->tell_fleet(node, store::node_removed{node});
+result<std::uint64_t> runtime::remove_node(const std::string& node, bool force) {
+  return impl_->remove_node(node, force);
 }
 
 muster::measures runtime::measures() const {

@@ -164,9 +164,10 @@ public:
   /// From now on, also after a restart. Returns once that is durable. `not_found` for what is no node of an agent.
   [[nodiscard]] result<void> assign_node(const node_assignment& x);
 
-  /// Strikes a node off that is gone for good: what it remembers does not count any more. `conflict` while its agent is
-  /// here, or as long as it may run something.
-  [[nodiscard]] result<void> remove_node(const std::string& node);
+  /// Strikes a node off that is gone for good. What it held is given up, and its gangs are placed elsewhere; how many
+  /// attempts that were. What it remembers does not count any more: should it come back, it ends what it still runs.
+  /// `conflict` while its agent is here; without `force` also while it has attempts and is not `lost`: it may be back.
+  [[nodiscard]] result<std::uint64_t> remove_node(const std::string& node, bool force);
 
   /// Accepts a workflow and starts it; returns once that is durable. Refuses what can never be placed (`never_fits`)
   /// and what the executor or this build cannot do (`unsupported`), with all reasons in one message, one a line; a pool

@@ -53,11 +53,13 @@ public:
   void between_connections(const std::function<void()>& what);
   [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
                                                      node_admission admit);
-  [[nodiscard]] result<void> tell_fleet(const std::string& node, store::service_change what);
+  [[nodiscard]] result<void> assign_node(const node_assignment& x);
+  [[nodiscard]] result<std::uint64_t> remove_node(const std::string& node, bool force);
   void stop_admitting() { admitting_ = false; }
   [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
 
 private:
+  [[nodiscard]] result<agent::fleet_actor> fleet_of(const std::string& node);
   /// The right to take up or retry a workflow: one at a time has it.
   class claim {
   public:

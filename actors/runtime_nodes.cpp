@@ -19,7 +19,7 @@ void runtime::impl::between_connections(const std::function<void()>& what) {
   done.get_future().wait();
 }
 
-result<void> runtime::impl::tell_fleet(const std::string& node, store::service_change what) {
+result<agent::fleet_actor> runtime::impl::fleet_of(const std::string& node) {
   if (auto why = health_->refusal())
     return *std::move(why);
   auto reader = store::reader::open(directory_);
@@ -33,9 +33,27 @@ result<void> runtime::impl::tell_fleet(const std::string& node, store::service_c
   const auto fleet = found == nodes->end() ? fleets.end() : fleets.find(found->pool);
   if (fleet == fleets.end())
     return {ec::not_found, "no agent has joined as node " + node};
-  const auto done = ask<service_answer>(fleet->second, agent::assign_atom::value,
-                                        service_change_ptr{std::make_shared<store::service_change>(std::move(what))});
+  return fleet->second;
+}
+
+result<void> runtime::impl::assign_node(const node_assignment& x) {
+  const auto fleet = fleet_of(x.node);
+  if (!fleet)
+    return fleet.failure();
+  const auto done = ask<service_answer>(*fleet, agent::assign_atom::value,
+                                        service_change_ptr{std::make_shared<store::service_change>(
+                                            store::node_assigned{x.node, x.duty, x.reason, x.deadline})});
   return done ? result<void>{} : result<void>{done.failure()};
+}
+
+result<std::uint64_t> runtime::impl::remove_node(const std::string& node, bool force) {
+  const auto fleet = fleet_of(node);
+  if (!fleet)
+    return fleet.failure();
+  const auto done = ask<service_answer>(*fleet, agent::remove_atom::value, node, force);
+  if (!done)
+    return done.failure();
+  return static_cast<std::uint64_t>(done->number);
 }
 
 } // namespace muster

@@ -53,7 +53,12 @@ gate_actor::behavior_type agent_gate(gate_actor::stateful_pointer<gate_state> se
           return to_caf(good.failure());
         }
         who.token.clear();
-        return self->delegate(caf::actor_cast<gate_actor>(state.setup.fleets.at(who.pool)), hi, std::move(who), link);
+        auto answer = self->make_response_promise<welcome, fleet_link>();
+        self->request(caf::actor_cast<gate_actor>(state.setup.fleets.at(who.pool)), caf::infinite, hi, std::move(who),
+                      link)
+            .then([answer](const welcome& x, const fleet_link& to) mutable { answer.deliver(x, to); },
+                  [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+        return answer;
       },
   };
 }

@@ -24,7 +24,8 @@ struct gate_state {
   gate_setup setup;
 };
 
-/// Where agents connect: sends those who may join on to the FLEET of their pool. To be spawned detached if `admit`
+/// Where agents connect: asks the FLEET of their pool for those who may join, and answers itself, so that they hear of
+/// no other actor than their LINK. To be spawned detached if `admit`
 /// reads.
 gate_actor::behavior_type agent_gate(gate_actor::stateful_pointer<gate_state> self, gate_setup setup);
 

@@ -304,6 +304,12 @@ bool attempt_table::keeps(attempt_id id) const {
   return found != entries_.end() && !found->second.forget;
 }
 
+std::size_t attempt_table::needed() const {
+  return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [](const auto& x) {
+    return !x.second.stray && !x.second.forget && !x.second.unasked;
+  }));
+}
+
 // -- what follows
 
 void attempt_table::send(attempt_id id, const entry& e, node_verb verb, effects& out) const {

@@ -80,6 +80,8 @@ public:
   /// Attempts that were given up and may still run there: what they hold must not be given to others.
   [[nodiscard]] std::size_t unsettled() const noexcept { return unsettled_; }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+  /// Attempts that somebody here still needs to know of.
+  [[nodiscard]] std::size_t needed() const;
   [[nodiscard]] bool is_here() const noexcept { return !here_.empty(); }
 
 private:

@@ -1,5 +1,7 @@
 #include "actors/agents/fleet.hpp"
 
+#include "actors/agents/fleet_parts.hpp"
+#include "actors/agents/node_link.hpp"
 #include "actors/agents/node_rows.hpp"
 #include "actors/errors.hpp"
 #include "actors/protocol/type_ids.hpp"
@@ -15,9 +17,6 @@
 namespace muster::agent {
 
 namespace {
-
-using fleet_pointer = fleet_actor::stateful_pointer<fleet_state>;
-using node = fleet_state::node;
 
 constexpr std::chrono::milliseconds tick{500};
 /// How often agents hear that their head is there; they wait for several times as long.
@@ -46,10 +45,8 @@ void tell_unknown(driver_listener& to, attempt_id id) {
 
 void pump(fleet_pointer self, node& n) {
   while (auto batch = n.out.take())
-    self->send(n.link, command_atom::value, std::move(*batch));
+    caf::anon_send(n.link, command_atom::value, std::move(*batch));
 }
-
-void apply(fleet_pointer self, node& n, const attempt_table::effects& x);
 
 /// What cannot be sent fails here.
 void queue_or_fail(fleet_pointer self, node& n, const node_command& x) {
@@ -62,28 +59,6 @@ void queue_or_fail(fleet_pointer self, node& n, const node_command& x) {
   failed.what.problem = queued.failure().code;
   failed.what.exit.message = queued.failure().message;
   apply(self, n, n.attempts.reported(failed));
-}
-
-void apply(fleet_pointer self, node& n, const attempt_table::effects& x) {
-  auto& state = self->state;
-  for (const auto& command : x.commands)
-    queue_or_fail(self, n, command);
-  if (!x.reports.empty() && state.listener) {
-    for (const auto& report : x.reports) {
-      tell(state.listener->get(), report);
-      if (!n.attempts.keeps(report.id))
-        state.where.erase(report.id);
-    }
-    state.listener->get().on_batch_end();
-  }
-  if (n.link)
-    pump(self, n);
-}
-
-void say(fleet_pointer self, const node& n, fleet_change::kind what, std::string why) {
-  auto x = change_of(n.noted, what, std::move(why));
-  x.offered = n.offered;
-  self->state.setup.on_change(x);
 }
 
 /// Says so if a node has come to take attempts.
@@ -110,6 +85,7 @@ void go_away(fleet_pointer self, node& n, const char* why) {
   log::warn("fleet", "node is away", {{"node", n.name}, {"pool", state.setup.pool}, {"why", why}});
   state.sessions.erase(n.in.session());
   n.link = nullptr;
+  self->send_exit(std::exchange(n.door, nullptr), caf::exit_reason::user_shutdown);
   n.in.end();
   n.out.end();
   n.met = n.ready = false;
@@ -119,31 +95,10 @@ void go_away(fleet_pointer self, node& n, const char* why) {
   say(self, n, fleet_change::kind::away, std::string{"node "} + n.name + " cannot be reached: " + why);
 }
 
-std::string why_lost(const fleet_state& state, const node& n) {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(state.setup.lost_after).count();
-  return "node " + n.name + " is lost: nothing was heard of it for " + std::to_string(seconds) + " s";
-}
-
 void declare_lost(fleet_pointer self, node& n) {
   n.lost = true;
   log::warn("fleet", "node is lost", {{"node", n.name}, {"pool", self->state.setup.pool}});
   say(self, n, fleet_change::kind::lost, why_lost(self->state, n));
-}
-
-/// What a lost node was given, or is taken to have since, where the pool does not wait for it.
-void give_up(fleet_pointer self, node& n) {
-  if (n.lost && self->state.setup.on_loss == loss_policy::reschedule)
-    apply(self, n, n.attempts.give_up(why_lost(self->state, n)));
-}
-
-/// A node that attempts were given to before it was ever heard of by this head.
-node& known(fleet_pointer self, const std::string& name) {
-  auto [at, fresh] = self->state.nodes.try_emplace(name);
-  if (fresh) {
-    at->second.name = at->second.noted.name = name;
-    at->second.heard = self->clock().now();
-  }
-  return at->second;
 }
 
 /// Milliseconds, so that several in a row must get lost before a node counts as silent. Each costs the head a message,
@@ -166,17 +121,19 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
   auto offered = remote::decode_capabilities(row.offered);
   n.offered = offered ? std::move(*offered) : capabilities{};
   take_offer(n.noted, row);
+  n.struck = false;
   n.link = link;
   n.heard = self->clock().now();
   const auto session = state.session_numbers();
   n.in.begin(session);
   n.out.begin(session);
   state.sessions[session] = n.name;
+  n.door = self->spawn(node_link, fleet_actor{self}, session);
   self->monitor(link);
   log::info("fleet", "agent joins", {{"node", n.name}, {"pool", state.setup.pool}});
   answer.deliver(welcome{protocol_version, state.setup.incarnation, state.setup.head, session,
                          state.setup.root.string(), alive_interval(state.setup.silence_limit)},
-                 fleet_link{self});
+                 n.door);
 }
 
 /// Why somebody may not be this node now.
@@ -191,7 +148,9 @@ result<void> check(const fleet_state& state, const store::node_record& row) {
     return {ec::conflict,
             "node " + n.name + " is here already, with another agent: give this one another name (--node)"};
   if (n.is_being_noted)
-    return {ec::unavailable, "node " + n.name + " is just joining"};
+    return {ec::unavailable, "node " + n.name + " is just joining, or being removed"};
+  if (n.on_struck.pending())
+    return {ec::unavailable, "node " + n.name + " is being removed"};
   return {};
 }
 
@@ -271,7 +230,7 @@ void take_reports(fleet_pointer self, const reports& x) {
           n->attempts.connected(n->noted.memory, n->noted.since, std::exchange(n->held, {}), is_over_on(state, *n)));
   }
   if (n->link)
-    self->send(n->link, ack_atom::value, x.session, x.number);
+    caf::anon_send(n->link, ack_atom::value, x.session, x.number);
   settle(self, *n);
 }
 
@@ -291,6 +250,8 @@ void adopt(fleet_pointer self, adoption_call& call) {
       continue;
     }
     auto& n = known(self, x.node);
+    // Nothing is given to a node before it is noted.
+    n.struck = n.struck || (state.setup.store && n.noted.memory.empty());
     state.where[x.id] = {x.node, x.folder};
     auto [found, then] = n.attempts.adopt(x.id, x.lease);
     answer.push_back(found);
@@ -309,58 +270,6 @@ void publish(const fleet_state& state, attempt_id id) {
     log::error("fleet", "output cannot be published", {{"attempt", to_string(id)}, {"why", shown.failure().message}});
 }
 
-/// What a node is for, or that it is none any more.
-result<void> check(const fleet_state& state, const store::service_change& what) {
-  const auto* assigned = std::get_if<store::node_assigned>(&what);
-  const auto* removed = std::get_if<store::node_removed>(&what);
-  if (assigned == nullptr && removed == nullptr)
-    return {ec::internal, "this is nothing that a node can be told"};
-  const auto& name = assigned != nullptr ? assigned->name : removed->name;
-  const auto found = state.nodes.find(name);
-  if (found == state.nodes.end() || found->second.noted.memory.empty())
-    return {ec::not_found, "there is no node " + name + " in pool " + state.setup.pool};
-  if (removed != nullptr && found->second.link)
-    return {ec::conflict, "node " + name + " is here: end its agent first"};
-  if (removed != nullptr && found->second.attempts.size() > 0)
-    return {ec::conflict, "there may be tasks on node " + name + ": wait until they have ended, or cancel them"};
-  return {};
-}
-
-void carry_out(fleet_pointer self, const store::service_change& what) {
-  auto& state = self->state;
-  if (const auto* x = std::get_if<store::node_assigned>(&what)) {
-    auto& n = known(self, x->name);
-    n.noted.duty = x->duty;
-    n.noted.reason = x->reason;
-    n.noted.deadline = x->deadline;
-    n.overdue = false;
-    log::info("fleet", "node is assigned", {{"node", n.name}, {"duty", to_string(x->duty)}});
-    if (n.ready)
-      say(self, n, fleet_change::kind::ready, {});
-  } else if (const auto* gone = std::get_if<store::node_removed>(&what)) {
-    const auto at = state.nodes.find(gone->name);
-    if (at == state.nodes.end() || at->second.link || at->second.attempts.size() > 0)
-      return; // It is back meanwhile.
-    log::info("fleet", "node is removed", {{"node", gone->name}, {"pool", state.setup.pool}});
-    say(self, at->second, fleet_change::kind::removed, "node " + gone->name + " was removed");
-    state.nodes.erase(at);
-  }
-}
-
-caf::result<service_answer> assign(fleet_pointer self, const service_change_ptr& what) {
-  if (const auto may = check(self->state, *what); !may)
-    return to_caf(may.failure());
-  auto answer = self->make_response_promise<service_answer>();
-  self->request(self->state.setup.store, caf::infinite, commit_atom::value, what)
-      .then(
-          [self, what, answer](const service_answer& x) mutable {
-            carry_out(self, *what);
-            answer.deliver(x);
-          },
-          [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
-  return answer;
-}
-
 /// Nodes that an earlier runtime knew are away until they say something.
 void take_known(fleet_pointer self) {
   for (auto& row : std::exchange(self->state.setup.known, {})) {
@@ -369,16 +278,6 @@ void take_known(fleet_pointer self) {
       n.offered = std::move(*offered);
     n.noted = std::move(row);
   }
-}
-
-/// What runs longer than a drain may take makes way.
-void vacate_if_due(fleet_pointer self, node& n) {
-  const bool is_due =
-      n.noted.duty == store::node_duty::draining && n.noted.deadline && *n.noted.deadline <= self->state.setup.now();
-  if (!is_due || std::exchange(n.overdue, true))
-    return;
-  log::info("fleet", "node is vacated", {{"node", n.name}, {"pool", self->state.setup.pool}});
-  say(self, n, fleet_change::kind::overdue, "node " + n.name + " is being drained, and the time for that has passed");
 }
 
 /// What nobody will ask for.
@@ -402,7 +301,7 @@ void look_round(fleet_pointer self) {
     state.next_alive = now + alive_every;
   for (auto& [name, n] : state.nodes) {
     if (n.link && says_alive) // To all in one go: that wakes the network once, not a thousand times.
-      self->send(n.link, alive_atom::value, n.in.session());
+      caf::anon_send(n.link, alive_atom::value, n.in.session());
     if (reviews && n.met)
       review(self, n);
     if (n.link && now - n.heard > state.setup.silence_limit)
@@ -410,11 +309,61 @@ void look_round(fleet_pointer self) {
     if (!n.link && !n.lost && now - n.heard > state.setup.lost_after)
       declare_lost(self, n);
     give_up(self, n);
+    strike_off_if_done(self, n);
     vacate_if_due(self, n);
   }
+  forget_unknown(state);
 }
 
 } // namespace
+
+void apply(fleet_pointer self, node& n, const attempt_table::effects& x) {
+  auto& state = self->state;
+  for (const auto& command : x.commands)
+    queue_or_fail(self, n, command);
+  if (!x.reports.empty() && state.listener) {
+    for (const auto& report : x.reports) {
+      tell(state.listener->get(), report);
+      if (!n.attempts.keeps(report.id))
+        state.where.erase(report.id);
+    }
+    state.listener->get().on_batch_end();
+  }
+  if (n.link)
+    pump(self, n);
+}
+
+void say(fleet_pointer self, const node& n, fleet_change::kind what, std::string why) {
+  auto x = change_of(n.noted, what, std::move(why));
+  x.offered = n.offered;
+  self->state.setup.on_change(x);
+}
+
+/// A node that attempts were given to before it was ever heard of by this head.
+node& known(fleet_pointer self, const std::string& name) {
+  auto [at, fresh] = self->state.nodes.try_emplace(name);
+  if (fresh) {
+    at->second.name = at->second.noted.name = name;
+    at->second.heard = self->clock().now();
+  }
+  return at->second;
+}
+
+std::string why_lost(const fleet_state& state, const node& n) {
+  if (n.struck)
+    return "node " + n.name + " was removed";
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(state.setup.lost_after).count();
+  return "node " + n.name + " is lost: nothing was heard of it for " + std::to_string(seconds) + " s";
+}
+
+/// What a lost node was given, or is taken to have since, where it is not waited for.
+void give_up(fleet_pointer self, node& n) {
+  if (!n.struck && !(n.lost && self->state.setup.on_loss == loss_policy::reschedule))
+    return;
+  const auto then = n.attempts.give_up(why_lost(self->state, n));
+  n.given_up += static_cast<std::int64_t>(then.reports.size());
+  apply(self, n, then);
+}
 
 fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self, fleet_setup setup) {
   auto& state = self->state;
@@ -459,11 +408,13 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
         if (auto* n = node_of(state, id)) {
           apply(self, *n, n->attempts.remove(id));
           settle(self, *n);
+          strike_off_if_done(self, *n);
         }
         state.where.erase(id);
       },
       [self](adopt_atom, const adoption_call_ptr& call) { adopt(self, *call); },
       [self](assign_atom, const service_change_ptr& what) { return assign(self, what); },
+      [self](remove_atom, const std::string& name, bool force) { return remove_node(self, name, force); },
       [self](tick_atom) {
         self->delayed_send(self, tick, tick_atom::value);
         look_round(self);

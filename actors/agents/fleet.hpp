@@ -86,7 +86,7 @@ using start_atom = caf::atom_constant<caf::atom("start")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 
-/// The FLEET: all nodes of a pool that have agents.
+/// The FLEET: all nodes of a pool that have agents. What agents say comes by their LINKs, and `hello` from the GATE.
 using fleet_actor = fleet_link::extend_with<gate_actor>::extend<
     /// From the FLEET's driver: as the functions of `driver`. Grace in milliseconds.
     /// The listener is called on the FLEET's thread; null for none from now on.
@@ -97,6 +97,10 @@ using fleet_actor = fleet_link::extend_with<gate_actor>::extend<
     /// From the facade: what a node is for from now on. Answered when it is noted; `not_found` for a node that is not
     /// of this pool.
     caf::replies_to<assign_atom, service_change_ptr>::with<service_answer>,
+    /// From the facade: this node is gone for good. What it held is given up, and when the head needs nothing of it any
+    /// more it is struck off; answered then, with how many attempts were given up. `conflict` while its agent is there,
+    /// or while it may be back and holds something, unless that is forced.
+    caf::replies_to<remove_atom, std::string, bool>::with<service_answer>,
     /// INTERNAL: who is silent, who is lost?
     caf::reacts_to<tick_atom>>;
 
@@ -108,7 +112,8 @@ struct fleet_state {
     std::string name;
     store::node_record noted; ///< As the store has it; without a memory if it does not.
     capabilities offered;
-    agent_link link; ///< Null while it is away.
+    agent_link link; ///< Null while it is away. Sent to without a sender: see `node_link`.
+    fleet_link door; ///< What the agent has of the head meanwhile.
     inbox in;
     outbox<commands> out;
     attempt_table attempts;
@@ -116,8 +121,11 @@ struct fleet_state {
     bool ready = false;          ///< As was last told.
     bool lost = false;           ///< Likewise.
     bool overdue = false;        ///< Likewise.
-    bool is_being_noted = false; ///< Somebody who joins as this node is being written down.
-    node_reports held;           ///< While it lists them.
+    bool is_being_noted = false; ///< Somebody who joins as this node is being written down; or it is struck off.
+    bool struck = false;         ///< It is not waited for: it is to be struck off, or was never noted.
+    caf::typed_response_promise<service_answer> on_struck; ///< Pending while it is to be struck off.
+    std::int64_t given_up = 0;                             ///< For that answer.
+    node_reports held;                                     ///< While it lists them.
     caf::actor_clock::time_point heard;
   };
 

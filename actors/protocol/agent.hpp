@@ -124,7 +124,7 @@ using agent_link = caf::typed_actor<
     /// The head is there, and so is the session.
     caf::reacts_to<alive_atom, std::uint64_t>>;
 
-/// The FLEET, as an agent sees it.
+/// The head, as an agent sees it: the LINK of its session.
 using fleet_link = caf::typed_actor<
     /// From the AGENT: this happened, in this order; or this is what it holds.
     caf::reacts_to<report_atom, reports>,

@@ -141,6 +141,7 @@ struct duty_options {
   std::string node;
   std::string reason;
   std::string deadline;
+  bool force = false;
   head_choice head;
 };
 
@@ -165,10 +166,15 @@ int strike_off(const context& ctx, const duty_options& options) {
   auto head = require_head(ctx, options.head);
   if (!head)
     return report_no_head(head.failure());
-  const auto done = send_json(**head, "DELETE", client::path_of({"nodes", options.node}), nullptr, true);
+  const auto path = client::path_of({"nodes", options.node}) + (options.force ? "?force=true" : "");
+  const auto done = send_json(**head, "DELETE", path, nullptr, true);
   if (!done)
     return report(done.why());
+  const auto given_up = done->value("given_up", std::uint64_t{0});
   std::cout << options.node << " is removed\n";
+  if (given_up > 0)
+    std::cout << given_up << (given_up == 1 ? " task that it may still run was" : " tasks that it may still run were")
+              << " given up, and will run elsewhere\n";
   return exit_completed;
 }
 
@@ -206,6 +212,7 @@ void add_node(CLI::App& app, context& ctx) {
   auto* gone = command.add_subcommand("rm", "Strike off a node that is gone for good");
   auto options = std::make_shared<duty_options>();
   gone->add_option("node", options->node, "Its name")->type_name("NODE")->required();
+  gone->add_flag("--force", options->force, "Also while it may be back, and give up at once what it may run");
   add_head_choice(*gone, options->head, ctx);
   gone->footer("Example:\n  muster node rm n1");
   gone->callback([&ctx, options] { ctx.action = [&ctx, options] { return strike_off(ctx, *options); }; });

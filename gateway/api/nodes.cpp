@@ -55,7 +55,11 @@ result<http::response> assign(call& x, store::node_duty duty) {
 }
 
 result<http::response> remove(call& x) {
-  if (auto known = query_reader{x.request}.finish(); !known)
+  query_reader query{x.request};
+  const auto force = query.flag("force");
+  if (!force)
+    return force.failure();
+  if (auto known = query.finish(); !known)
     return known.failure();
   const auto name = x.checked_name("node");
   if (!name)
@@ -63,11 +67,10 @@ result<http::response> remove(call& x) {
   const auto engine = x.engine();
   if (!engine)
     return engine.failure();
-  if (auto done = (*engine)->remove_node(*name); !done)
-    return done.failure();
-  http::response out;
-  out.status = 204;
-  return out;
+  const auto given_up = (*engine)->remove_node(*name, *force);
+  if (!given_up)
+    return given_up.failure();
+  return json_response(200, {{"name", *name}, {"given_up", *given_up}});
 }
 
 } // namespace

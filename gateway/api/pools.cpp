@@ -72,6 +72,7 @@ json json_of(const pool_view& x) {
           {"total", json_of(x.total)},
           {"free", json_of(x.free)},
           {"waiting_gangs", x.waiting_gangs},
+          {"waiting_for_nodes", x.waiting_for_nodes},
           {"placed_gangs", x.placed_gangs},
           {"placed_tasks", x.placed_tasks},
           {"nodes", std::move(nodes)}};

@@ -264,3 +264,87 @@ TEST_CASE("whoever holds places on a node that is vacated is asked to leave, als
   CHECK(waiting->asked_to_leave.empty());
   f.vacate("nowhere", "nobody is there");
 }
+
+TEST_CASE("who would fit with more nodes waits for them, and holds up nobody") {
+  pool_config config;
+  config.may_grow = true;
+  pool_alone f{std::move(config)};
+  f.join(pool_alone::make_node("a", 4, 2));
+  CHECK(f.check({2, with_gpus(2)}).empty());
+  const auto [key, large] = f.ask({2, with_gpus(2)});
+  CHECK_FALSE(large->refused);
+  CHECK(large->delayed ==
+        "would fit only with more nodes: asks for 4 GPUs in 2 tasks, the pool has 1 node with 2 GPUs; "
+        "needs 4 GPUs: node a has 2, for 2 tasks together");
+  const auto why = f.why(key);
+  REQUIRE(why);
+  CHECK(why->cause == "more_nodes");
+  REQUIRE(why->placement);
+  CHECK(why->placement->lacks.front().what == resource_kind::gpu);
+  CHECK(f.view().waiting_gangs == 1);
+  CHECK(f.view().waiting_for_nodes == 1);
+  for (int i = 0; i < 2; ++i) { // It is not in the queue.
+    const auto [other, small] = f.ask({1, with_gpus(1)});
+    CHECK(small->lease);
+    f.release(other);
+  }
+  f.join(pool_alone::make_node("a", 4, 2)); // Nothing is new.
+  f.join(pool_alone::make_node("b", 4));
+  CHECK_FALSE(large->lease);
+  CHECK_THAT(large->delayed, ContainsSubstring("the pool has 2 nodes with 2 GPUs"));
+  f.join(pool_alone::make_node("c", 4, 2));
+  REQUIRE(large->lease);
+  CHECK(large->nodes() == std::vector<std::string>{"a", "c"});
+  CHECK(f.view().waiting_for_nodes == 0);
+}
+
+TEST_CASE("what the configuration of a pool that grows rules out is refused at once") {
+  auto policy = std::make_shared<config::pool_policy>();
+  config::quota_settings all;
+  all.name = "all";
+  all.guarantee = 2;
+  all.maximum = 4;
+  policy->quotas = {all};
+  policy->platforms["h200"] = {};
+  pool_config config;
+  config.may_grow = true;
+  config.max_parallel = 3;
+  config.policy = policy;
+  pool_alone f{std::move(config)};
+  const auto of_platform = [](const char* name) {
+    pool_alone::request x;
+    x.each.platform = name;
+    return x;
+  };
+  REQUIRE(f.check({1, with_gpus(3)}).size() == 1); // Beyond its guarantee.
+  CHECK(f.check({1, with_gpus(2)}).empty());
+  CHECK_THAT(f.check({4, with_cpus(1)}).at(0), ContainsSubstring("at most 3 may run in parallel"));
+  CHECK(f.check(of_platform("h200")).empty());
+  auto node = pool_alone::make_node("a", 4);
+  node.platform = "a100";
+  f.join(std::move(node));
+  CHECK(f.check(of_platform("h200")).empty());
+  CHECK(f.check(of_platform("a100")).empty());
+  CHECK_THAT(f.check(of_platform("h2OO")).at(0), ContainsSubstring("no node is of platform h2OO"));
+  CHECK(f.check({1, with_cpus(64)}).empty());
+}
+
+TEST_CASE("who waits in line for a node that leaves for good is put off, and waits for another one") {
+  pool_config config;
+  config.may_grow = true;
+  pool_alone f{std::move(config)};
+  f.join(pool_alone::make_node("a", 4));
+  f.join(pool_alone::make_node("b", 4, 2));
+  const auto [first, holder] = f.ask({1, with_gpus(2)});
+  const auto [second, waiting] = f.ask({1, with_gpus(2)});
+  REQUIRE(holder->lease);
+  CHECK_FALSE(waiting->lease);
+  f.set("b", node_condition::gone);
+  f.release(first);
+  REQUIRE(waiting->refused);
+  CHECK(waiting->refused->code == ec::unavailable); // Its group asks again.
+  const auto again = f.ask(second, {1, with_gpus(2)});
+  CHECK_THAT(again->delayed, ContainsSubstring("would fit only with more nodes"));
+  f.join(pool_alone::make_node("c", 4, 2));
+  CHECK(again->lease);
+}

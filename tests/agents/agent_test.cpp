@@ -1,9 +1,14 @@
 #include "fleet_fixture.hpp"
 #include "harness.hpp"
 
+#include "actors/protocol/type_ids.hpp"
 #include "executors/null/null_driver.hpp"
+#include "executors/remote/attempt_text.hpp"
 #include "support/catch.hpp"
 
+#include <atomic>
+#include <caf/all.hpp>
+#include <caf/io/all.hpp>
 #include <thread>
 #include <utility>
 
@@ -12,6 +17,59 @@ using namespace muster::test;
 using change = agent::fleet_change::kind;
 
 namespace {
+
+/// An agent that does nothing, and notes whether it ever learns who sends.
+agent::agent_link::behavior_type curious(agent::agent_link::pointer self, std::shared_ptr<std::atomic<bool>> knows) {
+  const auto look = [self, knows] { *knows = *knows || self->current_sender() != nullptr; };
+  return {
+      [look](agent::command_atom, const agent::commands&) { look(); },
+      [look](agent::ack_atom, std::uint64_t, std::uint64_t) { look(); },
+      [look](agent::alive_atom, std::uint64_t) { look(); },
+  };
+}
+
+/// Somebody who has the right to join, and says what he likes.
+class stranger {
+public:
+  explicit stranger(const fleet_head& head) : configuration_(2, true), system_(configuration_) {
+    const auto gate = system_.middleman().remote_actor<agent::gate_actor>("127.0.0.1", head.port());
+    REQUIRE(gate);
+    gate_ = *gate;
+  }
+  ~stranger() {
+    for (const auto& x : agents_)
+      caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  }
+  stranger(const stranger&) = delete;
+  stranger& operator=(const stranger&) = delete;
+
+  std::pair<std::uint64_t, agent::fleet_link> join(const std::string& node) {
+    agents_.push_back(system_.spawn(curious, knows_));
+    agent::hello who;
+    who.node = node;
+    who.pool = "pool";
+    who.memory = "memory of " + node;
+    who.offered = remote::encode(*make_null_driver()->probe());
+    std::pair<std::uint64_t, agent::fleet_link> out;
+    caf::scoped_actor self{system_};
+    self->request(gate_, caf::duration{patience}, agent::hello_atom::value, who, agents_.back())
+        .receive(
+            [&](const agent::welcome& x, const agent::fleet_link& to) {
+              out = {x.session, to};
+              *knows_ = *knows_ || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(gate_);
+            },
+            [&](const caf::error& why) { FAIL(caf::to_string(why)); });
+    return out;
+  }
+  [[nodiscard]] bool knows_more() const { return *knows_; }
+
+private:
+  system_config configuration_;
+  caf::actor_system system_;
+  agent::gate_actor gate_;
+  std::vector<agent::agent_link> agents_;
+  std::shared_ptr<std::atomic<bool>> knows_ = std::make_shared<std::atomic<bool>>(false);
+};
 
 std::chrono::steady_clock::time_point soon() {
   return std::chrono::steady_clock::now() + patience;
@@ -307,4 +365,35 @@ TEST_CASE("what comes to a node that is lost already is given up as well") {
   REQUIRE(found);
   CHECK((*found)[0] == adoption::away);
   CHECK(heard.wait_end(late.id).calls.back() == "lost");
+}
+
+TEST_CASE("an agent has nothing of the head but its own session") {
+  const scratch dir;
+  const auto book = std::make_shared<notebook>();
+  fleet_head head{dir.path(), 0, {}, {}, book};
+  const auto honest = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(honest);
+  REQUIRE(head.wait("n1", change::ready));
+  stranger other{head};
+  const auto [session, link] = other.join("n2");
+  const auto [third, unused] = other.join("n3");
+  const auto door = caf::actor_cast<caf::actor>(link);
+  const attempt_id some{workflow_key{1}, task_index{0}, 0};
+  caf::anon_send(door, agent::remove_atom::value, some);
+  caf::anon_send(door, agent::remove_atom::value, std::string{"n1"}, true);
+  caf::anon_send(door, agent::stop_atom::value, some, std::uint32_t{0});
+  caf::anon_send(door, agent::hello_atom::value, agent::hello{}, agent::agent_link{});
+  caf::anon_send(door, agent::tick_atom::value);
+  caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
+  agent::reports last;
+  last.number = 1;
+  last.kind = agent::reports_kind::held_last;
+  last.session = third; // Not its own.
+  caf::anon_send(link, agent::report_atom::value, last);
+  last.session = session;
+  caf::anon_send(link, agent::report_atom::value, last);
+  REQUIRE(head.wait("n2", change::ready));
+  CHECK(head.last("n3").node.empty());
+  CHECK(head.last("n1").what == change::ready);
+  CHECK_FALSE(other.knows_more());
 }

@@ -276,4 +276,54 @@ TEST_CASE("a head with certificates hears nobody who does not encrypt, on its ow
     return told.find("cannot join") != std::string::npos;
   }));
   CHECK(condition_of(x.muster, "n1").empty());
+TEST_CASE("what a node that is gone for good may still run is given up when it is struck off") {
+  const bool forced = GENERATE(false, true);
+  farm x;
+  x.start("127.0.0.1:0", forced ? "lost_after: 1h" : "lost_after: 3s, silence_limit: 2s, on_loss: wait");
+  REQUIRE(x.head->ready());
+  node_program one{x.muster, "n1", at("127.0.1.1")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto id = x.submit(waiting_spec(x.muster, 1));
+  REQUIRE(has_begun(x.muster, 1));
+  const node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  one.stop(SIGKILL);
+  if (forced) {
+    REQUIRE(becomes(x.muster, "n1", "suspect"));
+    CHECK(x.muster({"node", "rm", "n1"}).exit_code == 5); // It may be back.
+  } else {
+    REQUIRE(becomes(x.muster, "n1", "lost"));
+  }
+  CHECK(begins_of(x.muster, 0) == 1); // The pool waits.
+  const auto done = forced ? x.muster({"node", "rm", "n1", "--force"}) : x.muster({"node", "rm", "n1"});
+  INFO(done.err);
+  CHECK(done.out == "n1 is removed\n1 task that it may still run was given up, and will run elsewhere\n");
+  CHECK(condition_of(x.muster, "n1").empty());
+  REQUIRE(eventually([&] { return begins_of(x.muster, 0) == 2; }));
+  CHECK(node_of(x.muster, id, "t0") == "n2");
+  one.start(); // It is back after all, as a new node.
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(processes_with_argument(waiting_script(x.muster, 0)).size() == 1);
+  let_go(x.muster);
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+}
+
+TEST_CASE("a gang that needs more nodes than have joined waits for them") {
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  const node_program one{x.muster, "n1", at("127.0.1.1")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto id = x.submit(meeting_spec());
+  REQUIRE(eventually([&] {
+    return x.muster({"explain", id}).out.find("would fit only with more nodes") != std::string::npos;
+  }));
+  const auto pool = nlohmann::json::parse(x.muster({"pool", "show", "farm", "--output", "json"}).out);
+  CHECK(pool.at("waiting_for_nodes") == 1);
+  const auto small = x.submit(waiting_spec(x.muster, 1)); // It holds up nobody.
+  REQUIRE(has_begun(x.muster, 1));
+  const node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(x.end_of(small, 1) == "");
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
 }

@@ -180,7 +180,7 @@ void look_after_a_node(inspector& head, const muster_program& muster) {
   CHECK(head.problem(409, head.ask("DELETE", "/v1/nodes/n1")) == "conflict"); // Its agent is there.
   CHECK(node.stop(SIGTERM).exit_code == 0);
   REQUIRE(becomes(muster, "n1", "suspect"));
-  CHECK(head.ask("DELETE", "/v1/nodes/n1").status == 204);
+  CHECK(head.ask("DELETE", "/v1/nodes/n1?force=true").status == 200);
 }
 
 /// What every route says of a request that it does not take.

@@ -320,17 +320,27 @@ std::optional<wait_reason> cluster::why_not(prepared_gang& x) {
 }
 
 std::optional<std::string> cluster::never_fits(prepared_gang& x) {
+  if (auto why = ruled_out(x))
+    return why;
+  const auto lacks = lacks_nodes(x);
+  return lacks ? std::make_optional(text_of(*lacks)) : std::nullopt;
+}
+
+std::optional<std::string> cluster::ruled_out(const prepared_gang& x) {
   for (const auto& asks : x.who)
     if (!asks_sensibly(asks))
       return "asks for " + describe(asks) + ": CPU, memory and storage must be above 0";
-  if (!x.unknown_key.empty())
-    return "the pool has no topology key '" + x.unknown_key + "'";
+  return x.unknown_key.empty() ? std::nullopt
+                               : std::make_optional("the pool has no topology key '" + x.unknown_key + "'");
+}
+
+std::optional<wait_reason> cluster::lacks_nodes(prepared_gang& x) {
   bring_up_to_date(x);
   gang_placer search{empty_, x, domains()};
   const auto mark = empty_.mark();
   const auto found = search.run();
   empty_.roll_back(mark);
-  return found ? std::nullopt : std::make_optional(text_of(shortfall_of(x, search.failed(), nodes_, keys_, true)));
+  return found ? std::nullopt : std::make_optional(shortfall_of(x, search.failed(), nodes_, keys_, true));
 }
 
 } // namespace muster

@@ -217,6 +217,19 @@ std::optional<std::string> gang_queue::never_fits(const gang& who, const gang_te
   return state_->never_fits(prepared, terms);
 }
 
+std::optional<std::string> gang_queue::ruled_out(const gang& who, const gang_terms& terms) const {
+  return state_->ruled_out(state_->nodes.prepare(who, terms.strategy), terms);
+}
+
+std::optional<wait_reason> gang_queue::lacks_nodes(const gang& who, const gang_terms& terms) const {
+  auto prepared = state_->nodes.prepare(who, terms.strategy);
+  return state_->nodes.lacks_nodes(prepared);
+}
+
+std::vector<gang_key> gang_queue::stranded() const {
+  return state_->stranded();
+}
+
 std::size_t gang_queue::waiting() const noexcept {
   return state_->waiting;
 }

@@ -52,6 +52,8 @@ struct gang_queue::state {
 
   // Who is there
   [[nodiscard]] std::optional<std::string> never_fits(prepared_gang& who, const gang_terms& terms);
+  [[nodiscard]] std::optional<std::string> ruled_out(const prepared_gang& who, const gang_terms& terms) const;
+  [[nodiscard]] std::vector<gang_key> stranded();
   [[nodiscard]] bool waits(const arrived& x) const;
   void wait(gang_key key, queue_entry& e);
   void stop_waiting(queue_entry& e);

@@ -31,12 +31,18 @@ gang_queue::state::state(queue_policy p)
       firm_blocked(std::max<std::size_t>(policy.quotas.size(), 1)), all_blocked(firm_blocked.size()) {}
 
 std::optional<std::string> gang_queue::state::never_fits(prepared_gang& who, const gang_terms& terms) {
+  if (auto why = ruled_out(who, terms))
+    return why;
+  return nodes.never_fits(who);
+}
+
+std::optional<std::string> gang_queue::state::ruled_out(const prepared_gang& who, const gang_terms& terms) const {
   if (who.who.empty())
     return "a gang needs at least one task";
   if (policy.max_parallel && who.who.size() > *policy.max_parallel)
     return "has " + std::to_string(who.who.size()) + " tasks that start together: at most " +
            std::to_string(*policy.max_parallel) + " may run in parallel";
-  if (auto why = nodes.never_fits(who))
+  if (auto why = cluster::ruled_out(who))
     return why;
   const auto quota = quotas.find(terms.quota);
   if (!quota)
@@ -47,6 +53,23 @@ std::optional<std::string> gang_queue::state::never_fits(prepared_gang& who, con
   return "needs " + std::to_string(who.root.sum.gpus) + " GPUs: its quota " +
          (terms.priority == gang_priority::low ? "has a maximum of " : "guarantees ") + std::to_string(most) +
          (terms.priority == gang_priority::low ? "" : ", and only LOW priority may use more");
+}
+
+/// Those who wait and would not fit any more, were all nodes empty.
+std::vector<gang_key> gang_queue::state::stranded() {
+  std::unordered_map<std::uint32_t, bool> lines_that_fit;
+  std::vector<gang_key> out;
+  for (const auto& [key, e] : entries) {
+    if (e.stage != gang_stage::waits)
+      continue;
+    const auto [at, fresh] = lines_that_fit.try_emplace(e.line, false);
+    if (fresh)
+      at->second = !nodes.lacks_nodes(lines[e.line].who);
+    if (!at->second)
+      out.push_back(key);
+  }
+  std::sort(out.begin(), out.end(), [this](gang_key a, gang_key b) { return entries[a].arrival < entries[b].arrival; });
+  return out;
 }
 
 bool gang_queue::state::waits(const arrived& x) const {

@@ -49,6 +49,10 @@ public:
   /// Why there would be none even if all nodes were empty and ready, in words; nothing if there would. Also refuses
   /// what asks for no CPU, memory or storage, or for less than no GPU.
   [[nodiscard]] std::optional<std::string> never_fits(prepared_gang& x);
+  /// Why it would not fit whatever nodes there were; nothing if that is not so.
+  [[nodiscard]] static std::optional<std::string> ruled_out(const prepared_gang& x);
+  /// What the nodes lack for it, were they empty; nothing if it would fit.
+  [[nodiscard]] std::optional<wait_reason> lacks_nodes(prepared_gang& x);
 
   /// What is free. What is tried on it is to be taken back.
   [[nodiscard]] node_index& free() noexcept { return free_; }

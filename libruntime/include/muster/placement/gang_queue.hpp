@@ -112,6 +112,12 @@ public:
   [[nodiscard]] std::optional<std::string> why_waiting(gang_key key) const;
   /// Why a gang would never fit; nothing if it would.
   [[nodiscard]] std::optional<std::string> never_fits(const gang& who, const gang_terms& terms = {}) const;
+  /// Why it would not, whatever nodes there were; nothing if that is not so.
+  [[nodiscard]] std::optional<std::string> ruled_out(const gang& who, const gang_terms& terms = {}) const;
+  /// What the nodes that there are lack for a gang, were they all empty; nothing if it would fit then.
+  [[nodiscard]] std::optional<wait_reason> lacks_nodes(const gang& who, const gang_terms& terms = {}) const;
+  /// Gangs that wait and fitted once, but would not now, were all nodes empty: some have left. Oldest first.
+  [[nodiscard]] std::vector<gang_key> stranded() const;
 
   [[nodiscard]] std::size_t waiting() const noexcept;
   /// Gangs that hold places, and their members.
