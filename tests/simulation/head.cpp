@@ -195,6 +195,7 @@ void head::spawn_all(body& x) {
   pool_config config;
   config.name = pool_name;
   config.is_default = true;
+  config.may_grow = true;
   const auto first = take_first_epoch(directory_, all_.wall());
   config.first_epoch = first;
   config.counted = counted;
@@ -259,11 +260,14 @@ void head::pass_on(const body& x, const agent::fleet_change& change) {
   const auto set = [&](node_condition to) { caf::anon_send(x.pool, set_atom::value, change.node, to, change.why); };
   switch (change.what) {
     case kind::ready:
-      return caf::anon_send(x.pool, join_atom::value, node_of(change, x.executor, node_condition::ready));
+      return caf::anon_send(
+          x.pool, join_atom::value,
+          node_of(change, x.executor,
+                  change.duty == store::node_duty::draining ? node_condition::draining : node_condition::ready));
     case kind::away: return set(node_condition::suspect);
     case kind::lost: return set(node_condition::lost);
     case kind::removed: return set(node_condition::gone);
-    case kind::overdue: return; // Nobody drains here.
+    case kind::overdue: return caf::anon_send(x.pool, release_atom::value, change.node, change.why);
   }
 }
 
@@ -327,6 +331,24 @@ void head::cancel(workflow_key which, bool force) {
     return;
   all_.say("workflow " + std::to_string(which.value) + " is to be canceled");
   caf::anon_send(live_->registry, cancel_atom::value, which, std::string{"no need of it"}, force);
+}
+
+void head::drain(const std::string& node, std::optional<moment> for_how_long) {
+  if (!live_)
+    return;
+  store::node_assigned what{node, for_how_long ? store::node_duty::draining : store::node_duty::serving, {}, {}};
+  if (for_how_long)
+    what.deadline = all_.wall() + std::chrono::duration_cast<duration>(*for_how_long);
+  all_.say(node + (for_how_long ? " is to be drained" : " is to be used again"));
+  caf::anon_send(live_->fleet, agent::assign_atom::value,
+                 service_change_ptr{std::make_shared<store::service_change>(std::move(what))});
+}
+
+void head::remove(const std::string& node, bool force) {
+  if (!live_)
+    return;
+  all_.say(node + " is to be removed");
+  caf::anon_send(live_->fleet, agent::remove_atom::value, node, force);
 }
 
 std::string head::leftovers() {

@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,10 @@ public:
 
   void submit(const spec::workflow& what);
   void cancel(workflow_key which, bool force);
+  /// A node is to run empty, and at the latest then; or to be used again.
+  void drain(const std::string& node, std::optional<moment> for_how_long);
+  /// A node is taken for gone for good, if it is away.
+  void remove(const std::string& node, bool force);
   /// What of it is left over when all is done; empty if nothing is.
   [[nodiscard]] std::string leftovers();
 

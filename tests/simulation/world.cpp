@@ -58,7 +58,13 @@ void world::set_up() {
   for (auto& x : machines_) {
     node::setup one{"pool", folder_ / x->name(), head::own_id, [this] { return head_->door(); }, alive_every};
     nodes_.push_back(std::make_unique<node>(all_, config_, *x, std::move(one)));
-    nodes_.back()->start();
+    if (random.percent(80))
+      nodes_.back()->start();
+    else // Who needs it waits for it.
+      all_.time.after(random.spread(std::chrono::seconds{1}, std::chrono::minutes{5}), [x = nodes_.back().get()] {
+        if (x->where() == nullptr)
+          x->start();
+      });
   }
 
   const auto some = [&](std::uint64_t odds) { return random.percent(odds) ? random.between(1, 10) : 0; };
@@ -71,6 +77,8 @@ void world::set_up() {
   weather_.cuts = some(60);
   weather_.head_kills = some(50);
   weather_.head_freezes = some(30);
+  weather_.drains = some(30);
+  weather_.removals = some(20);
   weather_.longest_outage = random.percent(10) ? moment{std::chrono::hours{1}} : moment{std::chrono::minutes{2}};
   weather_.mean_pause = random.spread(std::chrono::seconds{1}, std::chrono::minutes{2});
 }
@@ -113,8 +121,9 @@ void world::schedule_fault() {
 
 void world::fault() {
   auto& random = all_.random;
-  const std::uint64_t weights[] = {weather_.kills, weather_.power,      weather_.disks,       weather_.freezes,
-                                   weather_.cuts,  weather_.head_kills, weather_.head_freezes};
+  const std::uint64_t weights[] = {weather_.kills,        weather_.power,  weather_.disks,
+                                   weather_.freezes,      weather_.cuts,   weather_.head_kills,
+                                   weather_.head_freezes, weather_.drains, weather_.removals};
   std::uint64_t sum = 0;
   for (const auto x : weights)
     sum += x;
@@ -133,6 +142,10 @@ void world::fault() {
     case 3: who.freeze(); return all_.time.after(how_long, [&who] { who.thaw(); });
     case 4: who.set_partitioned(true); return all_.time.after(how_long, [&who] { who.set_partitioned(false); });
     case 5: return kill_head();
+    case 7:
+      head_->drain(who.name(), how_long);
+      return all_.time.after(2 * how_long, [this, &who] { head_->drain(who.name(), std::nullopt); });
+    case 8: return head_->remove(who.name(), random.percent(50));
     default: return freeze_head(how_long);
   }
 }
@@ -209,6 +222,7 @@ void world::heal() {
     if (x->where() == nullptr)
       x->start();
     x->thaw();
+    head_->drain(x->name(), std::nullopt);
   }
 }
 
