@@ -43,7 +43,7 @@ void tell_unknown(driver_listener& to, attempt_id id) {
   to.on_batch_end();
 }
 
-void pump(fleet_pointer self, node& n) {
+void pump(node& n) {
   while (auto batch = n.out.take())
     caf::anon_send(n.link, command_atom::value, std::move(*batch));
 }
@@ -330,7 +330,7 @@ void apply(fleet_pointer self, node& n, const attempt_table::effects& x) {
     state.listener->get().on_batch_end();
   }
   if (n.link)
-    pump(self, n);
+    pump(n);
 }
 
 void say(fleet_pointer self, const node& n, fleet_change::kind what, std::string why) {
@@ -383,7 +383,7 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       [self, &state](ack_atom, std::uint64_t session, std::uint64_t number) {
         if (auto* n = node_of(state, session)) {
           n->out.acknowledge(session, number);
-          pump(self, *n);
+          pump(*n);
         }
       },
       [self, &state](alive_atom, std::uint64_t session) {

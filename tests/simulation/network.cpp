@@ -98,14 +98,14 @@ void connection::arrive(side to) {
 agent::agent_link connection::stand_in(const agent::agent_link& real) {
   auto& end = ends_[head_side];
   auto made = end.where->own(end.where->system().spawn(agent_stand_in, shared_from_this(), real));
-  end.proxy = caf::actor_cast<caf::strong_actor_ptr>(made);
+  end.proxies.push_back(caf::actor_cast<caf::strong_actor_ptr>(made));
   return made;
 }
 
 agent::fleet_link connection::stand_in(const agent::fleet_link& real) {
   auto& end = ends_[agent_side];
   auto made = end.where->own(end.where->system().spawn(fleet_stand_in, shared_from_this(), real));
-  end.proxy = caf::actor_cast<caf::strong_actor_ptr>(made);
+  end.proxies.push_back(caf::actor_cast<caf::strong_actor_ptr>(made));
   return made;
 }
 
@@ -150,9 +150,8 @@ void connection::close(side who, const char* why) {
   all_.say(name_ + (who == agent_side ? ": lost to the agent: " : ": lost to the head: ") + why);
   end.open = false;
   end.incoming.clear();
-  if (end.proxy)
-    caf::anon_send_exit(caf::actor_cast<caf::actor>(end.proxy), caf::exit_reason::remote_link_unreachable);
-  end.proxy = nullptr;
+  for (const auto& x : std::exchange(end.proxies, {}))
+    caf::anon_send_exit(caf::actor_cast<caf::actor>(x), caf::exit_reason::remote_link_unreachable);
   push(other(who), {"end", {}, true});
 }
 
@@ -162,9 +161,8 @@ void connection::end(side who, bool can_tell) {
     return;
   end.open = false;
   end.incoming.clear();
-  if (end.proxy)
-    caf::anon_send_exit(caf::actor_cast<caf::actor>(end.proxy), caf::exit_reason::kill);
-  end.proxy = nullptr;
+  for (const auto& x : std::exchange(end.proxies, {}))
+    caf::anon_send_exit(caf::actor_cast<caf::actor>(x), caf::exit_reason::kill);
   auto& rest = ends_[other(who)].incoming;
   while (!rest.empty() && all_.random.percent(50)) // What the network still had is lost with it.
     rest.pop_back();

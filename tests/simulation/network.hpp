@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace muster::simulation {
 
@@ -52,7 +53,7 @@ private:
     bool open = true;
     std::deque<packet> incoming;
     moment busy_until{0}; ///< The last packet that is on its way arrives then.
-    caf::strong_actor_ptr proxy;
+    std::vector<caf::strong_actor_ptr> proxies;
   };
 
   connection(universe& all, std::string name) : all_(all), name_(std::move(name)) {}

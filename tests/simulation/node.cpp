@@ -215,8 +215,7 @@ void node::say_hello() {
 void node::take_welcome(std::uint64_t number, const agent::welcome& answer, const agent::fleet_link& head) {
   if (joining_ != number || !process_ || !process_->is_alive())
     return;
-  if (!seen_by_agent_)
-    seen_by_agent_ = connection_->stand_in(head);
+  seen_by_agent_ = connection_->stand_in(head); // Of this session.
   joining_ = ++joins_; // The limit of `hello` does not count any more.
   session_over_ = false;
   const auto now = joining_;
