@@ -276,6 +276,8 @@ TEST_CASE("a head with certificates hears nobody who does not encrypt, on its ow
     return told.find("cannot join") != std::string::npos;
   }));
   CHECK(condition_of(x.muster, "n1").empty());
+}
+
 TEST_CASE("what a node that is gone for good may still run is given up when it is struck off") {
   const bool forced = GENERATE(false, true);
   farm x;
