@@ -80,7 +80,8 @@ std::optional<moment> process::next_timeout() const {
 
 void process::turn_to(moment now) {
   auto& clock = scheduler_->clock();
-  if (!is_frozen_ && clock.current_time < point(now))
+  const auto due = next_timeout(); // Also of what was set just now, for now.
+  if (!is_frozen_ && (clock.current_time < point(now) || (due && *due <= now)))
     clock.advance_time(point(now) - clock.current_time);
 }
 
