@@ -175,6 +175,7 @@ result<recovery_report> runtime::impl::recover(const recovery_handler& on_progre
     return all.failure();
   // Those that came first get their places first.
   std::vector<std::string> ids;
+  ids.reserve(all->size());
   for (auto& x : *all)
     ids.push_back(std::move(x.id));
   // Nobody gets a place that one of them holds.
@@ -204,6 +205,7 @@ void runtime::impl::take_up_held() {
   }
   std::sort(waiting.begin(), waiting.end());
   std::vector<std::string> ids;
+  ids.reserve(waiting.size());
   for (auto& [key, id] : waiting)
     ids.push_back(std::move(id));
   static_cast<void>(recover_these(ids, {}));
