@@ -232,6 +232,8 @@ agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> 
         pump(self);
       },
       [self, &state](ack_atom, std::uint64_t session, std::uint64_t number) {
+        if (session == state.in.session())
+          state.heard = self->clock().now();
         state.out.acknowledge(session, number);
         pump(self);
       },

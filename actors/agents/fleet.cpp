@@ -290,9 +290,23 @@ void review(fleet_pointer self, node& n) {
   apply(self, n, then);
 }
 
+/// What nodes said while the head was held up waits in the mailbox, behind this.
+void forgive_delay(fleet_state& state, caf::actor_clock::time_point now) {
+  const auto late = now - state.next_look;
+  if (late > state.setup.held_up_after) {
+    log::warn("fleet", "head was held up",
+              {{"pool", state.setup.pool},
+               {"ms", static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(late).count())}});
+    for (auto& [name, n] : state.nodes)
+      n.heard += late;
+  }
+  state.next_look = now + tick;
+}
+
 void look_round(fleet_pointer self) {
   auto& state = self->state;
   const auto now = self->clock().now();
+  forgive_delay(state, now);
   const bool reviews = now >= state.next_review;
   if (reviews)
     state.next_review = now + review_every;
@@ -377,11 +391,13 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       if (n.link && n.link.address() == x.source)
         go_away(self, n, "the connection is lost");
   });
+  state.next_look = self->clock().now() + tick;
   self->delayed_send(self, tick, tick_atom::value);
   return {
       [self](report_atom, const reports& x) { take_reports(self, x); },
       [self, &state](ack_atom, std::uint64_t session, std::uint64_t number) {
         if (auto* n = node_of(state, session)) {
+          n->heard = self->clock().now();
           n->out.acknowledge(session, number);
           pump(*n);
         }

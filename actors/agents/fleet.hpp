@@ -60,6 +60,9 @@ struct fleet_setup {
   std::uint64_t session_seed = std::random_device{}(); ///< Numbers of sessions must not be guessed.
   std::chrono::milliseconds lost_after{60'000};
   std::chrono::milliseconds silence_limit{10'000}; ///< A node that says nothing for so long is away.
+  /// A head that was itself held up for longer (stopped, its machine paused) has heard nobody meanwhile: that time is
+  /// not held against its nodes.
+  std::chrono::milliseconds held_up_after{2'000};
   loss_policy on_loss = loss_policy::wait;
   std::vector<store::node_record> known; ///< Its nodes, as an earlier runtime left them.
   epoch first_lease;                     ///< All leases of earlier runtimes are older.
@@ -142,6 +145,7 @@ struct fleet_state {
   epoch newest_lease;                      ///< Of all that nodes were told of.
   caf::actor_clock::time_point next_alive; ///< When agents are told next that their head is there.
   caf::actor_clock::time_point next_review;
+  caf::actor_clock::time_point next_look; ///< When the next tick is due.
   std::mt19937_64 session_numbers;
 };
 
