@@ -258,6 +258,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
   auto policy = queue_policy_of(*state.config.policy);
   if (state.config.max_parallel > 0)
     policy.max_parallel = state.config.max_parallel;
+  policy.leave_within = state.config.leave_within;
   state.queue = gang_queue{{}, std::move(policy)};
   return {
       depth_of_mailbox(self),

@@ -12,6 +12,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
 #include <deque>
 #include <map>
 #include <optional>
@@ -31,6 +32,8 @@ struct pool_config {
   epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
   bool is_default = false;
   bool may_grow = false; ///< Nodes may join at any time: who would fit with more of them waits for them.
+  /// Who was asked to make way, and has not after this time, is not waited for.
+  std::chrono::seconds leave_within{60};
   std::shared_ptr<meters> counted = std::make_shared<meters>();
 };
 

@@ -160,11 +160,14 @@ void make_way(pool_pointer self) {
   if (!state.paused.empty())
     return;
   state.queue.advance(self->clock().now());
-  for (const auto& x : state.queue.preempt()) {
+  const auto preempted = state.queue.preempt();
+  for (const auto& x : preempted) {
     // Which one is not for everybody who reads the victim's events.
     for (const auto key : x.victims)
       ask_to_leave(self, key, "a group of higher priority needs its places");
   }
+  if (!preempted.empty()) // To see who has not gone.
+    self->delayed_send(self, state.config.leave_within, internal_atom::value, tick_atom::value);
   grant_waiting(self); // What was put off may be all.
 }
 

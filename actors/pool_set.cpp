@@ -20,6 +20,9 @@ namespace {
 /// Of a POOL to say that a NODE's offer is in its mailbox.
 constexpr std::chrono::milliseconds join_limit{60'000};
 
+/// Beyond the grace, until who was asked to make way has.
+constexpr std::chrono::seconds margin_to_leave{30};
+
 pool_config config_of(const pool_setup& setup, std::size_t position, bool is_default, epoch first) {
   pool_config x;
   x.name = setup.name;
@@ -136,7 +139,8 @@ std::map<std::string, agent::fleet_actor> pool_set::fleets() const {
 }
 
 void pool_set::start(caf::actor_system& system, const store::state_directory& directory, const journal_actor& journal,
-                     const std::shared_ptr<meters>& counted, const failure_handler& on_failure) {
+                     const std::shared_ptr<meters>& counted, std::chrono::milliseconds stop_grace,
+                     const failure_handler& on_failure) {
   system_ = &system;
   directory_ = directory;
   // Leases of a later runtime are newer than those of an earlier one.
@@ -151,6 +155,7 @@ void pool_set::start(caf::actor_system& system, const store::state_directory& di
   for (std::size_t i = 0; i < pools_.size(); ++i) {
     auto config = config_of(setups_[i], i, setups_[i].name == default_, first);
     config.counted = counted;
+    config.leave_within = std::chrono::duration_cast<std::chrono::seconds>(stop_grace) + margin_to_leave;
     pools_[i].actor = system.spawn(pool, std::move(config), on_failure);
   }
   for (std::size_t i = 0; i < executors_.size(); ++i)

@@ -49,7 +49,8 @@ public:
 
   /// Spawns the actors; the pools that could be probed are available then.
   void start(caf::actor_system& system, const store::state_directory& directory, const journal_actor& journal,
-             const std::shared_ptr<meters>& counted, const failure_handler& on_failure);
+             const std::shared_ptr<meters>& counted, std::chrono::milliseconds stop_grace,
+             const failure_handler& on_failure);
 
   /// The FLEET of each pool that agents can join.
   [[nodiscard]] std::map<std::string, agent::fleet_actor> fleets() const;

@@ -87,7 +87,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
                                                  hub_, counted_, on_failure);
   journal_ = system_.spawn(journal, journal_writer_, health_, on_failure);
   clock_ = system_.spawn(muster::clock);
-  pools_->start(system_, directory_, journal_, counted_, on_failure);
+  pools_->start(system_, directory_, journal_, counted_, config.stop_grace, on_failure);
   cache_ = system_.spawn<caf::detached>(cache, directory_, journal_, config.take_cached, stopping_, on_failure);
   const auto pool_of = [this](const std::string& name) {
     const auto found = pools_->find(name);

@@ -117,6 +117,41 @@ TEST_CASE("who makes way goes behind those who waited") {
   CHECK_FALSE(again->lease);
 }
 
+TEST_CASE("who waits for others to make way is held up by none that do not go") {
+  pool_config config;
+  config.leave_within = std::chrono::seconds{40};
+  pool_alone f{config};
+  f.join(pool_alone::make_node("a", 8, 2));
+  f.join(pool_alone::make_node("b", 8, 2));
+  const auto [first, stuck] = f.ask(ask_for(2, 1, low));
+  f.advance(std::chrono::seconds{1});
+  const auto [second, willing] = f.ask(ask_for(2, 1, low));
+  REQUIRE(stuck->nodes() == std::vector<std::string>{"a", "a"});
+
+  SECTION("nor on a node that cannot be reached") {
+    f.set("b", node_condition::suspect);
+    const auto [third, winner] = f.ask(ask_for(2, 1, normal));
+    f.advance(std::chrono::milliseconds{100});
+    CHECK(willing->asked_to_leave.empty()); // Though it is the youngest.
+    CHECK_FALSE(stuck->asked_to_leave.empty());
+    f.release(first);
+    CHECK(winner->lease);
+  }
+  SECTION("for longer than it may take") {
+    const auto [third, winner] = f.ask(ask_for(2, 1, normal));
+    f.advance(std::chrono::milliseconds{100});
+    REQUIRE_FALSE(willing->asked_to_leave.empty());
+    CHECK(stuck->asked_to_leave.empty());
+    f.advance(std::chrono::seconds{39});
+    CHECK(stuck->asked_to_leave.empty());
+    f.advance(std::chrono::seconds{2});
+    f.advance(std::chrono::milliseconds{100});
+    CHECK_FALSE(stuck->asked_to_leave.empty());
+    f.release(first);
+    CHECK(winner->lease);
+  }
+}
+
 TEST_CASE("nobody makes way for one that would not fit even then") {
   pool_alone f;
   f.join(pool_alone::make_node("a", 8, 2));

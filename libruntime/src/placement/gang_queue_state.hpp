@@ -35,6 +35,8 @@ struct queue_entry {
 struct kept_places {
   node_choice nodes;
   std::set<gang_key> until_gone;
+  queue_time since;
+  gain_mark tried_elsewhere = never_tried;
 };
 
 /// Where and when the first gang that does not fit will have its places, as far as can be said.
@@ -97,6 +99,9 @@ struct gang_queue::state {
   void keep_places(gang_key winner, queue_entry& e, const std::vector<gang_key>& victims);
   void drop_kept(gang_key winner);
   [[nodiscard]] bool is_free_for(const prepared_gang& who, const node_choice& chosen) const;
+  [[nodiscard]] std::optional<node_choice> choose_elsewhere(gang_key winner);
+  [[nodiscard]] bool may_wait_on(const kept_places& x) const;
+  void wait_again(gang_key winner);
   void victim_gone(gang_key victim);
 
   // Why
@@ -119,7 +124,6 @@ struct gang_queue::state {
   std::unordered_map<gang_key, arrived> heirs;      ///< Who was promised the places of whom.
   std::map<gang_key, kept_places> kept;             ///< By winner.
   std::unordered_map<gang_key, gang_key> winner_of; ///< By victim.
-  std::vector<gang_key> kept_ready;                 ///< Winners whose victims are gone.
   gain_log gains;
   bool capacity_changed = true; ///< Since `shares` were told of it.
   std::uint64_t changes = 1;    ///< Of anything that a reason may say.

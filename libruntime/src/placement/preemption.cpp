@@ -72,6 +72,8 @@ void gang_queue::state::keep_places(gang_key winner, queue_entry& e, const std::
   for (const auto victim : victims)
     nodes.vacate(lines[entries[victim].line].who.who, entries[victim].where);
   kept_places x;
+  x.since = now;
+  x.tried_elsewhere = gains.now(); // Nothing does without the ends of these.
   x.nodes = nodes.choose(line.who).value_or(node_choice{});
   free.roll_back(mark);
   for (std::size_t i = 0; i < x.nodes.size(); ++i)
@@ -105,7 +107,6 @@ void gang_queue::state::drop_kept(gang_key winner) {
     winner_of.erase(victim);
   quotas.add(line.quota, line.terms.priority, -line.gpus());
   members_kept -= line.who.who.size();
-  kept_ready.erase(std::remove(kept_ready.begin(), kept_ready.end(), winner), kept_ready.end());
   kept.erase(at);
   ++changes;
 }
@@ -114,10 +115,7 @@ void gang_queue::state::victim_gone(gang_key victim) {
   const auto at = winner_of.find(victim);
   if (at == winner_of.end())
     return;
-  auto& left = kept[at->second].until_gone;
-  left.erase(victim);
-  if (left.empty())
-    kept_ready.push_back(at->second);
+  kept[at->second].until_gone.erase(victim);
   winner_of.erase(at);
 }
 
@@ -129,28 +127,86 @@ bool gang_queue::state::is_free_for(const prepared_gang& who, const node_choice&
   return std::all_of(needs.begin(), needs.end(), [&](const auto& x) { return within(x.second, nodes.room(x.first)); });
 }
 
-/// Grants those whose places were kept and are free now. Should they not be, because of what was restored or changed
-/// since, they wait as before.
+/// What is not kept anywhere has become free, and does for the winner, whatever becomes of its victims. Not what the
+/// first one waits for.
+std::optional<node_choice> gang_queue::state::choose_elsewhere(gang_key winner) {
+  auto& x = kept[winner];
+  const auto number = entries[winner].line;
+  auto& line = lines[number];
+  if (gains.nothing_since(x.tried_elsewhere, [&](std::uint32_t n) { return of_use(number, n); }))
+    return std::nullopt;
+  x.tried_elsewhere = gains.now();
+  // Its victims still count as well.
+  const bool slots = !policy.max_parallel || members_placed + members_kept <= *policy.max_parallel;
+  if (!slots || quotas.left(line.quota, gang_priority::low) < 0)
+    return std::nullopt;
+  auto& free = nodes.free();
+  const auto keep = [&](bool kept_back) {
+    for (std::size_t i = 0; i < x.nodes.size(); ++i) {
+      const auto need = need_of(line.who.who[i]);
+      free.change(x.nodes[i], kept_back ? negative(need) : need);
+    }
+  };
+  keep(false);
+  if (const auto first = head ? entries.find(*head) : entries.end();
+      first != entries.end() && first->second.stage == gang_stage::waits && !head_waits_for_slots) {
+    if (plan.number == 0)
+      make_plan();
+    restrict_to_spare();
+  }
+  const auto mark = free.mark();
+  auto chosen = nodes.choose(line.who);
+  free.roll_back(mark);
+  lift_restriction();
+  keep(true);
+  return chosen;
+}
+
+/// Whether its victims, or others that hold places where it is to be, are still to go, and have the time to.
+bool gang_queue::state::may_wait_on(const kept_places& x) const {
+  if (policy.leave_within.count() > 0 && now - x.since >= policy.leave_within)
+    return false;
+  const auto is_in_the_way = [&](const auto& leaving) {
+    const auto& where = entries.at(leaving.first).where;
+    return std::any_of(where.begin(), where.end(), [&](const member_place& p) {
+      return std::find(x.nodes.begin(), x.nodes.end(), p.node) != x.nodes.end();
+    });
+  };
+  return !x.until_gone.empty() || std::any_of(winner_of.begin(), winner_of.end(), is_in_the_way);
+}
+
+/// Nothing is kept for a winner any more: it waits as before.
+void gang_queue::state::wait_again(gang_key winner) {
+  drop_kept(winner);
+  --waiting;
+  wait(winner, entries[winner]);
+}
+
+/// Grants those whose places were kept and are free now, or who have others meanwhile. Should the places not be free,
+/// because of what was restored or changed since or because somebody does not go, they wait as before.
 void gang_queue::state::grant_kept(std::vector<grant>& grants, std::size_t limit) {
-  for (const auto winner : std::vector<gang_key>{kept_ready}) {
+  std::vector<gang_key> winners;
+  winners.reserve(kept.size());
+  for (const auto& [winner, x] : kept)
+    winners.push_back(winner);
+  for (const auto winner : winners) {
     if (grants.size() == limit)
       return;
     auto& e = entries[winner];
     auto& line = lines[e.line];
-    const auto chosen = kept[winner].nodes;
-    const bool fits = is_free_for(line.who, chosen);
-    // Others may have to go as well that stand in the way of several.
-    if (!fits && !winner_of.empty())
-      continue;
-    drop_kept(winner);
-    --waiting;
-    if (!fits) {
-      wait(winner, e);
+    const auto& x = kept[winner];
+    auto chosen =
+        x.until_gone.empty() && is_free_for(line.who, x.nodes) ? std::optional{x.nodes} : choose_elsewhere(winner);
+    if (!chosen) {
+      if (!may_wait_on(x))
+        wait_again(winner);
       continue;
     }
-    for (std::size_t i = 0; i < chosen.size(); ++i)
-      nodes.free().change(chosen[i], negative(need_of(line.who.who[i])));
-    hold(winner, e, nodes.settle(line.who, chosen));
+    drop_kept(winner);
+    --waiting;
+    for (std::size_t i = 0; i < chosen->size(); ++i)
+      nodes.free().change((*chosen)[i], negative(need_of(line.who.who[i])));
+    hold(winner, e, nodes.settle(line.who, *chosen));
     grants.push_back({winner, e.where});
   }
 }

@@ -188,11 +188,8 @@ void gang_queue::state::node_changed(std::uint32_t node) {
   }
   if (nodes.nodes()[node].condition == node_condition::ready)
     return;
-  for (const auto winner : losers) {
-    drop_kept(winner);
-    --waiting;
-    wait(winner, entries[winner]);
-  }
+  for (const auto winner : losers)
+    wait_again(winner);
 }
 
 void gang_queue::state::forget_gone(std::uint32_t node) {

@@ -79,14 +79,26 @@ victim_search::gangs victim_search::biggest_first(gangs some) const {
   return some;
 }
 
+/// Gangs that have a member on a node which cannot be reached: nobody could end that one.
+std::unordered_set<gang_key> victim_search::out_of_reach() const {
+  std::unordered_set<gang_key> all;
+  const auto& nodes = queue_.nodes.nodes();
+  for (std::size_t n = 0; n < nodes.size() && n < queue_.holders.size(); ++n)
+    if (const auto x = nodes[n].condition;
+        x == node_condition::suspect || x == node_condition::lost || x == node_condition::gone)
+      all.insert(queue_.holders[n].begin(), queue_.holders[n].end());
+  return all;
+}
+
 /// Gangs of other quotas make way only for what those hold beyond their guarantee; nobody whose places are promised
-/// does.
+/// does, nor who could not be ended now.
 victim_search::gangs victim_search::permitted(const gangs& in_order) const {
   gangs some;
   std::unordered_map<std::uint32_t, std::int64_t> taken;
+  const auto unreachable = out_of_reach();
   for (const auto key : in_order) {
     const auto& line = queue_.lines[queue_.entries[key].line];
-    if (queue_.heirs.count(key) != 0)
+    if (queue_.heirs.count(key) != 0 || unreachable.count(key) != 0)
       continue;
     if (line.quota != winner_.quota) {
       if (taken[line.quota] + line.gpus() > queue_.quotas.beyond(line.quota))

@@ -2,6 +2,8 @@
 
 #include "placement/gang_queue_state.hpp"
 
+#include <unordered_set>
+
 namespace muster {
 
 /// Which gangs of LOW priority would have to end so that the front of a line has places. Changes nothing. Private to
@@ -19,6 +21,7 @@ private:
   [[nodiscard]] gangs youngest_first() const;
   [[nodiscard]] gangs by_nodes() const;
   [[nodiscard]] gangs biggest_first(gangs some) const;
+  [[nodiscard]] std::unordered_set<gang_key> out_of_reach() const;
   [[nodiscard]] gangs permitted(const gangs& in_order) const;
   [[nodiscard]] gangs fewest_of(const gangs& in_order);
   [[nodiscard]] gangs without_needless(gangs victims);

@@ -228,6 +228,77 @@ TEST_CASE("LOW makes way as whole gangs, and only if the other really fits then"
   }
 }
 
+TEST_CASE("nobody is asked to make way on a node that cannot be reached") {
+  const auto condition = GENERATE(node_condition::suspect, node_condition::lost, node_condition::gone);
+  gang_queue q{gpu_nodes(3), {}};
+  CHECK(submit(q, 1, gpus(8), terms(low)) == answer::placed);
+  q.advance(at(1s));
+  CHECK(submit(q, 2, gpus(8, 2), terms(low)) == answer::placed); // The youngest; on n1 and n2.
+  CHECK(q.set_condition("n2", condition));
+  CHECK(submit(q, 3, gpus(8)) == answer::waits);
+  CHECK(granted(q).empty());
+  const auto named = q.preempt();
+  REQUIRE(named.size() == 1);
+  CHECK(named[0].victims == keys{1});
+  CHECK(submit(q, 4, gpus(8)) == answer::waits);
+  CHECK(granted(q).empty());
+  CHECK(q.preempt().empty()); // What gang 2 has on n1 is no use while its other half cannot be ended.
+  CHECK(q.set_condition("n2", node_condition::ready));
+  CHECK(granted(q).empty());
+  if (condition != node_condition::gone) {
+    REQUIRE(q.preempt().size() == 1);
+    CHECK(q.explain(4)->holders == keys{2});
+  }
+}
+
+TEST_CASE("who does not make way in time is not waited for") {
+  queue_policy policy;
+  policy.leave_within = 40s;
+  gang_queue q{gpu_nodes(2), policy};
+  CHECK(submit(q, 1, gpus(8), terms(low)) == answer::placed);
+  q.advance(at(1s));
+  CHECK(submit(q, 2, gpus(8), terms(low)) == answer::placed);
+  CHECK(submit(q, 3, gpus(8)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{2});
+  q.advance(at(40s));
+  CHECK(granted(q).empty());
+  CHECK(q.preempt().empty());
+  CHECK(q.explain(3)->cause == wait_cause::preemption);
+  q.advance(at(41s));
+  CHECK(granted(q).empty());
+  CHECK(q.explain(3)->cause == wait_cause::resources);
+  CHECK(q.preempt().at(0).victims == keys{1}); // Not the one that was asked already.
+  q.withdraw(2);
+  CHECK(granted(q) == keys{3}); // It goes after all.
+  CHECK(submit(q, 4, gpus(8), terms(low)) == answer::waits);
+  q.withdraw(1);
+  CHECK(granted(q) == keys{4});
+}
+
+TEST_CASE("who would fit otherwise does not wait for others to make way") {
+  gang_queue q{gpu_nodes(2), {}};
+  CHECK(submit(q, 1, gpus(8)) == answer::placed);
+  CHECK(submit(q, 2, gpus(8), terms(low)) == answer::placed);
+  CHECK(submit(q, 3, gpus(4)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{2});
+  SECTION("it takes what others give back") {
+    q.withdraw(1);
+    CHECK(granted(q) == keys{3});
+    q.withdraw(2);
+    CHECK(submit(q, 4, gpus(8)) == answer::placed); // Nothing is kept any more.
+  }
+  SECTION("not what the first one waits for") {
+    CHECK(submit(q, 4, gpus(8), terms(high)) == answer::waits);
+    CHECK(granted(q).empty());
+    q.withdraw(1);
+    CHECK(granted(q) == keys{4});
+    q.withdraw(2);
+    CHECK(granted(q) == keys{3});
+  }
+}
+
 TEST_CASE("what the first one waits for is not to be had by preemption") {
   gang_queue q{gpu_nodes(1), {}};
   CHECK(submit(q, 1, gpus(6)) == answer::placed);

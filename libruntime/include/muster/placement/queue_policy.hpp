@@ -58,6 +58,9 @@ struct queue_policy {
   std::chrono::seconds age_step{3600};
   /// What users held counts besides what they hold, half as much after each such time. 0: it does not.
   std::chrono::seconds usage_half_life{0};
+  /// How long who is to make way may take: then what is kept for the winner is given up, and it waits as before. 0 for
+  /// ever.
+  std::chrono::seconds leave_within{0};
 };
 
 } // namespace muster
