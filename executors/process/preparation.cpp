@@ -2,6 +2,7 @@
 
 #include "executors/data/folders.hpp"
 #include "executors/data/results.hpp"
+#include "executors/process/holder.hpp"
 #include "executors/process/posix.hpp"
 
 #include <nlohmann/json.hpp>
@@ -144,7 +145,7 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
   if (out.start_frame.size() > wire::max_frame - wire::following_start_extra)
     return error{ec::limit_exceeded, "command and environment of task '" + spec.task.name + "' are larger than " +
                                          std::to_string(wire::max_frame) + " bytes"};
-  out.program = std::move(request.program);
+  out.program = own_program(request);
   out.folder_before = *made;
   return out;
 }

@@ -36,10 +36,12 @@ constexpr auto stopped_before = "stopped before its start";
 using adoptions = result<std::vector<adoption>>;
 
 struct attempt {
-  enum class phase : std::uint8_t { preparing, prepared, starting, running, publishing, ended };
+  enum class phase : std::uint8_t { preparing, holding, prepared, starting, running, publishing, ended };
 
   phase at = phase::preparing;
   bool then_start = false;
+  bool is_member = false;          ///< Of a gang, whose members start together.
+  bool is_held = false;            ///< The warden has its process, or is about to make it.
   std::optional<attempt_id> after; ///< Its start waits for the end of that one.
   bool stop_asked = false;
   std::chrono::milliseconds grace{};
@@ -244,6 +246,7 @@ private:
     const auto opened = link_.open(config_.state_directory, options_, config_.enforce_limits);
     for (auto& x : open)
       x.answered(nullptr);
+    let_go_of_held();
     std::vector<attempt_id> ids;
     for (const auto& [id, x] : attempts_)
       if (x.at == attempt::phase::starting || x.at == attempt::phase::running)
@@ -261,6 +264,20 @@ private:
       for (std::size_t i = 0; answers != nullptr && i < ids.size(); ++i)
         after_recovery(ids[i], static_cast<adoption>((*answers)[i]));
     });
+  }
+
+  /// Processes that were held ended with their warden. They are not made again: a start will do it.
+  void let_go_of_held() {
+    std::vector<attempt_id> prepared;
+    for (auto& [id, x] : attempts_) {
+      x.is_held = false;
+      if (x.at == attempt::phase::holding)
+        prepared.push_back(id);
+    }
+    for (const auto id : prepared) {
+      attempts_.at(id).at = attempt::phase::prepared;
+      say_prepared(id, {});
+    }
   }
 
   void after_recovery(attempt_id id, adoption found) {
@@ -363,6 +380,7 @@ private:
     auto& x = at->second;
     x.folder = spec->folder;
     x.then_start = spec->then_start;
+    x.is_member = !spec->then_start && spec->peers.size() > 1;
     x.after = spec->then_start ? spec->after : std::nullopt;
     x.has_inputs = !spec->inputs.empty();
     x.has_more = is_slow_to_prepare(*spec) || spec->peers.size() > 1 || !spec->task.outputs.empty();
@@ -387,16 +405,24 @@ private:
       x.start_frame = std::move(outcome->start_frame);
       x.program = std::move(outcome->program);
       x.folder_before = outcome->folder_before;
-      if (!x.then_start)
+      if (x.then_start)
+        return launch(id, x);
+      if (!x.is_member || !link_.is_open())
         return say_prepared(id, {});
-      return launch(x);
+      x.at = attempt::phase::holding;
+      x.is_held = true;
+      return wire::write_hold(link_.unsent(), x.start_frame);
     }
-    if (::access((x.folder.string() + ".log").c_str(), F_OK) != 0) // Else it is that of an attempt that ran.
-      remove_folder(x.folder);
     const bool is_known = x.stop_asked;
-    attempts_.erase(id);
+    forget_unstarted(id, x);
     if (!is_known)
       say_prepared(id, outcome.failure());
+  }
+
+  void forget_unstarted(attempt_id id, const attempt& x) {
+    if (::access((x.folder.string() + ".log").c_str(), F_OK) != 0) // Else it is that of an attempt that ran.
+      remove_folder(x.folder);
+    attempts_.erase(id);
   }
 
   void say_prepared(attempt_id id, result<void> outcome) {
@@ -407,24 +433,33 @@ private:
   void handle_start(attempt_id id) {
     const auto at = attempts_.find(id);
     const bool waits = at != attempts_.end() && at->second.after;
-    if (at == attempts_.end() || (at->second.at == attempt::phase::preparing && !waits)) {
+    if (at == attempts_.end() || at->second.at == attempt::phase::holding ||
+        (at->second.at == attempt::phase::preparing && !waits)) {
       said_something_ = true;
       return listener_->on_started(id, error{ec::not_found, "attempt " + to_string(id) + " is not prepared"});
     }
     auto& x = at->second;
     x.after.reset();
     if (x.at == attempt::phase::prepared)
-      launch(x);
+      launch(id, x);
     else if (x.at == attempt::phase::starting && waits && link_.is_open())
       wire::write_go(link_.unsent(), id);
   }
 
-  void launch(attempt& x) {
+  void launch(attempt_id id, attempt& x) {
     x.at = attempt::phase::starting;
     x.was_started = true;
     if (!link_.is_open())
       return recover("it could not be reached");
+    if (x.is_held)
+      return wire::write_release(link_.unsent(), id);
     send_start(x);
+  }
+
+  /// Its process, which never ran, is not wanted any more.
+  void drop_held(attempt_id id, attempt& x) {
+    if (std::exchange(x.is_held, false))
+      wire::write(link_.unsent(), wire::stop_request{id, 0});
   }
 
   void send_start(const attempt& x) {
@@ -439,7 +474,13 @@ private:
     if (at == attempts_.end())
       return;
     auto& x = at->second;
+    if (x.at == attempt::phase::holding) {
+      drop_held(id, x);
+      forget_unstarted(id, x);
+      return say_prepared(id, error{ec::canceled, "stopped while it was being prepared"});
+    }
     if (x.at == attempt::phase::prepared) {
+      drop_held(id, x);
       x.at = attempt::phase::ended;
       said_something_ = true;
       exit_result out;
@@ -492,10 +533,12 @@ private:
     if (at == attempts_.end())
       return;
     auto& x = at->second;
-    if (x.at == attempt::phase::prepared)
+    if (x.at == attempt::phase::prepared) {
+      drop_held(id, x);
       remove_folder(x.folder);
-    else if (x.at != attempt::phase::ended)
+    } else if (x.at != attempt::phase::ended) {
       return;
+    }
     if (x.at == attempt::phase::ended)
       tidy(x);
     if (x.was_started)
@@ -513,7 +556,7 @@ private:
       if (!keep_work || data::is_empty_folder(folder / "work"))
         remove_folder(folder / "work");
       for (const auto* name :
-           {"root", "sandbox", "input", "peers.json", "result.json", "results", data::kept_outputs_name})
+           {"root", "sandbox", "held.log", "input", "peers.json", "result.json", "results", data::kept_outputs_name})
         remove_folder(folder / name);
       if (data::is_empty_folder(folder / "output"))
         remove_folder(folder / "output");
@@ -533,6 +576,10 @@ private:
       case wire::kind::started:
         if (const auto x = wire::read_started(frame.body))
           handle_started(*x);
+        return;
+      case wire::kind::held:
+        if (const auto x = wire::read_held(frame.body))
+          handle_held(*x);
         return;
       case wire::kind::exited:
         if (const auto x = wire::read_exited(frame.body))
@@ -558,6 +605,18 @@ private:
     x.start_frame = {};
     said_something_ = true;
     listener_->on_started(id, {});
+  }
+
+  void handle_held(const wire::held_message& said) {
+    const auto at = attempts_.find(said.id);
+    if (at == attempts_.end() || at->second.at != attempt::phase::holding)
+      return;
+    if (said.code == 0) {
+      at->second.at = attempt::phase::prepared;
+      return say_prepared(said.id, {});
+    }
+    forget_unstarted(said.id, at->second);
+    say_prepared(said.id, error{static_cast<ec>(said.code), said.text});
   }
 
   void handle_started(const wire::started_message& said) {

@@ -120,7 +120,7 @@ void write(std::string& out, const start_request& x) {
   w.id(x.id).text(x.folder).text(x.program);
   w.number(x.arguments.count).text(x.arguments.bytes);
   w.number(x.environment.count).text(x.environment.bytes);
-  w.text(x.argument_file).number(static_cast<std::uint8_t>(x.sandboxed ? 1 : 0));
+  w.text(x.argument_file).number(static_cast<std::uint8_t>(x.sandboxed ? 1 : 0)).number(x.command_at);
   w.number(x.refuse_code).text(x.refuse_text);
   w.number(static_cast<std::uint8_t>(x.limits ? 1 : 0));
   if (x.limits)
@@ -132,9 +132,22 @@ void write(std::string& out, const stop_request& x) {
   writer{out, kind::stop}.id(x.id).number(x.grace_us);
 }
 
+namespace {
+
+constexpr auto head_of_frame = sizeof(std::uint32_t) + sizeof(kind);
+
+} // namespace
+
 void write_start_after(std::string& out, attempt_id after, std::string_view start) {
-  constexpr auto head = sizeof(std::uint32_t) + sizeof(kind);
-  writer{out, kind::start_after}.id(after).raw(start.substr(head));
+  writer{out, kind::start_after}.id(after).raw(start.substr(head_of_frame));
+}
+
+void write_hold(std::string& out, std::string_view start) {
+  writer{out, kind::hold}.raw(start.substr(head_of_frame));
+}
+
+void write_release(std::string& out, attempt_id id) {
+  writer{out, kind::release}.id(id);
 }
 
 void write_go(std::string& out, attempt_id id) {
@@ -158,6 +171,10 @@ void write(std::string& out, const welcome_message& x) {
 
 void write(std::string& out, const started_message& x) {
   writer{out, kind::started}.id(x.id).number(x.time_us).number(x.code).text(x.text);
+}
+
+void write(std::string& out, const held_message& x) {
+  writer{out, kind::held}.id(x.id).number(x.code).text(x.text);
 }
 
 void write(std::string& out, const exited_message& x) {
@@ -194,6 +211,7 @@ start_request start_of(reader& r) {
   x.environment = r.list();
   x.argument_file = r.plain_text();
   x.sandboxed = r.number<std::uint8_t>() != 0;
+  x.command_at = r.number<std::uint32_t>();
   x.refuse_code = r.number<std::int32_t>();
   x.refuse_text = r.text();
   if (r.number<std::uint8_t>() != 0) {
@@ -265,6 +283,15 @@ std::optional<started_message> read_started(std::string_view body) {
   started_message x;
   x.id = r.id();
   x.time_us = r.number<std::int64_t>();
+  x.code = r.number<std::uint8_t>();
+  x.text = r.text();
+  return checked(r, std::move(x));
+}
+
+std::optional<held_message> read_held(std::string_view body) {
+  reader r{body};
+  held_message x;
+  x.id = r.id();
   x.code = r.number<std::uint8_t>();
   x.text = r.text();
   return checked(r, std::move(x));

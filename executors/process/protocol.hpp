@@ -14,7 +14,7 @@
 namespace muster::process::wire {
 
 /// Raised by any change that an older peer would misread.
-constexpr std::uint32_t version = 3;
+constexpr std::uint32_t version = 4;
 /// No frame is longer; the kernel bounds arguments and environment to less.
 constexpr std::uint32_t max_frame = 8U << 20U;
 
@@ -27,12 +27,16 @@ enum class kind : std::uint8_t {
   query = 5,       ///< What became of these attempts? -> `answer`, in the same order
   start_after = 6, ///< As `start`, once another attempt has ended, or `go`. Forgotten when the driver hangs up.
   go = 7,          ///< Start one that waits for the end of another. Ignored if none does.
+  hold = 8,        ///< Make the process of an attempt, body of `start`, and keep it from running. -> `held`
+                   ///< Not started yet: forgotten when the driver hangs up, and by `stop`, without a word.
+  release = 9,     ///< Start one that is held. -> as `start`
   // -- warden to driver
   welcome = 20,
   started = 21,
   exited = 22,
   lost = 23,
   answer = 24,
+  held = 25,
 };
 
 /// What befell an attempt beside its exit status; decides the message for people.
@@ -65,6 +69,7 @@ struct start_request {
   string_list environment;
   std::string argument_file;            ///< Opened for it as descriptor 3; empty for none.
   bool sandboxed = false;               ///< The program is bubblewrap: signals go to its child.
+  std::uint32_t command_at = 0;         ///< Sandboxed: the argument that is the program which bubblewrap starts.
   std::int32_t refuse_code = 0;         ///< Not 0: run nothing, end with this code.
   std::string refuse_text;              ///< Goes to the log then.
   std::optional<attempt_limits> limits; ///< Run it in a control group of its own.
@@ -106,6 +111,13 @@ struct started_message {
   std::string text;
 };
 
+/// It only waits for `release` now, or `code` says why it cannot be made.
+struct held_message {
+  attempt_id id;
+  std::uint8_t code = 0; ///< An `ec`.
+  std::string text;
+};
+
 struct exited_message {
   attempt_id id;
   std::int32_t code = 0;
@@ -128,24 +140,30 @@ void write(std::string& out, const stop_request& x);
 /// `start` is one whole frame of that kind.
 void write_start_after(std::string& out, attempt_id after, std::string_view start);
 void write_go(std::string& out, attempt_id id);
+/// `start` is one whole frame of that kind.
+void write_hold(std::string& out, std::string_view start);
+void write_release(std::string& out, attempt_id id);
 void write_forget(std::string& out, attempt_id id);
 void write_query(std::string& out, const std::vector<query_item>& x);
 void write(std::string& out, const welcome_message& x);
 void write(std::string& out, const started_message& x);
+void write(std::string& out, const held_message& x);
 void write(std::string& out, const exited_message& x);
 void write(std::string& out, const lost_message& x);
 void write_answer(std::string& out, const std::vector<std::uint8_t>& adoptions);
 
 /// -- reading: the body of one frame; nothing if it is malformed
 std::optional<hello_message> read_hello(std::string_view body);
+/// Of `start` and `hold`.
 std::optional<start_request> read_start(std::string_view body);
 std::optional<stop_request> read_stop(std::string_view body);
 std::optional<following_start> read_start_after(std::string_view body);
-/// Of `forget` and `go`.
+/// Of `forget`, `go` and `release`.
 std::optional<attempt_id> read_id(std::string_view body);
 std::optional<std::vector<query_item>> read_query(std::string_view body);
 std::optional<welcome_message> read_welcome(std::string_view body);
 std::optional<started_message> read_started(std::string_view body);
+std::optional<held_message> read_held(std::string_view body);
 std::optional<exited_message> read_exited(std::string_view body);
 std::optional<lost_message> read_lost(std::string_view body);
 std::optional<std::vector<std::uint8_t>> read_answer(std::string_view body);

@@ -293,6 +293,7 @@ result<void> wrap(wire::start_request& request, std::string program, const std::
     words.add("3");
   }
   words.add("--");
+  request.command_at = words.count;
   words.add(request.program);
   // The command's own first word is replaced by the program that was found for it.
   const auto rest = request.arguments.bytes.find('\0') + 1;

@@ -59,6 +59,7 @@ struct child_plan {
   int argument_fd;
   const int* join;
   std::size_t join_count;
+  hold_files hold;
 };
 
 struct child_report {
@@ -88,6 +89,10 @@ MUSTER_IN_CHILD void set_default(int signal) {
     ::fcntl(3, F_SETFD, 0);
   else if (plan.argument_fd > 3)
     ::dup2(plan.argument_fd, 3);
+  if (plan.hold.line >= 0) {
+    ::dup2(plan.hold.line, 4);
+    ::dup2(plan.hold.holder, 5);
+  }
   for (const int signal : ignored_by_warden)
     set_default(signal);
   sigset_t none;
@@ -149,7 +154,8 @@ void take_short_slice() {
     before_short_slice = now;
 }
 
-spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd, const std::vector<int>& join) {
+spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd, const std::vector<int>& join,
+                    const hold_files& hold) {
   spawn_outcome out;
   unique_fd argument_file;
   if (!what.argument_file.empty()) {
@@ -162,8 +168,16 @@ spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd, co
   const auto arguments = pointers(what.arguments);
   const auto environment = pointers(what.environment);
   const auto folder = what.folder + "/work";
-  const child_plan plan{what.program.c_str(), folder.c_str(), arguments.data(), environment.data(), null_fd, log_fd,
-                        argument_file.get(),  join.data(),    join.size()};
+  const child_plan plan{what.program.c_str(),
+                        folder.c_str(),
+                        arguments.data(),
+                        environment.data(),
+                        null_fd,
+                        log_fd,
+                        argument_file.get(),
+                        join.data(),
+                        join.size(),
+                        hold};
   volatile child_report report{0, wire::note::none};
   out.pid = start_child(plan, report);
   if (out.pid < 0) {

@@ -24,11 +24,20 @@ void settle_signals();
 /// behind it. What `spawn` starts is scheduled as this process was before. Older kernels (before 6.12) ignore it.
 void take_short_slice();
 
+/// What a program that is to be held gets besides.
+struct hold_files {
+  int line = -1;   ///< Its descriptor 4.
+  int holder = -1; ///< Its descriptor 5. Neither is lower than `lowest_hold_file` here.
+};
+constexpr int lowest_hold_file = 16;
+/// By this name the program finds descriptor 5.
+constexpr const char* holder_path = "/proc/self/fd/5";
+
 /// Starts a program in a session and process group of its own, in `folder`/work, with default signals and nothing open
 /// but `null_fd` as input, `log_fd` as output and errors, and the argument file as descriptor 3. Shares the caller's
 /// memory until the program is loaded, so it costs the same however large the caller is. The caller has one thread.
 /// Before anything else it joins the control groups whose files `join` are.
 [[nodiscard]] spawn_outcome spawn(const wire::start_request& what, int null_fd, int log_fd,
-                                  const std::vector<int>& join = {});
+                                  const std::vector<int>& join = {}, const hold_files& hold = {});
 
 } // namespace muster::process

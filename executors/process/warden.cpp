@@ -53,6 +53,8 @@ private:
     std::vector<pollfd> files{{signals_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
     if (client_)
       files.push_back({client_.get(), static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT), 0});
+    if (const int fd = state_.held_file(); fd >= 0)
+      files.push_back({fd, POLLIN, 0});
     for (const int fd : state_.survivor_files())
       files.push_back({fd, POLLIN, 0});
     ::poll(files.data(), files.size(), timeout());
@@ -146,6 +148,19 @@ private:
         const auto id = wire::read_id(x.body);
         if (id)
           state_.go(*id, said_);
+        return id.has_value();
+      }
+      case wire::kind::hold: {
+        auto request = wire::read_start(x.body);
+        const bool good = request.has_value();
+        if (good)
+          state_.hold(*std::move(request), said_);
+        return good;
+      }
+      case wire::kind::release: {
+        const auto id = wire::read_id(x.body);
+        if (id)
+          state_.release(*id, said_);
         return id.has_value();
       }
       case wire::kind::stop: {

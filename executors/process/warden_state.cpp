@@ -27,16 +27,19 @@ std::string text_of(int number) {
   return std::generic_category().message(number);
 }
 
-/// What a shell would say to a program that cannot be executed.
-std::int32_t code_of(int number) {
+} // namespace
+
+std::int32_t warden_state::code_of(int number) {
   return number == ENOENT || number == ENOTDIR ? 127 : 126;
 }
 
-} // namespace
+std::string warden_state::exec_complaint(const std::string& program, int number) {
+  return "muster: cannot run '" + program + "': " + text_of(number) + "\n";
+}
 
 warden_state::warden_state(const std::string& folder, record_file records, const warden_options& options, int null_fd)
     : cgroups_(folder), strays_(cgroups_.leftovers()), strays_until_us_(steady_clock_us() + wait_for_folder_us),
-      records_(std::move(records)), options_(options), null_fd_(null_fd) {
+      records_(std::move(records)), options_(options), null_fd_(null_fd), held_(null_fd) {
   load();
 }
 
@@ -63,6 +66,7 @@ void warden_state::close() {
 // -- requests
 
 void warden_state::start(const wire::start_request& what, warden_news& out) {
+  held_.drop(what.id); // The driver does not know of it.
   const auto [at, is_new] = attempts_.try_emplace(what.id);
   auto& x = at->second;
   if (!is_new) {
@@ -91,14 +95,13 @@ void warden_state::start(const wire::start_request& what, warden_news& out) {
   record.started_us = wall_clock_us();
   x.folder = what.folder;
   x.hands_on = !what.keeps_place;
-  std::string complaint = what.refuse_text;
+  std::string complaint = "muster: " + what.refuse_text + '\n';
   if (what.refuse_code != 0) {
     record.code = what.refuse_code;
     record.what = static_cast<std::uint8_t>(wire::note::refused);
   } else {
     if (what.limits) {
-      auto made = cgroups_.is_open() ? cgroups_.make(to_string(what.id), *what.limits)
-                                     : error{ec::unsupported, "limits cannot be enforced any more on this host"};
+      auto made = make_cgroup(what);
       if (!made) {
         ::unlink(log_path.c_str());
         return refuse(made.failure().code, made.failure().message);
@@ -119,18 +122,33 @@ void warden_state::start(const wire::start_request& what, warden_news& out) {
       record.code = code_of(outcome.failed_number);
       record.what = static_cast<std::uint8_t>(outcome.failed_at);
       record.detail = outcome.failed_number;
-      complaint = "cannot run '" + what.program + "': " + text_of(outcome.failed_number);
+      complaint = exec_complaint(what.program, outcome.failed_number);
     }
   }
   record.last_tick = boot_ticks();
   if (record.code != 0) {
     say_started(x, out);
-    static_cast<void>(write_all(log.get(), "muster: " + complaint + "\n"));
+    static_cast<void>(write_all(log.get(), complaint));
     return finish(x, out);
   }
+  begin_to_run(x, out);
+}
+
+result<attempt_cgroup> warden_state::make_cgroup(const wire::start_request& what) {
+  if (!cgroups_.is_open())
+    return error{ec::unsupported, "limits cannot be enforced any more on this host"};
+  const auto name = to_string(what.id);
+  if (const auto stray = strays_.find(name); stray != strays_.end()) { // It was held under an earlier warden.
+    stray->second.kill_all();
+    strays_.erase(stray);
+  }
+  return cgroups_.make(name, *what.limits);
+}
+
+void warden_state::begin_to_run(tracked& x, warden_news& out) {
   say_started(x, out);
-  records_.put(record);
-  mains_.emplace(record.pid, record.id);
+  records_.put(x.record);
+  mains_.emplace(x.record.pid, x.record.id);
   alive_.push_back(&x);
 }
 
@@ -159,6 +177,7 @@ void warden_state::stop(const wire::stop_request& what, warden_news& out) {
     out.can_wait = false;
     return;
   }
+  held_.drop(what.id);
   const auto at = attempts_.find(what.id);
   if (at == attempts_.end() || !at->second.alive())
     return;
@@ -245,7 +264,9 @@ void warden_state::say_ended(const tracked& x, warden_news& out) const {
 // -- what happens by itself
 
 void warden_state::advance(warden_news& out) {
+  let_go_released();
   reap();
+  say_held(out);
   const auto now = steady_clock_us();
   if (now >= next_look_us_) {
     guard_logs();
@@ -277,11 +298,14 @@ void warden_state::reap() {
     const auto at = mains_.find(pid);
     if (at == mains_.end()) {
       orphans_.erase(pid);
+      held_.reaped(pid);
       continue;
     }
     main_ended(attempts_.at(at->second), status);
     mains_.erase(at);
   }
+  for (auto& x : held_.take_cgroups())
+    remove_cgroup(std::move(x));
 }
 
 void warden_state::main_ended(tracked& x, int status) {
@@ -299,6 +323,8 @@ void warden_state::main_ended(tracked& x, int status) {
   // Bubblewrap passes a signal on as a shell does.
   if (r.sandboxed != 0 && r.code > 128 && r.code - 128 < 32)
     r.signal = r.code - 128;
+  if (x.line)
+    take_exec_failure(x);
 }
 
 std::vector<possible_owner> warden_state::possible_owners() const {
@@ -314,7 +340,7 @@ void warden_state::scan_children() {
   children_list_.read(children_);
   std::vector<possible_owner> owners;
   for (const auto pid : children_) {
-    if (mains_.count(pid) != 0 || orphans_.count(pid) != 0)
+    if (mains_.count(pid) != 0 || orphans_.count(pid) != 0 || held_.owns(pid))
       continue;
     const auto facts = facts_of(pid);
     if (!facts)
@@ -456,9 +482,12 @@ void warden_state::finish(tracked& x, warden_news& out) {
 }
 
 void warden_state::guard_logs() {
-  for (const auto* x : alive_)
+  for (auto* x : alive_) {
     if (!x->folder.empty())
       static_cast<void>(guard_log(x->folder + ".log", options_.logs));
+    if (x->line && is_over(x->line))
+      x->line.reset();
+  }
 }
 
 std::int64_t warden_state::next_due() const {

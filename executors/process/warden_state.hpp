@@ -2,6 +2,7 @@
 
 #include "executors/driver.hpp"
 #include "executors/process/cgroup_tree.hpp"
+#include "executors/process/held_starts.hpp"
 #include "executors/process/orphans.hpp"
 #include "executors/process/protocol.hpp"
 #include "executors/process/records.hpp"
@@ -38,6 +39,8 @@ struct tracked {
   std::set<pid_t> asked;                ///< Of one whose processes are looked for: those that were asked to end.
   bool swept_clean = false;             ///< Of one whose processes are looked for: none was found any more.
   int sure_signal = 0;                  ///< Of a survivor: it cannot have ended by anything but this signal of ours.
+  unique_fd line;                       ///< Of one that was held: tells if its program cannot be executed.
+  std::string program;                  ///< Of one that was held.
   std::int64_t give_up_us = 0;          ///< A survivor whose folder nobody names by then is judged without.
 
   [[nodiscard]] bool alive() const noexcept { return at == phase::running || at == phase::sweeping; }
@@ -70,11 +73,16 @@ public:
   void start(const wire::start_request& x, warden_news& out);
   void start_after(wire::following_start x, warden_news& out);
   void go(attempt_id id, warden_news& out);
+  void hold(wire::start_request what, warden_news& out);
+  void release(attempt_id id, warden_news& out);
   void stop(const wire::stop_request& x, warden_news& out);
   void forget(attempt_id id);
   void query(const std::vector<wire::query_item>& items, warden_news& out);
-  /// Whoever asked for the starts that wait is gone: they will be asked for again, if they are wanted.
-  void drop_waiting() { waiting_.clear(); }
+  /// Whoever asked for the starts that wait or are held is gone: they will be asked for again, if they are wanted.
+  void drop_waiting() {
+    waiting_.clear();
+    held_.drop_all();
+  }
 
   /// Reaps children, looks for what they left behind, kills what is due, looks after logs. Call after anything that may
   /// have changed something, and when `next_due` has come.
@@ -88,13 +96,18 @@ public:
 
   /// Nothing runs.
   [[nodiscard]] bool idle() const noexcept {
-    return alive_.empty() && orphans_.empty() && strays_.empty() && to_remove_.empty();
+    return alive_.empty() && held_.empty() && orphans_.empty() && strays_.empty() && to_remove_.empty();
   }
 
   /// Files of survivors that become readable when they end; valid until the next call of anything.
   [[nodiscard]] std::vector<int> survivor_files() const;
+  /// Readable when an attempt that is to be held has come so far; negative if there is none.
+  [[nodiscard]] int held_file() const { return held_.empty() ? -1 : held_.file(); }
 
 private:
+  /// What a shell would exit with for a program that cannot be executed, and what the log says then.
+  [[nodiscard]] static std::int32_t code_of(int number);
+  [[nodiscard]] static std::string exec_complaint(const std::string& program, int number);
   void load();
   void watch_survivor(tracked& x);
   void end_survivor(tracked& x, int signal);
@@ -105,6 +118,12 @@ private:
   void say_started(const tracked& x, warden_news& out) const;
   void say_ended(const tracked& x, warden_news& out) const;
   void start_ready(warden_news& out);
+  [[nodiscard]] result<attempt_cgroup> make_cgroup(const wire::start_request& what);
+  /// Its process is there, and its record filled in.
+  void begin_to_run(tracked& x, warden_news& out);
+  void say_held(warden_news& out);
+  void let_go_released();
+  void take_exec_failure(tracked& x);
 
   void reap();
   void main_ended(tracked& x, int status);
@@ -130,6 +149,8 @@ private:
   const int null_fd_;
   std::unordered_map<attempt_id, tracked> attempts_;
   start_queue waiting_;
+  held_starts held_;
+  std::vector<const tracked*> to_let_go_;       ///< Marked as started in this batch; into `attempts_`.
   std::vector<wire::start_request> ready_;      ///< What they waited for has ended.
   std::unordered_map<pid_t, attempt_id> mains_; ///< Unreaped main processes that are children.
   std::vector<tracked*> alive_;                 ///< Running or sweeping; into `attempts_`, which does not move them.

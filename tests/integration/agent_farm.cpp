@@ -88,10 +88,14 @@ std::string gang_script(const muster_program& muster, int number) {
          "; until [ -e ../../release ]; do sleep 0.05; done";
 }
 
+std::size_t member_begins(const muster_program& muster, const std::string& id, int number) {
+  return lines_of(tasks_folder(muster, id) / ("mark-" + std::to_string(number)));
+}
+
 std::size_t gang_begins(const muster_program& muster, const std::string& id, int members) {
   auto least = std::numeric_limits<std::size_t>::max();
   for (int i = 0; i < members; ++i)
-    least = std::min(least, lines_of(tasks_folder(muster, id) / ("mark-" + std::to_string(i))));
+    least = std::min(least, member_begins(muster, id, i));
   return least;
 }
 

@@ -25,6 +25,8 @@ namespace muster::test {
 [[nodiscard]] std::string waiting_gang(const muster_program& muster, int members);
 /// What its members run, as one argument of theirs.
 [[nodiscard]] std::string gang_script(const muster_program& muster, int number);
+/// How often member `number` has begun.
+[[nodiscard]] std::size_t member_begins(const muster_program& muster, const std::string& id, int number);
 /// How often each of them has begun, at least.
 [[nodiscard]] std::size_t gang_begins(const muster_program& muster, const std::string& id, int members);
 /// How many of its members run now, wherever.

@@ -230,6 +230,47 @@ TEST_CASE("a gang leaves a node whose agent is gone, and runs on others") {
   CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
 }
 
+TEST_CASE("members that are held while the gang is not complete do not run, whoever is killed, and then run once") {
+  farm x;
+  x.start("127.0.0.1:0", "lost_after: 60s, silence_limit: 10s");
+  REQUIRE(x.head->ready());
+  node_program one{x.muster, "n1", at("127.0.1.1")};
+  node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  two.process().signal(SIGSTOP); // Its member is never prepared.
+  const auto id = x.submit(waiting_gang(x.muster, 2));
+  const auto is_held = [&] { return gang_running(x.muster, 2) == 1; };
+  REQUIRE(eventually(is_held));
+  SECTION("nobody") {}
+  SECTION("the agent") {
+    one.stop(SIGKILL);
+    REQUIRE(eventually([&] { return gang_running(x.muster, 2) == 0; }));
+    one.start();
+    REQUIRE(eventually(is_held));
+  }
+  SECTION("the warden") {
+    const auto warden = warden_of(one.state());
+    REQUIRE(warden != 0);
+    ::kill(warden, SIGKILL);
+    REQUIRE(eventually([&] { return gang_running(x.muster, 2) == 0; }));
+  }
+  SECTION("the head") {
+    x.head->stop(SIGKILL);
+    x.start_again();
+    REQUIRE(x.head->ready());
+    REQUIRE(becomes(x.muster, "n1", "ready"));
+  }
+  for (const int member : {0, 1})
+    CHECK(member_begins(x.muster, id, member) == 0);
+  two.process().signal(SIGCONT);
+  REQUIRE(eventually([&] { return gang_begins(x.muster, id, 2) == 1; }));
+  let_gang_go(x.muster, id);
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+  for (const int member : {0, 1})
+    CHECK(member_begins(x.muster, id, member) == 1);
+}
+
 TEST_CASE("a node that is gone for good is struck off") {
   farm x;
   x.start();
