@@ -306,7 +306,13 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         state.config.counted->placement.add(std::chrono::steady_clock::now() - begun);
       },
       [self, &state](place_atom, const placement_request& request, const plan_ptr& layout) {
-        if (state.clients.count(key_of(request.workflow, request.group)) == 0)
+        const auto key = key_of(request.workflow, request.group);
+        const auto known = state.clients.find(key);
+        if (known != state.clients.end() && !known->second.expected)
+          return; // It has asked itself since.
+        if (request.held.empty())
+          let_go(self, key);
+        else
           take_or_keep(self, request, layout, group_actor{});
       },
       [self](release_atom, workflow_key workflow, group_index group) { let_go(self, key_of(workflow, group)); },

@@ -16,6 +16,12 @@ constexpr std::size_t most_failures_told = 100;
 
 } // namespace
 
+/// Nobody else is to get what it holds, whether it can be taken up or not.
+void runtime::impl::book(const stored_workflow& x, const pool_actor& pool) {
+  for (const auto& booked : what_is_held(x))
+    caf::anon_send(pool, place_atom::value, booked, x.layout);
+}
+
 result<accepted_workflow> runtime::impl::take_up(store::reader& from, const store::workflow_record& record) {
   const auto pool = pools_->find(record.pool);
   if (!pool)
@@ -23,24 +29,23 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   if (const auto offered = pools_->offered(**pool); !offered)
     return offered.failure();
   const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
-  auto stored = load_workflow(from, directory_, record.id, pools_->driver_of(**pool), pools_->executor_of(**pool), now);
+  auto stored = load_workflow(from, directory_, record.id, pools_->executor_of(**pool), now);
   if (!stored)
     return stored.failure();
+  const auto asked = adopt(*stored, pools_->driver_of(**pool));
+  book(*stored, (*pool)->actor); // Also where nobody says what became of it: it may run.
+  if (!asked)
+    return asked.failure();
   std::vector<group_index> group_of;
   group_of.reserve(stored->tasks.size());
   for (auto t = stored->layout->first_task(); t != stored->layout->end_task(); ++t.value)
     group_of.push_back(stored->layout->group_of(t));
   counted_->states.taken_up(record.key, record.status, stored->restore->groups, stored->tasks, group_of);
-  for (const auto& held : what_is_held(*stored))
-    caf::anon_send((*pool)->actor, place_atom::value, held, stored->layout);
   // Before it is live: it may end at once, and who waits for that end must not find it held.
   auto held = let_go(record.key);
   const auto done = ask<accepted>(registry_, resume_atom::value, stored->who, stored->layout, stored->restore);
   if (done)
     return accepted_workflow{done->key, done->id, {}, {}};
-  if (done.failure().code != ec::conflict) // Else it is live, and holds them.
-    for (const auto& booked : what_is_held(*stored))
-      caf::anon_send((*pool)->actor, release_atom::value, booked.workflow, booked.group);
   if (held && done.failure().code != ec::conflict) {
     const std::lock_guard lock{mutex_};
     held_.emplace(record.key, *std::move(held));

@@ -7,6 +7,7 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -35,27 +36,6 @@ attempt_spec identify(const plan& layout, const store::state_directory& director
   x.address = t.attempt->address;
   x.gpus = gpus_from_text(t.attempt->gpus);
   return x;
-}
-
-/// Asks the driver; one entry per task of the workflow.
-result<std::vector<found>> adopt_all(driver& runs, const plan& layout, const store::state_directory& directory,
-                                     const accepted& who, const std::vector<store::task_record>& tasks) {
-  std::vector<found> results(tasks.size(), found::nothing);
-  std::vector<attempt_spec> asked;
-  for (const auto& t : tasks)
-    if (may_live(t))
-      asked.push_back(identify(layout, directory, who, t));
-  if (asked.empty()) {
-    runs.clean(who.key);
-    return results;
-  }
-  const auto answers = runs.adopt(asked);
-  if (!answers)
-    return answers.failure();
-  runs.clean(who.key);
-  for (std::size_t i = 0; i < asked.size(); ++i)
-    results[asked[i].id.task.value] = static_cast<found>((*answers)[i]);
-  return results;
 }
 
 /// Where a task is. A new attempt that was only intended will be where the one before was: its peers know that address.
@@ -101,8 +81,8 @@ result<void> count_preemptions(store::reader& from, workflow_key key, const stor
 }
 
 result<group_restore> restore_group(store::reader& from, workflow_key key, const store::group_record& g,
-                                    const std::vector<store::task_record>& tasks, const std::vector<found>& adopted,
-                                    const caf::strong_actor_ptr& executor, timestamp now) {
+                                    const std::vector<store::task_record>& tasks, const caf::strong_actor_ptr& executor,
+                                    timestamp now) {
   group_restore x;
   x.ran = passed_since(g.times.running, now);
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
@@ -112,7 +92,7 @@ result<group_restore> restore_group(store::reader& from, workflow_key key, const
       member.attempt = t.attempt->number;
       member.status = t.attempt->status;
     }
-    member.found = adopted[t.index.value];
+    member.found = may_live(t) ? found::away : found::nothing;
     if (auto counted = count_preemptions(from, key, t, member); !counted)
       return counted.failure();
     x.members.push_back(member);
@@ -165,8 +145,7 @@ result<void> take_flow(store::reader& from, workflow_key key, const plan& layout
 } // namespace
 
 result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
-                                      const std::string& id, driver& runs, const caf::strong_actor_ptr& executor,
-                                      timestamp now) {
+                                      const std::string& id, const caf::strong_actor_ptr& executor, timestamp now) {
   const auto record = from.workflow(id);
   if (!record)
     return record.failure();
@@ -179,10 +158,6 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   const auto layout = rebuild_plan(from, *record, *rows);
   if (!layout)
     return layout.failure();
-  const auto adopted = adopt_all(runs, **layout, directory, who, rows->tasks);
-  if (!adopted)
-    return adopted.failure();
-
   if (auto shown = show_outputs(directory, record->id, rows->tasks); !shown)
     return shown.failure();
 
@@ -201,18 +176,40 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
     restore->groups.push_back(g.status);
     if (g.status <= status::waiting || is_group_finished(g.status))
       continue;
-    auto members = restore_group(from, record->key, g, rows->tasks, *adopted, executor, now);
+    auto members = restore_group(from, record->key, g, rows->tasks, executor, now);
     if (!members)
       return members.failure();
     restore->members[g.index.value] = std::move(*members);
   }
   if (auto taken = take_flow(from, who.key, **layout, *restore); !taken)
     return taken.failure();
-  stored_workflow out{who, *layout, std::move(restore), {}};
+  stored_workflow out{who, *layout, std::move(restore), {}, {}};
   out.tasks.reserve(rows->tasks.size());
-  for (const auto& t : rows->tasks)
+  for (const auto& t : rows->tasks) {
     out.tasks.push_back(t.status);
+    if (may_live(t))
+      out.unasked.push_back(identify(**layout, directory, who, t));
+  }
   return out;
+}
+
+result<void> adopt(stored_workflow& x, driver& runs) {
+  if (x.unasked.empty()) {
+    runs.clean(x.who.key);
+    return {};
+  }
+  const auto answers = runs.adopt(x.unasked);
+  if (!answers)
+    return answers.failure();
+  runs.clean(x.who.key);
+  for (std::size_t i = 0; i < x.unasked.size(); ++i) {
+    const auto t = x.unasked[i].id.task;
+    const auto group = x.layout->group_of(t);
+    if (const auto known = x.restore->members.find(group.value); known != x.restore->members.end())
+      known->second.members[t.value - x.layout->tasks(group).first.value].found = static_cast<found>((*answers)[i]);
+  }
+  x.unasked.clear();
+  return {};
 }
 
 std::vector<placement_request> what_is_held(const stored_workflow& x) {
@@ -223,17 +220,16 @@ std::vector<placement_request> what_is_held(const stored_workflow& x) {
     out.group = group_index{group};
     out.terms = x.restore->terms;
     const auto first = x.layout->tasks(out.group).first;
-    bool lives = false;
-    for (std::size_t i = 0; i < recorded.members.size(); ++i) {
-      const auto& member = recorded.members[i];
-      lives = lives || may_run(member.found);
+    const auto& members = recorded.members;
+    const bool lives = std::any_of(members.begin(), members.end(), [](const auto& m) { return may_run(m.found); });
+    for (std::size_t i = 0; i < members.size() && lives; ++i) {
+      const auto& member = members[i];
       if (is_group_finished(member.status) || member.found == found::lost || member.left != 0)
         continue;
       out.members.push_back(task_index{first.value + static_cast<std::uint32_t>(i)});
       out.held.push_back(recorded.places[i]);
     }
-    if (lives)
-      all.push_back(std::move(out));
+    all.push_back(std::move(out));
   }
   return all;
 }

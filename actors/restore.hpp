@@ -16,18 +16,23 @@ namespace muster {
 struct stored_workflow {
   accepted who;
   plan_ptr layout;
-  restore_ptr restore;
+  std::shared_ptr<workflow_restore> restore;
   std::vector<status> tasks; ///< As recorded.
+  /// Attempts that may have been started, and of which nobody has said what became of them: they are taken to be away.
+  std::vector<attempt_spec> unasked;
 };
 
-/// Reads an unfinished workflow and asks the driver what became of each attempt that may have been started. Clocks of
-/// groups go on as of `now`. `not_found` if there is no such workflow, `conflict` if it is finished.
+/// Reads an unfinished workflow. Clocks of groups go on as of `now`. `not_found` if there is no such workflow,
+/// `conflict` if it is finished.
 [[nodiscard]] result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
-                                                    const std::string& id, driver& runs,
-                                                    const caf::strong_actor_ptr& executor, timestamp now);
+                                                    const std::string& id, const caf::strong_actor_ptr& executor,
+                                                    timestamp now);
 
-/// What its groups will ask the POOL for that have members which live. Told before it is taken up, it is booked before
-/// anybody else gets it.
+/// Asks the driver what became of each attempt that may have been started. If it fails, nothing was asked.
+[[nodiscard]] result<void> adopt(stored_workflow& x, driver& runs);
+
+/// What its groups hold that have members which live, or may, and will ask the POOL for; nothing for the others. Told
+/// to it before they are taken up, it is booked before anybody else gets it; told again, it is booked anew.
 [[nodiscard]] std::vector<placement_request> what_is_held(const stored_workflow& x);
 
 } // namespace muster

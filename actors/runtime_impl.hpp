@@ -24,6 +24,8 @@
 
 namespace muster {
 
+struct stored_workflow;
+
 /// Owns the actor system and the long-lived actors; ends them in order.
 class runtime::impl {
 public:
@@ -101,6 +103,7 @@ private:
   [[nodiscard]] result<admission> admit(const spec::workflow& workflow, const std::string& pool);
   [[nodiscard]] result<claim> take_claim(const store::workflow_record& record);
   void wait_for_claim(workflow_key key);
+  static void book(const stored_workflow& x, const pool_actor& pool);
   [[nodiscard]] result<accepted_workflow> take_up(store::reader& from, const store::workflow_record& record);
   [[nodiscard]] result<void> cancel_held(workflow_key workflow, const std::string& message);
   void recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard);

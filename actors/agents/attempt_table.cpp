@@ -133,9 +133,12 @@ bool attempt_table::may_start(const node_report& x) noexcept {
 adoption attempt_table::claim(attempt_id id, entry& e, epoch lease, effects& out) {
   e.stray = false;
   const auto held = *std::exchange(e.newest, std::nullopt);
+  const bool is_wanted = may_start(held) && e.lease == lease;
+  if (is_wanted)
+    trust(e);                                         // Its places are booked for whoever asks.
   e.said_prepared = e.said_started = e.starts = true; // So it was recorded.
   const auto kind = held.what.kind;
-  if (may_start(held) && e.lease == lease) {
+  if (is_wanted) {
     take(held, out);
     e.unasked = kind == report_kind::lost;
     return kind == report_kind::exited ? adoption::exited
@@ -194,6 +197,7 @@ void attempt_table::meet_held(const node_report& held, const std::function<bool(
   }
   if (e.stray) {
     e.newest = held;
+    is_end(held.what.kind) ? note_gone(e) : doubt(e);
     return;
   }
   // An adopted one that was not started: nobody prepared it for where its gang is now.
@@ -250,7 +254,6 @@ attempt_table::effects attempt_table::review(const std::function<bool(attempt_id
 void attempt_table::disown(attempt_id id, entry& e, effects& out) {
   e.stray = false;
   e.over = e.forget = true;
-  e.gone = is_end(e.newest->what.kind);
   e.grace = 0;
   if (e.gone)
     discard(id, out);
@@ -265,10 +268,13 @@ attempt_table::effects attempt_table::reported(const node_report& x) {
     return out;
   auto& e = at->second;
   e.acknowledged = true;
-  if (!e.stray)
+  if (!e.stray) {
     take(x, out);
-  else if (x.what.kind != report_kind::progress)
+  } else if (x.what.kind != report_kind::progress) {
     e.newest = x;
+    if (is_end(x.what.kind))
+      note_gone(e);
+  }
   return out;
 }
 
@@ -294,9 +300,19 @@ void attempt_table::fence(entry& e) {
   e.over = true;
   if (e.gone)
     return;
+  doubt(e);
+  e.forget = e.forget || !e.starts; // Who hears that asks for another place, and never for its removal.
+}
+
+/// Whoever books places does not know of what it holds.
+void attempt_table::doubt(entry& e) {
   if (!std::exchange(e.doubtful, true))
     ++unsettled_;
-  e.forget = e.forget || !e.starts; // Who hears that asks for another place, and never for its removal.
+}
+
+void attempt_table::trust(entry& e) {
+  if (std::exchange(e.doubtful, false))
+    --unsettled_;
 }
 
 bool attempt_table::keeps(attempt_id id) const {
@@ -409,8 +425,7 @@ void attempt_table::say_never(attempt_id id, ec code, const std::string& why, ef
 
 void attempt_table::note_gone(entry& e) {
   e.gone = true;
-  if (std::exchange(e.doubtful, false))
-    --unsettled_;
+  trust(e);
 }
 
 /// Nobody needs it any more, here or there. A node that is away says itself that it still has it.

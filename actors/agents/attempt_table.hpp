@@ -77,7 +77,8 @@ public:
 
   /// Whether it knows this attempt and waits to be told that nobody needs it any more.
   [[nodiscard]] bool keeps(attempt_id id) const;
-  /// Attempts that were given up and may still run there: what they hold must not be given to others.
+  /// Attempts that may run there, and that nobody here has booked places for: they were given up, or nobody has asked
+  /// for them yet. What they hold must not be given to others.
   [[nodiscard]] std::size_t unsettled() const noexcept { return unsettled_; }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   /// Attempts that somebody here still needs to know of.
@@ -98,7 +99,7 @@ private:
     bool said_started = false;          ///< Likewise.
     bool over = false;                  ///< The listener has heard of its end, or is not to hear of it.
     bool gone = false;                  ///< Nothing of it runs there.
-    bool doubtful = false;              ///< It was given up, and may still run there.
+    bool doubtful = false;              ///< It may run there, and is not booked: it was given up, or is a stray.
     bool forget = false;                ///< To be removed as soon as it is gone.
     bool unasked = false;               ///< `adopt` has said that it is lost: nobody asks for its removal.
     std::optional<std::uint32_t> grace; ///< It was told to stop.
@@ -111,6 +112,8 @@ private:
   void say_lost(attempt_id id, entry& e, const std::string& why, effects& out);
   void say_never(attempt_id id, ec code, const std::string& why, effects& out);
   void fence(entry& e);
+  void doubt(entry& e);
+  void trust(entry& e);
   void note_gone(entry& e);
   [[nodiscard]] static bool may_start(const node_report& x) noexcept;
   [[nodiscard]] adoption claim(attempt_id id, entry& e, epoch lease, effects& out);

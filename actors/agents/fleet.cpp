@@ -71,6 +71,13 @@ void settle(fleet_pointer self, node& n) {
   say(self, n, fleet_change::kind::ready, {});
 }
 
+/// Why a node that is here is not used yet.
+std::string why_unsettled(const node& n) {
+  return "node " + n.name + " still holds " + std::to_string(n.attempts.unsettled()) +
+         " attempts that were given up, or whose workflows are not taken up: it is given nothing before they have "
+         "ended or somebody has taken them up";
+}
+
 /// Told to the store, without waiting for it.
 void note(fleet_pointer self, store::service_change x) {
   if (self->state.setup.store)
@@ -228,6 +235,10 @@ void take_reports(fleet_pointer self, const reports& x) {
     n->met = true;
     apply(self, *n,
           n->attempts.connected(n->noted.memory, n->noted.since, std::exchange(n->held, {}), is_over_on(state, *n)));
+    if (n->attempts.unsettled() > 0) {
+      log::info("fleet", "node is not used yet", {{"node", n->name}, {"why", why_unsettled(*n)}});
+      say(self, *n, fleet_change::kind::away, why_unsettled(*n));
+    }
   }
   if (n->link)
     caf::anon_send(n->link, ack_atom::value, x.session, x.number);
@@ -256,6 +267,7 @@ void adopt(fleet_pointer self, adoption_call& call) {
     auto [found, then] = n.attempts.adopt(x.id, x.lease);
     answer.push_back(found);
     apply(self, n, then);
+    settle(self, n);
     if (!n.attempts.keeps(x.id)) // Nobody asks for its removal.
       state.where.erase(x.id);
   }
@@ -288,6 +300,7 @@ void review(fleet_pointer self, node& n) {
     if (const auto found = state.where.find(x.id); found != state.where.end() && found->second.node == n.name)
       state.where.erase(found);
   apply(self, n, then);
+  settle(self, n);
 }
 
 /// What nodes said while the head was held up waits in the mailbox, behind this.

@@ -230,6 +230,20 @@ TEST_CASE("what an earlier runtime left is booked before its group asks") {
   CHECK(f.view().nodes[0].free.gpus == std::vector<std::uint32_t>{0});
 }
 
+TEST_CASE("what is booked before its group asks is as was said last") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4, 2));
+  pool_alone::request held{1, with_gpus(1)};
+  held.held = {at(f, "a", {0}, "10.0.0.1")};
+  f.expect(7, held);
+  held.held = {at(f, "a", {1}, "10.0.0.1")};
+  f.expect(7, held);
+  CHECK(f.view().nodes[0].free.gpus == std::vector<std::uint32_t>{0});
+  held.held.clear();
+  f.expect(7, held); // Nothing after all.
+  CHECK(f.view().nodes[0].free.gpus == std::vector<std::uint32_t>{0, 1});
+}
+
 TEST_CASE("whoever holds places on a node that is vacated is asked to leave, also when it comes later") {
   pool_alone f;
   f.join(pool_alone::make_node("a", 4, 2));

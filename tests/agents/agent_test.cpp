@@ -189,12 +189,14 @@ TEST_CASE("an agent comes back to a head that was restarted, and what it runs is
     REQUIRE(heard.wait_started(long_one.id).started);
   }
   fleet_head head{dir.path(), port};
-  REQUIRE(head.wait("n1", change::ready));
+  REQUIRE(head.wait("n1", change::away)); // Nobody has booked what it holds.
+  CHECK_THAT(head.last("n1").why, ContainsSubstring("still holds 1 attempts"));
   recorder heard;
   const auto runs = agent::make_fleet_driver(head.fleet(), {});
   runs->listen(heard);
   const auto found = runs->adopt({long_one, spec_on(dir.path(), 1, "1h")});
   REQUIRE(found);
+  CHECK(head.wait("n1", change::ready));
   CHECK((*found)[0] == adoption::running);
   CHECK((*found)[1] == adoption::never_started);
   runs->stop(long_one.id, std::chrono::milliseconds{0});

@@ -271,40 +271,51 @@ void head::pass_on(const body& x, const agent::fleet_change& change) {
   }
 }
 
-/// One after the other, with time between.
-void head::recover(std::vector<std::string> ids) {
+/// One after the other, with time between. Of some nobody says at first what became of them: they are held, others get
+/// places meanwhile, and they are taken up later.
+void head::recover(std::vector<std::string> ids, std::vector<std::string> held, bool again) {
   if (ids.empty()) {
     caf::anon_send(live_->pool, start_atom::value, std::string{"taking up"});
-    return all_.say("head has taken up all");
+    all_.say(held.empty() ? "head has taken up all" : "head has taken up all but those that are held");
+    if (!held.empty())
+      recover(std::move(held), {}, true);
+    return;
   }
   const auto delay = all_.random.spread(std::chrono::microseconds{10}, std::chrono::milliseconds{500});
-  all_.time.after(delay, [this, ids = std::move(ids), incarnation = incarnation_]() mutable {
-    if (!live_ || incarnation_ != incarnation)
-      return;
-    live_->where->when_awake([this, ids = std::move(ids), incarnation]() mutable {
-      const auto id = ids.back();
-      ids.pop_back();
-      if (take_up(id) && incarnation_ == incarnation)
-        recover(std::move(ids));
-    });
-  });
+  all_.time.after(
+      delay, [this, ids = std::move(ids), held = std::move(held), again, incarnation = incarnation_]() mutable {
+        if (!live_ || incarnation_ != incarnation)
+          return;
+        live_->where->when_awake([this, ids = std::move(ids), held = std::move(held), again, incarnation]() mutable {
+          const auto id = ids.back();
+          ids.pop_back();
+          const bool is_held = !again && all_.random.percent(15);
+          if (is_held)
+            held.insert(held.begin(), id); // The newest first: they are taken from the end.
+          if (take_up(id, is_held) && incarnation_ == incarnation)
+            recover(std::move(ids), std::move(held), again);
+        });
+      });
 }
 
-bool head::take_up(const std::string& id) {
-  all_.say("head takes up " + id);
+bool head::take_up(const std::string& id, bool is_held) {
+  all_.say((is_held ? "head holds " : "head takes up ") + id);
   auto* now = live_.get();
   auto reader = store::reader::open(directory_);
   const auto runs = now->runs;
   auto stored =
-      load_workflow(*reader, directory_, id, *runs, caf::actor_cast<caf::strong_actor_ptr>(now->executor), all_.wall());
+      load_workflow(*reader, directory_, id, caf::actor_cast<caf::strong_actor_ptr>(now->executor), all_.wall());
+  if (stored && !is_held)
+    if (const auto asked = adopt(*stored, *runs); !asked)
+      stored = asked.failure();
   if (live_.get() != now)
     return false;
   if (stored)
     for (const auto& held : what_is_held(*stored))
       caf::anon_send(now->pool, place_atom::value, held, stored->layout);
-  if (stored)
+  if (stored && !is_held)
     caf::anon_send(now->registry, resume_atom::value, stored->who, stored->layout, stored->restore);
-  else if (stored.failure().code != ec::conflict) // It ended meanwhile.
+  else if (!stored && stored.failure().code != ec::conflict) // It ended meanwhile.
     all_.violate("workflow " + id + " cannot be taken up: " + stored.failure().message);
   return true;
 }
@@ -320,7 +331,11 @@ void head::kill() {
 void head::submit(const spec::workflow& what) {
   if (!live_)
     return;
-  auto rows = make_submission(what, {}, pool_name, {});
+  submission_info info;
+  info.priority = all_.random.percent(40)   ? gang_priority::low
+                  : all_.random.percent(20) ? gang_priority::high
+                                            : gang_priority::normal;
+  auto rows = make_submission(what, std::move(info), pool_name, {});
   if (!rows)
     return all_.violate("a workflow cannot be submitted: " + rows.failure().message);
   caf::anon_send(live_->registry, submit_atom::value, *rows);

@@ -84,8 +84,8 @@ private:
 
   void spawn_all(body& x);
   void pass_on(const body& x, const agent::fleet_change& change);
-  void recover(std::vector<std::string> ids);
-  [[nodiscard]] bool take_up(const std::string& id);
+  void recover(std::vector<std::string> ids, std::vector<std::string> held = {}, bool again = false);
+  [[nodiscard]] bool take_up(const std::string& id, bool is_held);
   [[nodiscard]] std::vector<store::node_record> stored_nodes();
   [[nodiscard]] bool has_run(attempt_id id) const;
 

@@ -194,6 +194,39 @@ TEST_CASE("what nobody has asked for is ended as soon as it is over") {
   CHECK(table.size() == 0);
 }
 
+TEST_CASE("what nobody has asked for keeps its node from being used until it is claimed or has ended") {
+  attempt_table table;
+  static_cast<void>(
+      table.connected("a", first,
+                      {report_of(id_of(0), report_kind::started), report_of(id_of(1), report_kind::started),
+                       report_of(id_of(2), report_kind::exited), report_of(id_of(3), report_kind::started),
+                       report_of(id_of(4), report_kind::prepared), report_of(id_of(5), report_kind::started)},
+                      nothing_is_over));
+  CHECK(table.unsettled() == 5); // One has ended.
+  CHECK(table.adopt(id_of(0), first).first == adoption::running);
+  CHECK(table.unsettled() == 4); // Booked.
+  CHECK(table.reported(report_of(id_of(1), report_kind::exited)).commands.empty());
+  CHECK(table.unsettled() == 3);
+  CHECK(table.adopt(id_of(4), first).first == adoption::never_started);
+  CHECK(table.unsettled() == 3); // It is being ended, and holds what it has until then.
+  static_cast<void>(table.reported(report_of(id_of(4), report_kind::exited)));
+  CHECK(table.unsettled() == 2);
+  CHECK(table.adopt(id_of(5), epoch{2}).first == adoption::never_started); // Another life of it, recorded since.
+  CHECK(table.unsettled() == 2);
+  CHECK(verbs(table.review([](attempt_id x) { return x == id_of(3); }).commands) == V{node_verb::stop});
+  CHECK(table.unsettled() == 2);
+  table.disconnected();
+  // It says the same again, but for one that has ended meanwhile and is forgotten there.
+  static_cast<void>(
+      table.connected("a", first,
+                      {report_of(id_of(0), report_kind::started), report_of(id_of(1), report_kind::exited),
+                       report_of(id_of(2), report_kind::exited), report_of(id_of(5), report_kind::started)},
+                      nothing_is_over));
+  CHECK(table.unsettled() == 1);
+  static_cast<void>(table.reported(report_of(id_of(5), report_kind::exited)));
+  CHECK(table.unsettled() == 0);
+}
+
 TEST_CASE("what was lost when it was adopted goes when that is recorded") {
   attempt_table table;
   static_cast<void>(table.connected("a", first, {report_of(id_of(0), report_kind::lost)}, nothing_is_over));
