@@ -16,23 +16,33 @@ namespace {
 
 constexpr std::size_t longest_message = 4096;
 
-/// What an action is about to be done to; the state of the store is let go of.
+/// What an action is about to be done to, while nobody else acts on it; the state of the store is let go of.
 struct target {
+  workflow_turns::turn turn;
   runtime* engine = nullptr;
   store::workflow_record workflow;
   std::optional<http::response> refusal; ///< Set: this is the answer.
 };
 
+/// Taken before the store is looked into: what is seen there stays until the turn ends.
+result<workflow_turns::turn> turn_of(call& x) {
+  const auto id = x.checked_name("id");
+  return id ? x.with.turns.take(*id) : result<workflow_turns::turn>{id.failure()};
+}
+
 result<target> find_target(call& x) {
   if (auto known = query_reader{x.request}.finish(); !known)
     return known.failure();
+  auto turn = turn_of(x);
+  if (!turn)
+    return turn.failure();
   auto workflow = x.workflow();
   if (!workflow)
     return workflow.failure();
   const auto engine = x.engine();
   if (!engine)
     return engine.failure();
-  target out{*engine, std::move(*workflow), std::nullopt};
+  target out{std::move(*turn), *engine, std::move(*workflow), std::nullopt};
   if (!may_change(x.request, out.workflow))
     out.refusal = problem(x.request.id, "precondition_failed", out.workflow.id + " is not as If-Match says any more");
   x.release();
@@ -94,6 +104,9 @@ result<http::response> restart(call& x) {
     return body.failure();
   if (auto known = query_reader{x.request}.finish(); !known)
     return known.failure();
+  const auto turn = turn_of(x);
+  if (!turn)
+    return turn.failure();
   const auto workflow = x.workflow();
   if (!workflow)
     return workflow.failure();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gateway/api/reader_pool.hpp"
+#include "gateway/api/turns.hpp"
 #include "gateway/auth/identity.hpp"
 #include "muster/base/time.hpp"
 #include "muster/store/layout.hpp"
@@ -31,6 +32,7 @@ struct services {
 
   store::state_directory directory;
   reader_pool readers;
+  workflow_turns turns;              ///< Of whoever changes a workflow.
   muster::runtime* engine = nullptr; ///< Null: nothing can be changed, only read.
   /// Who may ask. Null: whoever can call this is the operator of this machine, as within one process.
   std::unique_ptr<authority> access{};

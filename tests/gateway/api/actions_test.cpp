@@ -2,6 +2,10 @@
 
 #include "support/catch.hpp"
 
+#include <array>
+#include <atomic>
+#include <thread>
+
 using namespace muster;
 using namespace muster::test;
 
@@ -60,6 +64,52 @@ TEST_CASE("If-Match guards an action") {
   CHECK(got == 202);
   (void)api.wait(id);
   CHECK(cancel("*") == 409);
+}
+
+TEST_CASE("of two actions at once with the same If-Match one is carried out") {
+  const api_fixture api;
+  for (int round = 0; round < 20; ++round) {
+    const auto id = api.submit(slow);
+    std::string tag; // Of the workflow that runs: nothing but the actions changes it then.
+    for (bool runs = false; !runs; std::this_thread::yield()) {
+      const auto now = api.get("/v1/workflows/" + id);
+      runs = now.body["status"] == "RUNNING";
+      tag = now.header("ETag");
+    }
+    std::array<unsigned, 2> got{};
+    std::atomic<int> ready{0};
+    std::array<std::thread, 2> clients;
+    for (std::size_t i = 0; i < clients.size(); ++i)
+      clients[i] = std::thread{[&, i] {
+        http::request x;
+        x.method = "POST";
+        x.path = "/v1/workflows/" + id + "/cancel";
+        x.parts = {"v1", "workflows", id, "cancel"};
+        x.headers.emplace("If-Match", tag);
+        for (++ready; ready < 2;)
+          std::this_thread::yield();
+        got[i] = api.routes().route(x).status;
+      }};
+    for (auto& one : clients)
+      one.join();
+    INFO(got[0] << " and " << got[1]);
+    CHECK(std::min(got[0], got[1]) == 202);
+    CHECK(std::max(got[0], got[1]) == 412);
+    CHECK(api.wait(id) == status::failed_canceled);
+  }
+}
+
+TEST_CASE("an action waits for its turn, for a while") {
+  gateway::workflow_turns turns{std::chrono::milliseconds{20}};
+  {
+    const auto first = turns.take("a-1");
+    REQUIRE(first);
+    CHECK(turns.take("a-2"));
+    const auto second = turns.take("a-1");
+    REQUIRE_FALSE(second);
+    CHECK(second.failure().code == ec::unavailable);
+  }
+  CHECK(turns.take("a-1"));
 }
 
 TEST_CASE("what failed is run once more under the same id") {
