@@ -22,6 +22,7 @@ http::server_config server_config_of(const config::server_settings& x) {
   out.header_bytes = static_cast<std::size_t>(limits.header_bytes);
   out.body_bytes = static_cast<std::size_t>(limits.body_bytes);
   out.body_bytes_total = static_cast<std::size_t>(limits.body_bytes_total);
+  out.answer_bytes_total = static_cast<std::size_t>(limits.answer_bytes_total);
   out.header_timeout = rounded(limits.header_timeout);
   out.body_timeout = rounded(limits.body_timeout);
   out.idle_timeout = rounded(limits.idle_timeout);

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::size_t large_read = 64 * 1024;
 constexpr std::size_t body_rate = 64 * 1024; ///< Bytes that give a body one second more.
+/// An answer up to this is no more than a piece of a stream, which every connection may have.
+constexpr std::size_t small_answer = 64 * 1024;
 
 } // namespace
 
@@ -18,6 +20,7 @@ connection::~connection() {
   if (stream_ != nullptr)
     stream_->cancel();
   shared_->release_body(body_reserved_);
+  release_answer();
 }
 
 void connection::start() {
@@ -221,12 +224,34 @@ void connection::handle() {
     made_ = answer_of({500, "internal", "a bug: the log of the service says more about this request"}, request_.id);
   }
   request_.body = {};
+  reserve_answer();
   wire_->post([self = shared_from_this()] {
     self->shared_->release_body(std::exchange(self->body_reserved_, 0));
     if (self->state_ == state::closed)
       return self->finish_exchange(false);
     self->answer(std::move(self->made_));
   });
+}
+
+/// A client that does not read must not have many large answers made for it. What was made or done is told all the
+/// same.
+void connection::reserve_answer() {
+  const auto size = made_.body.size();
+  if (made_.stream != nullptr || size <= small_answer)
+    return;
+  const bool has_done = made_.status > 200 && made_.status < 206;
+  if (has_done)
+    shared_->count_answer(request_.peer, size);
+  else if (!shared_->reserve_answer(request_.peer, size))
+    return void(made_ = answer_of({503, "unavailable",
+                                   "the answers that are being sent are too large together at the moment; try again"},
+                                  request_.id));
+  answer_reserved_ = size;
+}
+
+void connection::release_answer() {
+  if (const auto size = std::exchange(answer_reserved_, 0); size != 0)
+    shared_->release_answer(request_.peer, size);
 }
 
 void connection::refuse(const refusal& x) {

@@ -63,6 +63,8 @@ private:
   void dispatch();
   void handle();
   void refuse(const refusal& x);
+  void reserve_answer();
+  void release_answer();
   void want_input(std::size_t room);
   void forget_input(std::string_view rest);
   void set_body_deadline();
@@ -100,6 +102,7 @@ private:
   // The request that is being answered, and its answer: a worker's while `handling`.
   request request_;
   response made_;
+  std::size_t answer_reserved_ = 0;
   bool is_head_ = false;
   bool is_1_1_ = true;
   bool keep_alive_ = true;

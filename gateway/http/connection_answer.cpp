@@ -201,6 +201,8 @@ void connection::finish_exchange(bool complete) {
   exchange_.complete = complete;
   shared_->observe(request_, exchange_);
   std::string().swap(out_body_);
+  std::string().swap(made_.body);
+  release_answer();
   if (state_ == state::closed)
     return;
   if (keep_alive_)
@@ -213,7 +215,7 @@ void connection::finish_exchange(bool complete) {
 void connection::leave() {
   state_ = state::leaving;
   const bool still_sends = is_unread_ || !input_.empty() || wire_->has_unread();
-  if (wire_->is_encrypted() ? reading_ : !still_sends)
+  if (!still_sends && (reading_ || !wire_->is_encrypted()))
     return close();
   wire_->expire_at(clock::now() + goodbye_time);
   wire_->say_goodbye();
@@ -222,7 +224,7 @@ void connection::leave() {
 void connection::on_goodbye() {
   if (state_ != state::leaving)
     return;
-  if (wire_->is_encrypted() || ended_)
+  if (ended_)
     return close();
   want_input(small_.size());
 }

@@ -104,6 +104,38 @@ void engine::release_body(std::size_t less) noexcept {
   body_bytes_.fetch_sub(less);
 }
 
+bool engine::reserve_answer(const std::string& peer, std::size_t size) {
+  const std::lock_guard lock(mutex_);
+  const auto most = limits_->answer_bytes_total;
+  const auto found = answer_bytes_of_peer_.find(peer);
+  const auto of_peer = found == answer_bytes_of_peer_.end() ? 0 : found->second;
+  const bool fits = answer_bytes_ == 0 || answer_bytes_ + size <= most;
+  if (!fits || (of_peer != 0 && of_peer + size > most / 2))
+    return false;
+  answer_bytes_ += size;
+  answer_bytes_of_peer_[peer] += size;
+  return true;
+}
+
+void engine::count_answer(const std::string& peer, std::size_t size) {
+  const std::lock_guard lock(mutex_);
+  answer_bytes_ += size;
+  answer_bytes_of_peer_[peer] += size;
+}
+
+void engine::release_answer(const std::string& peer, std::size_t size) {
+  const std::lock_guard lock(mutex_);
+  answer_bytes_ -= size;
+  if (const auto found = answer_bytes_of_peer_.find(peer);
+      found != answer_bytes_of_peer_.end() && (found->second -= size) == 0)
+    answer_bytes_of_peer_.erase(found);
+}
+
+std::size_t engine::answer_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return answer_bytes_;
+}
+
 std::string engine::next_id() {
   return id_prefix_ + std::to_string(++ids_);
 }

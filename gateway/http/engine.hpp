@@ -48,6 +48,14 @@ public:
   [[nodiscard]] bool reserve_body(std::size_t more);
   void release_body(std::size_t less) noexcept;
 
+  /// Likewise for answers that are sent whole, by whom they are for: one peer has half of the room at most. The first
+  /// one fits however large it is, so that it can be had at all.
+  [[nodiscard]] bool reserve_answer(const std::string& peer, std::size_t size);
+  /// Counts it though it may be too much.
+  void count_answer(const std::string& peer, std::size_t size);
+  void release_answer(const std::string& peer, std::size_t size);
+  [[nodiscard]] std::size_t answer_bytes() const;
+
   [[nodiscard]] std::string next_id();
   void log(std::string_view message) const;
   /// Tells the observer, if there is one.
@@ -61,6 +69,8 @@ private:
   std::unordered_map<const connection*, std::shared_ptr<connection>> connections_;
   std::map<std::string, std::size_t> per_peer_;
   std::atomic<std::size_t> body_bytes_{0};
+  std::size_t answer_bytes_ = 0;
+  std::map<std::string, std::size_t> answer_bytes_of_peer_;
   const std::string id_prefix_;
   std::atomic<std::uint64_t> ids_{0};
 };

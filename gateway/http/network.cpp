@@ -136,6 +136,11 @@ protected:
     };
   }
 
+  void end_sending() {
+    error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
   static std::array<net::const_buffer, 3> buffers_of(const parts& what) {
     return {net::buffer(what[0].data(), what[0].size()), net::buffer(what[1].data(), what[1].size()),
             net::buffer(what[2].data(), what[2].size())};
@@ -162,8 +167,7 @@ public:
     socket_.async_write_some(buffers_of(what), counted<&transport_user::on_write>());
   }
   void say_goodbye() override {
-    error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    end_sending();
     net::post(socket_.get_executor(), [user = user_.lock()] { user->on_goodbye(); });
   }
   [[nodiscard]] bool is_encrypted() const override { return false; }
@@ -180,10 +184,15 @@ public:
     });
   }
   void read(char* into, std::size_t size) override {
-    stream_.async_read_some(net::buffer(into, size), [user = user_.lock()](const error_code& error, std::size_t count) {
-      // A client that goes without saying so over TLS has ended as well.
-      user->on_read(error == net::ssl::error::stream_truncated ? io_result::end : result_of(error), count);
-    });
+    if (has_said_goodbye_) // What the client still sends is not even decrypted.
+      return socket_.async_read_some(net::buffer(into, size), counted<&transport_user::on_read>());
+    reading_ = true;
+    stream_.async_read_some(
+        net::buffer(into, size), [this, user = user_.lock()](const error_code& error, std::size_t count) {
+          reading_ = false;
+          // A client that goes without saying so over TLS has ended as well.
+          user->on_read(error == net::ssl::error::stream_truncated ? io_result::end : result_of(error), count);
+        });
   }
   void write(const parts& what) override {
     // One record each; the user puts small parts together.
@@ -192,7 +201,16 @@ public:
         return stream_.async_write_some(net::buffer(x.data(), x.size()), counted<&transport_user::on_write>());
   }
   void say_goodbye() override {
-    stream_.async_shutdown([user = user_.lock()](const error_code&) { user->on_goodbye(); });
+    if (reading_) { // TLS cannot say it meanwhile.
+      end_sending();
+      return net::post(socket_.get_executor(), [user = user_.lock()] { user->on_goodbye(); });
+    }
+    // Ends when the client has said it as well, and fails if it sends something else first.
+    stream_.async_shutdown([this, user = user_.lock()](const error_code&) {
+      has_said_goodbye_ = true;
+      end_sending();
+      user->on_goodbye();
+    });
   }
   [[nodiscard]] bool is_encrypted() const override { return true; }
 
@@ -205,6 +223,8 @@ private:
 
   net::ssl::context context_;
   net::ssl::stream<strand_socket&> stream_;
+  bool reading_ = false;
+  bool has_said_goodbye_ = false;
 };
 
 class asio_network final : public network {

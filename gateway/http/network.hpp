@@ -52,7 +52,7 @@ public:
   virtual void read(char* into, std::size_t size) = 0;
   /// Some of the bytes of `what`, at least one; they stay where they are until it ended.
   virtual void write(const parts& what) = 0;
-  /// Tells the client that nothing more comes.
+  /// Tells the client that nothing more comes. What is read from then on is for throwing away only.
   virtual void say_goodbye() = 0;
   /// Calls `on_deadline` then, once, unless told otherwise before; `never` for not at all. Costs next to nothing.
   virtual void expire_at(std::chrono::steady_clock::time_point when) = 0;

@@ -90,7 +90,8 @@ public:
   [[nodiscard]] std::uint16_t port() const { return network_->port(); }
 
   [[nodiscard]] server_figures figures() const {
-    return {engine_->connection_count(), engine_->streams, engine_->workers->queued(), engine_->refused};
+    return {engine_->connection_count(), engine_->streams, engine_->workers->queued(), engine_->answer_bytes(),
+            engine_->refused};
   }
 
 private:

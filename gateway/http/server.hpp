@@ -42,6 +42,8 @@ struct server_limits {
   std::size_t target_bytes = 8 * 1024;              ///< 414 beyond.
   std::size_t body_bytes = 64 * 1024 * 1024;        ///< 413 beyond.
   std::size_t body_bytes_total = 512 * 1024 * 1024; ///< Of all bodies in memory; 503 beyond.
+  /// Of all answers in memory that are sent whole and have more than 64 KiB, half of it for one peer; 503 beyond.
+  std::size_t answer_bytes_total = 512 * 1024 * 1024;
   std::chrono::milliseconds header_timeout{10'000}; ///< From the first byte to the end of the header; 408 beyond.
   /// For the body; 408 beyond. Each 64 KiB that came give a second more, so that a large one has its time.
   std::chrono::milliseconds body_timeout{60'000};
@@ -76,7 +78,8 @@ struct server_figures {
   std::size_t connections = 0;
   std::size_t streams = 0;
   std::size_t queued = 0;
-  std::uint64_t refused = 0; ///< Since the start: too many connections, too many requests, malformed ones.
+  std::size_t answer_bytes = 0; ///< Of the answers that `answer_bytes_total` bounds.
+  std::uint64_t refused = 0;    ///< Since the start: too many connections, too many requests, malformed ones.
 };
 
 /// A listening socket and its connections. All members are thread-safe.

@@ -151,6 +151,8 @@ void write_server_figures(metrics_page& to, const http::server_figures& x) {
   to.gauge("muster_http_connections", "Connections that are open.", static_cast<double>(x.connections));
   to.gauge("muster_http_streams", "Answers that go on.", static_cast<double>(x.streams));
   to.gauge("muster_http_queue", "Requests that wait for a worker.", static_cast<double>(x.queued));
+  to.gauge("muster_http_answer_bytes", "Answers of more than 64 KiB that are being sent whole.",
+           static_cast<double>(x.answer_bytes));
   to.counter("muster_http_refused_total", "Connections and requests that were turned away unread.",
              static_cast<double>(x.refused));
 }

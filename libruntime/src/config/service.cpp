@@ -47,6 +47,7 @@ void visit_limits(setting_visitor& v, server_limits& x) {
   v.bytes("header_bytes", x.header_bytes, kilobyte);
   v.bytes("body_bytes", x.body_bytes, kilobyte);
   v.bytes("body_bytes_total", x.body_bytes_total, kilobyte);
+  v.bytes("answer_bytes_total", x.answer_bytes_total, kilobyte);
   v.span("header_timeout", x.header_timeout, milliseconds{10});
   v.span("body_timeout", x.body_timeout, milliseconds{10});
   v.span("idle_timeout", x.idle_timeout, milliseconds{10});

@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 
+#include "gateway/http/engine.hpp"
 #include "gateway/http/scripted_stream.hpp"
 #include "gateway/http/test_server.hpp"
 
@@ -99,6 +100,58 @@ TEST_CASE("all bodies together are bounded") {
   held.open();
   CHECK(first.read_answer().status == 200);
   CHECK(ask(server->port(), post("/", std::string(80'000, 'x'))).status == 200);
+}
+
+TEST_CASE("answers that nobody reads are bounded") {
+  constexpr std::size_t large = 10'000'000;
+  http::server_config config;
+  config.answer_bytes_total = 4 * large;
+  const auto server = serve(
+      [](http::request& x) {
+        http::response answer;
+        answer.status = x.method == "POST" ? 201 : 200;
+        answer.body.assign(x.path == "/small" ? 10'000 : large, 'x');
+        return answer;
+      },
+      config);
+  std::vector<raw_client> stuck;
+  for (int i = 0; i < 20; ++i) {
+    raw_client client(server->port(), 4096);
+    client.send(get("/"));
+    REQUIRE(client.wait_readable(raw_client::patience));
+    if (i < 2) { // Half of it is for one peer.
+      stuck.push_back(std::move(client));
+      continue;
+    }
+    const auto answer = client.read_answer();
+    CHECK(answer.status == 503);
+    CHECK(answer.headers.at("retry-after") == "1");
+    CHECK(server->figures().answer_bytes == 2 * large);
+  }
+  CHECK(ask(server->port(), get("/small")).status == 200);
+  const auto made = ask(server->port(), post("/", "x"));
+  CHECK(made.status == 201); // What was done is told.
+  CHECK(made.body.size() == large);
+  stuck.clear();
+  for (int status = 503; status == 503;) // As soon as the server saw it.
+    status = ask(server->port(), get("/")).status;
+  while (server->figures().answer_bytes != 0)
+    std::this_thread::yield();
+}
+
+TEST_CASE("large answers of all peers together are bounded, and one always fits") {
+  http::server_config config;
+  config.answer_bytes_total = 1000;
+  http::engine engine(config, ok);
+  CHECK(engine.reserve_answer("a", 5000));
+  CHECK_FALSE(engine.reserve_answer("b", 1));
+  engine.release_answer("a", 5000);
+  CHECK(engine.reserve_answer("a", 400));
+  CHECK_FALSE(engine.reserve_answer("a", 101));
+  CHECK(engine.reserve_answer("b", 600));
+  CHECK_FALSE(engine.reserve_answer("c", 1));
+  engine.count_answer("c", 10);
+  CHECK(engine.answer_bytes() == 1010);
 }
 
 TEST_CASE("requests that wait for a worker are bounded") {

@@ -1,6 +1,7 @@
 #include "gateway/http/tls_client.hpp"
 
 #include <array>
+#include <csignal>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <stdexcept>
@@ -29,6 +30,7 @@ public:
       SSL_CTX_set_min_proto_version(context_, 0);
       SSL_CTX_set_max_proto_version(context_, most_version);
     }
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN)); // SSL_write knows no MSG_NOSIGNAL.
     session = SSL_new(context_);
     static constexpr std::array<unsigned char, 12> offered{2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     SSL_set_alpn_protos(session, offered.data(), offered.size());

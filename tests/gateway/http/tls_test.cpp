@@ -58,6 +58,34 @@ TEST_CASE("requests are answered over TLS 1.2 and newer alone") {
   CHECK_FALSE(old.connected());
 }
 
+TEST_CASE("a client that still sends its large body over TLS reads why that was refused") {
+  const temporary_folder folder;
+  http::server_config config;
+  config.tls = make_certificate(folder.path(), "first");
+  config.body_bytes = 1000;
+  const auto server = serve(path_of, config);
+  for (int i = 0; i < 20; ++i) {
+    tls_client client(server->port());
+    REQUIRE(client.connected());
+    CHECK(client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"));
+    CHECK(client.send(std::string(3'000'000, 'x')));
+    CHECK(client.read_until("").find("413") == 9);
+  }
+}
+
+TEST_CASE("a client whose body does not come is told so over TLS, whatever it still sends") {
+  const temporary_folder folder;
+  http::server_config config;
+  config.tls = make_certificate(folder.path(), "first");
+  config.body_timeout = std::chrono::milliseconds(50);
+  const auto server = serve(path_of, config);
+  tls_client client(server->port());
+  REQUIRE(client.connected());
+  CHECK(client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\nabc"));
+  CHECK(client.read_until("in time").find("408") == 9);
+  CHECK(client.send(std::string(2'000'000, 'x'))); // Nobody resets it.
+}
+
 TEST_CASE("large bodies and streams come whole over TLS") {
   const temporary_folder folder;
   http::server_config config;

@@ -36,7 +36,8 @@ struct server_limits {
   std::uint32_t connections_per_peer = 2048;
   std::int64_t header_bytes = std::int64_t{32} << 10U;
   std::int64_t body_bytes = std::int64_t{64} << 20U;
-  std::int64_t body_bytes_total = std::int64_t{512} << 20U; ///< Of all bodies in memory.
+  std::int64_t body_bytes_total = std::int64_t{512} << 20U;   ///< Of all bodies in memory.
+  std::int64_t answer_bytes_total = std::int64_t{512} << 20U; ///< Of all large answers in memory; half for one address.
   duration header_timeout = std::chrono::seconds{10};
   duration body_timeout = std::chrono::seconds{60};
   duration idle_timeout = std::chrono::seconds{75};  ///< Between requests of one connection.
