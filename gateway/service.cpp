@@ -41,6 +41,7 @@ public:
     with->version = settings.version;
     with->access = std::make_unique<authority>(settings.access);
     with->public_metrics = settings.public_metrics;
+    with->set_places(settings.server.connections, settings.server.workers);
     with->not_ready = [this] { return not_ready(); };
     with->write_metrics = [this](metrics_page& to) {
       requests_.write(to);
@@ -103,6 +104,7 @@ public:
 
   result<void> reload(const service_config& config) {
     listener->set_limits(config.server);
+    with->set_places(config.server.connections, settings.server.workers);
     with->access->set_allowed_hosts(config.access.allowed_hosts);
     with->public_metrics = config.public_metrics;
     if (routes())

@@ -98,24 +98,49 @@ result<opened_file> open_beneath(const unique_fd& folder, const std::string& pat
   return x;
 }
 
-result<std::vector<std::string>> names_in(const opened_file& folder, std::size_t most) {
+result<folder_names> folder_names::of(const opened_file& folder) {
   // A stream of its own: where it stands is not shared with the descriptor.
-  const int own = ::openat(folder.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const auto close = [](DIR* x) { ::closedir(x); };
-  const std::unique_ptr<DIR, decltype(close)> stream(own < 0 ? nullptr : ::fdopendir(own), close);
-  if (stream == nullptr)
+  unique_fd own(::openat(folder.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  folder_names out;
+  if (own)
+    out.stream_.reset(::fdopendir(own.get()));
+  if (!out.stream_)
     return failed("cannot list the folder");
+  static_cast<void>(own.release());
+  return out;
+}
+
+std::vector<std::string> folder_names::next(std::size_t room) {
   std::vector<std::string> names;
-  while (const auto* entry = ::readdir(stream.get())) { // NOLINT(concurrency-mt-unsafe): the stream is this call's own.
-    std::string name = entry->d_name;
+  for (std::size_t size = 0; stream_ && size < room;) {
+    const auto* entry = ::readdir(stream_.get()); // NOLINT(concurrency-mt-unsafe): the stream is this object's own.
+    if (entry == nullptr) {
+      stream_.reset();
+      break;
+    }
+    const std::string_view name = entry->d_name;
     if (name == "." || name == "..")
       continue;
-    if (names.size() == most)
-      return {ec::limit_exceeded, "the folder has more than " + std::to_string(most) + " entries"};
-    names.push_back(std::move(name));
+    size += name.size() + sizeof(std::string);
+    names.emplace_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+result<std::vector<std::string>> names_in(const opened_file& folder, std::size_t most) {
+  auto names = folder_names::of(folder);
+  if (!names)
+    return names.failure();
+  std::vector<std::string> all;
+  constexpr std::size_t piece = 64 * 1024;
+  for (auto some = names->next(piece); !some.empty(); some = names->next(piece)) {
+    all.insert(all.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+    if (all.size() > most)
+      return {ec::limit_exceeded, "the folder has more than " + std::to_string(most) + " entries"};
+  }
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
 } // namespace muster::gateway

@@ -5,7 +5,9 @@
 #include "muster/base/unique_fd.hpp"
 
 #include <cstdint>
+#include <dirent.h>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +34,21 @@ struct opened_file {
 /// Opens `path`, relative to `folder`; empty for the folder itself. Links are followed as long as they stay in the
 /// folder. `not_found` if it is not there or leads out.
 [[nodiscard]] result<opened_file> open_beneath(const unique_fd& folder, const std::string& path);
+
+/// The names in a folder, a piece after the other: what is in memory does not grow with the folder.
+class folder_names {
+public:
+  [[nodiscard]] static result<folder_names> of(const opened_file& folder);
+
+  /// The next ones, sorted among themselves, that need about `room` bytes; none at the end.
+  [[nodiscard]] std::vector<std::string> next(std::size_t room);
+
+private:
+  struct closer {
+    void operator()(DIR* x) const noexcept { ::closedir(x); }
+  };
+  std::unique_ptr<DIR, closer> stream_; ///< Null at the end.
+};
 
 /// The names in `folder`, sorted. `limit_exceeded` if there are more than `most`.
 [[nodiscard]] result<std::vector<std::string>> names_in(const opened_file& folder, std::size_t most);

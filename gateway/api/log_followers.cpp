@@ -40,7 +40,7 @@ public:
   using part = place::shared_part;
   using part_ptr = std::shared_ptr<part>;
 
-  explicit core(std::size_t most) : most_(most) {}
+  core() = default;
 
   ~core() {
     for (const int file : {changes_, stop_})
@@ -63,31 +63,9 @@ public:
     thread_.join();
   }
 
-  /// An empty text, or why there is no place.
-  [[nodiscard]] std::string take_place(const std::optional<std::string>& user) {
+  void leave(const part_ptr& x) {
     const std::lock_guard lock{mutex_};
-    if (count_ >= most_)
-      return std::to_string(most_) + " logs are followed already";
-    const auto share = std::max<std::size_t>(1, most_ / 4);
-    if (user && of_users_[*user] >= share)
-      return "user " + *user + " follows " + std::to_string(share) + " logs already";
-    if (user)
-      ++of_users_[*user];
-    ++count_;
-    return {};
-  }
-
-  void leave(const part_ptr& x, const std::optional<std::string>& user) {
-    const std::lock_guard lock{mutex_};
-    --count_;
-    if (user && --of_users_[*user] == 0)
-      of_users_.erase(*user);
     forget(*x);
-  }
-
-  [[nodiscard]] std::size_t count() const {
-    const std::lock_guard lock{mutex_};
-    return count_;
   }
 
   watched watch(const part_ptr& x, const std::filesystem::path& file) {
@@ -212,10 +190,7 @@ private:
     watches_.erase(found);
   }
 
-  const std::size_t most_;
-  std::unordered_map<std::string, std::size_t> of_users_; ///< Places.
-  mutable std::mutex mutex_;
-  std::size_t count_ = 0;
+  std::mutex mutex_;
   std::unordered_map<int, std::vector<part_ptr>> watches_; ///< By number; several may watch the same file.
   bool failed_ = false;
   bool stopped_ = false;
@@ -224,28 +199,30 @@ private:
   std::thread thread_;
 };
 
-log_followers::log_followers(std::size_t most) : core_(std::make_shared<core>(most)) {}
+log_followers::log_followers(std::size_t most)
+    : places_(places::quarter_of(most), "logs are followed", "read without follow and go on at X-Muster-End-Offset"),
+      core_(std::make_shared<core>()) {}
 
 log_followers::~log_followers() {
   core_->stop();
 }
 
 result<std::unique_ptr<log_followers::place>> log_followers::admit(const std::optional<std::string>& user) {
-  if (const auto why = core_->take_place(user); !why.empty())
-    return {ec::unavailable, why + ", and no more can be: try again later, or read without follow and go on at "
-                                   "X-Muster-End-Offset"};
-  return std::unique_ptr<place>(new place(core_, user));
+  auto admitted = places_.take(user);
+  if (!admitted)
+    return admitted.failure();
+  return std::unique_ptr<place>(new place(core_, std::move(*admitted)));
 }
 
 std::size_t log_followers::count() const {
-  return core_->count();
+  return places_.count();
 }
 
-log_followers::place::place(std::shared_ptr<core> owner, std::optional<std::string> user)
-    : core_(std::move(owner)), user_(std::move(user)), mine_(std::make_shared<shared_part>()) {}
+log_followers::place::place(std::shared_ptr<core> owner, places::place admitted)
+    : core_(std::move(owner)), admitted_(std::move(admitted)), mine_(std::make_shared<shared_part>()) {}
 
 log_followers::place::~place() {
-  core_->leave(mine_, user_);
+  core_->leave(mine_);
 }
 
 void log_followers::place::set_waker(http::waker wake) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateway/api/places.hpp"
 #include "gateway/http/stream.hpp"
 #include "muster/base/result.hpp"
 
@@ -50,9 +51,9 @@ public:
   private:
     friend class log_followers;
     struct shared_part;
-    place(std::shared_ptr<core> owner, std::optional<std::string> user);
+    place(std::shared_ptr<core> owner, places::place admitted);
     std::shared_ptr<core> core_;
-    std::optional<std::string> user_;
+    places::place admitted_;
     std::shared_ptr<shared_part> mine_;
   };
 
@@ -63,6 +64,7 @@ public:
   [[nodiscard]] std::size_t count() const;
 
 private:
+  places places_;
   std::shared_ptr<core> core_;
 };
 

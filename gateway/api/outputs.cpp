@@ -23,6 +23,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr std::size_t most_entries = 100'000;
+constexpr std::size_t most_archives = 32; ///< At the same time.
 constexpr std::int64_t second_ns = 1'000'000'000;
 
 /// The folder of a task's output, and whose it is.
@@ -84,7 +85,7 @@ json entry_of(const unique_fd& folder, const std::string& path) {
 }
 
 /// The entries of one folder of it, by name: `path`, `limit`, `cursor`.
-result<http::response> list_outputs(call& x) {
+result<http::response> list_outputs(call& x, places& archives) {
   query_reader query{x.request};
   const auto attempt = attempt_of(query);
   const auto path = query.text("path");
@@ -111,10 +112,13 @@ result<http::response> list_outputs(call& x) {
   if (!from)
     return from.failure();
   if (*format == "tar") {
+    auto place = archives.take(share_of(x.who));
+    if (!place)
+      return place.failure();
     http::response out;
     out.headers.emplace("Content-Type", "application/x-tar");
     set_attachment(out, from->workflow + '-' + from->task + ".tar");
-    out.stream = std::make_unique<tar_stream>(std::move(from->folder));
+    out.stream = std::make_unique<tar_stream>(std::move(from->folder), std::move(*place));
     return out;
   }
   const auto folder = open_beneath(from->folder, below);
@@ -208,7 +212,9 @@ result<http::response> download(call& x) {
 } // namespace
 
 void add_output_routes(http::router& to, const std::shared_ptr<services>& with) {
-  add_route(to, with, {"GET", "/v1/workflows/{id}/tasks/{task}/outputs"}, list_outputs);
+  const auto archives = std::make_shared<places>(places::quarter_of(most_archives), "archives are being sent");
+  add_route(to, with, {"GET", "/v1/workflows/{id}/tasks/{task}/outputs"},
+            [archives](call& x) { return list_outputs(x, *archives); });
   add_route(to, with, {"GET", "/v1/workflows/{id}/tasks/{task}/outputs/{path*}"}, download);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateway/api/places.hpp"
 #include "gateway/api/reader_pool.hpp"
 #include "gateway/api/turns.hpp"
 #include "gateway/auth/identity.hpp"
@@ -33,6 +34,8 @@ struct services {
   store::state_directory directory;
   reader_pool readers;
   workflow_turns turns;              ///< Of whoever changes a workflow.
+  places event_streams;              ///< So that other requests have connections,
+  places checks;                     ///< and workers, whatever specs are only looked at.
   muster::runtime* engine = nullptr; ///< Null: nothing can be changed, only read.
   /// Who may ask. Null: whoever can call this is the operator of this machine, as within one process.
   std::unique_ptr<authority> access{};
@@ -48,6 +51,9 @@ struct services {
   std::atomic<bool> public_metrics{false}; ///< `/metrics` needs no token from anywhere.
   /// Adds what the server and those around it count to `/metrics`; set before the first request.
   std::function<void(metrics_page&)> write_metrics = [](metrics_page&) {};
+
+  /// So many places as a server with these bounds can have.
+  void set_places(std::size_t connections, std::size_t workers);
 
   /// Reads `log_id` from the store, if there is one.
   void learn_log_id();

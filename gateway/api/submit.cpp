@@ -143,6 +143,13 @@ result<http::response> submit(call& x) {
   const auto engine = x.engine();
   if (!engine)
     return engine.failure();
+  std::optional<places::place> place;
+  if (wanted->dry_run) {
+    auto taken = x.with.checks.take(share_of(x.who));
+    if (!taken)
+      return taken.failure();
+    place.emplace(std::move(*taken));
+  }
   const auto spec = load_spec(*wanted);
   if (!spec.ok())
     return refuse_spec(x, spec);
@@ -175,6 +182,9 @@ result<http::response> submit(call& x) {
 
 /// Says what is wrong with a spec, or what it would run; nothing is submitted.
 result<http::response> validate(call& x) {
+  const auto place = x.with.checks.take(share_of(x.who));
+  if (!place)
+    return place.failure();
   const auto wanted = read_submit_request(x.request);
   if (!wanted)
     return wanted.failure();

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t block = 512;
 constexpr std::size_t deepest = 128;
-constexpr std::size_t most_names = 1'000'000; ///< In one folder.
+constexpr std::size_t names_at_a_time = 16 * 1024; ///< Bytes, of one folder.
 constexpr std::uint64_t most_octal = 077777777777;
 
 void put(std::array<char, block>& head, std::size_t at, std::string_view text) {
@@ -73,16 +73,16 @@ std::string tar_head(std::string_view path, std::uint64_t size, std::int64_t mod
   return out + one_head(path, size, modified, is_folder ? '5' : '0');
 }
 
-tar_stream::tar_stream(unique_fd folder) : root_(std::move(folder)) {}
+tar_stream::tar_stream(unique_fd folder, places::place place) : root_(std::move(folder)), place_(std::move(place)) {}
 
 bool tar_stream::enter(const std::string& path) {
   auto folder = open_beneath(root_, path.empty() ? path : path.substr(0, path.size() - 1));
   if (!folder || folder->kind != file_kind::folder)
     return path.empty() ? false : true; // It went meanwhile.
-  auto names = names_in(*folder, most_names);
+  auto names = folder_names::of(*folder);
   if (!names || levels_.size() == deepest)
     return false;
-  levels_.push_back({path, std::move(*names), 0});
+  levels_.push_back({path, std::move(*names), {}, 0});
   return true;
 }
 
@@ -108,7 +108,10 @@ http::body_stream::next tar_stream::produce(std::string& out, std::size_t room) 
 bool tar_stream::add_next(std::string& out) {
   auto& here = levels_.back();
   if (here.at == here.names.size()) {
-    levels_.pop_back();
+    here.names = here.rest.next(names_at_a_time);
+    here.at = 0;
+    if (here.names.empty())
+      levels_.pop_back();
     return true;
   }
   const auto path = here.path + here.names[here.at++];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gateway/api/beneath.hpp"
+#include "gateway/api/places.hpp"
 #include "gateway/http/stream.hpp"
 
 #include <cstdint>
@@ -17,10 +18,10 @@ namespace muster::gateway {
 [[nodiscard]] std::string tar_head(std::string_view path, std::uint64_t size, std::int64_t modified, bool is_folder);
 
 /// A folder as a tar archive that is made while it is sent. Files that links within it lead to are there as files;
-/// links that lead out, and what is neither file nor folder, are left out.
+/// links that lead out, and what is neither file nor folder, are left out. What it needs does not grow with the folder.
 class tar_stream final : public http::body_stream {
 public:
-  explicit tar_stream(unique_fd folder);
+  tar_stream(unique_fd folder, places::place place);
 
   void start(http::waker /*wake*/) override {}
   [[nodiscard]] next produce(std::string& out, std::size_t room) override;
@@ -29,7 +30,8 @@ private:
   /// A folder that is gone through.
   struct level {
     std::string path; ///< With a final `/`; empty for the first.
-    std::vector<std::string> names;
+    folder_names rest;
+    std::vector<std::string> names; ///< A piece of them.
     std::size_t at = 0;
   };
 
@@ -38,6 +40,7 @@ private:
   [[nodiscard]] bool add_file(std::string& out, std::size_t room);
 
   const unique_fd root_;
+  const places::place place_;
   std::vector<level> levels_;
   opened_file file_; ///< The one that is being sent.
   std::uint64_t sent_ = 0;

@@ -62,7 +62,7 @@ private:
 class endless_stream final : public http::body_stream {
 public:
   endless_stream(event_feed& feed, event_stream_config x)
-      : is_sse_(x.form == event_form::sse), bookmark_(x.bookmark), now_(std::move(x.now)),
+      : place_(std::move(x.place)), is_sse_(x.form == event_form::sse), bookmark_(x.bookmark), now_(std::move(x.now)),
         may_go_on_(std::move(x.may_go_on)), next_bookmark_(now_() + bookmark_),
         from_(feed, std::move(x.filter), x.after) {}
 
@@ -125,6 +125,7 @@ private:
       out.append("{\"type\":\"gone\",\"earliest_seq\":").append(first).append("}\n");
   }
 
+  const std::shared_ptr<const places::place> place_;
   const bool is_sse_;
   const std::chrono::milliseconds bookmark_;
   const std::function<clock::time_point()> now_;
@@ -135,26 +136,30 @@ private:
   bool is_new_ = true;
 };
 
-/// A page of CloudEvents: what there is, or what comes while the client waits.
+/// A page of CloudEvents: what there is, or what comes while the client waits. Made while it is sent.
 class page_stream final : public http::body_stream {
 public:
   page_stream(event_feed& feed, event_stream_config x)
-      : source_("urn:muster:log:" + feed.log_id()), limit_(x.limit), now_(std::move(x.now)), until_(now_() + x.wait),
-        from_(feed, std::move(x.filter), x.after) {}
+      : place_(std::move(x.place)), source_("urn:muster:log:" + feed.log_id()), limit_(x.limit), now_(std::move(x.now)),
+        until_(now_() + x.wait), from_(feed, std::move(x.filter), x.after) {}
 
   void start(http::waker wake) override { from_.start(std::move(wake)); }
 
-  next produce(std::string& out, std::size_t) override {
-    for (int pages = 0; pages < most_pages; ++pages) {
+  next produce(std::string& out, std::size_t room) override {
+    const auto full = [&] { return out.size() >= room; };
+    const auto done = [this] { return taken_ == limit_ || bytes_ >= most_bytes; };
+    for (int pages = 0; pages < most_pages && !full(); ++pages) {
       const auto what = from_.read([&](const event_block& block, const event_block::entry& x) {
-        if (taken_ == limit_ || body_.size() >= most_bytes)
+        if (done() || full())
           return false;
-        body_ += body_.empty() ? '[' : ',';
-        append_cloud_event(body_, source_, block, x);
+        const auto before = out.size();
+        out += taken_ == 0 ? '[' : ',';
+        append_cloud_event(out, source_, block, x);
+        bytes_ += out.size() - before;
         ++taken_;
         return true;
       });
-      if (taken_ == limit_ || body_.size() >= most_bytes)
+      if (done())
         return finish(out);
       if (what == fetched_events::kind::events)
         continue;
@@ -174,19 +179,19 @@ private:
   static constexpr std::size_t most_bytes = std::size_t{4} << 20U;
 
   next finish(std::string& out) {
-    body_ += body_.empty() ? '[' : ',';
-    append_cloud_bookmark(body_, source_, from_.at());
-    body_ += "]\n";
-    out += body_;
+    out += taken_ == 0 ? '[' : ',';
+    append_cloud_bookmark(out, source_, from_.at());
+    out += "]\n";
     return next::end;
   }
 
+  const std::shared_ptr<const places::place> place_;
   const std::string source_;
   const std::size_t limit_;
   const std::function<clock::time_point()> now_;
   const clock::time_point until_;
   event_cursor from_;
-  std::string body_;
+  std::size_t bytes_ = 0;
   std::size_t taken_ = 0;
 };
 

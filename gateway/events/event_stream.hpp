@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateway/api/places.hpp"
 #include "gateway/events/feed.hpp"
 
 #include <chrono>
@@ -27,6 +28,7 @@ struct event_stream_config {
   std::chrono::milliseconds wait{0};          ///< Of a page: for the first event.
   /// Asked with each bookmark: false ends the stream. Of a page it is not asked. May read the store.
   std::function<bool()> may_go_on = [] { return true; };
+  std::shared_ptr<const places::place> place{}; ///< Kept as long as the stream is there.
   std::function<std::chrono::steady_clock::time_point()> now = [] { return std::chrono::steady_clock::now(); };
 };
 

@@ -194,7 +194,11 @@ result<http::response> get_events(call& x, const std::shared_ptr<services>& with
   if (place->refused)
     return std::move(*place->refused);
   x.release();
+  auto seat = x.with.event_streams.take(share_of(x.who));
+  if (!seat)
+    return seat.failure();
   event_stream_config config;
+  config.place = std::make_shared<const places::place>(std::move(*seat));
   config.form = *form;
   config.filter = std::move(*filter);
   config.after = place->after;

@@ -77,6 +77,22 @@ TEST_CASE("events are streamed from where the client asks") {
   CHECK(f.events("?from=earliest&workflow=flow-1&task=one").empty());
 }
 
+TEST_CASE("event streams have places") {
+  const route_fixture f;
+  f.with->set_places(8, 1);
+  std::vector<http::response> open;
+  for (int i = 0; i < 4; ++i) {
+    open.push_back(
+        f.get(i == 0 ? "?wait=60" : "", {{"Accept", i == 0 ? "application/cloudevents-batch+json" : "*/*"}}));
+    REQUIRE(open.back().status == 200);
+  }
+  const auto refused = f.get("");
+  CHECK(refused.status == 503);
+  CHECK_FALSE(header(refused, "Retry-After").empty());
+  open.pop_back();
+  CHECK(f.get("").status == 200);
+}
+
 TEST_CASE("events come in the form that is asked for") {
   const route_fixture f;
   auto sse = f.get("?after=9", {{"Accept", "text/html, text/event-stream;q=0.9"}});

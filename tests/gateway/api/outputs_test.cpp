@@ -6,8 +6,10 @@
 #include "support/catch.hpp"
 #include "support/subprocess.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sys/stat.h>
 
 namespace fs = std::filesystem;
@@ -149,6 +151,56 @@ TEST_CASE("the output that was published is preferred to that of the latest atte
   CHECK(x.fetch(x.outputs("/p")).text == "published");
   CHECK(x.fetch(x.outputs("/p?attempt=0")).status == 404);
   CHECK(x.fetch(x.outputs("/a.txt?attempt=0")).status == 200);
+}
+
+TEST_CASE("archives have places") {
+  const output_fixture x;
+  std::vector<http::response> open;
+  const auto ask = [&] {
+    http::request asked;
+    asked.method = "GET";
+    asked.parts = {"v1", "workflows", x.id, "tasks", "t0", "outputs"};
+    asked.query.emplace_back("format", "tar");
+    return x.routes().route(asked);
+  };
+  for (int i = 0; i < 32; ++i) {
+    open.push_back(ask());
+    REQUIRE(open.back().status == 200);
+  }
+  const auto refused = x.fetch(x.outputs("?format=tar"));
+  CHECK(refused.status == 503);
+  CHECK_FALSE(refused.header("Retry-After").empty());
+  CHECK(x.fetch(x.outputs()).status == 200);
+  open.pop_back();
+  CHECK(x.fetch(x.outputs("?format=tar")).status == 200);
+}
+
+TEST_CASE("the names of a large folder are read piece by piece, and its archive has them all") {
+  const output_fixture x;
+  const std::string long_name(100, 'n');
+  std::set<std::string> wanted;
+  fs::create_directories(x.folder / "many");
+  for (int i = 0; i < 700; ++i) {
+    wanted.insert(long_name + std::to_string(i));
+    x.write("many/" + long_name + std::to_string(i), "");
+  }
+  const auto folder = gateway::open_folder(x.folder);
+  REQUIRE(folder);
+  const auto many = gateway::open_beneath(*folder, "many");
+  REQUIRE(many);
+  auto names = gateway::folder_names::of(*many);
+  REQUIRE(names);
+  std::set<std::string> seen;
+  for (auto some = names->next(5000); !some.empty(); some = names->next(5000)) {
+    CHECK(some.size() < 50);
+    CHECK(std::is_sorted(some.begin(), some.end()));
+    seen.insert(some.begin(), some.end());
+  }
+  CHECK(seen == wanted);
+  const auto got = x.fetch(x.outputs("?format=tar"));
+  REQUIRE(got.status == 200);
+  for (const auto& name : wanted)
+    CHECK(got.text.find("many/" + name) != std::string::npos);
 }
 
 TEST_CASE("a whole output is one archive that tar unpacks") {

@@ -33,6 +33,28 @@ answer send_form(const api_fixture& api, const std::string& body,
 
 } // namespace
 
+TEST_CASE("checks leave a worker to others, and one user does not have all of the rest") {
+  api_fixture api;
+  api.services().set_places(4, 4);
+  std::vector<gateway::places::place> held;
+  const auto check = [&](const std::string& target) {
+    return api.ask("POST", target, spec_of("x"), {{"Content-Type", "application/yaml"}}).status;
+  };
+  for (int i = 0; i < 3; ++i) {
+    CHECK(check("/v1/validate") == 200);
+    auto one = api.services().checks.take(i < 2 ? std::optional<std::string>{"ada"} : std::nullopt);
+    REQUIRE(one);
+    held.push_back(std::move(*one));
+    if (i > 0)
+      CHECK_FALSE(api.services().checks.take("ada"));
+  }
+  CHECK(check("/v1/validate") == 503);
+  CHECK(check("/v1/workflows?dry_run=true") == 503);
+  CHECK(check("/v1/workflows") == 201);
+  held.pop_back();
+  CHECK(check("/v1/workflows?dry_run=true") == 200);
+}
+
 TEST_CASE("a spec is taken as text with its options in the query, and as JSON") {
   const api_fixture api;
   const std::string templated =

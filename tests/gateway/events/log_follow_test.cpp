@@ -307,6 +307,29 @@ TEST_CASE("a log is not followed on by whoever counts no more") {
   CHECK(client.text == "zero\n");
 }
 
+TEST_CASE("places are for all and for each user, and can become fewer") {
+  places some{{3, 2}, "things are open", "go away"};
+  {
+    const auto one = some.take("ada");
+    const auto two = some.take("ada");
+    REQUIRE(two);
+    const auto refused = some.take("ada");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.failure().code == ec::unavailable);
+    CHECK(refused.failure().message ==
+          "2 things are open for user ada already, and no more can be: try again later, or go away");
+    const auto other = some.take("bob");
+    CHECK(other);
+    CHECK_FALSE(some.take(std::nullopt));
+    CHECK(some.count() == 3);
+    some.set_bounds(places::quarter_of(0));
+  }
+  CHECK(some.count() == 0);
+  const auto last = some.take({});
+  CHECK(last);
+  CHECK_FALSE(some.take("bob"));
+}
+
 TEST_CASE("one user has a share of the places, and whoever runs the service all of them") {
   log_followers eight{8};
   std::vector<std::unique_ptr<log_followers::place>> places;
@@ -315,7 +338,7 @@ TEST_CASE("one user has a share of the places, and whoever runs the service all 
   const auto refused = eight.admit("ada");
   REQUIRE_FALSE(refused);
   CHECK(refused.failure().code == ec::unavailable);
-  CHECK_THAT(refused.failure().message, ContainsSubstring("user ada follows 2 logs already"));
+  CHECK_THAT(refused.failure().message, ContainsSubstring("2 logs are followed for user ada already"));
   CHECK(eight.admit("bob"));
   places.pop_back();
   places.push_back(must(eight.admit("ada")));

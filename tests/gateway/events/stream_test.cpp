@@ -359,6 +359,22 @@ TEST_CASE("a page of CloudEvents has what there is, and where to go on") {
   CHECK(page[0]["data"]["seq"] == 10);
 }
 
+TEST_CASE("a page of CloudEvents is made while it is sent") {
+  event_fixture f;
+  f.happen(99);
+  stream_client{*f.feed, from(1)}.read_to(100);
+  auto config = from(0);
+  config.form = event_form::cloudevents;
+  stream_client x{*f.feed, config};
+  REQUIRE(x.drain(1000) == next::end);
+  CHECK(x.largest < 2500);
+  CHECK(x.text.size() > 10'000);
+  const auto page = nlohmann::json::parse(x.text);
+  REQUIRE(page.size() == 101);
+  CHECK(page[99]["id"] == "100");
+  CHECK(page[100]["data"]["seq"] == 100);
+}
+
 TEST_CASE("a page of CloudEvents waits for the first event, or for its time") {
   event_fixture f;
   auto now = std::chrono::steady_clock::time_point{};
