@@ -2,6 +2,7 @@
 #include "gateway/api/body.hpp"
 #include "gateway/api/call.hpp"
 #include "gateway/api/etag.hpp"
+#include "gateway/api/idempotency.hpp"
 #include "gateway/api/json.hpp"
 #include "gateway/api/problem.hpp"
 #include "gateway/api/query.hpp"
@@ -49,7 +50,7 @@ result<target> find_target(call& x) {
   return out;
 }
 
-http::response accepted(const std::string& id) {
+http::response under_way(const std::string& id) {
   auto out = json_response(202, {{"id", id}});
   out.headers.emplace("Location", "/v1/workflows/" + id);
   return out;
@@ -77,7 +78,7 @@ result<http::response> cancel(call& x) {
             what->workflow.id + " has ended already: it is " + std::string{to_string(what->workflow.status)}};
   if (auto done = what->engine->cancel(what->workflow.key, message, force); !done)
     return done.failure();
-  return accepted(what->workflow.id);
+  return under_way(what->workflow.id);
 }
 
 result<http::response> retry(call& x) {
@@ -95,7 +96,14 @@ result<http::response> retry(call& x) {
   const auto done = what->engine->retry(what->workflow.id, request);
   if (!done)
     return done.failure();
-  return accepted(done->id);
+  return under_way(done->id);
+}
+
+/// None for what is refused whatever was asked before.
+std::optional<std::string> digest_of_restart_request(const call& x) {
+  if (!x.request.query.empty() || !json_body(x.request, {}))
+    return std::nullopt;
+  return digest_of_restart(x.segment("id"));
 }
 
 /// A new workflow, as this one was when it was accepted.
@@ -107,6 +115,9 @@ result<http::response> restart(call& x) {
   const auto turn = turn_of(x);
   if (!turn)
     return turn.failure();
+  auto once = claim_key(x, digest_of_restart(x.segment("id")));
+  if (!once)
+    return once.failure();
   const auto workflow = x.workflow();
   if (!workflow)
     return workflow.failure();
@@ -134,13 +145,18 @@ result<http::response> restart(call& x) {
   info.user = x.who.user;
   info.pool = workflow->pool;
   info.priority = workflow->priority;
+  nlohmann::ordered_json body{{"id", ""}, {"notes", nlohmann::ordered_json::array()}, {"restart_of", workflow->id}};
+  if (*once) {
+    (*once)->answer = body.dump();
+    info.once = std::move(*once);
+  }
   const auto done = (*engine)->submit(*again, std::move(info));
   if (!done)
     return done.failure();
   x.made = done->id;
-  auto out = json_response(201, {{"id", done->id}, {"notes", done->notes}, {"restart_of", workflow->id}});
-  out.headers.emplace("Location", "/v1/workflows/" + done->id);
-  return out;
+  if (!done->is_replay)
+    body["notes"] = done->notes;
+  return accepted(done->id, std::move(body), done->is_replay);
 }
 
 /// Gone with its logs and outputs, once it has ended.
@@ -162,7 +178,8 @@ result<http::response> remove(call& x) {
 void add_action_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"POST", "/v1/workflows/{id}/cancel", access::write, "workflow.cancel"}, cancel);
   add_route(to, with, {"POST", "/v1/workflows/{id}/retry", access::write, "workflow.retry"}, retry);
-  add_route(to, with, {"POST", "/v1/workflows/{id}/restart", access::write, "workflow.restart"}, restart);
+  add_route(to, with, {"POST", "/v1/workflows/{id}/restart", access::write, "workflow.restart"}, restart,
+            [](call& x) { return earlier_answer(x, [&] { return digest_of_restart_request(x); }); });
   add_route(to, with, {"DELETE", "/v1/workflows/{id}", access::write, "workflow.delete"}, remove);
 }
 

@@ -2,16 +2,15 @@
 
 #include "actors/runtime.hpp"
 #include "gateway/api/call.hpp"
+#include "gateway/api/idempotency.hpp"
 #include "gateway/api/json.hpp"
 #include "gateway/api/plan.hpp"
 #include "gateway/api/problem.hpp"
 #include "gateway/api/routes.hpp"
-#include "muster/base/sha256.hpp"
 #include "muster/spec/gangs.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <set>
 #include <variant>
 
@@ -33,58 +32,10 @@ http::response refuse_spec(const call& x, const spec::load_outcome& outcome) {
                  {{"errors", json_of(outcome.errors)}, {"warnings", json_of(outcome.warnings)}});
 }
 
-/// The key under which the request may be sent again; none if it has no `Idempotency-Key`.
-result<std::optional<store::idempotency_key>> key_of(const call& x) {
-  constexpr std::size_t longest = 255;
-  const auto header = x.request.header("Idempotency-Key");
-  if (!header)
-    return std::optional<store::idempotency_key>{};
-  const bool printable = std::all_of(header->begin(), header->end(), [](char c) { return c >= ' ' && c <= '~'; });
-  if (header->empty() || header->size() > longest || !printable)
-    return {ec::invalid_argument, "Idempotency-Key: expected 1 to 255 printable characters of ASCII"};
-  sha256 digest;
-  digest.add_field(x.request.header("Content-Type").value_or(""));
-  for (const auto& [name, value] : x.request.query) {
-    digest.add_field(name);
-    digest.add_field(value);
-  }
-  digest.add_field(x.request.body);
-  return std::optional{store::idempotency_key{x.who.user, std::string{*header}, digest.hex(), {}}};
-}
-
-/// What was accepted, or accepted before: `replayed` says so.
-http::response accepted(const std::string& id, json body, bool replayed) {
-  body["id"] = id;
-  auto out = json_response(replayed ? 200 : 201, body);
-  out.headers.emplace("Location", "/v1/workflows/" + id);
-  if (replayed)
-    out.headers.emplace("Idempotent-Replayed", "true");
-  return out;
-}
-
-/// What was accepted under this key before, if it is remembered.
-result<std::optional<store::idempotency_record>> remembered(call& x, const store::idempotency_key& key) {
-  const auto reader = x.state();
-  if (!reader)
-    return reader.failure();
-  auto found = (*reader)->idempotent(key.user, key.key);
-  x.release();
-  if (found && *found && x.with.now() - (*found)->created >= store::idempotency_span)
-    found->reset();
-  return found;
-}
-
-/// The answer that was given to this very request before. Asked before anything else, so that a submission that was
-/// accepted is told so whatever has changed since: it may have no room any more to be written down.
-std::optional<http::response> earlier_answer(call& x) {
-  const auto once = key_of(x);
-  if (!once || !*once)
-    return std::nullopt;
-  const auto found = remembered(x, **once);
-  if (!found || !*found || (*found)->sent.digest != (*once)->digest)
-    return std::nullopt; // What is wrong is found again, and said.
-  auto body = json_of_text((*found)->sent.answer);
-  return accepted((*found)->id, body.is_object() ? std::move(body) : json::object(), true);
+/// None for what is only checked.
+std::optional<std::string> digest_of_request(const http::request& x) {
+  const auto wanted = read_submit_request(x);
+  return wanted && !wanted->dry_run ? std::optional{digest_of(*wanted)} : std::nullopt;
 }
 
 /// Refuses inputs from workflows that the caller may not see. They are told as if there were none.
@@ -129,16 +80,12 @@ result<http::response> submit(call& x) {
   const auto wanted = read_submit_request(x.request);
   if (!wanted)
     return wanted.failure();
-  auto once = key_of(x);
-  if (!once)
-    return once.failure();
-  if (*once && !wanted->dry_run) {
-    const auto before = remembered(x, **once);
-    if (!before)
-      return before.failure();
-    if (*before && (*before)->sent.digest != (*once)->digest)
-      return error{ec::idempotency_mismatch,
-                   "this Idempotency-Key was used for another request, which became " + (*before)->id};
+  std::optional<store::idempotency_key> once;
+  if (!wanted->dry_run) {
+    auto claimed = claim_key(x, digest_of(*wanted));
+    if (!claimed)
+      return claimed.failure();
+    once = std::move(*claimed);
   }
   const auto engine = x.engine();
   if (!engine)
@@ -167,9 +114,9 @@ result<http::response> submit(call& x) {
   info.user = x.who.user;
   info.pool = wanted->pool;
   info.priority = wanted->priority;
-  if (*once) {
-    (*once)->answer = body.dump(-1, ' ', false, json::error_handler_t::replace);
-    info.once = std::move(**once);
+  if (once) {
+    once->answer = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    info.once = std::move(once);
   }
   const auto done = (*engine)->submit(*spec.workflow, std::move(info));
   if (!done)
@@ -202,7 +149,7 @@ result<http::response> validate(call& x) {
 
 void add_submit_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"POST", "/v1/workflows", access::write, "workflow.submit", body_kind::spec}, submit,
-            earlier_answer);
+            [](call& x) { return earlier_answer(x, [&] { return digest_of_request(x.request); }); });
   add_route(to, with, {"POST", "/v1/validate", access::read, nullptr, body_kind::spec}, validate);
 }
 

@@ -150,6 +150,28 @@ TEST_CASE("a restart is a new workflow of the same plan") {
   CHECK(api.get("/v1/workflows/gang-2").body["options"]["restart_of"] == "gang-1");
 }
 
+TEST_CASE("a restart under a key is made once") {
+  const api_fixture api;
+  const auto id = api.run(spec_of("work"));
+  const auto other = api.run(spec_of("other"));
+  const auto restart = [&](const std::string& of, const std::string& key) {
+    return api.ask("POST", "/v1/workflows/" + of + "/restart", "", {{"Idempotency-Key", key}});
+  };
+  const auto first = restart(id, "k");
+  REQUIRE(first.status == 201);
+  const auto again = restart(id, "k");
+  CHECK(again.status == 200);
+  CHECK(again.header("Idempotent-Replayed") == "true");
+  CHECK(again.header("Location") == first.header("Location"));
+  CHECK(again.body == first.body);
+  CHECK(restart(other, "k").body["code"] == "idempotency_mismatch");
+  CHECK(restart(id, "").status == 400);
+  CHECK(restart(id, "k2").body["id"] == "work-3");
+  CHECK(api.ask("DELETE", "/v1/workflows/" + id).status == 204);
+  CHECK(restart(id, "k").status == 200); // It was made all the same.
+  CHECK(restart(id, "k3").status == 404);
+}
+
 TEST_CASE("a flow tells its steps and its plan, and is restarted") {
   const api_fixture api;
   const std::string spec =

@@ -33,6 +33,32 @@ answer send_form(const api_fixture& api, const std::string& body,
 
 } // namespace
 
+TEST_CASE("a form that is put together anew is the same request") {
+  const api_fixture api;
+  const std::string spec = "workflow:\n  name: form\n  tasks:\n  - {name: t, image: none, command: [\"true\"], files: "
+                           "[{path: /run.sh, localpath: run.sh}]}\n";
+  const auto send = [&](const std::string& edge, const std::string& file, const std::string& options) {
+    std::string body;
+    for (const auto& [name, text] : {std::pair{"options", options}, {"spec", spec}, {"run.sh", file}})
+      body += "--" + edge + "\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + text + "\r\n";
+    return api.ask("POST", "/v1/workflows", body + "--" + edge + "--\r\n",
+                   {{"Content-Type", "multipart/form-data; boundary=" + edge}, {"Idempotency-Key", "k"}});
+  };
+  const auto first = send("one", "echo", "{}");
+  INFO(first.text);
+  REQUIRE(first.status == 201);
+  const auto again = send("another", "echo", "{ }");
+  CHECK(again.status == 200);
+  CHECK(again.header("Idempotent-Replayed") == "true");
+  CHECK(again.body == first.body);
+  CHECK(send("one", "echo more", "{}").status == 422);
+  CHECK(send("one", "echo", R"({"no_cache": true})").status == 422);
+  const auto dry = send("one", "echo", R"({"dry_run": true})");
+  CHECK(dry.status == 200);
+  CHECK(dry.body.contains("plan"));
+  CHECK(api.get("/v1/workflows").body["items"].size() == 1);
+}
+
 TEST_CASE("checks leave a worker to others, and one user does not have all of the rest") {
   api_fixture api;
   api.services().set_places(4, 4);
