@@ -110,6 +110,8 @@ public:
     request.terms = state_.context->terms;
     request.at_most = longest_hold(*state_.context->policy);
     state_.asked = x.members;
+    if (!x.restore)
+      drop_stop_note();
     if (state_.hands_on && !x.restore)
       request.last = {state_.context->key, x.members.front(), state_.machine->attempt(0)};
     if (x.restore)
@@ -138,6 +140,11 @@ public:
       self_->send(task(x.who.task), start_atom::value, x.who.attempt);
   }
 
+  void operator()(const effect::note_stop& x) {
+    state_.stop_note = note_of(x.what);
+    state_.has_stop_note = true;
+  }
+
   void operator()(const effect::stop& x) {
     drop_held_start(x.who);
     for (auto& held : state_.held_prepares)
@@ -145,12 +152,16 @@ public:
         held.grace = x.grace;
         return;
       }
-    send_stop(x);
+    if (state_.stop_note || state_.open_notes > 0)
+      state_.held_stops.push_back(x);
+    else
+      send_stop(x);
   }
 
   void operator()(const effect::remove& x) {
     drop_held_start(x.who);
     drop_held_prepare(x.who);
+    drop_held_stop(x.who);
     if (x.ran)
       state_.to_remove.push_back(x.who);
     else
@@ -244,8 +255,45 @@ private:
     held.erase(std::remove_if(held.begin(), held.end(), [&](const auto& x) { return x.what.who == who; }), held.end());
   }
 
-  /// Attempts that have ended are removed once the records up to now are durable; members of a gang start then.
+  void drop_held_stop(task_attempt who) {
+    auto& held = state_.held_stops;
+    held.erase(std::remove_if(held.begin(), held.end(), [&](const auto& x) { return x.who == who; }), held.end());
+  }
+
   void send_records() {
+    send_facts();
+    if (auto note = std::exchange(state_.stop_note, nullptr))
+      write_stop_note(std::move(note));
+  }
+
+  [[nodiscard]] service_change_ptr note_of(std::optional<stop_purpose> what) const {
+    return std::make_shared<store::service_change>(
+        store::group_stopping{state_.context->key, state_.index, std::move(what)});
+  }
+
+  /// Behind the records up to now. Who cannot be told why it ends is told to end all the same: the store may be full
+  /// because of it.
+  void write_stop_note(service_change_ptr note) {
+    ++state_.open_notes;
+    const auto written = [self = self_] {
+      auto& state = self->state;
+      if (--state.open_notes > 0)
+        return;
+      for (const auto& x : std::exchange(state.held_stops, {}))
+        performer{self}.send_stop(x);
+    };
+    self_->request(state_.context->journal, caf::infinite, commit_atom::value, std::move(note))
+        .then([written](const service_answer&) { written(); }, [written](const caf::error&) { written(); });
+  }
+
+  /// New places: whoever was told to end has ended, and an attempt that never began keeps its number.
+  void drop_stop_note() {
+    if (std::exchange(state_.has_stop_note, false))
+      self_->send(state_.context->journal, record_atom::value, note_of({}));
+  }
+
+  /// Attempts that have ended are removed once the records up to now are durable; members of a gang start then.
+  void send_facts() {
     const bool places = std::exchange(state_.places_unsent, false);
     auto& journal = state_.context->journal;
     if (state_.to_remove.empty() && !places) {
@@ -353,7 +401,8 @@ group_effects take_up(group_pointer self, group_restore restore) {
         self->spawn(task, state.context, task_index{state.range.first.value + i}, group_actor{self}, state.extras);
     self->send(state.tasks[i], watch_atom::value, member.attempt, epoch{}, state.places[i]);
   }
-  return state.machine->resume(restore.members, restore.ran);
+  state.has_stop_note = restore.stopping.has_value();
+  return state.machine->resume(restore.members, restore.ran, restore.stopping);
 }
 
 } // namespace

@@ -16,6 +16,7 @@ struct group_restore {
   std::vector<recorded_member> members; ///< In the order of the plan.
   std::vector<placed_member> places;    ///< Likewise; of the newest attempts, where they have one.
   duration ran{};                       ///< How long the group was RUNNING.
+  std::optional<stop_purpose> stopping; ///< What attempts of it were told to end for.
 };
 
 /// State of a GROUP: its machine, and what the machine does not need to know.
@@ -49,7 +50,12 @@ struct group_state {
     std::optional<duration> grace;
   };
   std::vector<held_prepare> held_prepares;
-  bool hands_on = false; ///< Its place may be another's as soon as its attempt has run and ended.
+  /// Nobody is told to end before it is durable what for: a later runtime would take that for a failure.
+  std::vector<effect::stop> held_stops;
+  service_change_ptr stop_note; ///< To be written down.
+  std::uint32_t open_notes = 0; ///< Are being written down.
+  bool has_stop_note = false;   ///< Something was, and may have come true.
+  bool hands_on = false;        ///< Its place may be another's as soon as its attempt has run and ended.
   bool finished = false;
   bool said_running = false;
 };

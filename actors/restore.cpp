@@ -85,6 +85,7 @@ result<group_restore> restore_group(store::reader& from, workflow_key key, const
                                     timestamp now) {
   group_restore x;
   x.ran = passed_since(g.times.running, now);
+  x.stopping = g.stopping;
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
     const auto& t = tasks[g.first_task.value + i];
     recorded_member member;

@@ -368,6 +368,11 @@ void attempt_table::say(attempt_id id, entry& e, const attempt_report& x, effect
         return;
       break;
     case report_kind::exited:
+      if (x.exit.started == timestamp{} && !e.spec) {
+        e.over = true; // The head took it for running, after a restart: it can be elsewhere.
+        out.reports.push_back(report_of(id, report_kind::displaced, ec::unavailable, "it was never started"));
+        return;
+      }
       if (x.exit.started == timestamp{} && !e.said_prepared && e.spec && !e.spec->then_start) {
         e.over = e.forget = true;
         out.reports.push_back(report_of(id, report_kind::prepare_failed, ec::canceled, x.exit.message));

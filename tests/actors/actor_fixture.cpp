@@ -46,10 +46,22 @@ journal_actor::behavior_type journal_double(journal_actor::stateful_pointer<jour
       [take](record_atom, event_list& list) { take(list); },
       [shared](grow_atom, const growth_ptr& more) { add_names(*shared, *more->chunk); },
       [](settle_atom, const cache_change_ptr&) { return sequence{}; },
-      [](commit_atom, const service_change_ptr&) { return service_answer{}; },
+      [self, shared](commit_atom, const service_change_ptr& x) -> caf::result<service_answer> {
+        if (const auto* stopping = std::get_if<store::group_stopping>(x.get()))
+          shared->stop_notes.push_back(*stopping->what);
+        auto answer = self->make_response_promise<service_answer>();
+        if (shared->holds_notes)
+          shared->held_notes.push_back(answer);
+        else
+          answer.deliver(service_answer{});
+        return answer;
+      },
       [](record_atom, const service_change_ptr&) {},
       [](submit_atom, const submission_ptr&) { return accepted{}; },
-      [](internal_atom, flush_atom, std::uint64_t) {},
+      [shared](internal_atom, flush_atom, std::uint64_t) {
+        for (auto& x : std::exchange(shared->held_notes, {}))
+          x.deliver(service_answer{});
+      },
   };
 }
 
@@ -153,8 +165,11 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
         state.attempts[id].name = std::to_string(id.task.value);
         note(self, "watch", id);
         auto end = report_of(id, report_kind::exited);
-        if (behaviour)
-          end.exit.result = behaviour(state.shared->tasks[id.task.value], id.number).result;
+        if (behaviour) {
+          const auto how = behaviour(state.shared->tasks[id.task.value], id.number);
+          end.exit.result = how.result;
+          end.exit.code = how.exit_code;
+        }
         tell(self, end);
       },
       [=, &state](start_atom, attempt_id id) {
@@ -259,6 +274,13 @@ void actor_fixture::spawn_all() {
   node.address = address;
   node.is_local = address.empty();
   caf::anon_send(pool_, join_atom::value, pool_node_ptr{std::make_shared<pool_node>(std::move(node))});
+}
+
+void actor_fixture::hold_stop_notes(bool hold) {
+  shared_->holds_notes = hold;
+  if (!hold)
+    caf::anon_send(journal_, internal_atom::value, flush_atom::value, std::uint64_t{0});
+  settle();
 }
 
 void actor_fixture::begin(const spec::workflow& what) {

@@ -89,6 +89,11 @@ public:
   /// What the CACHE was told to have ended.
   [[nodiscard]] const std::vector<cache_end>& told_cache() const { return shared_->told; }
 
+  /// What attempts were told to end for, as was to be written down; in order.
+  [[nodiscard]] const std::vector<stop_purpose>& stop_notes() const { return shared_->stop_notes; }
+  /// That takes until it is held no more.
+  void hold_stop_notes(bool hold);
+
   /// The workflow's final status; unspecified before.
   [[nodiscard]] status ended() const { return shared_->ended; }
   /// Everything that was journaled, in order.
@@ -128,6 +133,9 @@ public:
     std::size_t started_after = 0;
     std::deque<caf::typed_response_promise<cache_answer_ptr>> asked;
     std::vector<cache_end> told;
+    std::vector<stop_purpose> stop_notes;
+    bool holds_notes = false;
+    std::vector<caf::typed_response_promise<service_answer>> held_notes;
   };
 
 private:

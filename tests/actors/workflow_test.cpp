@@ -146,6 +146,60 @@ TEST_CASE("a workflow is taken up where it was left") {
   CHECK(f.task_status("next") == status::completed);
 }
 
+TEST_CASE("nobody is told to end before it is written down what for") {
+  actor_fixture f;
+  f.behaviour = [](const std::string&, std::uint32_t) {
+    script x;
+    x.runs_for = -1ms;
+    return x;
+  };
+  auto w = make_workflow({});
+  w.groups.push_back(make_group("gang", {make_task("a"), make_task("b")}));
+  w.timeout.exec = 5s;
+  f.begin(w);
+  f.settle();
+  REQUIRE(f.task_status("b") == status::running);
+  f.hold_stop_notes(true);
+  f.advance(6s);
+  REQUIRE(f.stop_notes().size() == 1);
+  CHECK(f.stop_notes()[0].status == status::failed_exec_timeout);
+  CHECK(f.stop_notes()[0].attempts.size() == 2);
+  CHECK(f.position("stop a 0") == -1);
+  f.hold_stop_notes(false);
+  CHECK(f.position("stop a 0") >= 0);
+  CHECK(f.position("stop b 0") >= 0);
+  REQUIRE(f.run_until_finished());
+  CHECK(f.ended() == status::failed_exec_timeout);
+}
+
+TEST_CASE("who was told to end before a restart is not taken for failed") {
+  actor_fixture f;
+  f.behaviour = [](const std::string&, std::uint32_t attempt) {
+    script x;
+    x.exit_code = attempt == 0 ? 143 : 0; // That was killed before anybody was here to see it.
+    return x;
+  };
+  auto restore = std::make_shared<workflow_restore>();
+  restore->groups = {status::running};
+  restore->recorded = status::running;
+  group_restore running;
+  for (const auto* address : {"127.64.0.9", "127.64.0.10"}) {
+    running.members.push_back({0, status::running, found::exited});
+    running.places.push_back({"local", nullptr, address, {}});
+  }
+  const bool leaves = GENERATE(true, false);
+  running.stopping = leaves ? stop_purpose{status::rescheduled, preempted_code, "Preempted: by x", {}}
+                            : stop_purpose{status::failed_exec_timeout, no_exit_code, "exec timeout exceeded", {}};
+  running.stopping->attempts = {{task_index{0}, 0}, {task_index{1}, 0}};
+  restore->members[0] = running;
+  auto w = make_workflow({});
+  w.groups.push_back(make_group("gang", {make_task("a"), make_task("b")}));
+  f.take_up(w, restore);
+  REQUIRE(f.run_until_finished());
+  CHECK(f.ended() == (leaves ? status::completed : status::failed_exec_timeout));
+  CHECK((f.position("start a 1") >= 0) == leaves);
+}
+
 namespace {
 
 /// Events must tell a possible story, whatever happened.

@@ -95,12 +95,17 @@ void group_machine::reschedule(member& m, std::int32_t code, std::string why, gr
 }
 
 void group_machine::restart_others(const member& cause, group_effects& out) {
-  for (auto& m : members_) {
-    if (&m == &cause || !live(m) || m.fate != fate::none)
-      continue;
-    m.fate = fate::restart;
-    stop(m, policy_->grace, out);
-  }
+  std::vector<member*> others;
+  for (auto& m : members_)
+    if (&m != &cause && live(m) && m.fate == fate::none) {
+      m.fate = fate::restart;
+      others.push_back(&m);
+    }
+  if (others.empty())
+    return;
+  note_stop({status::rescheduled, no_exit_code, std::string{text::restarted}, {}}, fate::restart, out);
+  for (auto* m : others)
+    stop(*m, policy_->grace, out);
 }
 
 void group_machine::next_attempt(member& m, duration delay, group_effects& out) {
@@ -124,6 +129,8 @@ void group_machine::end_all(status members, status group, std::string why, group
   end_text_ = std::move(why);
   for (const auto timer : {group_timer::exec, group_timer::queue, group_timer::backoff})
     cancel_timer(timer, out);
+  if (members != status::failed_canceled) // That was requested of the whole workflow, and is known.
+    note_stop({members, no_exit_code, end_text_, {}}, fate::end, out);
   for (auto& m : members_)
     if (open(m))
       end_member(m, out);
@@ -142,6 +149,15 @@ void group_machine::end_member(member& m, group_effects& out) {
     out.emplace_back(effect::remove{who(m), false});
   m.stage = stage::ended;
   m.fate = fate::none;
+}
+
+/// Ahead of the stops of all that lives; of a restart, of those whom it is about.
+void group_machine::note_stop(stop_purpose what, fate of, group_effects& out) const {
+  for (const auto& m : members_)
+    if (live(m) && (of != fate::restart || m.fate == of))
+      what.attempts.push_back(who(m));
+  if (!what.attempts.empty())
+    out.emplace_back(effect::note_stop{std::move(what)});
 }
 
 void group_machine::stop(member& m, duration grace, group_effects& out) {

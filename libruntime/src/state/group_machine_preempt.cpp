@@ -70,6 +70,7 @@ void group_machine::vacate(std::string why, bool displaced, group_effects& out) 
   displaced_ = displaced;
   for (const auto timer : {group_timer::exec, group_timer::queue, group_timer::start})
     cancel_timer(timer, out);
+  note_stop({status::rescheduled, displaced ? displaced_code : preempted_code, leaving_, {}}, fate::preempt, out);
   for (auto& m : members_) {
     if (m.retry_timer != 0)
       out.emplace_back(effect::cancel_timer{group_timer::retry, std::exchange(m.retry_timer, 0), who(m).task});

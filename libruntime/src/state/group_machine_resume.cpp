@@ -7,7 +7,18 @@
 // Taking up a group after a restart, from what was recorded and what was found.
 namespace muster {
 
-group_effects group_machine::resume(const std::vector<recorded_member>& recorded, duration ran) {
+namespace {
+
+/// What the group becomes whose members end like this; unspecified: as they say.
+status group_status_of(status members) {
+  return members == status::failed_exec_timeout || members == status::failed_queue_timeout ? members
+                                                                                           : status::unspecified;
+}
+
+} // namespace
+
+group_effects group_machine::resume(const std::vector<recorded_member>& recorded, duration ran,
+                                    const std::optional<stop_purpose>& stopping) {
   if (phase_ != phase::fresh)
     return ignore();
   group_effects out;
@@ -34,8 +45,9 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
     else if (m.status < status::running)
       record(m, status::running, no_exit_code, {}, out);
   }
-  resume_rules(out);
-  resume_leaving(recorded, out);
+  const auto* noted = stopping ? &*stopping : nullptr;
+  resume_rules(noted, out);
+  resume_leaving(recorded, noted, out);
   if (done() || phase_ == phase::vacating)
     return out;
   const auto committing = [](const member& m) { return m.stage == stage::committing; };
@@ -46,17 +58,30 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
   return out;
 }
 
-/// Some had left their places already: the others follow. So they do if nobody can tell who of them was started.
-void group_machine::resume_leaving(const std::vector<recorded_member>& recorded, group_effects& out) {
+/// The noted stop was for this attempt, and it has not ended as was noted.
+bool group_machine::was_told_to_end(const member& m, const stop_purpose& by) const {
+  return open(m) && m.stage != stage::committing &&
+         std::find(by.attempts.begin(), by.attempts.end(), who(m)) != by.attempts.end();
+}
+
+/// They were told to leave their places, or some had left them already: the others follow. So they do if nobody can
+/// tell who of them was started.
+void group_machine::resume_leaving(const std::vector<recorded_member>& recorded, const stop_purpose* stopping,
+                                   group_effects& out) {
   if (!any_live() || end_members_ != status::unspecified)
     return;
   const auto first =
       std::find_if(recorded.begin(), recorded.end(), [](const recorded_member& x) { return x.left != 0; });
   const bool has_left = first != recorded.end();
-  if (!has_left && !is_half_started(recorded))
+  const bool was_leaving =
+      stopping != nullptr && muster::has_left(stopping->exit_code) &&
+      std::any_of(members_.begin(), members_.end(), [&](const member& m) { return was_told_to_end(m, *stopping); });
+  if (!has_left && !was_leaving && !is_half_started(recorded))
     return;
   in_pool_ = true; // What they hold was booked for them.
-  if (!has_left)
+  if (was_leaving)
+    vacate(stopping->text, stopping->exit_code == displaced_code, out);
+  else if (!has_left)
     vacate("Displaced: the head was restarted while its group was being started, and one of its nodes is away", true,
            out);
   else if (first->left == displaced_code)
@@ -96,6 +121,21 @@ bool group_machine::resume_member(member& m, const recorded_member& known) {
   return false;
 }
 
+/// Who was to be restarted with its group still is.
+void group_machine::resume_restart(const stop_purpose& stopping, group_effects& out) {
+  std::vector<member*> told;
+  for (auto& m : members_)
+    if (live(m) && was_told_to_end(m, stopping)) {
+      m.fate = fate::restart;
+      told.push_back(&m);
+    }
+  if (told.empty())
+    return;
+  note_stop({stopping.status, stopping.exit_code, stopping.text, {}}, fate::restart, out);
+  for (auto* m : told)
+    stop(*m, policy_->grace, out);
+}
+
 /// Says again what the group is: its row may be behind those of its tasks.
 void group_machine::resume_status(group_effects& out) {
   auto s = status::processing;
@@ -106,8 +146,8 @@ void group_machine::resume_status(group_effects& out) {
   record_group(std::min(s, status::running), {}, out);
 }
 
-/// What the group had decided before the restart is decided again, from the rows.
-void group_machine::resume_rules(group_effects& out) {
+/// What the group had decided before the restart is decided again, from the rows and what was noted.
+void group_machine::resume_rules(const stop_purpose* stopping, group_effects& out) {
   const auto any_is = [this](status s) {
     return std::any_of(members_.begin(), members_.end(), [s](const member& m) { return m.status == s; });
   };
@@ -121,9 +161,14 @@ void group_machine::resume_rules(group_effects& out) {
   for (auto& m : members_)
     if (!open(m) && end_members_ == status::unspecified)
       apply_lead_rule(m, "failed before the restart", out);
+  const auto told = [&](const member& m) { return stopping != nullptr && was_told_to_end(m, *stopping); };
+  if (stopping != nullptr && is_failed(stopping->status) && std::any_of(members_.begin(), members_.end(), told))
+    end_all(stopping->status, group_status_of(stopping->status), stopping->text, out);
   finish_if_ended(out);
   if (end_members_ != status::unspecified)
     return;
+  if (stopping != nullptr && stopping->status == status::rescheduled && !has_left(stopping->exit_code))
+    resume_restart(*stopping, out);
   for (auto& m : members_) {
     const bool retried = retries(m) > 0 && (m.stage == stage::committing || m.stage == stage::idle);
     if (retried && (is_lead(m) || !ignore_nonlead_))

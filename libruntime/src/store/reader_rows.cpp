@@ -4,6 +4,7 @@
 #include "projection.hpp"
 #include "reader_impl.hpp"
 #include "schema.hpp"
+#include "stop_text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -24,7 +25,7 @@ constexpr const char* group_columns =
     "ifnull(a.scheduling, ifnull(t.scheduling, g.scheduling)), "
     "ifnull(a.initializing, ifnull(t.initializing, g.initializing)), "
     "ifnull(a.running, ifnull(t.running, g.running)), ifnull(t.ended, g.ended), "
-    "CASE WHEN t.id IS NULL THEN g.reason ELSE t.reason END "
+    "CASE WHEN t.id IS NULL THEN g.reason ELSE t.reason END, g.stopping "
     "FROM task_group g LEFT JOIN task t ON g.tasks = 1 AND t.id = (g.id & ~16777215) + g.first_task "
     "LEFT JOIN attempt a ON t.attempt > ifnull(t.first_attempt, 0) AND a.task = t.id "
     "AND a.number = ifnull(t.first_attempt, 0) ";
@@ -46,6 +47,7 @@ group_record group_at(const sqlite::statement& q) {
   x.status = static_cast<status>(q.integer(6));
   x.times = times_at(q, 7);
   x.reason = q.text(12);
+  x.stopping = stop_of(q.text(13));
   if (x.status == status::rescheduled) // Of its task: the group goes on.
     x.status = status::running;
   if (!is_group_finished(x.status))

@@ -154,6 +154,11 @@ constexpr const char* version_8 = R"sql(
 ALTER TABLE webhook ADD COLUMN token TEXT NOT NULL DEFAULT '';
 )sql";
 
+/// What attempts of a group were told to end for, as JSON; see `stop_text`.
+constexpr const char* version_9 = R"sql(
+ALTER TABLE task_group ADD COLUMN stopping TEXT;
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -207,8 +212,9 @@ result<void> apply(sqlite::connection& db, const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4},
-                                            {5, version_5}, {6, version_6}, {7, version_7}, {8, version_8}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3},
+                                            {4, version_4}, {5, version_5}, {6, version_6},
+                                            {7, version_7}, {8, version_8}, {9, version_9}};
   return steps;
 }
 

@@ -2,6 +2,8 @@
 
 #include "labels_text.hpp"
 #include "projection.hpp"
+#include "schema.hpp"
+#include "stop_text.hpp"
 
 #include <utility>
 
@@ -56,7 +58,8 @@ result<service_tables> service_tables::prepare(sqlite::connection& db) {
                  "last_seen=max(last_seen, ?9) WHERE pool=?2"},
       {&x.node_seen_, "UPDATE node SET last_seen=max(last_seen, ?2) WHERE name=?1"},
       {&x.node_assign_, "UPDATE node SET duty=?2, reason=?3, deadline=?4 WHERE name=?1"},
-      {&x.node_remove_, "DELETE FROM node WHERE name=?1"}};
+      {&x.node_remove_, "DELETE FROM node WHERE name=?1"},
+      {&x.stopping_, "UPDATE task_group SET stopping=?2 WHERE id=?1"}};
   for (const auto& [into, sql] : all) {
     auto made = db.prepare(sql);
     if (!made)
@@ -269,6 +272,15 @@ struct service_tables::apply_one {
     t.node_remove_.bind(1, x.name);
     auto changed = t.run(t.node_remove_, "removing a node");
     return changed && *changed == 0 ? unknown("node", x.name) : changed;
+  }
+
+  result<std::int64_t> operator()(const group_stopping& x) const {
+    auto& q = t.stopping_;
+    q.bind(1, row_id(x.workflow.value, x.group.value));
+    const auto text = x.what ? stop_text(*x.what) : std::string{};
+    x.what ? q.bind(2, text) : q.bind_null(2);
+    auto changed = t.run(q, "noting why attempts are ended");
+    return changed && *changed == 0 ? unknown("group", std::to_string(x.group.value)) : changed;
   }
 
   // What touches events and rows of workflows is the writer's own.

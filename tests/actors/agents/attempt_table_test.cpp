@@ -300,6 +300,18 @@ TEST_CASE("what the head ended before it started, on a node that was away meanwh
   CHECK(table.size() == 0);
 }
 
+TEST_CASE("what was ended on its node before it was started is nobody's failure for a restarted head") {
+  attempt_table table;
+  CHECK(table.adopt(id_of(0), first).first == adoption::away);
+  auto ended = report_of(id_of(0), report_kind::exited); // As one that was prepared, and whose gang left.
+  ended.what.exit.started = {};
+  ended.what.exit.code = 143;
+  CHECK(kinds(table.connected("a", first, {ended}, nothing_is_over).reports) == K{report_kind::displaced});
+  CHECK(table.unsettled() == 0);
+  static_cast<void>(table.remove(id_of(0)));
+  CHECK(table.size() == 0);
+}
+
 TEST_CASE("a start waits until the node has made ready anew what a restart of it took") {
   attempt_table table;
   static_cast<void>(table.connected("a", first, {}, nothing_is_over));

@@ -52,7 +52,8 @@ public:
   std::vector<std::string> run(const group_effects& effects) {
     std::vector<std::string> out;
     for (const auto& e : effects)
-      out.push_back(std::visit([this](const auto& x) { return say(x); }, e));
+      if (auto text = std::visit([this](const auto& x) { return say(x); }, e); !text.empty())
+        out.push_back(std::move(text));
     return out;
   }
 
@@ -71,6 +72,7 @@ public:
   std::uint32_t ticket = 0;
   std::uint32_t place = 0;
   std::uint32_t generation[6] = {};
+  std::optional<stop_purpose> noted; ///< What is being ended, and what for, as was said last.
 
 private:
   static std::string name(task_attempt x) {
@@ -99,6 +101,11 @@ private:
   std::string say(const effect::release&) { return "release"; }
   std::string say(const effect::prepare& x) { return (x.then_start ? "run " : "prepare ") + name(x.who); }
   std::string say(const effect::start& x) { return "start " + name(x.who); }
+  /// Not shown: most tests are about what follows.
+  std::string say(const effect::note_stop& x) {
+    noted = x.what;
+    return {};
+  }
   std::string say(const effect::stop& x) {
     return "stop " + name(x.who) + ' ' + std::to_string(x.grace.count() / 1'000'000);
   }
@@ -572,6 +579,97 @@ TEST_CASE("a group that was leaving its places when the head ended goes on with 
   CHECK(d.run(m.resume({gone, runs}, {})) == did{"group RUNNING", "timer 1", "no timer 1", "stop b0 3"});
   CHECK(d.run(m.exited(driven::who(1), code(143))).front().rfind("b0 RESCHEDULED 3001: Displaced", 0) == 0);
   CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 2"});
+}
+
+TEST_CASE("what attempts are told to end for is noted before, and known after a restart") {
+  const recorded_member runs{0, status::running, found::running};
+  // As it is when the head dies after that: both members were killed, and their group does not know why.
+  const auto restarted = [&](driven& before, std::vector<recorded_member> members) {
+    REQUIRE(before.noted);
+    driven after{{static_cast<std::uint32_t>(members.size())}};
+    after.noted = std::nullopt;
+    after.run(after.machine.resume(members, {}, before.noted));
+    return after;
+  };
+  const auto noted_first = [](const group_effects& all) {
+    const auto note = std::find_if(all.begin(), all.end(), [](const auto& x) { return x.index() == 7; });
+    static_assert(std::is_same_v<std::variant_alternative_t<7, group_effect>, effect::note_stop>);
+    const auto stop =
+        std::find_if(all.begin(), all.end(), [](const auto& x) { return std::holds_alternative<effect::stop>(x); });
+    return note < stop && stop != all.end();
+  };
+
+  SECTION("an exec timeout") {
+    driven d{{2}};
+    d.run_all();
+    const auto all = d.machine.timer_fired(group_timer::exec, d.generation[1], {});
+    CHECK(noted_first(all));
+    d.run(all);
+    CHECK(d.noted->status == status::failed_exec_timeout);
+    CHECK(d.noted->attempts == std::vector<task_attempt>{driven::who(0), driven::who(1)});
+    auto after = restarted(d, {runs, runs});
+    CHECK(after.noted); // Of a restart after that one as well.
+    CHECK(after.run(after.machine.exited(driven::who(1), code(143)))[0] ==
+          "b0 FAILED_EXEC_TIMEOUT: exec timeout of 5s exceeded");
+    after.run(after.machine.exited(driven::who(0), code(143)));
+    CHECK(after.machine.group_status() == status::failed_exec_timeout);
+  }
+  SECTION("a gang that makes way") {
+    driven d{{2}};
+    d.run_all();
+    const auto all = d.machine.preempt("by x");
+    CHECK(noted_first(all));
+    d.run(all);
+    auto after = restarted(d, {runs, runs});
+    CHECK(after.run(after.machine.exited(driven::who(1), code(143)))[0] == "b0 RESCHEDULED 3006: Preempted: by x");
+    CHECK(after.run(after.machine.exited(driven::who(0), code(0)))[0] == "a0 RESCHEDULED 3006: Preempted: by x");
+    CHECK_FALSE(after.machine.done());
+  }
+  SECTION("a gang that is displaced, and nobody's end was recorded") {
+    driven d{{3}};
+    d.run_all();
+    d.run(d.machine.displaced(driven::who(0), "n1 is lost"));
+    CHECK(d.noted->attempts == std::vector<task_attempt>{driven::who(1), driven::who(2)});
+    auto after = restarted(d, {{1, status::processing, found::nothing, 1, displaced_code}, runs, runs});
+    CHECK(after.run(after.machine.exited(driven::who(1), code(143)))[0] ==
+          "b0 RESCHEDULED 3001: Displaced: n1 is lost");
+  }
+  SECTION("members that are restarted with their group") {
+    driven d{{3}};
+    d.run_all();
+    const auto all = d.machine.exited(driven::who(0), code(7)); // The lead.
+    CHECK(noted_first(all));
+    d.run(all);
+    CHECK(d.noted->attempts == std::vector<task_attempt>{driven::who(1), driven::who(2)});
+    // Its next attempt ran by then: nothing else says that the others are of the one before.
+    auto after = restarted(d, {{1, status::running, found::running}, runs, runs});
+    CHECK(after.run(after.machine.exited(driven::who(2), code(143)))[0] == "c0 RESCHEDULED: Restarted with its group");
+    CHECK(after.machine.attempt(2) == 1);
+  }
+  SECTION("what was noted of attempts that have ended since is over") {
+    driven d{{2}};
+    d.run_all();
+    d.run(d.machine.preempt("by x"));
+    driven after{{2}};
+    const recorded_member again{1, status::running, found::running, 1};
+    CHECK(after.run(after.machine.resume({again, again}, {}, d.noted)).back() == "restore 2");
+    CHECK_FALSE(after.noted);
+    CHECK(after.run(after.machine.exited(driven::who(0, 1), code(1)))[0].rfind("a1 FAILED 1", 0) == 0);
+  }
+  SECTION("a group that was to end does, also if nobody had begun") {
+    driven d{{2}};
+    d.run(d.machine.resume(
+        {{0, status::initializing, found::never_started}, {0, status::initializing, found::never_started}}, {},
+        stop_purpose{status::failed_start_timeout, no_exit_code, "too late", {driven::who(0)}}));
+    CHECK(d.machine.done());
+    CHECK(d.machine.member_status(1) == status::failed_start_timeout);
+  }
+  SECTION("a cancel is known of the workflow") {
+    driven d{{2}};
+    d.run_all();
+    d.run(d.machine.cancel("enough", false));
+    CHECK_FALSE(d.noted);
+  }
 }
 
 TEST_CASE("a node that is given up before its gang was booked there again") {

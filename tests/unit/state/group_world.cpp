@@ -8,6 +8,12 @@
 
 namespace muster::test {
 
+namespace {
+
+constexpr std::int32_t killed = 143;
+
+} // namespace
+
 group_world::group_world(group_setup setup, trouble what, std::uint64_t seed)
     : setup_(std::move(setup)), trouble_(what), dice_(seed), machine_(setup_) {
   carry_out(machine_.begin());
@@ -93,6 +99,8 @@ void group_world::handle(const effect::record_task& x) {
     REQUIRE((x.who.attempt == 0 && is_failed(x.status)));
   if (x.status != status::failed_backend_error && is_finished(x.status))
     REQUIRE_FALSE(live(k));
+  if (x.exit_code == killed && stopped_.count(k) == 1) // Nobody takes that for its own doing.
+    FAIL("attempt " << k.first << '.' << k.second << " was told to end, and is " << to_string(x.status));
   row.status = x.status;
 }
 
@@ -207,9 +215,21 @@ void group_world::check_barrier(task_attempt who) {
   }
 }
 
+void group_world::handle(const effect::note_stop& x) {
+  REQUIRE_FALSE(x.what.attempts.empty());
+  noted_ = x.what;
+}
+
 void group_world::handle(const effect::stop& x) {
   const attempt_key k{x.who.task.value, x.who.attempt};
   REQUIRE(driver_.count(k) == 1);
+  const bool was_noted =
+      noted_ && std::find(noted_->attempts.begin(), noted_->attempts.end(), x.who) != noted_->attempts.end();
+  REQUIRE((was_noted || canceled_ || !live(k)));
+  if (was_noted) { // It waited for that.
+    make_durable();
+    stopped_.insert(k);
+  }
   if (setup_.members.size() > 1 || driver_[k] != life::prepared)
     return;
   // It waited for a place: it will never start, and ends as if it had.
@@ -266,6 +286,7 @@ bool group_world::live(attempt_key k) const {
 
 void group_world::make_durable() {
   durable_ = rows_;
+  durably_noted_ = noted_;
   for (const auto& [k, row] : rows_)
     if (row.status != status::unspecified)
       committed_.insert(k);
@@ -277,6 +298,7 @@ void group_world::make_durable() {
 void group_world::crash() {
   ++crashes_;
   rows_ = durable_;
+  noted_ = durably_noted_;
   removes_.clear();
   messages_.clear();
   timers_.clear();
@@ -301,13 +323,18 @@ void group_world::crash() {
         driver_.erase(k);
         // An attempt whose start failed left nothing behind: the driver may start it.
         ever_started_.erase(k);
+        stopped_.erase(k);
       }
-      if (state == life::started)
-        messages_.push_back(driver_answer{driver_answer::exited, {task_index{task}, m.attempt}, {}, random_exit()});
+      if (state == life::started) {
+        auto how = random_exit();
+        if (stopped_.count(k) == 1 && dice_.chance(50))
+          how = {killed, killed - 128, false, {}};
+        messages_.push_back(driver_answer{driver_answer::exited, {task_index{task}, m.attempt}, {}, how});
+      }
     }
     members.push_back(m);
   }
-  carry_out(machine_.resume(members, duration::zero()));
+  carry_out(machine_.resume(members, duration::zero(), noted_));
   if (canceled_ && !finished_)
     carry_out(machine_.cancel("enough", false));
 }

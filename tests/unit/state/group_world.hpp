@@ -89,6 +89,7 @@ private:
   void handle(const effect::prepare& x);
   void handle(const effect::start& x);
   void start(task_attempt who);
+  void handle(const effect::note_stop& x);
   void handle(const effect::stop& x);
   void handle(const effect::remove& x);
   void handle(const effect::set_timer& x);
@@ -117,6 +118,9 @@ private:
   status group_row_ = status::unspecified;
   bool pool_holds_ = false;
   bool finished_ = false;
+  std::optional<stop_purpose> noted_;
+  std::optional<stop_purpose> durably_noted_;
+  std::set<attempt_key> stopped_; ///< For what is noted.
   bool canceled_ = false;
   status final_ = status::unspecified;
   std::uint32_t crashes_ = 0;

@@ -205,6 +205,11 @@ TEST_CASE("a store of version 6 is brought up to date with all that it holds") {
   CHECK(tokens[0].role == role::admin);
   CHECK(tokens[0].node.empty());
   CHECK(must(r.nodes()).empty());
+  const auto key = must(r.workflow("flow-1")).key;
+  CHECK_FALSE(must(r.groups(key, {}, 1)).at(0).stopping);
+  must(w.change_service(group_stopping{key, {}, stop_purpose{status::failed_exec_timeout, no_exit_code, "late", {}}}));
+  must(w.commit());
+  CHECK(must(r.groups(key, {}, 1)).at(0).stopping->text == "late");
 }
 
 TEST_CASE("the identity of a log is made once") {

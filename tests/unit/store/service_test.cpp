@@ -304,6 +304,25 @@ TEST_CASE("the size of a workflow is noted once it has ended, and forgotten when
   CHECK_FALSE(must(s.r.workflow(key)).bytes);
 }
 
+TEST_CASE("what attempts of a group are told to end for is kept until something else is") {
+  store_pair store;
+  const auto key = must(store.w.submit(sample(2))).key;
+  must(store.w.commit());
+  CHECK_FALSE(must(store.r.groups(key, {}, 9))[0].stopping);
+  const stop_purpose why{status::rescheduled, 3006, "Preempted: \"x\"\n", {{task_index{0}, 1}, {task_index{1}, 0}}};
+  CHECK(store.change(group_stopping{key, group_index{1}, why}) == 1);
+  const auto groups = must(store.r.groups(key, {}, 9));
+  CHECK_FALSE(groups[0].stopping);
+  REQUIRE(groups[1].stopping);
+  CHECK(groups[1].stopping->status == why.status);
+  CHECK(groups[1].stopping->exit_code == why.exit_code);
+  CHECK(groups[1].stopping->text == why.text);
+  CHECK(groups[1].stopping->attempts == why.attempts);
+  store.change(group_stopping{key, group_index{1}, {}});
+  CHECK_FALSE(must(store.r.groups(key, {}, 9))[1].stopping);
+  CHECK(code_of(store.w.change_service(group_stopping{key, group_index{7}, why})) == ec::not_found);
+}
+
 TEST_CASE("roles have names") {
   for (const auto x : {role::viewer, role::user, role::admin})
     CHECK(role_from(to_string(x)) == x);

@@ -23,6 +23,15 @@ struct task_attempt {
   }
 };
 
+/// What attempts of a group that are told to end are to become when they have: known to whoever takes the group up
+/// after a restart, who sees no more than that they were killed.
+struct stop_purpose {
+  muster::status status = muster::status::unspecified; ///< RESCHEDULED: they run again.
+  std::int32_t exit_code = no_exit_code; ///< `preempted_code` or `displaced_code` where the group leaves its places.
+  std::string text;                      ///< For people.
+  std::vector<task_attempt> attempts;
+};
+
 /// Clocks of a group.
 enum class group_timer : std::uint8_t {
   exec = 1,    ///< Runs from RUNNING to the end of the group.
@@ -84,6 +93,12 @@ struct start {
   task_attempt who;
 };
 
+/// Journal what attempts are told to end for, in place of what was noted before. Every `stop` that follows waits until
+/// that is committed, with the records before it; or until that turns out to be impossible.
+struct note_stop {
+  stop_purpose what;
+};
+
 /// Call the driver's `stop`; `exited` or `lost` follows, or `prepared` with any outcome for an attempt that was still
 /// being prepared (a failure, if it would have been started at once). May come a second time with a shorter grace.
 struct stop {
@@ -124,8 +139,8 @@ struct finished {
 
 /// One thing to do.
 using group_effect = std::variant<effect::record_task, effect::record_group, effect::commit_intent, effect::ask_place,
-                                  effect::release, effect::prepare, effect::start, effect::stop, effect::remove,
-                                  effect::set_timer, effect::cancel_timer, effect::finished>;
+                                  effect::release, effect::prepare, effect::start, effect::note_stop, effect::stop,
+                                  effect::remove, effect::set_timer, effect::cancel_timer, effect::finished>;
 
 /// Things to do, in this order.
 using group_effects = std::vector<group_effect>;

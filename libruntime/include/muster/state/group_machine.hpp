@@ -109,8 +109,10 @@ public:
 
   /// The upstream is done. Once, instead of `resume`.
   [[nodiscard]] group_effects begin();
-  /// Takes up a recorded group: one entry per member. `ran` is how long the group was RUNNING before.
-  [[nodiscard]] group_effects resume(const std::vector<recorded_member>& members, duration ran);
+  /// Takes up a recorded group: one entry per member. `ran` is how long the group was RUNNING before; `stopping` what
+  /// was noted of attempts that were told to end, as `effect::note_stop` said last.
+  [[nodiscard]] group_effects resume(const std::vector<recorded_member>& members, duration ran,
+                                     const std::optional<stop_purpose>& stopping = {});
   [[nodiscard]] group_effects intent_committed(std::uint32_t ticket);
   /// All members asked for have a node, an address and GPU indices under this lease. The owner keeps those.
   [[nodiscard]] group_effects placed(std::uint32_t ticket, epoch lease);
@@ -234,14 +236,17 @@ private:
   void next_attempt(member& m, duration delay, group_effects& out);
   void end_all(status members, status group, std::string why, group_effects& out);
   void end_member(member& m, group_effects& out);
+  void note_stop(stop_purpose what, fate of, group_effects& out) const;
   void stop(member& m, duration grace, group_effects& out);
   void abandon_prepares(group_effects& out);
   void finish_if_ended(group_effects& out);
   // resume
   [[nodiscard]] static bool resume_member(member& m, const recorded_member& known);
   void resume_status(group_effects& out);
-  void resume_rules(group_effects& out);
-  void resume_leaving(const std::vector<recorded_member>& recorded, group_effects& out);
+  void resume_rules(const stop_purpose* stopping, group_effects& out);
+  void resume_leaving(const std::vector<recorded_member>& recorded, const stop_purpose* stopping, group_effects& out);
+  void resume_restart(const stop_purpose& stopping, group_effects& out);
+  [[nodiscard]] bool was_told_to_end(const member& m, const stop_purpose& by) const;
   [[nodiscard]] bool is_half_started(const std::vector<recorded_member>& recorded) const;
 
   std::vector<member> members_;

@@ -4,6 +4,7 @@
 #include "muster/base/time.hpp"
 #include "muster/event/event.hpp"
 #include "muster/placement/queue_policy.hpp"
+#include "muster/state/group_effect.hpp"
 #include "muster/state/status.hpp"
 
 #include <cstdint>
@@ -57,7 +58,8 @@ struct group_record {
   std::uint32_t tasks = 0; ///< How many, from `first_task` on.
   muster::status status = muster::status::unspecified;
   stage_times times;
-  std::string reason; ///< Of its last change of status.
+  std::string reason;                   ///< Of its last change of status.
+  std::optional<stop_purpose> stopping; ///< What attempts of it were told to end for, last; some may have ended since.
 };
 
 /// One execution of a task.

@@ -2,6 +2,7 @@
 
 #include "muster/base/ids.hpp"
 #include "muster/base/time.hpp"
+#include "muster/state/group_effect.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -242,6 +243,12 @@ struct node_assigned {
 struct node_removed {
   std::string name;
 };
+/// What attempts of a group were told to end for; in place of what was noted before. Nothing: they have ended.
+struct group_stopping {
+  workflow_key workflow;
+  group_index group;
+  std::optional<stop_purpose> what{};
+};
 /// How much a finished workflow's folder holds.
 struct workflow_measured {
   workflow_key workflow;
@@ -269,6 +276,6 @@ struct events_compacted {
 using service_change = std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
                                     idempotency_expired, webhook_created, webhook_deleted, webhook_progress,
                                     workflow_measured, workflow_removed, rows_swept, events_compacted, audit_abandoned,
-                                    node_joined, nodes_seen, node_assigned, node_removed>;
+                                    node_joined, nodes_seen, node_assigned, node_removed, group_stopping>;
 
 } // namespace muster::store
