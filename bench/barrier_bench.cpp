@@ -3,8 +3,8 @@
 //   barrier_bench [ROUNDS] [MEMBERS] [NODES]
 //
 // A head in this process and real agents in network namespaces, one machine and one clock. Each member writes
-// CLOCK_MONOTONIC first of all; the skew of a round is between the first and the last. Beside it, in the same run, what
-// the machine itself needs for as many processes. Needs root and iproute2.
+// CLOCK_MONOTONIC first of all, and stays until all have begun; the skew of a round is between the first and the last.
+// Beside it, in the same run, what the machine itself needs for as many processes. Needs root and iproute2.
 
 #include "measure.hpp"
 
@@ -38,6 +38,8 @@ using namespace muster;
 using namespace muster::bench;
 
 constexpr auto program = MUSTER_BARRIER_MEMBER;
+/// How long each stays: the end of the first must not take time from the last.
+constexpr std::chrono::milliseconds stay{1'000};
 
 [[noreturn]] void fail(const std::string& why) {
   std::fprintf(stderr, "barrier_bench: %s\n", why.c_str());
@@ -69,6 +71,12 @@ public:
     while (::read(ends_[0], &none, 1) > 0) {
     }
   }
+  /// In a process whose children are to wait for it.
+  void read_as_input() const {
+    ::dup2(ends_[0], 0);
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
   void open() const {
     ::close(ends_[1]);
     ::close(ends_[0]);
@@ -98,6 +106,7 @@ double released_processes(std::size_t members) {
     if (::fork() == 0) {
       all.wait();
       shared[i] = clock_ms();
+      std::this_thread::sleep_for(stay);
       ::_exit(0);
     }
   settle();
@@ -124,6 +133,35 @@ std::vector<double> read_times(const std::function<std::string(std::size_t)>& fi
   return out;
 }
 
+/// Starts a program without waiting for it.
+void spawn(std::vector<std::string> words) {
+  std::vector<char*> argv;
+  for (auto& word : words)
+    argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t child = 0;
+  if (::posix_spawnp(&child, argv.front(), nullptr, nullptr, argv.data(), environ) != 0)
+    ::_exit(1);
+}
+
+/// Small processes that exist already, and become a program when the gate opens.
+double released_programs(std::size_t members) {
+  const scratch_folder folder;
+  const auto file_of = [&](std::size_t i) { return folder.path() + "/" + std::to_string(i); };
+  const gate all;
+  if (::fork() == 0) {
+    all.read_as_input();
+    for (std::size_t i = 0; i < members; ++i)
+      spawn({program, "--wait", program, file_of(i), std::to_string(stay.count())});
+    wait_for_children(members);
+    ::_exit(0);
+  }
+  settle();
+  all.open();
+  wait_for_children(1);
+  return skew_of(read_times(file_of, members));
+}
+
 /// Programs that are started when the gate opens, by one loop per node; each by `prefix` if there is one.
 double started_programs(std::size_t members, unsigned nodes, const std::vector<std::string>& prefix) {
   const scratch_folder folder;
@@ -135,14 +173,8 @@ double started_programs(std::size_t members, unsigned nodes, const std::vector<s
       std::size_t count = 0;
       for (std::size_t i = node; i < members; i += nodes, ++count) {
         auto words = prefix;
-        words.insert(words.end(), {program, file_of(i)});
-        std::vector<char*> argv;
-        for (auto& word : words)
-          argv.push_back(word.data());
-        argv.push_back(nullptr);
-        pid_t child = 0;
-        if (::posix_spawnp(&child, argv.front(), nullptr, nullptr, argv.data(), environ) != 0)
-          ::_exit(1);
+        words.insert(words.end(), {program, file_of(i), std::to_string(stay.count())});
+        spawn(std::move(words));
       }
       bool good = true;
       for (; count > 0; --count)
@@ -172,11 +204,10 @@ spec::workflow gang_of(std::size_t members) {
     x.name = "t" + std::to_string(i);
     x.image = "none";
     x.command = {program};
-    x.args = {"{{output}}/clock"};
+    x.args = {"{{output}}/clock", std::to_string((i == 0 ? 2 : 1) * stay.count())}; // With the end of the lead all end.
     g.tasks.push_back(std::move(x));
   }
   g.tasks.front().lead = true;
-  g.tasks.front().args.emplace_back("1500"); // With the end of the lead all end.
   w.groups.push_back(std::move(g));
   return w;
 }
@@ -304,10 +335,12 @@ int main(int argc, char** argv) {
   series between{"  between the first of each node", {}};
   series within{"  within a node, the widest", {}};
   series released{"floor: processes that wait, released by a pipe", {}};
+  series executed{"floor: processes that wait, released by a pipe, run a program", {}};
   series started{"floor: programs, started by a loop per node", {}};
   series sandboxed{"floor: programs in a sandbox each, started by a loop per node", {}};
   for (int i = 0; i < rounds; ++i) {
     released.skews.push_back(released_processes(members));
+    executed.skews.push_back(released_programs(members));
     started.skews.push_back(started_programs(members, nodes, {}));
     sandboxed.skews.push_back(started_programs(members, nodes, sandbox));
     std::vector<double> all;
@@ -324,6 +357,6 @@ int main(int argc, char** argv) {
     between.skews.push_back(skew_of(firsts));
     within.skews.push_back(widest);
   }
-  print({muster, between, within, released, started, sandboxed});
+  print({muster, between, within, released, executed, started, sandboxed});
   return 0;
 }

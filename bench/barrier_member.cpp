@@ -1,14 +1,24 @@
 // What a member of the gang of barrier_bench runs: writes when it began, and where it is, into the file that it is
-// given. Linked statically, so that little happens before its first line.
+// given. Linked statically, so that little happens before its first line. With --wait, it reads its input to the end
+// and then runs the program that is named next.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
+#include <unistd.h>
 
 int main(int argc, char** argv) {
   timespec began{};
   clock_gettime(CLOCK_MONOTONIC, &began);
   if (argc < 2)
     return 2;
+  if (argc > 2 && std::strcmp(argv[1], "--wait") == 0) {
+    char none = 0;
+    while (read(0, &none, 1) > 0) {
+    }
+    execv(argv[2], argv + 2);
+    return 1;
+  }
   std::FILE* file = std::fopen(argv[1], "w");
   if (file == nullptr)
     return 1;

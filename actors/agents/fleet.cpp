@@ -48,6 +48,28 @@ void pump(node& n) {
     caf::anon_send(n.link, command_atom::value, std::move(*batch));
 }
 
+/// Behind all that waits in the mailbox: what several messages queue for a node, the starts of a gang's members say,
+/// goes as one batch.
+void pump_soon(fleet_pointer self, node& n) {
+  if (n.out.waiting() == 0 || std::exchange(n.to_flush, true))
+    return;
+  auto& list = self->state.to_flush;
+  list.push_back(n.name);
+  if (list.size() == 1)
+    self->send(self, flush_atom::value);
+}
+
+void flush(fleet_state& state) {
+  for (const auto& name : std::exchange(state.to_flush, {})) {
+    const auto found = state.nodes.find(name);
+    if (found == state.nodes.end())
+      continue;
+    found->second.to_flush = false;
+    if (found->second.link)
+      pump(found->second);
+  }
+}
+
 /// What cannot be sent fails here.
 void queue_or_fail(fleet_pointer self, node& n, const node_command& x) {
   const auto queued = queue(n.out, x, self->state.setup.root);
@@ -357,7 +379,7 @@ void apply(fleet_pointer self, node& n, const attempt_table::effects& x) {
     state.listener->get().on_batch_end();
   }
   if (n.link)
-    pump(n);
+    pump_soon(self, n);
 }
 
 void say(fleet_pointer self, const node& n, fleet_change::kind what, std::string why) {
@@ -444,6 +466,7 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       [self](adopt_atom, const adoption_call_ptr& call) { adopt(self, *call); },
       [self](assign_atom, const service_change_ptr& what) { return assign(self, what); },
       [self](remove_atom, const std::string& name, bool force) { return remove_node(self, name, force); },
+      [&state](flush_atom) { flush(state); },
       [self](tick_atom) {
         self->delayed_send(self, tick, tick_atom::value);
         look_round(self);

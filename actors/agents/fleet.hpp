@@ -81,6 +81,7 @@ struct adoption_call {
 
 using assign_atom = caf::atom_constant<caf::atom("assign")>;
 using adopt_atom = caf::atom_constant<caf::atom("adopt")>;
+using flush_atom = caf::atom_constant<caf::atom("flush")>;
 using listen_atom = caf::atom_constant<caf::atom("listen")>;
 using prepare_atom = caf::atom_constant<caf::atom("prepare")>;
 using publish_atom = caf::atom_constant<caf::atom("publish")>;
@@ -105,7 +106,9 @@ using fleet_actor = fleet_link::extend_with<gate_actor>::extend<
     /// or while it may be back and holds something, unless that is forced.
     caf::replies_to<remove_atom, std::string, bool>::with<service_answer>,
     /// INTERNAL: who is silent, who is lost?
-    caf::reacts_to<tick_atom>>;
+    caf::reacts_to<tick_atom>,
+    /// INTERNAL: what was queued for nodes is to be sent.
+    caf::reacts_to<flush_atom>>;
 
 /// State of the FLEET.
 struct fleet_state {
@@ -120,6 +123,7 @@ struct fleet_state {
     inbox in;
     outbox<commands> out;
     attempt_table attempts;
+    bool to_flush = false;       ///< In the list of that name.
     bool met = false;            ///< It has said all that it holds.
     bool ready = false;          ///< As was last told.
     bool lost = false;           ///< Likewise.
@@ -135,6 +139,7 @@ struct fleet_state {
   fleet_setup setup;
   listener_ptr listener;
   std::map<std::string, node> nodes;
+  std::vector<std::string> to_flush; ///< Nodes that something was queued for; a `flush` is under way if there are any.
   std::unordered_map<std::uint64_t, std::string> sessions; ///< Which node each belongs to.
   /// The node that an attempt was given to last, and its folder here.
   struct given {
