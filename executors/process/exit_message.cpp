@@ -2,6 +2,7 @@
 
 #include "muster/spec/quantity.hpp"
 
+#include <cerrno>
 #include <system_error>
 
 namespace muster::process {
@@ -28,6 +29,14 @@ std::string message_of(const wire::exited_message& end, const std::string& progr
     case wire::note::none: break;
   }
   return {};
+}
+
+std::int32_t exec_failure_code(int number) {
+  return number == ENOENT || number == ENOTDIR ? 127 : 126;
+}
+
+std::string exec_complaint(const std::string& program, int number) {
+  return "muster: cannot run '" + program + "': " + std::generic_category().message(number) + '\n';
 }
 
 } // namespace muster::process

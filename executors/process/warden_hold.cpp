@@ -1,3 +1,4 @@
+#include "executors/process/exit_message.hpp"
 #include "executors/process/holder.hpp"
 #include "executors/process/warden_state.hpp"
 
@@ -90,7 +91,7 @@ void warden_state::take_exec_failure(tracked& x) {
   x.line.reset();
   if (!number)
     return;
-  x.record.code = code_of(*number);
+  x.record.code = exec_failure_code(*number);
   x.record.signal = 0;
   x.record.what = static_cast<std::uint8_t>(wire::note::exec_failed);
   x.record.detail = *number;

@@ -1,5 +1,6 @@
 #include "executors/process/warden_state.hpp"
 
+#include "executors/process/exit_message.hpp"
 #include "executors/process/spawn.hpp"
 
 #include <algorithm>
@@ -28,14 +29,6 @@ std::string text_of(int number) {
 }
 
 } // namespace
-
-std::int32_t warden_state::code_of(int number) {
-  return number == ENOENT || number == ENOTDIR ? 127 : 126;
-}
-
-std::string warden_state::exec_complaint(const std::string& program, int number) {
-  return "muster: cannot run '" + program + "': " + text_of(number) + "\n";
-}
 
 warden_state::warden_state(const std::string& folder, record_file records, const warden_options& options, int null_fd)
     : cgroups_(folder), strays_(cgroups_.leftovers()), strays_until_us_(steady_clock_us() + wait_for_folder_us),
@@ -119,7 +112,7 @@ void warden_state::start(const wire::start_request& what, warden_news& out) {
     }
     record.pid = outcome.pid;
     if (outcome.failed_number != 0) {
-      record.code = code_of(outcome.failed_number);
+      record.code = exec_failure_code(outcome.failed_number);
       record.what = static_cast<std::uint8_t>(outcome.failed_at);
       record.detail = outcome.failed_number;
       complaint = exec_complaint(what.program, outcome.failed_number);
@@ -132,17 +125,6 @@ void warden_state::start(const wire::start_request& what, warden_news& out) {
     return finish(x, out);
   }
   begin_to_run(x, out);
-}
-
-result<attempt_cgroup> warden_state::make_cgroup(const wire::start_request& what) {
-  if (!cgroups_.is_open())
-    return error{ec::unsupported, "limits cannot be enforced any more on this host"};
-  const auto name = to_string(what.id);
-  if (const auto stray = strays_.find(name); stray != strays_.end()) { // It was held under an earlier warden.
-    stray->second.kill_all();
-    strays_.erase(stray);
-  }
-  return cgroups_.make(name, *what.limits);
 }
 
 void warden_state::begin_to_run(tracked& x, warden_news& out) {

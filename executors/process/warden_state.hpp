@@ -105,9 +105,6 @@ public:
   [[nodiscard]] int held_file() const { return held_.empty() ? -1 : held_.file(); }
 
 private:
-  /// What a shell would exit with for a program that cannot be executed, and what the log says then.
-  [[nodiscard]] static std::int32_t code_of(int number);
-  [[nodiscard]] static std::string exec_complaint(const std::string& program, int number);
   void load();
   void watch_survivor(tracked& x);
   void end_survivor(tracked& x, int signal);

@@ -45,6 +45,17 @@ void warden_state::end_survivor(tracked& x, int signal) {
     x.sure_signal = signal;
 }
 
+result<attempt_cgroup> warden_state::make_cgroup(const wire::start_request& what) {
+  if (!cgroups_.is_open())
+    return error{ec::unsupported, "limits cannot be enforced any more on this host"};
+  const auto name = to_string(what.id);
+  if (const auto stray = strays_.find(name); stray != strays_.end()) { // It was held under an earlier warden.
+    stray->second.kill_all();
+    strays_.erase(stray);
+  }
+  return cgroups_.make(name, *what.limits);
+}
+
 void warden_state::take_over_cgroup(tracked& x) {
   const auto at = strays_.find(to_string(x.record.id));
   if (at == strays_.end())
