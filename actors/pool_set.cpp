@@ -120,12 +120,12 @@ result<void> pool_set::read_nodes(const store::state_directory& directory) {
   return {};
 }
 
-void pool_set::make_fleets() {
+void pool_set::make_fleets(const failure_handler& on_failure) {
   for (std::size_t i = 0; i < pools_.size(); ++i) {
     if (!pools_[i].has_agents)
       continue;
     auto& x = *executors_[pools_[i].executor];
-    x.agents = make_agent_pool(*system_, setups_[i], ground_);
+    x.agents = make_agent_pool(*system_, setups_[i], ground_, on_failure);
     x.runs = agent::make_fleet_driver(x.agents->fleet, *x.offered);
   }
 }
@@ -147,7 +147,7 @@ void pool_set::start(caf::actor_system& system, const store::state_directory& di
   const auto first = take_first_epoch(directory, std::chrono::time_point_cast<duration>(timestamp::clock::now()));
   ground_.journal = journal;
   ground_.first_lease = first;
-  make_fleets();
+  make_fleets(on_failure);
   for (auto& x : executors_) {
     x->actor = system.spawn(executor, x->runs, x->counted);
     x->listener = std::make_unique<executor_listener>(x->actor);

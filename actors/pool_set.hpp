@@ -99,7 +99,7 @@ private:
   pool_set(std::string default_pool, bool any_name) : default_(std::move(default_pool)), any_name_(any_name) {}
   [[nodiscard]] std::size_t host(std::shared_ptr<driver> runs);
   [[nodiscard]] std::size_t host_agents();
-  void make_fleets();
+  void make_fleets(const failure_handler& on_failure);
   void bring_up(std::size_t executor);
   [[nodiscard]] std::string names_of_pools(std::size_t executor) const;
   void tell_unavailable(const entry& x);

@@ -3,6 +3,7 @@
 #include "actors/pool_nodes.hpp"
 #include "actors/pool_terms.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace muster {
@@ -22,6 +23,24 @@ group_wait wait_of(const wait_reason& why) {
   return out;
 }
 
+/// It has places on a node that cannot be reached: whatever is to become of it there waits.
+std::optional<group_wait> unheard_of(const pool_state& state, gang_key key) {
+  for (const auto& [name, x] : state.nodes) {
+    if (x.condition != node_condition::suspect && x.condition != node_condition::lost)
+      continue;
+    const auto holders = state.queue.holders_of(name);
+    if (std::find(holders.begin(), holders.end(), key) == holders.end())
+      continue;
+    group_wait out;
+    out.cause = "node";
+    out.text = "waits for node " + name +
+               ", where it holds places: " + (x.why.empty() ? std::string{"it is "} + to_string(x.condition) : x.why) +
+               "; so does its end, unless a cancel is forced, which gives up what is there once the node is lost";
+    return out;
+  }
+  return std::nullopt;
+}
+
 std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const pool_state::client& x) {
   if (x.early != 0) {
     const auto& kept = state.early.at(x.early);
@@ -32,7 +51,7 @@ std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const p
   if (!x.where.empty())
     return group_wait{{}, "network", state.networks->why_waiting(x.who.group_size), {}, {}, {}};
   const auto why = state.queue.explain(key);
-  return why ? std::make_optional(wait_of(*why)) : std::nullopt;
+  return why ? std::make_optional(wait_of(*why)) : unheard_of(state, key);
 }
 
 } // namespace

@@ -137,6 +137,7 @@ runtime::impl::~impl() {
     self->wait_for(prober_);
   }
   unpublish(gate_);
+  *agents_gate_may_end_ = true;
   unpublish(agents_gate_);
   end(mailbox_meter_);
   end(registry_);
@@ -225,6 +226,8 @@ result<std::uint16_t> runtime::impl::publish(Gate& gate, const std::string& what
                              : system_.middleman().publish(gate, port, address.c_str(), true);
   if (bound)
     return *bound;
+  if (std::is_same_v<Gate, agent::gate_actor>)
+    *agents_gate_may_end_ = true;
   end(gate);
   return {ec::io_error, "cannot listen for " + what + " at " + address + ":" + std::to_string(port) + ": " +
                             system_.render(bound.error())};
@@ -280,11 +283,17 @@ result<std::uint16_t> runtime::impl::publish_agents(const std::string& address, 
   const std::lock_guard lock{mutex_};
   if (agents_gate_)
     return {ec::conflict, "agents can connect already"};
+  agents_gate_may_end_ = std::make_shared<std::atomic<bool>>(false);
   agent::gate_setup setup;
   setup.fleets = std::move(fleets);
   setup.admit = [admit = std::move(admit)](const agent::hello& x) {
     return admit({x.node, x.pool, x.token, x.certificate, x.signature, agent::statement_of(x)});
   };
+  setup.on_failure = [this](const error& why) {
+    log::error("runtime", "agents cannot join any more", {{"why", why.message}});
+    ended_.fail(why);
+  };
+  setup.may_end = agents_gate_may_end_;
   auto gate = system_.spawn<caf::detached>(agent::agent_gate, std::move(setup));
   auto bound = publish(gate, "agents", address, port);
   if (bound)

@@ -61,7 +61,7 @@ public:
   [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
 
 private:
-  [[nodiscard]] result<agent::fleet_actor> fleet_of(const std::string& node);
+  [[nodiscard]] result<std::optional<agent::fleet_actor>> fleet_of(const std::string& node);
   /// The right to take up or retry a workflow: one at a time has it.
   class claim {
   public:
@@ -146,6 +146,7 @@ private:
   mailbox_meter_actor mailbox_meter_;
   monitor::gate_actor gate_;      ///< Null until it is published.
   agent::gate_actor agents_gate_; ///< Likewise.
+  agent::end_permit agents_gate_may_end_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 } // namespace muster

@@ -19,7 +19,7 @@ void runtime::impl::between_connections(const std::function<void()>& what) {
   done.get_future().wait();
 }
 
-result<agent::fleet_actor> runtime::impl::fleet_of(const std::string& node) {
+result<std::optional<agent::fleet_actor>> runtime::impl::fleet_of(const std::string& node) {
   if (auto why = health_->refusal())
     return *std::move(why);
   auto reader = store::reader::open(directory_);
@@ -29,18 +29,20 @@ result<agent::fleet_actor> runtime::impl::fleet_of(const std::string& node) {
   if (!nodes)
     return nodes.failure();
   const auto found = std::find_if(nodes->begin(), nodes->end(), [&](const auto& x) { return x.name == node; });
+  if (found == nodes->end())
+    return error{ec::not_found, "no agent has joined as node " + node};
   const auto fleets = pools_->fleets();
-  const auto fleet = found == nodes->end() ? fleets.end() : fleets.find(found->pool);
-  if (fleet == fleets.end())
-    return {ec::not_found, "no agent has joined as node " + node};
-  return fleet->second;
+  const auto fleet = fleets.find(found->pool);
+  return fleet == fleets.end() ? std::nullopt : std::optional{fleet->second};
 }
 
 result<void> runtime::impl::assign_node(const node_assignment& x) {
   const auto fleet = fleet_of(x.node);
   if (!fleet)
     return fleet.failure();
-  const auto done = ask<service_answer>(*fleet, agent::assign_atom::value,
+  if (!*fleet)
+    return {ec::conflict, "node " + x.node + " is one of a pool that agents cannot join any more: remove it"};
+  const auto done = ask<service_answer>(**fleet, agent::assign_atom::value,
                                         service_change_ptr{std::make_shared<store::service_change>(
                                             store::node_assigned{x.node, x.duty, x.reason, x.deadline})});
   return done ? result<void>{} : result<void>{done.failure()};
@@ -50,7 +52,11 @@ result<std::uint64_t> runtime::impl::remove_node(const std::string& node, bool f
   const auto fleet = fleet_of(node);
   if (!fleet)
     return fleet.failure();
-  const auto done = ask<service_answer>(*fleet, agent::remove_atom::value, node, force);
+  if (!*fleet) { // Its pool is not in the configuration any more: nobody else knows of it.
+    const auto struck = record(store::node_removed{node});
+    return struck ? result<std::uint64_t>{std::uint64_t{0}} : struck.failure();
+  }
+  const auto done = ask<service_answer>(**fleet, agent::remove_atom::value, node, force);
   if (!done)
     return done.failure();
   return static_cast<std::uint64_t>(done->number);

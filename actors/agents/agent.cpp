@@ -17,6 +17,7 @@
 #include <caf/openssl/manager.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <random>
@@ -52,6 +53,8 @@ public:
     setup.runs = config_.executor;
     setup.ledger = config_.own_directory / "attempts";
     setup.on_end = [this] { disconnected(); };
+    setup.on_failure = [this](const error& why) { fail(why); };
+    setup.may_end = may_end_;
     agent_ = system_.spawn(agent::run_agent, std::move(setup));
     connector_ = std::thread{[this] { connect(); }};
   }
@@ -65,6 +68,7 @@ public:
     if (connector_.joinable())
       connector_.join();
     config_.executor.reset();
+    *may_end_ = true;
     caf::anon_send_exit(agent_, caf::exit_reason::user_shutdown);
     // The driver is the AGENT's alone now, and ends with its state.
   }
@@ -96,6 +100,18 @@ private:
       session_over_ = true;
     }
     changed_.notify_all();
+  }
+
+  /// The AGENT has a bug, and is gone.
+  void fail(const error& why) {
+    log::error("agent", "agent cannot go on", {{"why", why.message}});
+    {
+      const std::lock_guard lock{mutex_};
+      refused_ = why;
+    }
+    changed_.notify_all();
+    if (config_.on_refused)
+      config_.on_refused();
   }
 
   /// Connects whenever it is not connected.
@@ -253,6 +269,7 @@ private:
   system_config configuration_;
   caf::actor_system system_;
   agent::agent_actor agent_;
+  agent::end_permit may_end_ = std::make_shared<std::atomic<bool>>(false);
   std::minstd_rand random_{std::random_device{}()};
   std::mutex connecting_; ///< Held while certificates are read.
   std::thread connector_;

@@ -1,5 +1,6 @@
 #include "actors/agents/agent_actor.hpp"
 
+#include "actors/context.hpp"
 #include "actors/errors.hpp"
 #include "actors/executor.hpp"
 #include "actors/report_gatherer.hpp"
@@ -15,7 +16,7 @@ namespace muster::agent {
 
 namespace {
 
-using agent_pointer = agent_actor::stateful_pointer<agent_state>;
+using agent_pointer = kept_actor<agent_actor::stateful_base<agent_state>>*;
 
 void pump(agent_pointer self) {
   auto& state = self->state;
@@ -212,9 +213,12 @@ private:
 
 } // namespace
 
-agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> self, agent_setup setup) {
+agent_actor::behavior_type run_agent(kept_actor<agent_actor::stateful_base<agent_state>>* self, agent_setup setup) {
   auto& state = self->state;
   state.setup = std::move(setup);
+  self->keep(state.setup.may_end);
+  if (state.setup.on_failure)
+    guard(self, "agent", state.setup.on_failure);
   state.listener = std::make_unique<listener>(self->address());
   state.setup.runs->listen(*state.listener);
   self->set_down_handler([self, &state](const caf::down_msg& x) {

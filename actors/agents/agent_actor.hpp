@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/agents/held_attempts.hpp"
+#include "actors/agents/kept_actor.hpp"
 #include "actors/agents/wire.hpp"
 #include "executors/remote/ledger.hpp"
 
@@ -37,6 +38,8 @@ struct agent_setup {
   std::chrono::milliseconds look_every{250};       ///< Where no head is, whether one has come.
   std::chrono::milliseconds silence_limit{10'000}; ///< A head that says nothing for so long is not there.
   std::function<void()> on_end;                    ///< A session has ended: connect again. From the actor's thread.
+  std::function<void(const error&)> on_failure{};  ///< A bug of it; likewise.
+  end_permit may_end{};                            ///< Null: anybody may end it.
 };
 
 /// State of the AGENT: carries out what the head of its node wants.
@@ -59,6 +62,6 @@ struct agent_state {
 
 /// Blocks for short times on its ledger; its process has no other actors. The driver must have ended before its state
 /// goes.
-agent_actor::behavior_type run_agent(agent_actor::stateful_pointer<agent_state> self, agent_setup setup);
+agent_actor::behavior_type run_agent(kept_actor<agent_actor::stateful_base<agent_state>>* self, agent_setup setup);
 
 } // namespace muster::agent

@@ -1,6 +1,7 @@
 #include "actors/agents/agent_gate.hpp"
 
 #include "actors/agents/node_rows.hpp"
+#include "actors/context.hpp"
 #include "actors/errors.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "muster/base/log.hpp"
@@ -41,9 +42,12 @@ result<void> check(const gate_setup& setup, const hello& who) {
 
 } // namespace
 
-gate_actor::behavior_type agent_gate(gate_actor::stateful_pointer<gate_state> self, gate_setup setup) {
+gate_actor::behavior_type agent_gate(kept_actor<gate_actor::stateful_base<gate_state>>* self, gate_setup setup) {
   auto& state = self->state;
   state.setup = std::move(setup);
+  self->keep(state.setup.may_end);
+  if (state.setup.on_failure)
+    guard(self, "agent_gate", state.setup.on_failure);
   return {
       [self, &state](hello_atom hi, hello& who, const agent_link& link) -> caf::result<welcome, fleet_link> {
         if (who.pool.empty() && state.setup.fleets.size() == 1)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/agents/fleet.hpp"
+#include "actors/agents/kept_actor.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -16,6 +17,8 @@ struct gate_setup {
   std::map<std::string, fleet_actor> fleets; ///< By pool.
   /// Whether whoever says `hello` may join as that node; called on the GATE's thread, may block for a short time.
   std::function<result<void>(const hello&)> admit;
+  std::function<void(const error&)> on_failure{}; ///< A bug of it; from its thread.
+  end_permit may_end{};                           ///< Null: anybody may end it.
 };
 
 /// State of the GATE.
@@ -25,8 +28,8 @@ struct gate_state {
 };
 
 /// Where agents connect: asks the FLEET of their pool for those who may join, and answers itself, so that they hear of
-/// no other actor than their LINK. To be spawned detached if `admit`
+/// no other actor than their LINK. Nobody of them can end it. To be spawned detached if `admit`
 /// reads.
-gate_actor::behavior_type agent_gate(gate_actor::stateful_pointer<gate_state> self, gate_setup setup);
+gate_actor::behavior_type agent_gate(kept_actor<gate_actor::stateful_base<gate_state>>* self, gate_setup setup);
 
 } // namespace muster::agent

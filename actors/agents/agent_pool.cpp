@@ -104,7 +104,8 @@ result<fleet_ground> read_fleet_ground(const store::state_directory& directory) 
   return out;
 }
 
-agent_pool make_agent_pool(caf::actor_system& system, const pool_setup& setup, const fleet_ground& on) {
+agent_pool make_agent_pool(caf::actor_system& system, const pool_setup& setup, const fleet_ground& on,
+                           const std::function<void(const error&)>& on_failure) {
   agent_pool out;
   std::copy_if(on.nodes.begin(), on.nodes.end(), std::back_inserter(out.known),
                [&](const auto& x) { return x.pool == setup.name; });
@@ -120,6 +121,7 @@ agent_pool make_agent_pool(caf::actor_system& system, const pool_setup& setup, c
   x.first_lease = on.first_lease;
   x.store = on.journal;
   x.is_over = judge_by_store(on.directory).attempt;
+  x.on_failure = on_failure;
   x.on_change = [link = out.link](const agent::fleet_change& change) { link->tell(change); };
   out.fleet = system.spawn(agent::fleet, std::move(x));
   return out;

@@ -57,7 +57,8 @@ struct fleet_ground {
 [[nodiscard]] result<fleet_ground> read_fleet_ground(const store::state_directory& directory);
 
 /// Spawns the FLEET of a pool.
-[[nodiscard]] agent_pool make_agent_pool(caf::actor_system& system, const pool_setup& setup, const fleet_ground& on);
+[[nodiscard]] agent_pool make_agent_pool(caf::actor_system& system, const pool_setup& setup, const fleet_ground& on,
+                                         const std::function<void(const error&)>& on_failure);
 
 /// Tells the POOL of the nodes that are known already, and of all others when they come.
 void connect(agent_pool& x, const pool_actor& to, const executor_actor& runs);

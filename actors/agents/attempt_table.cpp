@@ -279,10 +279,19 @@ attempt_table::effects attempt_table::reported(const node_report& x) {
 }
 
 attempt_table::effects attempt_table::give_up(const std::string& why) {
+  return give_up_those(why, [](const entry&) { return true; });
+}
+
+attempt_table::effects attempt_table::give_up_forced(const std::string& why) {
+  return give_up_those(why, [](const entry& e) { return e.grace && *e.grace == 0; });
+}
+
+attempt_table::effects attempt_table::give_up_those(const std::string& why,
+                                                    const std::function<bool(const entry&)>& which) {
   effects out;
   std::vector<attempt_id> never;
   for (auto& [id, e] : entries_) {
-    if (e.over || e.stray)
+    if (e.over || e.stray || !which(e))
       continue;
     say_displaced(id, e, why, out);
     if (e.sent_to.empty())

@@ -74,6 +74,8 @@ public:
   /// Gives up on what has not ended: the listener hears that it is displaced, for this reason, and nothing that the
   /// node says of it later counts. What of it still runs is ended when the node comes back.
   [[nodiscard]] effects give_up(const std::string& why);
+  /// The same for what was told to stop without grace: nobody waits for its node.
+  [[nodiscard]] effects give_up_forced(const std::string& why);
 
   /// Whether it knows this attempt and waits to be told that nobody needs it any more.
   [[nodiscard]] bool keeps(attempt_id id) const;
@@ -108,6 +110,7 @@ private:
   void send(attempt_id id, const entry& e, node_verb verb, effects& out) const;
   void send_prepare(attempt_id id, entry& e, effects& out) const;
   void say(attempt_id id, entry& e, const attempt_report& x, effects& out) const;
+  [[nodiscard]] effects give_up_those(const std::string& why, const std::function<bool(const entry&)>& which);
   void say_displaced(attempt_id id, entry& e, const std::string& why, effects& out);
   void say_lost(attempt_id id, entry& e, const std::string& why, effects& out);
   void say_never(attempt_id id, ec code, const std::string& why, effects& out);

@@ -3,6 +3,7 @@
 #include "actors/agents/fleet_parts.hpp"
 #include "actors/agents/node_link.hpp"
 #include "actors/agents/node_rows.hpp"
+#include "actors/context.hpp"
 #include "actors/errors.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "executors/data/folders.hpp"
@@ -88,7 +89,6 @@ void settle(fleet_pointer self, node& n) {
   if (n.ready || !n.met || n.attempts.unsettled() > 0)
     return;
   n.ready = true;
-  n.lost = false;
   log::info("fleet", "node is ready", {{"node", n.name}, {"pool", self->state.setup.pool}});
   say(self, n, fleet_change::kind::ready, {});
 }
@@ -114,14 +114,20 @@ void go_away(fleet_pointer self, node& n, const char* why) {
   log::warn("fleet", "node is away", {{"node", n.name}, {"pool", state.setup.pool}, {"why", why}});
   state.sessions.erase(n.in.session());
   n.link = nullptr;
+  *n.door_may_end = true;
   self->send_exit(std::exchange(n.door, nullptr), caf::exit_reason::user_shutdown);
   n.in.end();
   n.out.end();
+  if (n.met)
+    n.seen = n.heard;
   n.met = n.ready = false;
   n.held.clear();
   n.attempts.disconnected();
   note(self, store::nodes_seen{{n.name}, self->state.setup.now()});
-  say(self, n, fleet_change::kind::away, std::string{"node "} + n.name + " cannot be reached: " + why);
+  if (n.lost) // Its agent was there, and did not come to say what it holds.
+    say(self, n, fleet_change::kind::lost, why_lost(state, n));
+  else
+    say(self, n, fleet_change::kind::away, std::string{"node "} + n.name + " cannot be reached: " + why);
 }
 
 void declare_lost(fleet_pointer self, node& n) {
@@ -157,7 +163,8 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
   n.in.begin(session);
   n.out.begin(session);
   state.sessions[session] = n.name;
-  n.door = self->spawn(node_link, fleet_actor{self}, session);
+  n.door_may_end = std::make_shared<std::atomic<bool>>(false);
+  n.door = self->spawn(node_link, fleet_actor{self}, session, n.door_may_end);
   self->monitor(link);
   log::info("fleet", "agent joins", {{"node", n.name}, {"pool", state.setup.pool}});
   answer.deliver(welcome{protocol_version, state.setup.incarnation, state.setup.head, session,
@@ -213,7 +220,11 @@ caf::result<welcome, fleet_link> join(fleet_pointer self, const hello& who, cons
             welcome_node(self, noted, row, link, answer);
           },
           [self, name = row.name, answer](caf::error& why) mutable {
-            known(self, name).is_being_noted = false;
+            auto& refused = known(self, name);
+            refused.is_being_noted = false;
+            // Nobody has come to know of it.
+            if (refused.noted.memory.empty() && refused.attempts.size() == 0)
+              self->state.nodes.erase(name);
             answer.deliver(std::move(why));
           });
   return answer;
@@ -255,6 +266,8 @@ void take_reports(fleet_pointer self, const reports& x) {
   }
   if (x.kind == reports_kind::held_last) {
     n->met = true;
+    n->lost = false;
+    n->seen = self->clock().now();
     apply(self, *n,
           n->attempts.connected(n->noted.memory, n->noted.since, std::exchange(n->held, {}), is_over_on(state, *n)));
     if (n->attempts.unsettled() > 0) {
@@ -333,7 +346,7 @@ void forgive_delay(fleet_state& state, caf::actor_clock::time_point now) {
               {{"pool", state.setup.pool},
                {"ms", static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(late).count())}});
     for (auto& [name, n] : state.nodes)
-      n.heard += late;
+      n.heard += late, n.seen += late;
   }
   state.next_look = now + tick;
 }
@@ -355,7 +368,7 @@ void look_round(fleet_pointer self) {
       review(self, n);
     if (n.link && now - n.heard > state.setup.silence_limit)
       go_away(self, n, "it is silent");
-    if (!n.link && !n.lost && now - n.heard > state.setup.lost_after)
+    if (!n.met && !n.lost && now - n.seen > state.setup.lost_after)
       declare_lost(self, n);
     give_up(self, n);
     strike_off_if_done(self, n);
@@ -393,7 +406,7 @@ node& known(fleet_pointer self, const std::string& name) {
   auto [at, fresh] = self->state.nodes.try_emplace(name);
   if (fresh) {
     at->second.name = at->second.noted.name = name;
-    at->second.heard = self->clock().now();
+    at->second.heard = at->second.seen = self->clock().now();
   }
   return at->second;
 }
@@ -405,11 +418,12 @@ std::string why_lost(const fleet_state& state, const node& n) {
   return "node " + n.name + " is lost: nothing was heard of it for " + std::to_string(seconds) + " s";
 }
 
-/// What a lost node was given, or is taken to have since, where it is not waited for.
 void give_up(fleet_pointer self, node& n) {
-  if (!n.struck && !(n.lost && self->state.setup.on_loss == loss_policy::reschedule))
+  if (n.met || !(n.struck || n.lost))
     return;
-  const auto then = n.attempts.give_up(why_lost(self->state, n));
+  const bool gives_up_all = n.struck || self->state.setup.on_loss == loss_policy::reschedule;
+  const auto why = why_lost(self->state, n);
+  const auto then = gives_up_all ? n.attempts.give_up(why) : n.attempts.give_up_forced(why);
   n.given_up += static_cast<std::int64_t>(then.reports.size());
   apply(self, n, then);
 }
@@ -417,6 +431,8 @@ void give_up(fleet_pointer self, node& n) {
 fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self, fleet_setup setup) {
   auto& state = self->state;
   state.setup = std::move(setup);
+  if (state.setup.on_failure)
+    guard(self, "fleet", state.setup.on_failure);
   if (!state.setup.now)
     state.setup.now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
   state.session_numbers.seed(state.setup.session_seed);
@@ -451,8 +467,10 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
           tell_unknown(state.listener->get(), id);
       },
       [self, &state](stop_atom, attempt_id id, std::uint32_t grace) {
-        if (auto* n = node_of(state, id))
+        if (auto* n = node_of(state, id)) {
           apply(self, *n, n->attempts.stop(id, grace));
+          give_up(self, *n);
+        }
       },
       [&state](publish_atom, attempt_id id) { publish(state, id); },
       [self, &state](remove_atom, attempt_id id) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/agents/kept_actor.hpp"
 #include "actors/agents/wire.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "muster/store/service.hpp"
@@ -71,6 +72,7 @@ struct fleet_setup {
   std::function<bool(attempt_id)> is_over; ///< As the store has it.
   std::function<timestamp()> now;          ///< The wall clock; unset: that of the machine.
   std::function<void(const fleet_change&)> on_change;
+  std::function<void(const error&)> on_failure; ///< A bug of it; may be unset.
 };
 
 /// A question of `driver::adopt`, and where the answer goes.
@@ -120,6 +122,7 @@ struct fleet_state {
     capabilities offered;
     agent_link link; ///< Null while it is away. Sent to without a sender: see `node_link`.
     fleet_link door; ///< What the agent has of the head meanwhile.
+    end_permit door_may_end;
     inbox in;
     outbox<commands> out;
     attempt_table attempts;
@@ -133,7 +136,8 @@ struct fleet_state {
     caf::typed_response_promise<service_answer> on_struck; ///< Pending while it is to be struck off.
     std::int64_t given_up = 0;                             ///< For that answer.
     node_reports held;                                     ///< While it lists them.
-    caf::actor_clock::time_point heard;
+    caf::actor_clock::time_point heard;                    ///< Anything, as long as it is connected.
+    caf::actor_clock::time_point seen; ///< It was met last; one that only ever begins to join is not.
   };
 
   fleet_setup setup;

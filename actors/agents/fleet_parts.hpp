@@ -19,7 +19,8 @@ void say(fleet_pointer self, const node& n, fleet_change::kind what, std::string
 [[nodiscard]] node& known(fleet_pointer self, const std::string& name);
 /// For people.
 [[nodiscard]] std::string why_lost(const fleet_state& state, const node& n);
-/// What a lost node was given, or is taken to have since, where it is not waited for.
+/// What a lost node was given, or is taken to have since: all where the pool does not wait for it, else what is forced
+/// to end.
 void give_up(fleet_pointer self, node& n);
 
 /// What a node is for from now on.

@@ -8,18 +8,15 @@
 
 namespace muster::agent {
 
-fleet_link::behavior_type node_link(fleet_link::stateful_pointer<node_link_state> self, fleet_actor fleet,
-                                    std::uint64_t session) {
+fleet_link::behavior_type node_link(kept_actor<fleet_link::stateful_base<node_link_state>>* self, fleet_actor fleet,
+                                    std::uint64_t session, end_permit may_end) {
   auto& state = self->state;
+  self->keep(std::move(may_end));
   state.fleet = std::move(fleet);
   state.session = session;
   self->monitor(state.fleet);
   self->set_default_handler(caf::drop);
   self->set_down_handler([self, &state](const caf::down_msg& x) {
-    if (x.source == state.fleet.address())
-      self->quit();
-  });
-  self->set_exit_handler([self, &state](const caf::exit_msg& x) {
     if (x.source == state.fleet.address())
       self->quit();
   });

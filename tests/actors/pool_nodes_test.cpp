@@ -230,6 +230,21 @@ TEST_CASE("what an earlier runtime left is booked before its group asks") {
   CHECK(f.view().nodes[0].free.gpus == std::vector<std::uint32_t>{0});
 }
 
+TEST_CASE("who has places on a node that cannot be reached is told what its end waits for") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4, 2));
+  const auto [key, here] = f.ask({1, with_gpus(1)});
+  REQUIRE(here->lease);
+  CHECK_FALSE(f.why(key));
+  f.set("a", node_condition::lost, "nothing was heard of it for 60 s");
+  const auto why = f.why(key);
+  REQUIRE(why);
+  CHECK(why->cause == "node");
+  CHECK_THAT(why->text, ContainsSubstring("waits for node a") &&
+                            ContainsSubstring("nothing was heard of it for 60 s") &&
+                            ContainsSubstring("unless a cancel is forced"));
+}
+
 TEST_CASE("what is booked before its group asks is as was said last") {
   pool_alone f;
   f.join(pool_alone::make_node("a", 4, 2));

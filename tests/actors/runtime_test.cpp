@@ -3,6 +3,7 @@
 #include "actors/runtime.hpp"
 #include "executors/null/null_driver.hpp"
 #include "muster/store/reader.hpp"
+#include "muster/store/writer.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -114,6 +115,28 @@ TEST_CASE("a workflow of a stopped runtime is resumed by the next one") {
   CHECK(r->wait(who.key, deadline()) == status::completed);
   CHECK(r->resume(who.id).failure().code == ec::conflict);
   CHECK(r->resume("wf-99").failure().code == ec::not_found);
+}
+
+TEST_CASE("a node of a pool that is not in the configuration any more can be struck off") {
+  const temporary_folder state;
+  {
+    auto writer = store::writer::open(store::state_directory{state.path()});
+    REQUIRE(writer);
+    store::node_record row;
+    row.name = "n1";
+    row.pool = "farm";
+    row.memory = "m";
+    row.offered = "{}";
+    REQUIRE(writer->change_service(store::node_joined{row}));
+    REQUIRE(writer->commit());
+  }
+  auto r = start(null_runtime(state.path()));
+  CHECK(r->assign_node({"n1", store::node_duty::cordoned, {}, {}}).failure().code == ec::conflict);
+  CHECK(r->remove_node("n2", false).failure().code == ec::not_found);
+  const auto removed = r->remove_node("n1", false);
+  REQUIRE(removed);
+  CHECK(*removed == 0);
+  CHECK(r->remove_node("n1", false).failure().code == ec::not_found);
 }
 
 TEST_CASE("cancel is durable and ends the workflow") {

@@ -9,6 +9,8 @@
 #include <atomic>
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
+#include <future>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -62,6 +64,7 @@ public:
     return out;
   }
   [[nodiscard]] bool knows_more() const { return *knows_; }
+  [[nodiscard]] const agent::gate_actor& gate() const { return gate_; }
 
 private:
   system_config configuration_;
@@ -407,7 +410,10 @@ TEST_CASE("an agent has nothing of the head but its own session") {
   caf::anon_send(door, agent::stop_atom::value, some, std::uint32_t{0});
   caf::anon_send(door, agent::hello_atom::value, agent::hello{}, agent::agent_link{});
   caf::anon_send(door, agent::tick_atom::value);
-  caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
+  for (const auto reason : {caf::exit_reason::user_shutdown, caf::exit_reason::kill}) {
+    caf::anon_send_exit(door, reason);
+    caf::anon_send_exit(other.gate(), reason);
+  }
   agent::reports last;
   last.number = 1;
   last.kind = agent::reports_kind::held_last;
@@ -419,4 +425,86 @@ TEST_CASE("an agent has nothing of the head but its own session") {
   CHECK(head.last("n3").node.empty());
   CHECK(head.last("n1").what == change::ready);
   CHECK_FALSE(other.knows_more());
+  CHECK(other.join("n4").first != 0); // The GATE is there.
+}
+
+TEST_CASE("a bug in an actor of the nodes is told, and does not go by as silence") {
+  const scratch dir;
+  std::promise<error> told;
+  auto failure = told.get_future();
+  agent::fleet_setup setup;
+  std::atomic<bool> is_broken{false};
+  setup.on_failure = [&](const error& why) { told.set_value(why); };
+  setup.now = [&] {
+    if (is_broken.exchange(false))
+      throw std::runtime_error("no time");
+    return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+  };
+  std::function<result<void>(const agent::hello&)> admit;
+  const bool by_gate = GENERATE(false, true);
+  if (by_gate)
+    admit = [](const agent::hello&) -> result<void> { throw std::runtime_error("no time"); };
+  fleet_head head{dir.path(), 0, setup, admit};
+  is_broken = !by_gate;
+  const auto node = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(node);
+  REQUIRE(failure.wait_for(patience) == std::future_status::ready);
+  CHECK(failure.get().message == std::string{"bug in actor "} + (by_gate ? "agent_gate" : "fleet") + ": no time");
+}
+
+TEST_CASE("a node of another pool leaves nothing behind where it is refused") {
+  const scratch dir;
+  const auto book = std::make_shared<notebook>();
+  book->of_another_pool = "n1";
+  agent::fleet_setup setup;
+  setup.lost_after = std::chrono::milliseconds{50};
+  fleet_head head{dir.path(), 0, std::move(setup), {}, book};
+  const auto refused = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(refused);
+  const auto other = agent_runtime::start(agent_of(head, dir.path(), "n2", make_null_driver()));
+  REQUIRE(other);
+  REQUIRE(head.wait("n2", change::ready));
+  REQUIRE_FALSE((*refused)->wait_connected(std::chrono::steady_clock::now() + std::chrono::milliseconds{1'500}));
+  CHECK(head.last("n1").node.empty()); // Nor is it said to be lost.
+}
+
+TEST_CASE("a node whose agent only ever begins to join is lost all the same") {
+  const scratch dir;
+  agent::fleet_setup setup;
+  setup.lost_after = std::chrono::milliseconds{300};
+  fleet_head head{dir.path(), 0, std::move(setup)};
+  stranger other{head};
+  const auto until = soon();
+  while (head.last("n2").what != change::lost && std::chrono::steady_clock::now() < until)
+    static_cast<void>(other.join("n2"));
+  CHECK(head.last("n2").what == change::lost);
+}
+
+TEST_CASE("what is forced to end on a node that is lost is given up, also where lost nodes are waited for") {
+  const scratch dir;
+  agent::fleet_setup setup;
+  setup.lost_after = std::chrono::milliseconds{100};
+  fleet_head head{dir.path(), 0, std::move(setup)};
+  auto node = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(node);
+  REQUIRE(head.wait("n1", change::ready));
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto before = spec_on(dir.path(), 0, "1h");
+  const auto after = spec_on(dir.path(), 1, "1h");
+  const auto patient = spec_on(dir.path(), 2, "1h");
+  for (const auto& x : {before, after, patient}) {
+    runs->prepare(x);
+    REQUIRE(heard.wait_started(x.id).started);
+  }
+  node->reset();
+  REQUIRE(head.wait("n1", change::away));
+  runs->stop(before.id, std::chrono::milliseconds{0});
+  runs->stop(patient.id, std::chrono::milliseconds{1});
+  REQUIRE(head.wait("n1", change::lost));
+  CHECK(heard.wait_end(before.id).lost);
+  runs->stop(after.id, std::chrono::milliseconds{0});
+  CHECK(heard.wait_end(after.id).lost);
+  CHECK(heard.wait_started(patient.id).calls.back() == "started");
 }

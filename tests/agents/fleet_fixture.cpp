@@ -19,8 +19,11 @@ agent::node_store_actor::behavior_type keep(agent::node_store_actor::pointer, st
         const std::lock_guard lock{in->mutex};
         if (in->is_full)
           return to_caf({ec::store_full, "there is no room"});
-        if (const auto* joined = std::get_if<store::node_joined>(x.get()))
+        if (const auto* joined = std::get_if<store::node_joined>(x.get())) {
+          if (joined->node.name == in->of_another_pool)
+            return to_caf({ec::conflict, "node " + joined->node.name + " is one of another pool"});
           in->nodes.push_back(joined->node);
+        }
         return service_answer{1};
       },
       [](record_atom, const service_change_ptr&) {},
@@ -33,6 +36,7 @@ fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, ag
                        std::function<result<void>(const agent::hello&)> admit, std::shared_ptr<notebook> book)
     : configuration_(2, true), system_(configuration_) {
   setup.pool = "pool";
+  auto on_failure = setup.on_failure;
   const auto id = store::head_id(store::state_directory{root});
   REQUIRE(id);
   setup.head = *id;
@@ -53,13 +57,17 @@ fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, ag
   fleet_ = system_.spawn(agent::fleet, std::move(setup));
   if (!admit)
     admit = [](const agent::hello&) { return result<void>{}; };
-  gate_ = system_.spawn(agent::agent_gate, agent::gate_setup{{{"pool", fleet_}}, std::move(admit)});
+  agent::gate_setup gate{{{"pool", fleet_}}, std::move(admit)};
+  gate.on_failure = std::move(on_failure);
+  gate.may_end = gate_may_end_;
+  gate_ = system_.spawn(agent::agent_gate, std::move(gate));
   const auto bound = system_.middleman().publish(gate_, port, "127.0.0.1", true);
   REQUIRE(bound);
   port_ = *bound;
 }
 
 fleet_head::~fleet_head() {
+  *gate_may_end_ = true;
   caf::anon_send_exit(gate_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(fleet_, caf::exit_reason::user_shutdown);
   caf::scoped_actor self{system_};

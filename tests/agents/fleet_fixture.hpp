@@ -23,6 +23,7 @@ struct notebook {
   std::mutex mutex;
   std::vector<store::node_record> nodes;
   bool is_full = false;
+  std::string of_another_pool; ///< This node.
 };
 
 /// A head as far as agents are concerned: a FLEET that listens on loopback.
@@ -46,6 +47,7 @@ private:
   caf::actor_system system_;
   agent::fleet_actor fleet_;
   agent::gate_actor gate_;
+  agent::end_permit gate_may_end_ = std::make_shared<std::atomic<bool>>(false);
   std::uint16_t port_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;

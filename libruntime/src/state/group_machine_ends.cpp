@@ -105,7 +105,7 @@ void group_machine::restart_others(const member& cause, group_effects& out) {
     return;
   note_stop({status::rescheduled, no_exit_code, std::string{text::restarted}, {}}, fate::restart, out);
   for (auto* m : others)
-    stop(*m, policy_->grace, out);
+    stop(*m, grace(), out);
 }
 
 void group_machine::next_attempt(member& m, duration delay, group_effects& out) {
@@ -142,7 +142,7 @@ void group_machine::end_member(member& m, group_effects& out) {
     out.emplace_back(effect::cancel_timer{group_timer::retry, std::exchange(m.retry_timer, 0), who(m).task});
   if (live(m) || m.stage == stage::preparing) {
     m.fate = fate::end;
-    return stop(m, forced_ ? duration::zero() : policy_->grace, out);
+    return stop(m, forced_ ? duration::zero() : grace(), out);
   }
   record(m, end_members_, no_exit_code, end_text_, out);
   if (m.stage == stage::prepared)
@@ -160,11 +160,16 @@ void group_machine::note_stop(stop_purpose what, fate of, group_effects& out) co
     out.emplace_back(effect::note_stop{std::move(what)});
 }
 
-void group_machine::stop(member& m, duration grace, group_effects& out) {
-  if (m.stopping && grace > duration::zero())
+void group_machine::stop(member& m, duration within, group_effects& out) {
+  if (m.stopping && within > duration::zero())
     return;
   m.stopping = true;
-  out.emplace_back(effect::stop{who(m), grace});
+  out.emplace_back(effect::stop{who(m), within});
+}
+
+/// None at all is for those that are forced to end.
+duration group_machine::grace() const noexcept {
+  return std::max<duration>(policy_->grace, std::chrono::milliseconds{1});
 }
 
 /// Waits no longer for prepares of a group that is ending: their attempts were never started.

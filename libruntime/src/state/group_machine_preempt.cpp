@@ -76,7 +76,7 @@ void group_machine::vacate(std::string why, bool displaced, group_effects& out) 
       out.emplace_back(effect::cancel_timer{group_timer::retry, std::exchange(m.retry_timer, 0), who(m).task});
     if (live(m) || m.stage == stage::preparing) {
       m.fate = fate::preempt;
-      stop(m, policy_->grace, out);
+      stop(m, grace(), out);
     } else if (m.stage == stage::prepared) {
       m.stage = stage::idle;
       m.asked = false;

@@ -133,7 +133,7 @@ void group_machine::resume_restart(const stop_purpose& stopping, group_effects& 
     return;
   note_stop({stopping.status, stopping.exit_code, stopping.text, {}}, fate::restart, out);
   for (auto* m : told)
-    stop(*m, policy_->grace, out);
+    stop(*m, grace(), out);
 }
 
 /// Says again what the group is: its row may be behind those of its tasks.

@@ -241,7 +241,8 @@ struct service_tables::apply_one {
     q.bind(9, to_micros(node.last_seen));
     auto changed = t.run(q, "storing a node");
     if (changed && *changed == 0)
-      return error{ec::conflict, "node " + node.name + " is one of another pool"};
+      return error{ec::conflict,
+                   "node " + node.name + " is one of another pool: remove it there first (muster node rm)"};
     return changed;
   }
 

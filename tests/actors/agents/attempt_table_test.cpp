@@ -312,6 +312,25 @@ TEST_CASE("what was ended on its node before it was started is nobody's failure 
   CHECK(table.size() == 0);
 }
 
+TEST_CASE("what was told to stop without grace can be given up alone, and stays fenced") {
+  attempt_table table;
+  static_cast<void>(table.connected("a", first, {}, nothing_is_over));
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    static_cast<void>(table.prepare(spec_of(id_of(i), true)));
+    static_cast<void>(table.reported(report_of(id_of(i), report_kind::started)));
+  }
+  table.disconnected();
+  static_cast<void>(table.stop(id_of(0), 0));
+  static_cast<void>(table.stop(id_of(1), 1));
+  const auto then = table.give_up_forced("node n1 is lost");
+  REQUIRE(kinds(then.reports) == K{report_kind::displaced});
+  CHECK(then.reports[0].id == id_of(0));
+  CHECK(table.remove(id_of(0)).commands.empty());
+  CHECK(table.unsettled() == 1);
+  CHECK(verbs(table.connected("a", first, {report_of(id_of(0), report_kind::started)}, nothing_is_over).commands) ==
+        V{node_verb::stop});
+}
+
 TEST_CASE("a start waits until the node has made ready anew what a restart of it took") {
   attempt_table table;
   static_cast<void>(table.connected("a", first, {}, nothing_is_over));

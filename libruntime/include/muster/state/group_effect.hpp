@@ -100,7 +100,8 @@ struct note_stop {
 };
 
 /// Call the driver's `stop`; `exited` or `lost` follows, or `prepared` with any outcome for an attempt that was still
-/// being prepared (a failure, if it would have been started at once). May come a second time with a shorter grace.
+/// being prepared (a failure, if it would have been started at once). May come a second time with a shorter grace. No
+/// grace at all means that the end is forced: what cannot be reached is given up.
 struct stop {
   task_attempt who;
   duration grace{};

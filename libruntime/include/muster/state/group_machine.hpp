@@ -237,7 +237,8 @@ private:
   void end_all(status members, status group, std::string why, group_effects& out);
   void end_member(member& m, group_effects& out);
   void note_stop(stop_purpose what, fate of, group_effects& out) const;
-  void stop(member& m, duration grace, group_effects& out);
+  void stop(member& m, duration within, group_effects& out);
+  [[nodiscard]] duration grace() const noexcept;
   void abandon_prepares(group_effects& out);
   void finish_if_ended(group_effects& out);
   // resume
