@@ -59,8 +59,8 @@ muster::measures runtime::measures() const {
   return impl_->measures();
 }
 
-result<std::vector<pool_view>> runtime::pools() const {
-  return impl_->pools();
+result<std::vector<pool_view>> runtime::pools(std::optional<std::chrono::milliseconds> limit) const {
+  return impl_->pools(limit);
 }
 
 result<std::vector<std::string>> runtime::check(const spec::workflow& workflow, const std::string& pool,
@@ -68,9 +68,9 @@ result<std::vector<std::string>> runtime::check(const spec::workflow& workflow, 
   return impl_->check(workflow, pool, terms);
 }
 
-result<std::vector<group_wait>> runtime::why_waiting(workflow_key workflow,
-                                                     const std::vector<group_index>& groups) const {
-  return impl_->why_waiting(workflow, groups);
+result<std::vector<group_wait>> runtime::why_waiting(workflow_key workflow, const std::vector<group_index>& groups,
+                                                     std::optional<std::chrono::milliseconds> limit) const {
+  return impl_->why_waiting(workflow, groups, limit);
 }
 
 result<recovery_report> runtime::recover(const recovery_handler& on_progress) {

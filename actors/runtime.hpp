@@ -137,12 +137,14 @@ public:
   void subscribe(event_handler handler);
 
   /// Why groups of an unfinished workflow wait for places, as of now: those of `groups` that do. `not_found` if there
-  /// is no such workflow; nothing of one that is not live.
+  /// is no such workflow; nothing of one that is not live; `unavailable` if the pool does not answer within `limit`.
   [[nodiscard]] result<std::vector<group_wait>> why_waiting(workflow_key workflow,
-                                                            const std::vector<group_index>& groups) const;
+                                                            const std::vector<group_index>& groups,
+                                                            std::optional<std::chrono::milliseconds> limit = {}) const;
 
-  /// How all pools are, as of now, in the order of the configuration.
-  [[nodiscard]] result<std::vector<pool_view>> pools() const;
+  /// How all pools are, as of now, in the order of the configuration. `unavailable` if not all of them have answered
+  /// within `limit`.
+  [[nodiscard]] result<std::vector<pool_view>> pools(std::optional<std::chrono::milliseconds> limit = {}) const;
 
   /// What it has counted. Costs the same whatever runs and ran, and asks nobody.
   [[nodiscard]] muster::measures measures() const;

@@ -169,10 +169,17 @@ void runtime::impl::subscribe(event_handler handler) {
   caf::anon_send(hub_, subscr_atom::value, event_subscriber{std::make_shared<const event_handler>(std::move(handler))});
 }
 
-result<std::vector<pool_view>> runtime::impl::pools() {
+result<std::vector<pool_view>> runtime::impl::pools(std::optional<std::chrono::milliseconds> limit) {
+  using clock = std::chrono::steady_clock;
+  using std::chrono::milliseconds;
+  const auto began = clock::now();
+  const auto left = [&] { // Of the limit, for all of them together.
+    const auto passed = std::chrono::duration_cast<milliseconds>(clock::now() - began);
+    return limit ? std::max(*limit - passed, milliseconds{1}) : answer_limit_;
+  };
   std::vector<pool_view> out;
   for (const auto& x : pools_->all()) {
-    const auto said = ask<pool_view_ptr>(x.actor, report_atom::value);
+    const auto said = muster::ask<pool_view_ptr>(system_, left(), x.actor, report_atom::value);
     if (!said)
       return said.failure();
     out.push_back(**said);
@@ -181,7 +188,8 @@ result<std::vector<pool_view>> runtime::impl::pools() {
 }
 
 result<std::vector<group_wait>> runtime::impl::why_waiting(workflow_key workflow,
-                                                           const std::vector<group_index>& groups) {
+                                                           const std::vector<group_index>& groups,
+                                                           std::optional<std::chrono::milliseconds> limit) {
   auto reader = store::reader::open(directory_);
   if (!reader)
     return reader.failure();
@@ -191,7 +199,8 @@ result<std::vector<group_wait>> runtime::impl::why_waiting(workflow_key workflow
   const auto pool = pools_->find(record->pool);
   if (!pool || is_finished(record->status))
     return std::vector<group_wait>{};
-  const auto said = ask<wait_report_ptr>((*pool)->actor, check_atom::value, workflow, groups);
+  const auto said = muster::ask<wait_report_ptr>(system_, limit.value_or(answer_limit_), (*pool)->actor,
+                                                 check_atom::value, workflow, groups);
   if (!said)
     return said.failure();
   return (*said)->groups;

@@ -36,11 +36,12 @@ public:
 
   void set_limits(const runtime_limits& x);
   void subscribe(event_handler handler);
-  [[nodiscard]] result<std::vector<pool_view>> pools();
+  [[nodiscard]] result<std::vector<pool_view>> pools(std::optional<std::chrono::milliseconds> limit);
   [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool,
                                                        const submission_terms& terms);
   [[nodiscard]] result<std::vector<group_wait>> why_waiting(workflow_key workflow,
-                                                            const std::vector<group_index>& groups);
+                                                            const std::vector<group_index>& groups,
+                                                            std::optional<std::chrono::milliseconds> limit);
   [[nodiscard]] result<accepted_workflow> submit(const spec::workflow& workflow, submission_info info);
   [[nodiscard]] result<accepted_workflow> resume(const std::string& id);
   [[nodiscard]] result<recovery_report> recover(const recovery_handler& on_progress);

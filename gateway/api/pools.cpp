@@ -80,7 +80,7 @@ json json_of(const pool_view& x) {
 
 result<std::vector<pool_view>> pools_of(const call& x) {
   const auto engine = x.engine();
-  return engine ? (*engine)->pools() : result<std::vector<pool_view>>{engine.failure()};
+  return engine ? (*engine)->pools(x.with.look_limit) : result<std::vector<pool_view>>{engine.failure()};
 }
 
 /// A page of what is sorted and small: the cursor is a position.

@@ -52,6 +52,9 @@ struct services {
   /// Adds what the server and those around it count to `/metrics`; set before the first request.
   std::function<void(metrics_page&)> write_metrics = [](metrics_page&) {};
 
+  /// How long a request that only looks waits for actors, so that a few of them never hold all workers.
+  std::chrono::milliseconds look_limit{2'000};
+
   /// So many places as a server with these bounds can have.
   void set_places(std::size_t connections, std::size_t workers);
 

@@ -73,7 +73,7 @@ std::map<group_index, json> waiting_now(call& x, const store::workflow_record& w
   const auto engine = groups.empty() ? result<runtime*>{error{ec::not_found, {}}} : x.engine();
   if (!engine)
     return out;
-  const auto said = (*engine)->why_waiting(workflow.key, groups);
+  const auto said = (*engine)->why_waiting(workflow.key, groups, x.with.look_limit);
   if (!said)
     return out;
   for (const auto& why : *said)

@@ -2,6 +2,10 @@
 
 #include "support/catch.hpp"
 
+#include <future>
+#include <memory>
+#include <utility>
+
 using namespace muster;
 using namespace muster::test;
 
@@ -24,6 +28,35 @@ json explained(const api_fixture& api, const std::string& id) {
 }
 
 } // namespace
+
+TEST_CASE("who looks at pools does not wait long for one that says nothing") {
+  const api_fixture api;
+  const auto id = api.submit(spec_with("waiting", "1"));
+  // One thread has all actors, and this holds it.
+  std::promise<void> entered;
+  std::promise<void> release;
+  auto* engine = api.services().engine;
+  engine->subscribe([&, first = std::make_shared<bool>(true), go = release.get_future().share()](const auto&) {
+    if (std::exchange(*first, false))
+      entered.set_value();
+    go.wait();
+  });
+  auto submitted = std::async(std::launch::async, [&] { return engine->cancel(workflow_key{1}, "over", true).ok(); });
+  entered.get_future().wait();
+  api.services().look_limit = std::chrono::milliseconds{50};
+  const auto began = std::chrono::steady_clock::now();
+  for (const auto* target : {"/v1/pools", "/v1/pools/local", "/v1/nodes", "/v1/nodes/local"}) {
+    const auto got = api.get(target);
+    CHECK(got.status == 503);
+    CHECK(got.body["code"] == "unavailable");
+    CHECK_FALSE(got.header("Retry-After").empty());
+  }
+  CHECK(api.get("/v1/workflows/" + id + "/tasks/t/explain").status == 200);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds{30}); // Not a minute each.
+  release.set_value();
+  CHECK(submitted.get());
+  CHECK(api.get("/v1/pools").status == 200);
+}
 
 TEST_CASE("why a group waits is told as its pool has it now") {
   const api_fixture api;
