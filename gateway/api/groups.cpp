@@ -1,6 +1,7 @@
 #include "gateway/api/call.hpp"
 #include "gateway/api/json.hpp"
 #include "gateway/api/paging.hpp"
+#include "gateway/api/plan.hpp"
 #include "gateway/api/routes.hpp"
 #include "muster/base/utf8.hpp"
 
@@ -32,22 +33,6 @@ result<http::response> list_groups(call& x) {
   return json_response(200, page_of(std::move(items), page->next));
 }
 
-/// The names of the groups that must be done before it.
-result<json> upstream_of(store::reader& reader, workflow_key key, group_index group) {
-  const auto indices = reader.upstream(key, group);
-  if (!indices)
-    return indices.failure();
-  auto names = json::array();
-  for (const auto index : *indices) {
-    const auto found = reader.groups(key, index, 1);
-    if (!found)
-      return found.failure();
-    if (!found->empty() && found->front().index == index)
-      names.push_back(found->front().name);
-  }
-  return names;
-}
-
 result<http::response> get_group(call& x) {
   if (auto known = query_reader{x.request}.finish(); !known)
     return known.failure();
@@ -58,9 +43,12 @@ result<http::response> get_group(call& x) {
   if (!group)
     return group.failure();
   auto& reader = **x.state();
-  auto upstream = upstream_of(reader, workflow->key, group->index);
+  const auto upstream = reader.upstream(workflow->key, group->index);
   if (!upstream)
     return upstream.failure();
+  const auto upstream_names = reader.group_names(workflow->key, *upstream, most_upstream_names);
+  if (!upstream_names)
+    return upstream_names.failure();
   // A gang has a thousand members by design; what is beyond is for `/tasks`.
   constexpr std::size_t most_members = 2000;
   const auto members =
@@ -75,7 +63,8 @@ result<http::response> get_group(call& x) {
       lead = t.name;
   }
   auto body = json_of(*group);
-  body["upstream"] = std::move(*upstream);
+  body["upstream"] = *upstream_names;
+  body["upstream_count"] = upstream->size();
   body["lead"] = std::move(lead);
   body["members"] = std::move(names);
   return json_response(200, body);

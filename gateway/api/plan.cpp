@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace muster::gateway {
@@ -22,6 +23,8 @@ using picture::outline_step;
 
 /// Of one page, but for those of its first group: a page ends ahead of the group that would make it longer.
 constexpr std::uint64_t most_tasks = 10'000;
+/// Likewise, of groups before groups.
+constexpr std::uint64_t most_edges = 10'000;
 
 spec::resource resource_of(const spec::workflow& workflow, const spec::task& task) {
   const auto found = workflow.resources.find(task.resource);
@@ -83,11 +86,13 @@ json plan_of_groups(const std::string& name, const std::string& pool, std::uint6
           {"next", next ? json(*next) : json(nullptr)}};
 }
 
-json group_of(std::string_view name, bool barrier, bool ignore_nonlead_status, json upstream, json tasks) {
+json group_of(std::string_view name, bool barrier, bool ignore_nonlead_status, json upstream,
+              std::size_t upstream_count, json tasks) {
   return {{"name", name},
           {"barrier", barrier},
           {"ignore_nonlead_status", ignore_nonlead_status},
           {"upstream", std::move(upstream)},
+          {"upstream_count", upstream_count},
           {"tasks", std::move(tasks)}};
 }
 
@@ -97,9 +102,12 @@ public:
   stored_plan(store::reader& reader, workflow_key key) : reader_(reader), key_(key) {}
 
   result<json> group(const store::group_record& g) {
-    auto upstream = names_of_upstream(g.index);
+    const auto upstream = reader_.upstream(key_, g.index);
     if (!upstream)
       return upstream.failure();
+    const auto names = reader_.group_names(key_, *upstream, most_upstream_names);
+    if (!names)
+      return names.failure();
     const auto tasks = reader_.tasks(key_, g.first_task, g.tasks);
     if (!tasks)
       return tasks.failure();
@@ -113,28 +121,10 @@ public:
         return resource.failure();
       rows.push_back({{"name", (*tasks)[i].name}, {"lead", (*tasks)[i].lead}, {"resource", *resource}});
     }
-    return group_of(g.name, g.barrier, g.ignore_nonlead_status, std::move(*upstream), std::move(rows));
+    return group_of(g.name, g.barrier, g.ignore_nonlead_status, *names, upstream->size(), std::move(rows));
   }
 
 private:
-  result<json> names_of_upstream(group_index g) {
-    const auto upstream = reader_.upstream(key_, g);
-    if (!upstream)
-      return upstream.failure();
-    auto out = json::array();
-    for (const auto index : *upstream) {
-      auto known = names_.find(index.value);
-      if (known == names_.end()) {
-        const auto found = reader_.groups(key_, index, 1);
-        if (!found)
-          return found.failure();
-        known = names_.emplace(index.value, found->empty() ? std::string{} : found->front().name).first;
-      }
-      out.push_back(known->second);
-    }
-    return out;
-  }
-
   result<json> resource_of(const std::string& text) {
     if (const auto known = resources_.find(text); known != resources_.end())
       return known->second;
@@ -146,7 +136,6 @@ private:
 
   store::reader& reader_;
   workflow_key key_;
-  std::unordered_map<std::uint32_t, std::string> names_;
   std::unordered_map<std::string, json> resources_;
 };
 
@@ -178,6 +167,7 @@ result<http::response> get_plan(call& x) {
   auto rows = json::array();
   auto next = page->next;
   std::uint64_t tasks = 0;
+  std::uint64_t edges = 0;
   for (const auto& g : page->rows) {
     if (!rows.empty() && tasks + g.tasks > most_tasks) {
       next = make_cursor(wanted->list, g.index.value);
@@ -187,6 +177,11 @@ result<http::response> get_plan(call& x) {
     auto row = plan.group(g);
     if (!row)
       return row.failure();
+    edges += (*row)["upstream"].size();
+    if (!rows.empty() && edges > most_edges) {
+      next = make_cursor(wanted->list, g.index.value);
+      break;
+    }
     rows.push_back(std::move(*row));
   }
   return json_response(
@@ -213,13 +208,17 @@ result<json> plan_of(const spec::workflow& x, std::size_t most) {
     return laid_out.failure();
   auto rows = json::array();
   std::uint64_t task_count = 0;
+  std::uint64_t edges = 0;
   for (auto g = laid_out->first_group(); g != laid_out->end_group() && rows.size() < most; ++g.value) {
     task_count += laid_out->tasks(g).count;
-    if (!rows.empty() && task_count > most_tasks)
+    const auto before = laid_out->upstream(g);
+    edges += std::min(before.size(), most_upstream_names);
+    if (!rows.empty() && (task_count > most_tasks || edges > most_edges))
       break;
     auto upstream = json::array();
-    for (const auto from : laid_out->upstream(g))
-      upstream.push_back(laid_out->group_name(from));
+    for (const auto from : before)
+      if (upstream.size() < most_upstream_names)
+        upstream.push_back(laid_out->group_name(from));
     auto tasks = json::array();
     const auto range = laid_out->tasks(g);
     for (std::uint32_t i = 0; i < range.count; ++i) {
@@ -229,7 +228,7 @@ result<json> plan_of(const spec::workflow& x, std::size_t most) {
                        {"resource", json_of(laid_out->resource(t))}});
     }
     rows.push_back(group_of(laid_out->group_name(g), laid_out->barrier(g), laid_out->ignore_nonlead_status(g),
-                            std::move(upstream), std::move(tasks)));
+                            std::move(upstream), before.size(), std::move(tasks)));
   }
   return plan_of_groups(x.name, x.pool, laid_out->group_count(), laid_out->task_count(), std::move(rows), std::nullopt);
 }

@@ -6,7 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <vector>
 
 namespace muster::gateway {
 
@@ -50,27 +52,36 @@ private:
       return std::string{};
     if (group.status == status::running || !group.reason.empty())
       return group.reason;
-    const auto upstream = reader_.upstream(key_, group.index);
+    auto upstream = reader_.upstream(key_, group.index);
     if (!upstream)
       return upstream.failure();
-    std::string text;
-    std::size_t open = 0;
-    for (const auto index : *upstream) {
-      const auto found = reader_.groups(key_, index, 1);
-      if (!found)
-        return found.failure();
-      if (!found->empty() && !is_finished(found->front().status) && ++open <= names_shown)
-        text += (text.empty() ? "waits for " : ", ") + found->front().name;
-      if (open > names_shown)
-        return text + " and others";
-    }
-    return text;
+    if (*upstream == waited_for_) // As where many collect what the same ones give.
+      return open_ones_;
+    if (looked_at_ > most_looked_at)
+      return std::string{"waits for groups before it"};
+    looked_at_ += upstream->size();
+    const auto names = reader_.group_names(key_, *upstream, names_shown + 1, true);
+    if (!names)
+      return names.failure();
+    open_ones_.clear();
+    for (std::size_t i = 0; i < std::min(names->size(), names_shown); ++i)
+      open_ones_ += (i == 0 ? "waits for " : ", ") + (*names)[i];
+    if (names->size() > names_shown)
+      open_ones_ += " and others";
+    waited_for_ = std::move(*upstream);
+    return open_ones_;
   }
+
+  /// Edges, of all groups of one answer.
+  static constexpr std::size_t most_looked_at = 100'000;
 
   store::reader& reader_;
   workflow_key key_;
   std::optional<store::group_record> group_;
   std::string waits_for_;
+  std::vector<group_index> waited_for_; ///< By the group that was looked at last,
+  std::string open_ones_;               ///< and what that gave.
+  std::size_t looked_at_ = 0;
 };
 
 /// Where a task stands in the `foreach` around it; null if there is none, or if that cannot be told.

@@ -18,8 +18,7 @@ using json = nlohmann::ordered_json;
 result<bool> is_growing(store::reader& reader, const store::workflow_record& x) {
   if (is_finished(x.status))
     return false;
-  const auto flow = reader.flow(x.key);
-  return flow ? result<bool>{!flow->empty()} : result<bool>{flow.failure()};
+  return reader.has_flow(x.key);
 }
 
 /// The filters of a list, and what a cursor is bound to by them.

@@ -164,6 +164,18 @@ result<std::string> reader::spec_text(workflow_key key) {
   return error{ec::not_found, "there is no workflow " + std::to_string(key.value)};
 }
 
+result<bool> reader::has_flow(workflow_key key) {
+  auto prepared = impl_->statement("SELECT EXISTS(SELECT 1 FROM workflow_flow WHERE workflow = ?)");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  q.bind(1, key.value);
+  if (q.step() != SQLITE_ROW)
+    return impl_->failed("looking for a flow");
+  return q.integer(0) != 0;
+}
+
 result<std::string> reader::flow(workflow_key key) {
   auto prepared = impl_->statement("SELECT f.text FROM workflow w LEFT JOIN workflow_flow f ON f.workflow = w.key "
                                    "WHERE w.key = ?");

@@ -29,6 +29,10 @@ constexpr const char* group_columns =
     "FROM task_group g LEFT JOIN task t ON g.tasks = 1 AND t.id = (g.id & ~16777215) + g.first_task "
     "LEFT JOIN attempt a ON t.attempt > ifnull(t.first_attempt, 0) AND a.task = t.id "
     "AND a.number = ifnull(t.first_attempt, 0) ";
+/// The same as far as it says which one it is, and whether it has ended.
+constexpr const char* group_state_columns =
+    "SELECT g.id, ifnull(t.status, g.status), g.name FROM task_group g "
+    "LEFT JOIN task t ON g.tasks = 1 AND t.id = (g.id & ~16777215) + g.first_task ";
 static_assert(max_rows - 1 == 16'777'215);
 
 stage_times times_at(const sqlite::statement& q, int first) {
@@ -215,6 +219,40 @@ result<std::vector<group_index>> reader::upstream(workflow_key key, group_index 
       std::memcpy(out.data(), bytes.data(), out.size() * sizeof(group_index));
   } else if (code != SQLITE_DONE) {
     return impl_->failed("reading the edges of a group");
+  }
+  return out;
+}
+
+result<std::vector<std::string>> reader::group_names(workflow_key key, const std::vector<group_index>& groups,
+                                                     std::size_t limit, bool open_only) {
+  // To look a row up costs as much as to pass by so many.
+  constexpr std::uint32_t far = 8;
+  auto prepared = impl_->statement(std::string{group_state_columns} + "WHERE g.id >= ?1 AND g.id <= ?2 ORDER BY g.id");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  std::vector<std::string> out;
+  for (auto next = groups.begin(); next != groups.end() && next->value < max_rows && out.size() < limit;) {
+    const sqlite::statement_scope scope{q};
+    q.bind(1, row_id(key.value, next->value));
+    q.bind(2, row_id(key.value, std::min<std::uint64_t>(groups.back().value, max_rows - 1)));
+    int code = SQLITE_DONE;
+    while (next != groups.end() && out.size() < limit && (code = q.step()) == SQLITE_ROW) {
+      const auto at = row_index(q.integer(0));
+      while (next != groups.end() && next->value < at)
+        ++next;
+      if (next != groups.end() && next->value == at) {
+        ++next;
+        if (!open_only || !is_group_finished(static_cast<status>(q.integer(1))))
+          out.emplace_back(q.text(2));
+      }
+      if (next != groups.end() && next->value - at > far)
+        break;
+    }
+    if (code == SQLITE_DONE)
+      return out;
+    if (code != SQLITE_ROW)
+      return impl_->failed("reading names of groups");
   }
   return out;
 }

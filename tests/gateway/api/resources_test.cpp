@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+#include <chrono>
+
 #include <regex>
 #include <set>
 
@@ -25,6 +27,69 @@ void check_problem(const answer& x, unsigned wanted, const std::string& code) {
 }
 
 } // namespace
+
+TEST_CASE("of the groups before a group a thousand are named, and all are counted") {
+  const api_fixture api;
+  std::string spec = spec_of("wide", 1001);
+  std::string inputs;
+  for (int i = 0; i < 1001; ++i)
+    inputs += (i == 0 ? "{task: t" : ", {task: t") + std::to_string(i) + "}";
+  for (int i = 0; i < 12; ++i)
+    spec += "  - {name: last" + std::to_string(i) + ", image: none, command: [\"true\"], inputs: [" + inputs + "]}\n";
+  const auto id = api.run(spec);
+  const auto group = api.get("/v1/workflows/" + id + "/groups/last0-group").body;
+  CHECK(group["upstream"].size() == 1000);
+  CHECK(group["upstream"][999] == "t999-group");
+  CHECK(group["upstream_count"] == 1001);
+  std::size_t seen = 0;
+  std::size_t pages = 0;
+  for (json next = ""; !next.is_null(); ++pages) {
+    const auto page =
+        api.get("/v1/workflows/" + id + "/plan?limit=1000" + (next == "" ? "" : "&cursor=" + next.get<std::string>()))
+            .body;
+    std::size_t names = 0;
+    for (const auto& one : page["groups"])
+      names += one["upstream"].size();
+    CHECK(names <= 10'000);
+    seen += page["groups"].size();
+    if (!page["groups"].empty() && page["groups"].back()["name"] == "last11-group")
+      CHECK(page["groups"].back()["upstream_count"] == 1001);
+    next = page["next"];
+  }
+  CHECK(seen == 1013);
+  CHECK(pages >= 3);
+  const auto planned = api.ask("POST", "/v1/validate", spec, {{"Content-Type", "application/yaml"}}).body["plan"];
+  CHECK(planned["group_count"] == 1013);
+}
+
+TEST_CASE("a task that waits names some of those that it waits for") {
+  const api_fixture api;
+  std::string spec = "workflow:\n  name: wait\n  tasks:\n";
+  std::string inputs;
+  for (int i = 0; i < 40; ++i) {
+    const bool quick = i % 8 != 7;
+    spec += "  - {name: t" + std::to_string(i) +
+            ", image: none, command: [\"true\"], environment: "
+            "{MUSTER_NULL_DURATION: " +
+            (quick ? "1ms" : "1h") + "}}\n";
+    inputs += (i == 0 ? "{task: t" : ", {task: t") + std::to_string(i) + "}";
+  }
+  for (const auto* name : {"a", "b"})
+    spec += std::string{"  - {name: "} + name + ", image: none, command: [\"true\"], inputs: [" + inputs + "]}\n";
+  const auto id = api.submit(spec);
+  const auto target = "/v1/workflows/" + id + "/tasks";
+  const std::string expected = "waits for t7-group, t15-group, t23-group and others";
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  json one;
+  do
+    one = api.get(target + "/a").body;
+  while (one["waits_for"] != expected && std::chrono::steady_clock::now() < deadline);
+  CHECK(one["waits_for"] == expected);
+  const auto all = api.get(target + "?limit=1000").body["items"];
+  REQUIRE(all.size() == 42);
+  CHECK(all[40]["waits_for"] == expected);
+  CHECK(all[41]["waits_for"] == expected);
+}
 
 TEST_CASE("a workflow is submitted, listed and read with its groups, tasks and attempts") {
   const api_fixture api;

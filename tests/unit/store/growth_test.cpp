@@ -99,6 +99,8 @@ TEST_CASE("rows that come later are like those that came first") {
   CHECK(groups[3].status == status::processing);
   CHECK(groups[2].status == status::processing);
   CHECK(must(r.upstream(key, {3})) == std::vector<group_index>{{0}, {2}});
+  CHECK(must(r.has_flow(key)));
+  CHECK_FALSE(must(r.has_flow({99})));
   const auto tasks = must(r.tasks(key, {}, 10));
   REQUIRE(tasks.size() == 6);
   CHECK(tasks[4].lead);

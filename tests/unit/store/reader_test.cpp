@@ -92,6 +92,41 @@ TEST_CASE("rows come in pages, and stay within their workflow") {
   CHECK(must(r.upstream(second, {0xffffffffU})).empty());
 }
 
+TEST_CASE("names of groups are read in one pass, all of them or those that have not ended") {
+  const temporary_state state;
+  auto w = must(writer::open(state.directory()));
+  const auto key = must(w.submit(sample(40))).key;
+  const auto other = must(w.submit(sample(2))).key;
+  for (std::uint32_t i = 0; i < 40; ++i)
+    if (i % 10 != 3) {
+      must(w.append(task_event(key, i, i, status::processing)));
+      must(w.append(task_event(key, i, i, status::completed)));
+    }
+  must(w.commit());
+  auto r = must(reader::open(state.directory()));
+  const auto records = must(r.groups(key, {0}, 40));
+  REQUIRE(records.size() == 40);
+  const auto names = [&](const std::vector<std::uint32_t>& at) {
+    std::vector<std::string> out;
+    for (const auto i : at)
+      out.push_back(records[i].name);
+    return out;
+  };
+  std::vector<group_index> all;
+  for (std::uint32_t i = 0; i < 40; ++i)
+    all.push_back({i});
+  CHECK(must(r.group_names(key, all, 100)).size() == 40);
+  CHECK(must(r.group_names(key, all, 3)) == names({0, 1, 2}));
+  CHECK(must(r.group_names(key, all, 100, true)) == names({3, 13, 23, 33}));
+  CHECK(must(r.group_names(key, all, 2, true)) == names({3, 13}));
+  CHECK(must(r.group_names(key, {{2}, {3}, {33}, {34}, {39}}, 100)) == names({2, 3, 33, 34, 39})); // Some far apart.
+  CHECK(must(r.group_names(key, {{2}, {3}, {33}, {34}, {39}}, 100, true)) == names({3, 33}));
+  CHECK(must(r.group_names(key, {{39}, {40}, {0xffffffffU}}, 100)) == names({39}));
+  CHECK(must(r.group_names(key, {}, 100)).empty());
+  CHECK(must(r.group_names(key, all, 0)).empty());
+  CHECK(must(r.group_names(other, all, 100)).size() == 2);
+}
+
 TEST_CASE("events are filtered, and a follower misses none") {
   const temporary_state state;
   auto w = must(writer::open(state.directory()));

@@ -116,6 +116,8 @@ public:
   [[nodiscard]] result<std::string> spec_text(workflow_key key);
   /// What decides how the workflow grows, as submitted; empty if it does not grow.
   [[nodiscard]] result<std::string> flow(workflow_key key);
+  /// Whether that is anything; cheap, however long it is.
+  [[nodiscard]] result<bool> has_flow(workflow_key key);
   /// How many tasks are in each status; statuses without tasks are left out.
   [[nodiscard]] result<std::vector<std::pair<status, std::uint64_t>>> task_counts(workflow_key key);
 
@@ -137,6 +139,10 @@ public:
   [[nodiscard]] result<std::vector<task_body>> bodies(workflow_key key, task_index first, std::size_t limit);
   /// The groups that must be done before `group`.
   [[nodiscard]] result<std::vector<group_index>> upstream(workflow_key key, group_index group);
+  /// The names of those of `groups`, ascending, that are there, in their order: at most `limit`; with `open_only` of
+  /// those that have not ended. One pass over their rows, however many they are.
+  [[nodiscard]] result<std::vector<std::string>> group_names(workflow_key key, const std::vector<group_index>& groups,
+                                                             std::size_t limit, bool open_only = false);
   /// The group of that name; `not_found` if there is none.
   [[nodiscard]] result<group_record> group(workflow_key key, std::string_view name);
   /// The task of that name; `not_found` says which names are near.
