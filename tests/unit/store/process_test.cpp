@@ -85,7 +85,7 @@ TEST_CASE("readers see whole transactions while another process writes") {
   child writing{[&](const child::tell& tell) { write_for_ever(state.directory(), 10, tell); }};
   auto r = must(reader::open(state.directory()));
   event_query query;
-  auto version = must(r.data_version());
+  std::optional<std::uint64_t> version; // The writer may be ahead already.
   std::uint64_t acknowledged = 0;
   std::uint64_t seen = 0;
   for (int i = 0; i < 150; ++i) {
