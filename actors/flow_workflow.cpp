@@ -231,7 +231,14 @@ private:
         members = std::move(found->second);
     if (const auto row = state_.recorded_rows.find(gang.name); row != state_.recorded_rows.end())
       row->second.taken = true;
+    if (members && state_.canceling)
+      members->cancel = state_.restore->cancel_message;
+    else if (members)
+      members->cancel = gang.canceled;
+    const bool is_told = members.has_value();
     spawn_group(state_.context, *gang.index, gang, std::move(extras), std::move(members));
+    if (gang.canceled && !is_told)
+      self_->send(state_.admitted.at(gang.index->value).actor, cancel_atom::value, *gang.canceled, false);
   }
 
   void send_notes() {

@@ -402,7 +402,11 @@ group_effects take_up(group_pointer self, group_restore restore) {
     self->send(state.tasks[i], watch_atom::value, member.attempt, epoch{}, state.places[i]);
   }
   state.has_stop_note = restore.stopping.has_value();
-  return state.machine->resume(restore.members, restore.ran, restore.stopping);
+  auto effects = state.machine->resume(restore.members, restore.ran, restore.stopping);
+  if (restore.cancel)
+    for (auto& x : state.machine->cancel(*restore.cancel, false))
+      effects.push_back(std::move(x));
+  return effects;
 }
 
 } // namespace

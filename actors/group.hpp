@@ -7,6 +7,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace muster {
@@ -17,6 +18,9 @@ struct group_restore {
   std::vector<placed_member> places;    ///< Likewise; of the newest attempts, where they have one.
   duration ran{};                       ///< How long the group was RUNNING.
   std::optional<stop_purpose> stopping; ///< What attempts of it were told to end for.
+  /// It was to be cancelled, and why. What is known of its attempts is told by others, at once: a message that says so
+  /// might come behind the end of an attempt that was killed for it.
+  std::optional<std::string> cancel;
 };
 
 /// State of a GROUP: its machine, and what the machine does not need to know.

@@ -135,6 +135,8 @@ void take_up(workflow_pointer self, workflow_restore& restore) {
     std::optional<group_restore> members;
     if (const auto found = restore.members.find(g.value); found != restore.members.end())
       members = std::move(found->second);
+    if (members && restore.cancel_requested)
+      members->cancel = restore.cancel_message;
     spawn_group(self, g, std::move(members));
   }
   if (restore.cancel_requested)

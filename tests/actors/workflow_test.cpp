@@ -200,6 +200,23 @@ TEST_CASE("who was told to end before a restart is not taken for failed") {
   CHECK((f.position("start a 1") >= 0) == leaves);
 }
 
+TEST_CASE("an attempt that was killed for a cancel, and is found to have ended, is canceled") {
+  actor_fixture f;
+  auto restore = std::make_shared<workflow_restore>();
+  restore->groups = {status::running};
+  restore->recorded = status::running;
+  group_restore killed;
+  killed.members.push_back({0, status::running, found::exited});
+  killed.places.push_back({"local", nullptr, "127.64.0.9", {}});
+  killed.cancel = "no more of it";
+  restore->members[0] = killed;
+  f.take_up(make_workflow({make_task("killed")}), restore); // Its end is told at once, and no cancel follows.
+  REQUIRE(f.run_until_finished());
+  CHECK(f.ended() == status::failed_canceled);
+  CHECK(f.task_status("killed") == status::failed_canceled);
+  CHECK(f.task_text("killed") == "no more of it");
+}
+
 namespace {
 
 /// Events must tell a possible story, whatever happened.

@@ -139,7 +139,7 @@ std::optional<gang> engine::next() {
     if (!gangs_.empty()) {
       const auto id = gangs_.front();
       gangs_.pop_front();
-      gang out{id, gang_name(id), task_names(id), at(id).step, std::nullopt};
+      gang out{id, gang_name(id), task_names(id), at(id).step, std::nullopt, std::nullopt};
       run_of(id).given = true;
       const auto known = recorded_.find(out.name);
       const bool stopping = is_stopping(id);
@@ -156,7 +156,7 @@ std::optional<gang> engine::next() {
         to_recall_ -= has_begun(past) ? 1 : 0;
         out.index = past.index;
         if (stopping)
-          cancels_.emplace_back(id, "canceled before the restart");
+          out.canceled = "canceled before the restart";
         return out;
       }
       any_begun_ = any_begun_ || past.status != status::skipped;

@@ -73,7 +73,11 @@ void flow_world::take(std::size_t window) {
     }
     values[gang->tasks.front()] = std::move(*seen);
     machine.started(gang->id);
+    const auto id = gang->id;
+    const bool is_canceled = gang->canceled.has_value();
     open_.push_back(std::move(*gang));
+    if (is_canceled)
+      end_canceled(id);
     most_at_once = std::max(most_at_once, open_.size());
   }
   note_ends();
@@ -85,15 +89,18 @@ void flow_world::note_ends() {
       ends[task] = x.status;
       reasons[task] = x.reason;
     }
-  for (const auto& [id, reason] : machine.take_cancels()) {
-    const auto found = std::find_if(open_.begin(), open_.end(), [id = id](const auto& x) { return x.id == id; });
-    if (found == open_.end())
-      continue;
-    ends[found->tasks.front()] = status::failed_canceled;
-    records_[found->name].status = status::failed_canceled;
-    open_.erase(found);
-    machine.finished(id, {status::failed_canceled, {}});
-  }
+  for (const auto& [id, reason] : machine.take_cancels())
+    end_canceled(id);
+}
+
+void flow_world::end_canceled(std::uint32_t id) {
+  const auto found = std::find_if(open_.begin(), open_.end(), [id](const auto& x) { return x.id == id; });
+  if (found == open_.end())
+    return;
+  ends[found->tasks.front()] = status::failed_canceled;
+  records_[found->name].status = status::failed_canceled;
+  open_.erase(found);
+  machine.finished(id, {status::failed_canceled, {}});
 }
 
 void flow_world::finish(std::size_t which) {

@@ -56,6 +56,7 @@ private:
   void take(std::size_t window);
   void finish(std::size_t which);
   void note_ends();
+  void end_canceled(std::uint32_t gang);
 
   decider decide_;
   std::deque<flow::gang> open_;

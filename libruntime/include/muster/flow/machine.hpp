@@ -48,11 +48,12 @@ struct recorded_gang {
 
 /// A gang that may begin.
 struct gang {
-  std::uint32_t id = 0;             ///< The machine's number for it; used again when it has ended.
-  std::string name;                 ///< Of the group, unique in the workflow: `train.3-group`.
-  std::vector<std::string> tasks;   ///< Full names of its members, `train.3`, in the order of the spec.
-  const spec::step* step = nullptr; ///< Where it stands in the definition; its body is a gang.
-  std::optional<group_index> index; ///< If it was recorded before a restart, and has not ended.
+  std::uint32_t id = 0;                ///< The machine's number for it; used again when it has ended.
+  std::string name;                    ///< Of the group, unique in the workflow: `train.3-group`.
+  std::vector<std::string> tasks;      ///< Full names of its members, `train.3`, in the order of the spec.
+  const spec::step* step = nullptr;    ///< Where it stands in the definition; its body is a gang.
+  std::optional<group_index> index;    ///< If it was recorded before a restart, and has not ended.
+  std::optional<std::string> canceled; ///< Of such a one: it was being cancelled then, and why.
 };
 
 /// A step that ended without being run: what to record of it.
