@@ -267,6 +267,36 @@ TEST_CASE("a backup of a head at work is restored elsewhere") {
   CHECK_THAT(other({"run", muster.file("w.yaml", one_task("true"))}).out, ContainsSubstring("single-2"));
 }
 
+TEST_CASE("a backup is restored in place while a task of it runs, which is watched on") {
+  const muster_program muster;
+  auto head = std::make_unique<head_program>(muster);
+  REQUIRE(head->ready());
+  const auto go = (muster.folder() / "go").string();
+  REQUIRE(
+      muster({"submit", muster.file("w.yaml", one_task("echo begun; while [ ! -e " + go + " ]; do sleep 0.05; done"))})
+          .exit_code == 0);
+  subprocess following(muster.with({"logs", "single-1", "-f"}));
+  REQUIRE(following.wait_for("begun"));
+  const auto file = (muster.folder() / "backup.db").string();
+  REQUIRE(muster({"backup", file}).exit_code == 0);
+  REQUIRE(muster({"run", muster.file("later.yaml", one_task("true"))}).exit_code == 0);
+  CHECK(head->stop(SIGTERM).exit_code == 0);
+  // As docs/backup.md says.
+  following.signal(SIGINT);
+  CHECK(following.finish().exit_code != 0);
+  for (const auto* name : {"muster.db", "muster.db-wal", "muster.db-shm"}) {
+    std::error_code not_there;
+    std::filesystem::rename(muster.state() / name, muster.folder() / name, not_there);
+  }
+  REQUIRE(muster({"restore", file}).exit_code == 0);
+  head = std::make_unique<head_program>(muster);
+  REQUIRE(head->ready());
+  CHECK(muster({"ls", "-o", "name"}).out == "single-1\n");
+  CHECK_THAT(muster({"show", "single-1"}).out, ContainsSubstring("RUNNING"));
+  muster.file("go", "");
+  CHECK(muster({"wait", "single-1"}).out == "single-1 COMPLETED\n");
+}
+
 TEST_CASE("what is read of a head elsewhere is what its own machine shows") {
   const muster_program muster;
   head_program head(muster);

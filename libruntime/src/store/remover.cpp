@@ -161,6 +161,24 @@ result<bool> remover::sweep(std::size_t rows) {
   return true;
 }
 
+result<bool> remover::shrink() {
+  constexpr std::int64_t piece = 256;
+  constexpr std::int64_t least_kept = 1024;
+  const auto whole = db_->number("PRAGMA page_count", "asking for the size of the store");
+  const auto unused = db_->number("PRAGMA freelist_count", "asking for unused pages");
+  if (!whole || !unused)
+    return whole ? unused.failure() : whole.failure();
+  const auto spare = *unused - std::max(least_kept, *whole / 8);
+  if (spare <= 0)
+    return false;
+  if (auto done = db_->run("PRAGMA incremental_vacuum(256)", "giving unused pages back"); !done)
+    return done.failure();
+  const auto left = db_->number("PRAGMA freelist_count", "asking for unused pages");
+  if (!left)
+    return left.failure();
+  return spare > piece && *left < *unused;
+}
+
 result<std::size_t> remover::compact(sequence through, std::size_t rows) {
   const auto first = db_->number("SELECT value FROM counter WHERE name='earliest_sequence'", "reading the first event");
   if (!first)

@@ -26,6 +26,10 @@ public:
   /// Removes about so many rows of what is hidden; whether there is more to be removed now.
   [[nodiscard]] result<bool> sweep(std::size_t rows);
 
+  /// Gives up to a megabyte of the database's file back, if more of it is unused than new rows will soon fill: an
+  /// eighth of it, and four megabytes. Whether there is more to be given back.
+  [[nodiscard]] result<bool> shrink();
+
   /// Removes at most so many events, the oldest first, up to and including `through`; how many.
   [[nodiscard]] result<std::size_t> compact(sequence through, std::size_t rows);
 

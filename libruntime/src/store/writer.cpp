@@ -18,11 +18,13 @@ namespace muster::store {
 
 namespace {
 
-// Before the first table: the page size cannot change later. The log is moved into the database every 16 MiB, and its
-// file is cut back after a large submission.
-constexpr const char* settings = "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                                 "PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=67108864; "
-                                 "PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF";
+/// Of an empty file, before its first table: they cannot change later, and setting them again would need room.
+constexpr const char* new_settings = "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL";
+
+// The log is moved into the database every 16 MiB, and its file is cut back after a large submission.
+constexpr const char* settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4096; "
+                                 "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768; "
+                                 "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF";
 
 constexpr const char* insert_event_row =
     "INSERT INTO event(seq, time, type, workflow, position_of_group, task, attempt, status, exit_code, lease, text, "
@@ -95,6 +97,12 @@ private:
 };
 
 result<void> writer::impl::prepare() {
+  const auto pages = db_.number("PRAGMA page_count", "setting up the store");
+  if (!pages)
+    return pages.failure();
+  if (*pages == 0)
+    if (auto done = db_.run(new_settings, "setting up the store"); !done)
+      return done;
   if (auto done = db_.run(settings, "setting up the store"); !done)
     return done;
   if (auto done = migrate(db_, migrations()); !done)
@@ -257,6 +265,8 @@ result<bool> writer::impl::sweep(std::size_t rows) {
   if (auto done = begin(); !done)
     return done.failure();
   auto more = remover_->sweep(rows);
+  if (more && !*more)
+    more = remover_->shrink();
   if (!more)
     return give_up(more.failure());
   return more;

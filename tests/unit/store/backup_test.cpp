@@ -110,6 +110,29 @@ TEST_CASE("a backup overwrites nothing, and neither does a restore") {
   CHECK(code_of(backup(state.directory(), state.root() / "no" / "such" / "folder")) == ec::io_error);
 }
 
+TEST_CASE("what a store that was moved away left behind is not taken for a part of the restored one") {
+  const temporary_state state;
+  auto w = must(writer::open(state.directory()));
+  must(w.submit(sample(1)));
+  must(w.commit());
+  const auto file = state.root() / "backup.db";
+  must(backup(state.directory(), file));
+  const auto reader_that_stays = must(reader::open(state.directory()));
+  must(w.submit(sample(1)));
+  must(w.commit());
+  const auto other = state_directory{state.root() / "other"};
+  must(other.create());
+  auto wal = state.directory().database();
+  auto left = other.database();
+  std::filesystem::copy_file(wal += "-wal", left += "-wal");
+  const auto refused = restore(file, other);
+  CHECK(code_of(refused) == ec::conflict);
+  CHECK_THAT(refused.failure().message, ContainsSubstring("muster.db-wal"));
+  std::filesystem::remove(left);
+  must(restore(file, other));
+  CHECK(must(must(reader::open(other)).workflows({})).size() == 1);
+}
+
 TEST_CASE("what is no backup, or a damaged one, is not restored") {
   const temporary_state state;
   auto w = must(writer::open(state.directory()));

@@ -93,6 +93,39 @@ TEST_CASE("a deleted workflow is gone at once, and its event is the last of it")
   CHECK(must(r.workflow(other)).tasks == 1);
 }
 
+TEST_CASE("the file of the store becomes smaller when what filled it is removed") {
+  const temporary_state state;
+  const auto size = [&] { return std::filesystem::file_size(state.directory().database()); };
+  const std::string text(8U << 20U, 'x');
+  {
+    auto w = must(writer::open(state.directory()));
+    for (int i = 0; i < 4; ++i) {
+      auto x = sample(1);
+      x.spec_text = text;
+      const auto key = must(w.submit(x)).key;
+      must(w.append(task_event(key, 0, 0, status::failed_canceled)));
+      must(w.append(workflow_event(key, event_type::workflow_status, status::failed_canceled)));
+      must(w.commit());
+    }
+  }
+  const auto largest = size();
+  CHECK(largest > 32U << 20U);
+  {
+    auto w = must(writer::open(state.directory()));
+    for (std::int64_t key = 1; key <= 3; ++key)
+      must(w.remove_workflow({key}, ""));
+    must(w.commit());
+    std::size_t pieces = 0;
+    for (; must(w.sweep(1000)); ++pieces)
+      must(w.commit());
+    must(w.commit());
+    CHECK(pieces > 10); // Others had their turn in between.
+  }
+  CHECK(size() < largest / 2);
+  CHECK(size() > 8U << 20U);
+  CHECK(must(must(reader::open(state.directory())).spec_text({4})) == text);
+}
+
 TEST_CASE("only what has finished is deleted") {
   const temporary_state state;
   auto w = must(writer::open(state.directory()));

@@ -31,7 +31,9 @@ event retried(workflow_key w) {
 std::string all_rows(const state_directory& where) {
   auto r = must(reader::open(where));
   std::ostringstream out;
-  const auto time = [&out](const std::optional<timestamp>& t) { out << ' ' << (t ? std::to_string(t->time_since_epoch().count()) : "-"); };
+  const auto time = [&out](const std::optional<timestamp>& t) {
+    out << ' ' << (t ? std::to_string(t->time_since_epoch().count()) : "-");
+  };
   const auto times = [&](const stage_times& t) {
     for (const auto& x : {t.processing, t.scheduling, t.initializing, t.running, t.ended})
       time(x);

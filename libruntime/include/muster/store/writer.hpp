@@ -60,8 +60,9 @@ public:
   /// `conflict` if it has not finished. Its rows are removed by `sweep`, its folder is the caller's.
   [[nodiscard]] result<event> remove_workflow(workflow_key key, std::string text, timestamp time = {});
 
-  /// Removes about so many rows of deleted workflows; whether there is more to be removed now. Names of their groups
-  /// and tasks stay until their events are gone.
+  /// Removes about so many rows of deleted workflows, and, when there are none, makes the database's file smaller,
+  /// piece by piece; whether there is more to be done now. Names of their groups and tasks stay until their events are
+  /// gone.
   [[nodiscard]] result<bool> sweep(std::size_t rows);
 
   /// Removes at most so many events, the oldest first, up to and including `through`: the log begins behind them. How
