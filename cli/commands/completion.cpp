@@ -26,8 +26,7 @@ struct completed_option {
   std::string text;
   std::vector<std::string> values; ///< What it takes, where that is a short list.
   bool takes_value = false;
-  std::string
-      live; ///< What its value is one of, as `__complete` calls it: `tasks` of the workflow of the line, `contexts`.
+  std::string live; ///< See `live_of`.
   bool takes_path = false;
 };
 
@@ -38,7 +37,7 @@ struct completed_command {
   std::vector<completed_option> options;
   std::vector<std::string> words;                ///< What its argument may be, where that is a short list.
   std::map<std::string, std::string> inner_live; ///< Of commands below it: their `live`.
-  std::string live;                              ///< What its argument is one of: `ids`, `contexts`.
+  std::string live;                              ///< See `live_of`; of its argument.
   bool takes_file = false;
 };
 
@@ -52,6 +51,15 @@ std::vector<std::string> split(const std::string& text) {
     parts.push_back(part);
   }
   return parts.size() > 1 ? parts : std::vector<std::string>{};
+}
+
+/// What a value is one of, as `__complete` calls it, by how the help names its type; empty where that cannot be listed.
+std::string live_of(const std::string& type) {
+  static const std::map<std::string, std::string> all{
+      {"ID", "ids"},     {"WORKFLOW-ID", "ids"}, {"TASK", "tasks"},      {"CONTEXT", "contexts"},
+      {"NODE", "nodes"}, {"POOL", "pools"},      {"TOKEN-ID", "tokens"}, {"WEBHOOK-ID", "webhooks"}};
+  const auto found = all.find(type);
+  return found == all.end() ? std::string{} : found->second;
 }
 
 completed_command describe(const CLI::App& command) {
@@ -69,13 +77,13 @@ completed_command describe(const CLI::App& command) {
       x.text = option->get_description();
       x.values = split(type);
       x.takes_value = option->get_items_expected_max() > 0;
-      x.live = type == "TASK" ? "tasks" : type == "CONTEXT" ? "contexts" : "";
+      x.live = live_of(type);
       x.takes_path = type == "PATH" || type == "FILE" || type == "DIR";
       if (type == "STATUS,...")
         x.values = all_status_names();
       out.options.push_back(std::move(x));
-    } else if (type == "ID" || type == "CONTEXT") {
-      out.live = type == "ID" ? "ids" : "contexts";
+    } else if (const auto live = live_of(type); !live.empty()) {
+      out.live = live;
     } else if (type == "FILE") {
       out.takes_file = true;
     } else {
@@ -317,15 +325,21 @@ int complete(context& ctx, const std::string& what, const std::vector<std::strin
         std::cout << name << '\n';
     return exit_completed;
   }
-  auto head = find_reading_api(ctx, choice);
+  const bool is_live = what == "nodes" || what == "pools"; // Nothing of them is recorded.
+  auto head = is_live ? find_live_api(ctx, choice) : find_reading_api(ctx, choice);
   if (!head)
     return exit_completed;
   const auto print = [&](const std::vector<std::string>& path, const char* member) {
     (void)each_item(**head, client::path_of(path), {}, most,
                     [&](const nlohmann::ordered_json& x) { std::cout << text_of(x, member) << '\n'; });
   };
-  if (what == "ids") {
-    print({"workflows"}, "id");
+  static const std::map<std::string, std::pair<const char*, const char*>> lists{{"ids", {"workflows", "id"}},
+                                                                                {"nodes", {"nodes", "name"}},
+                                                                                {"pools", {"pools", "name"}},
+                                                                                {"tokens", {"tokens", "id"}},
+                                                                                {"webhooks", {"webhooks", "id"}}};
+  if (const auto list = lists.find(what); list != lists.end()) {
+    print({list->second.first}, list->second.second);
   } else if (what == "tasks" && line.size() > place_of_id) {
     if (const auto id = workflow_id(**head, line[place_of_id]))
       print({"workflows", *id, "tasks"}, "name");
@@ -354,7 +368,9 @@ void add_completion(CLI::App& app, context& ctx) {
   asked->group("");
   asked->prefix_command(); // What follows is a line to be completed, whatever is in it.
   auto what = std::make_shared<std::string>();
-  asked->add_option("what", *what, "What to list: ids, tasks or contexts; then the line")->required();
+  asked
+      ->add_option("what", *what, "What to list: ids, tasks, contexts, nodes, pools, tokens or webhooks; then the line")
+      ->required();
   asked->callback(
       [&ctx, asked, what] { ctx.action = [&ctx, asked, what] { return complete(ctx, *what, asked->remaining()); }; });
 }

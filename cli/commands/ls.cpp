@@ -97,7 +97,7 @@ void add_ls(CLI::App& app, context& ctx) {
       ->allow_extra_args(false);
   command->add_option("--name", options->name, "Only workflows of this name");
   command->add_option("--user", options->user, "Only those that this user submitted to a head");
-  command->add_option("--pool", options->pool, "Only those of this pool");
+  command->add_option("--pool", options->pool, "Only those of this pool")->type_name("POOL");
   command->add_option("--label", options->labels, "Only those with this label; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

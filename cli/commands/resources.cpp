@@ -128,7 +128,7 @@ CLI::App& add_kind(CLI::App& app, context& ctx, const char* name, const char* pl
     ctx.action = [&ctx, options, plural, view] { return list(ctx, *options, plural, view()); };
   });
   auto* one = command->add_subcommand("show", "Show one with all that is known of it");
-  one->add_option("name", options->name, "Its name")->type_name("NAME")->required();
+  one->add_option("name", options->name, "Its name")->type_name("POOL")->required();
   add_list_format(*one, options->format, nullptr);
   add_head_choice(*one, options->head, ctx);
   one->footer("Example:\n  muster " + kind + " show local -o json");

@@ -22,8 +22,9 @@ spec::load_outcome refuse(std::string file, std::string message) {
   return outcome;
 }
 
-spec::load_options options_of(const spec_input& input) {
+spec::load_options options_of(const spec_input& input, const read_spec& into) {
   spec::load_options options;
+  options.files_read = into.files;
   options.profile = input.profile;
   options.set = input.set;
   options.set_string = input.set_string;
@@ -47,7 +48,7 @@ read_spec load_stdin(const spec_input& input) {
       return x;
     }
   }
-  auto options = options_of(input);
+  auto options = options_of(input, x);
   options.file_name = "<stdin>";
   x.outcome = spec::load(x.text, options);
   return x;
@@ -89,7 +90,7 @@ read_spec load(const spec_input& input) {
   if (input.file == "-")
     return load_stdin(input);
   read_spec x;
-  x.outcome = spec::load_file(input.file, options_of(input));
+  x.outcome = spec::load_file(input.file, options_of(input, x));
   x.text = std::move(x.outcome.source);
   return x;
 }

@@ -3,6 +3,8 @@
 #include "muster/spec/load.hpp"
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,8 @@ struct spec_input {
 /// A loaded spec, with its text as the user wrote it.
 struct read_spec {
   std::string text;
+  /// Bytes of the files that it names, by their `localpath`.
+  std::shared_ptr<std::map<std::string, std::string>> files = std::make_shared<std::map<std::string, std::string>>();
   spec::load_outcome outcome;
 };
 

@@ -10,53 +10,13 @@
 
 #include <CLI/CLI.hpp>
 
-#include <filesystem>
 #include <iostream>
-#include <set>
 
 namespace muster::cli {
 
 namespace {
 
 using json = nlohmann::ordered_json;
-
-/// The texts behind `localpath:` in a rendered spec, wherever they lead: what a spec names is read, as by a run on this
-/// machine. One that only looks like it costs the sending of a file that is there under that name.
-std::set<std::string> local_names(const std::string& rendered) {
-  constexpr std::string_view key = "localpath:";
-  std::set<std::string> names;
-  for (auto at = rendered.find(key); at != std::string::npos; at = rendered.find(key, at + 1)) {
-    auto text = rendered.substr(at + key.size(), rendered.find('\n', at) - at - key.size());
-    const auto from = text.find_first_not_of(" \t");
-    if (from == std::string::npos)
-      continue;
-    text = text.substr(from);
-    if (text[0] == '"' || text[0] == '\'') {
-      const auto end = text.find(text[0], 1);
-      if (end != std::string::npos)
-        names.insert(text.substr(1, end - 1));
-      continue;
-    }
-    auto end = text.find(" #");
-    for (const char stop : {',', '}'})
-      end = std::min(end, text.find(stop));
-    text = text.substr(0, end);
-    names.insert(text.substr(0, text.find_last_not_of(" \t\r") + 1));
-  }
-  return names;
-}
-
-/// Name and bytes of the files that a spec names; those that cannot be read were told by its check.
-std::vector<std::pair<std::string, std::string>> local_files(const std::string& rendered, const spec_input& input) {
-  std::vector<std::pair<std::string, std::string>> out;
-  const auto base = std::filesystem::path{input.file}.parent_path();
-  for (const auto& name : local_names(rendered)) {
-    auto bytes = spec::read_regular_file((base / name).string(), spec::largest_local_file);
-    if (bytes)
-      out.emplace_back(name, std::move(*bytes));
-  }
-  return out;
-}
 
 json options_of(const spec_input& input, const submit_extras& extras) {
   json out{{"profile", to_string(input.profile)}};
@@ -132,7 +92,7 @@ void add_priority(CLI::App& command, std::string& into) {
 }
 
 void add_submit_extras(CLI::App& command, submit_extras& extras) {
-  command.add_option("--pool", extras.pool, "Where to run (default: as the spec or the head says)")->type_name("NAME");
+  command.add_option("--pool", extras.pool, "Where to run (default: as the spec or the head says)")->type_name("POOL");
   command.add_option("--label", extras.labels, "A label of the workflow; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false)
@@ -161,9 +121,9 @@ submitted submit_to(client::api& head, const spec_input& input, const submit_ext
   x.repeatable = true;
   x.headers["Idempotency-Key"] = client::make_idempotency_key();
   std::vector<std::pair<std::string, std::string>> parts;
-  if (const auto files = local_files(spec.outcome.rendered, input); !files.empty()) {
+  if (!spec.files->empty()) {
     parts = {{"spec", spec.text}, {"options", dump(options)}};
-    parts.insert(parts.end(), files.begin(), files.end());
+    parts.insert(parts.end(), spec.files->begin(), spec.files->end());
     const auto boundary = "muster-" + client::make_idempotency_key();
     x.content_type = "multipart/form-data; boundary=" + boundary;
     x.body = form_of(boundary, parts);

@@ -1,5 +1,11 @@
 #include "support/catch.hpp"
+#include "support/head_program.hpp"
 #include "support/muster_program.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <regex>
 
 using namespace muster::test;
 
@@ -103,6 +109,28 @@ TEST_CASE("fish completes commands, options, values and ids") {
   CHECK_THAT(complete("muster show kn"), ContainsSubstring("known-1"));
 }
 
+TEST_CASE("the man pages have every command, and every option of the services") {
+  const muster_program muster;
+  const auto page = [](const char* name) {
+    std::ifstream file(std::string{MUSTER_SOURCE_DIR "/docs/man/"} + name);
+    std::string text{std::istreambuf_iterator<char>{file}, {}};
+    text.erase(std::remove(text.begin(), text.end(), '\\'), text.end());
+    return text;
+  };
+  const auto expect_all = [](const std::string& in, const std::regex& what, const std::string& there) {
+    std::size_t count = 0;
+    for (std::sregex_iterator x{in.begin(), in.end(), what}, end; x != end; ++x, ++count) {
+      INFO((*x)[1]);
+      CHECK(std::regex_search(there, std::regex{"(^|[^a-z-])" + (*x)[1].str() + "($|[^a-z-])"}));
+    }
+    CHECK(count > 5);
+  };
+  const auto script = muster({"completion", "fish"}).out;
+  expect_all(script, std::regex{"__fish_use_subcommand -a ([a-z]+)"}, page("muster.1"));
+  expect_all(muster({"serve", "--help"}).out, std::regex{"(--[a-z-]+)"}, page("muster-serve.8"));
+  expect_all(muster({"agent", "--help"}).out, std::regex{"(--[a-z-]+)"}, page("muster-agent.8"));
+}
+
 TEST_CASE("commands below others are suggested or listed") {
   const muster_program muster;
   const auto near = muster({"token", "creat", "x"});
@@ -111,16 +139,37 @@ TEST_CASE("commands below others are suggested or listed") {
   CHECK_THAT(muster({"context", "frobnicate"}).err, ContainsSubstring("there are ls, use, rm, set"));
 }
 
+namespace {
+
+/// What bash offers for a word of a line.
+std::string completed_by_bash(const muster_program& muster, const std::string& words, int at) {
+  auto what = muster.with({});
+  what.argv = {"bash", "-c",
+               "PATH=" MUSTER_BINARY_DIR ":$PATH; source <(muster completion bash); COMP_WORDS=(" + words +
+                   "); COMP_CWORD=" + std::to_string(at) + "; _muster; echo \"${COMPREPLY[*]}\""};
+  return run(what).out;
+}
+
+} // namespace
+
+TEST_CASE("bash completes what a head has") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  const auto complete = [&](const std::string& words, int at) { return completed_by_bash(muster, words, at); };
+  CHECK(complete("muster pool show l", 3) == "local\n");
+  CHECK(complete("muster node drain l", 3) == "local\n");
+  CHECK(complete("muster submit --pool l", 3) == "local\n");
+  REQUIRE(muster({"token", "create", "ann"}).exit_code == 0);
+  CHECK_THAT(complete("muster token revoke t", 3), ContainsSubstring("t_"));
+  REQUIRE(muster({"webhook", "create", "https://example.org/"}).exit_code == 0);
+  CHECK_THAT(complete("muster webhook delete wh", 3), ContainsSubstring("wh_"));
+}
+
 TEST_CASE("bash completes commands, options, values and ids") {
   const muster_program muster;
   REQUIRE(muster({"run", "--pool", "null", muster.file("a.yaml", one_task("true", "known"))}).exit_code == 0);
-  const auto complete = [&](const std::string& words, int at) {
-    auto what = muster.with({});
-    what.argv = {"bash", "-c",
-                 "PATH=" MUSTER_BINARY_DIR ":$PATH; source <(muster completion bash); COMP_WORDS=(" + words +
-                     "); COMP_CWORD=" + std::to_string(at) + "; _muster; echo \"${COMPREPLY[*]}\""};
-    return run(what).out;
-  };
+  const auto complete = [&](const std::string& words, int at) { return completed_by_bash(muster, words, at); };
   CHECK(complete("muster va", 1) == "validate\n");
   CHECK(complete("muster run --max-p", 2) == "--max-parallel\n");
   CHECK(complete("muster ls -o js", 3) == "json jsonl\n");

@@ -68,10 +68,16 @@ TEST_CASE("files that a spec names reach a head, empty ones and those with odd n
   REQUIRE(head.ready());
   muster.file("empty.txt", "");
   muster.file(R"(a "quoted" \ name.txt)", "quoted\n");
+  for (const auto* name : {"a,b} it''s.txt", "it's.txt"})
+    muster.file(name, "text\n");
   const auto spec = muster.file(
       "w.yaml", "workflow:\n  name: single\n  tasks:\n  - name: t\n    image: none\n    command: [cat, /files/q]\n"
                 "    files:\n    - {path: /files/e, localpath: empty.txt}\n"
                 "    - {path: /files/q, localpath: 'a \"quoted\" \\ name.txt'}\n"
+                "    - {\"path\": /files/k, \"localpath\": empty.txt}\n"
+                "    - path: /files/c\n      localpath : a,b} it''s.txt # With a comment.\n"
+                "    - {path: /files/s, localpath: 'it''s.txt'}\n"
+                "    - path: /files/t\n      contents: 'localpath: never.txt'\n"
                 "  parameters: {unused: 1}\n");
   const auto submitted = muster({"submit", spec, "--parameters", muster.file("none.yaml", "")});
   INFO(submitted.err);
@@ -154,7 +160,35 @@ TEST_CASE("two heads on one state directory: the second says who is there") {
   CHECK(second.exit_code == 1);
   CHECK_THAT(second.err, ContainsSubstring("process " + std::to_string(head.process().pid())));
   CHECK_THAT(second.err, ContainsSubstring(head.address()));
+  // Whoever tidied up a little too much.
+  fs::remove(muster.state() / "head.json");
+  const auto third = muster({"serve", "--no-auth", "--listen", "127.0.0.1:0"});
+  CHECK(third.exit_code == 1);
+  CHECK_THAT(third.err, ContainsSubstring("in use by process " + std::to_string(head.process().pid())));
   CHECK(head.process().ended() == false);
+}
+
+TEST_CASE("the log of a head is rotated, and what is kept of it is bounded") {
+  const muster_program muster;
+  const auto log = muster.folder() / "own" / "rotated.log";
+  fs::create_directories(log.parent_path());
+  const auto config = muster.file("my.yaml", "log: {file: " + log.string() +
+                                                 ", level: debug, max_size: 4Ki, files: 2}\nserver: {auth: none}\n");
+  head_program head(muster, {"--config", config});
+  REQUIRE(head.ready());
+  const auto oldest = log.parent_path() / "rotated.2.log";
+  for (int i = 0; i < 1000 && !fs::exists(oldest); ++i)
+    REQUIRE(muster({"ls", "--address", head.address()}).exit_code == 0);
+  REQUIRE(fs::exists(oldest));
+  for (int i = 0; i < 20; ++i) // More than one file again.
+    REQUIRE(muster({"ls", "--address", head.address()}).exit_code == 0);
+  CHECK(head.stop(SIGTERM).exit_code == 0);
+  std::size_t files = 0;
+  for (const auto& x : fs::directory_iterator(log.parent_path())) {
+    ++files;
+    CHECK(x.file_size() <= 4096);
+  }
+  CHECK(files == 3);
 }
 
 TEST_CASE("a head that was killed takes up what it left; no task is started twice") {

@@ -118,6 +118,8 @@ std::string read_local_file(const std::string& name, const load_options& options
   auto bytes = bytes_of(name, options);
   if (!bytes)
     return bytes.failure().message;
+  if (options.files_read)
+    options.files_read->emplace(name, *bytes);
   if (is_utf8(*bytes)) {
     out.contents = with_plain_newlines(*bytes);
     // OSMO's service renders every text that its client sends, scripts included. Here that is only done where verdicts

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,8 @@ struct load_options {
   bool read_local_files = true;        ///< False: `localpath` is an error, as for text that came over a network.
   /// Bytes by the `localpath` that names them, for a spec that was sent with its files. Set: the disk is never read.
   std::optional<std::map<std::string, std::string>> local_files;
+  /// Gets the bytes of each file that was read, by the `localpath` that names it; null for nobody.
+  std::shared_ptr<std::map<std::string, std::string>> files_read;
   std::optional<pool_rules> pool;
   /// Path of a YAML or JSON mapping of values for `parameters`, weaker than `set`; empty for none (`--parameters`).
   std::string parameters_file;

@@ -47,8 +47,8 @@ std::string_view nearest(std::string_view text, const List& known) {
   return best;
 }
 
-/// The name that a task has in the spec, and so among its gang, of its full name in a workflow: `train` of `mid.1.train`
-/// and of `train.3`, `worker` of `gang.2.worker`.
+/// The name that a task has in the spec, and so among its gang, of its full name in a workflow: `train` of
+/// `mid.1.train` and of `train.3`, `worker` of `gang.2.worker`.
 [[nodiscard]] std::string_view local_name(std::string_view full_name) noexcept;
 
 } // namespace muster::spec
