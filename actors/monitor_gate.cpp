@@ -77,7 +77,7 @@ result<std::vector<event_type>> types_of(const std::vector<std::string>& names) 
 }
 
 /// What the log is to be asked for.
-result<store::event_query> query_of(store::reader& from, const monitor::subscription& x) {
+result<store::event_query> query_of(store::reader& from, const monitor::subscription& x, const monitor_guest& guest) {
   store::event_query out;
   out.after = {x.after};
   auto types = types_of(x.types);
@@ -92,6 +92,8 @@ result<store::event_query> query_of(store::reader& from, const monitor::subscrip
   const auto record = from.workflow(x.workflow);
   if (!record)
     return record.failure();
+  if (guest.only_user && record->user != *guest.only_user)
+    return error{ec::not_found, "there is no workflow " + x.workflow};
   out.workflow = record->key;
   if (!x.task.empty()) {
     const auto task = from.task(record->key, x.task);
@@ -113,9 +115,21 @@ void wake(gate_pointer self) {
     self->send(self, monitor::wake_atom::value);
 }
 
+result<monitor_guest> admitted(monitor_gate_state& state, const std::string& token, bool is_new) {
+  return state.admit ? state.admit(token, is_new) : monitor_guest{};
+}
+
 /// Sends one page to one subscriber. False: it is to be dropped.
 bool serve(gate_pointer self, std::uint64_t number, monitor_gate_state::subscriber& x) {
   auto& state = self->state;
+  if (const auto guest = admitted(state, x.token, false); !guest && guest.failure().code == ec::invalid_argument) {
+    self->send_exit(x.to, caf::exit_reason::user_shutdown);
+    return false;
+  } else if (!guest) {
+    log::warn("monitors", "token cannot be looked up", {{"why", guest.failure().message}});
+    x.at_end = true; // Until the next wake.
+    return true;
+  }
   x.query.limit = std::min<std::size_t>(page, x.credit);
   auto events = state.reader->events(x.query);
   if (!events) {
@@ -131,9 +145,11 @@ bool serve(gate_pointer self, std::uint64_t number, monitor_gate_state::subscrib
   monitor::batch out{number, events->next_after.value, {}};
   std::size_t bytes = 0;
   for (auto& named : events->events) {
+    if (x.only_user && named.user != *x.only_user)
+      continue;
     out.facts.push_back(fact_of(named));
     bytes += bytes_of(out.facts.back());
-    if (bytes < most_bytes || out.facts.size() == events->events.size())
+    if (bytes < most_bytes || &named == &events->events.back())
       continue;
     out.bookmark = out.facts.back().seq; // The rest is read again.
     events->at_end = false;
@@ -196,12 +212,20 @@ caf::result<std::uint64_t> subscribe(gate_pointer self, const monitor::subscript
     return to_caf({ec::limit_exceeded, "there are too many monitors"});
   if (auto opened = open(state); !opened)
     return to_caf(opened.failure());
-  auto query = query_of(*state.reader, what);
+  const auto guest = admitted(state, what.token, true);
+  if (!guest)
+    return to_caf(guest.failure());
+  auto query = query_of(*state.reader, what, *guest);
   if (!query)
     return to_caf(query.failure());
   self->monitor(who);
   const auto number = state.next_number++;
-  state.subscribers[number] = {who, std::move(*query), std::min(what.credit, monitor::most_credit), self->clock().now(),
+  state.subscribers[number] = {who,
+                               std::move(*query),
+                               what.token,
+                               guest->only_user,
+                               std::min(what.credit, monitor::most_credit),
+                               self->clock().now(),
                                false};
   state.counted->monitors = state.subscribers.size();
   wake(self);
@@ -212,11 +236,12 @@ caf::result<std::uint64_t> subscribe(gate_pointer self, const monitor::subscript
 
 monitor::gate_actor::behavior_type monitor_gate(monitor::gate_actor::stateful_pointer<monitor_gate_state> self,
                                                 store::state_directory directory, std::shared_ptr<meters> counted,
-                                                std::shared_ptr<gate_signal> signal) {
+                                                std::shared_ptr<gate_signal> signal, monitor_admission admit) {
   auto& state = self->state;
   state.directory = std::move(directory);
   state.counted = std::move(counted);
   state.signal = std::move(signal);
+  state.admit = std::move(admit);
   state.incarnation = (std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}();
   self->set_down_handler([&state](const caf::down_msg& x) {
     for (auto at = state.subscribers.begin(); at != state.subscribers.end();)

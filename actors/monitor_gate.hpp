@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/meters.hpp"
+#include "actors/monitor_admission.hpp"
 #include "actors/protocol/monitor.hpp"
 #include "muster/store/layout.hpp"
 #include "muster/store/reader.hpp"
@@ -31,6 +32,8 @@ struct monitor_gate_state {
   struct subscriber {
     monitor::monitor_actor to;
     store::event_query query;
+    std::string token;
+    std::optional<std::string> only_user; ///< Events of this one's workflows alone.
     std::uint32_t credit = 0;
     caf::actor_clock::time_point last_sent; ///< Something.
     bool at_end = false;                    ///< It had all that there was.
@@ -40,15 +43,16 @@ struct monitor_gate_state {
   std::optional<store::reader> reader;
   std::shared_ptr<meters> counted;
   std::shared_ptr<gate_signal> signal;
+  monitor_admission admit; ///< Empty: everybody sees everything.
   std::map<std::uint64_t, subscriber> subscribers;
   std::uint64_t next_number = 1;
   std::uint64_t incarnation = 0;
 };
 
 /// Serves monitors in other processes from the log on disk; to be spawned detached, because it reads. Holds for each
-/// one no more than a page, and has sent it no more than its credit.
+/// one no more than a page, and has sent it no more than its credit. Nobody is sent anything once `admit` says no.
 monitor::gate_actor::behavior_type monitor_gate(monitor::gate_actor::stateful_pointer<monitor_gate_state> self,
                                                 store::state_directory directory, std::shared_ptr<meters> counted,
-                                                std::shared_ptr<gate_signal> signal);
+                                                std::shared_ptr<gate_signal> signal, monitor_admission admit);
 
 } // namespace muster

@@ -35,8 +35,9 @@ result<accepted_workflow> runtime::submit(const spec::workflow& workflow, submis
   return impl_->submit(workflow, std::move(info));
 }
 
-result<std::uint16_t> runtime::publish_monitors(const std::string& address, std::uint16_t port) {
-  return impl_->publish_monitors(address, port);
+result<std::uint16_t> runtime::publish_monitors(const std::string& address, std::uint16_t port,
+                                                monitor_admission admit) {
+  return impl_->publish_monitors(address, port, std::move(admit));
 }
 
 void runtime::between_connections(const std::function<void()>& what) {

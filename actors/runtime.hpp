@@ -2,6 +2,7 @@
 
 #include "actors/link_certificates.hpp"
 #include "actors/measures.hpp"
+#include "actors/monitor_admission.hpp"
 #include "actors/pool_setup.hpp"
 #include "actors/recovery.hpp"
 #include "muster/base/result.hpp"
@@ -150,9 +151,10 @@ public:
   [[nodiscard]] muster::measures measures() const;
 
   /// Lets monitors in other processes connect (actors/protocol/monitor.hpp), at `address`, which should be of loopback
-  /// because nobody is authenticated, and `port`, 0 for any: which it is. Fails with `unsupported` without
-  /// `with_network`, `conflict` the second time, `io_error` for what cannot be bound.
-  [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
+  /// because nothing is encrypted, and `port`, 0 for any: which it is. Without `admit` everybody sees everything. Fails
+  /// with `unsupported` without `with_network`, `conflict` the second time, `io_error` for what cannot be bound.
+  [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port,
+                                                       monitor_admission admit = {});
 
   /// Lets agents of nodes join the pools that are set up for them (actors/protocol/agent.hpp), likewise. `not_found` if
   /// there is no such pool.

@@ -263,14 +263,15 @@ void runtime::impl::unpublish(Gate& gate) {
   self->wait_for(last);
 }
 
-result<std::uint16_t> runtime::impl::publish_monitors(const std::string& address, std::uint16_t port) {
+result<std::uint16_t> runtime::impl::publish_monitors(const std::string& address, std::uint16_t port,
+                                                      monitor_admission admit) {
   if (!system_.has_middleman())
     return {ec::unsupported, "this runtime was started without a network"};
   const std::lock_guard lock{mutex_};
   if (gate_)
     return {ec::conflict, "monitors can connect already"};
   const auto signal = std::make_shared<gate_signal>();
-  auto gate = system_.spawn<caf::detached>(monitor_gate, directory_, counted_, signal);
+  auto gate = system_.spawn<caf::detached>(monitor_gate, directory_, counted_, signal, std::move(admit));
   const auto bound = publish(gate, "monitors", address, port);
   if (!bound)
     return bound;

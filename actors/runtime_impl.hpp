@@ -52,7 +52,8 @@ public:
   [[nodiscard]] result<std::int64_t> record(store::service_change x);
   void note(store::service_change x);
   [[nodiscard]] muster::measures measures() const;
-  [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port);
+  [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port,
+                                                       monitor_admission admit);
   void between_connections(const std::function<void()>& what);
   [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
                                                      node_admission admit);

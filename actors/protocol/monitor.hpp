@@ -15,13 +15,14 @@
 /// batches while there is credit, and the monitor gives more as it works them off. After a lost connection it
 /// connects again and subscribes after the last sequence that it has seen: nothing is missed and nothing comes twice.
 ///
-/// Nobody is authenticated: a head listens on loopback unless it is told otherwise. Fields are only ever appended.
+/// A subscription shows a token where the head asks for them, and gets what that token may see; it ends with the token.
+/// Nothing is encrypted: a head listens on loopback unless it is told otherwise. Fields are only ever appended.
 namespace muster::monitor {
 
 /// Raised by any change that an older peer would misread.
-constexpr std::uint32_t protocol_version = 1;
+constexpr std::uint32_t protocol_version = 2;
 /// Peers that do not name this one are refused when they connect.
-constexpr const char* application = "muster-monitor-1";
+constexpr const char* application = "muster-monitor-2";
 /// The most that counts as credit at any time.
 constexpr std::uint32_t most_credit = 10'000;
 
@@ -48,6 +49,7 @@ struct subscription {
   std::string task;               ///< Name; only with `workflow`.
   std::vector<std::string> types; ///< `task.status`, ...
   std::uint32_t credit = 1'000;
+  std::string token; ///< Whose events; not looked at by a head that asks for none.
 };
 
 /// One committed fact, with names.
@@ -98,7 +100,8 @@ using gate_actor = caf::typed_actor<
     /// First of all. Idempotent.
     caf::replies_to<hello_atom, hello>::with<welcome>,
     /// Answered with the number of the subscription; `not_found` for a name that is not known, `limit_exceeded` if
-    /// there are too many. It ends with the monitor, or by `end`.
+    /// there are too many, `invalid_argument` for a token that is not valid. It ends with the monitor, or by `end`;
+    /// with the token, by an exit message to the monitor.
     caf::replies_to<subscribe_atom, subscription, monitor_actor>::with<std::uint64_t>,
     /// So many more events may be sent for this subscription.
     caf::reacts_to<credit_atom, std::uint64_t, std::uint32_t>, caf::reacts_to<end_atom, std::uint64_t>,
@@ -115,7 +118,7 @@ typename Inspector::result_type inspect(Inspector& f, welcome& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, subscription& x) {
-  return f(caf::meta::type_name("subscription"), x.after, x.workflow, x.group, x.task, x.types, x.credit);
+  return f(caf::meta::type_name("subscription"), x.after, x.workflow, x.group, x.task, x.types, x.credit, x.token);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, fact& x) {

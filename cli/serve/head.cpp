@@ -13,6 +13,7 @@
 #include "cli/serve/pulse.hpp"
 #include "cli/serve/stop_tasks.hpp"
 #include "gateway/auth/certificates.hpp"
+#include "gateway/auth/monitor_admission.hpp"
 #include "gateway/auth/node_admission.hpp"
 #include "gateway/service.hpp"
 #include "muster/base/log.hpp"
@@ -205,9 +206,10 @@ private:
 
   /// From now on it answers everything.
   result<void> open() {
-    engine_->note(store::audit_abandoned{std::chrono::time_point_cast<duration>(std::chrono::system_clock::now())});
+    engine_->note(store::audit_abandoned{time_now()});
     if (auto done = service_->open(); !done)
       return done;
+    warn_of_plain_text();
     if (auto published = publish_monitors(); !published)
       return published;
     service_->set_not_ready({});
@@ -236,6 +238,14 @@ private:
     address_at_ = clock::now() + seconds{10};
   }
 
+  /// Who listens on the way has the tokens then.
+  void warn_of_plain_text() const {
+    const auto& x = known_.service.server;
+    if (const auto listen = config::parse_listen(x.listen); listen && !listen->is_loopback() && !x.tls)
+      log::warn(component, "tokens and answers are not encrypted: set server.tls, or let a proxy encrypt",
+                {{"listen", x.listen}});
+  }
+
   result<void> publish_monitors() {
     const auto& where = known_.service.monitors.listen;
     if (where == "off")
@@ -244,8 +254,8 @@ private:
     if (!listen)
       return listen.failure();
     if (!listen->is_loopback())
-      log::warn(component, "monitors are not authenticated, and can connect from elsewhere", {{"listen", where}});
-    const auto port = engine_->publish_monitors(listen->address, listen->port);
+      log::warn(component, "what monitors and the head say to each other is not encrypted", {{"listen", where}});
+    const auto port = engine_->publish_monitors(listen->address, listen->port, admission_of_monitors());
     if (!port)
       return port.failure();
     log::info(component, "monitors can connect", {{"address", listen->address}, {"port", unsigned{*port}}});
@@ -307,14 +317,25 @@ private:
   }
 
   /// Where nobody needs a token, nodes need none either.
+  static timestamp time_now() { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); }
+
+  [[nodiscard]] monitor_admission admission_of_monitors() const {
+    if (known_.service.server.auth != config::auth_mode::tokens)
+      return {};
+    const auto by =
+        std::make_shared<gateway::monitor_admission>(directory_, time_now, [&engine = *engine_](const std::string& id) {
+          engine.note(store::tokens_used{{{id, time_now()}}});
+        });
+    return [by](const std::string& token, bool is_new) { return by->check(token, is_new); };
+  }
+
   [[nodiscard]] node_admission admission() const {
-    const auto now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
     gateway::node_admission::settings how;
     how.tokens = known_.service.server.auth == config::auth_mode::tokens;
     if (!known_.service.agents.certs.empty())
       how.authority = gateway::certificates_in(link_folder(directory_)).authority;
-    how.now = now;
-    how.on_use = [&engine = *engine_, now](const std::string& id) { engine.note(store::tokens_used{{{id, now()}}}); };
+    how.now = time_now;
+    how.on_use = [&engine = *engine_](const std::string& id) { engine.note(store::tokens_used{{{id, time_now()}}}); };
     const auto by = std::make_shared<gateway::node_admission>(directory_, std::move(how));
     return [by](const node_applicant& x) { return by->check(x); };
   }

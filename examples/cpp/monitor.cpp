@@ -1,8 +1,10 @@
 // Follows a head from another process: prints every event, and goes on where it was when the connection was lost.
 //
-//   example_monitor 127.0.0.1 7719 [SEQUENCE TO BEGIN AFTER]
+//   MUSTER_TOKEN_FILE=ann.token example_monitor 127.0.0.1 7719 [SEQUENCE TO BEGIN AFTER]
 #include "actors/protocol/monitor.hpp"
 
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <thread>
 
@@ -44,6 +46,8 @@ void follow(caf::actor_system& system, const std::string& host, std::uint16_t po
   const auto reader = system.spawn(printer, *gate, &last);
   subscription all;
   all.after = last;
+  if (const char* file = std::getenv("MUSTER_TOKEN_FILE"))
+    std::ifstream{file} >> all.token;
   self->request(*gate, limit, subscribe_atom::value, all, reader)
       .receive([](std::uint64_t) {},
                [&](const caf::error& why) {

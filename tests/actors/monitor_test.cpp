@@ -8,6 +8,8 @@
 #include "support/subprocess.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <sstream>
 
 using namespace muster;
@@ -26,7 +28,7 @@ struct head {
   std::unique_ptr<runtime> engine;
   std::uint16_t port = 0;
 
-  explicit head(const std::filesystem::path& state, std::uint16_t at = 0) {
+  explicit head(const std::filesystem::path& state, std::uint16_t at = 0, monitor_admission admit = {}) {
     runtime_config x;
     x.state_directory = state;
     x.pools.push_back({"local", make_null_driver()});
@@ -35,18 +37,18 @@ struct head {
     if (!started)
       FAIL(started.failure().message);
     engine = std::move(*started);
-    const auto bound = engine->publish_monitors("127.0.0.1", at);
+    const auto bound = engine->publish_monitors("127.0.0.1", at, std::move(admit));
     if (!bound)
       FAIL(bound.failure().message);
     port = *bound;
   }
 
   /// Runs workflows of that many tasks to their end; the last sequence then.
-  void work(int tasks) const {
+  void work(int tasks, const std::string& user = {}) const {
     std::vector<spec::task> all;
     for (int i = 0; i < tasks; ++i)
       all.push_back(make_task("t" + std::to_string(i)));
-    const auto who = engine->submit(make_workflow(all), {"text", "muster", "{}"});
+    const auto who = engine->submit(make_workflow(all), {"text", "muster", "{}", user});
     REQUIRE(who);
     REQUIRE(engine->wait(who->key, deadline()) == status::completed);
   }
@@ -58,6 +60,19 @@ std::uint64_t latest(const std::filesystem::path& state) {
   const auto x = reader->latest();
   REQUIRE(x);
   return x->value;
+}
+
+/// How many events there are of workflows of that user.
+std::size_t count_of(const std::filesystem::path& state, const std::string& user) {
+  auto reader = store::reader::open(store::state_directory{state});
+  REQUIRE(reader);
+  store::event_query all;
+  all.limit = 10'000;
+  const auto page = reader->events(all);
+  REQUIRE(page);
+  REQUIRE(page->at_end);
+  return static_cast<std::size_t>(std::count_if(page->events.begin(), page->events.end(),
+                                                [&](const store::named_event& x) { return x.user == user; }));
 }
 
 /// A process that monitors, as far as the protocol is concerned.
@@ -202,6 +217,58 @@ TEST_CASE("a monitor gets no more than its credit, what it asked for, and an end
   while (h.engine->measures().monitors > 0 && std::chrono::steady_clock::now() < until) {
   }
   CHECK(h.engine->measures().monitors == 0);
+}
+
+TEST_CASE("a monitor sees what its token may see, for as long as that is valid") {
+  const temporary_folder state;
+  const auto ann_is_in = std::make_shared<std::atomic<bool>>(true);
+  const head h(state.path(), 0, [ann_is_in](const std::string& token, bool) -> result<monitor_guest> {
+    if (token == "all")
+      return monitor_guest{};
+    if (token == "ann" && *ann_is_in)
+      return monitor_guest{"ann"};
+    return {ec::invalid_argument, "nobody"};
+  });
+  h.work(5, "ann"); // wf-1
+  h.work(5, "bob"); // wf-2
+  far_system far;
+  auto gate = far.system->middleman().remote_actor<monitor::gate_actor>("127.0.0.1", h.port);
+  REQUIRE(gate);
+  caf::scoped_actor self{*far.system};
+  const auto subscribe = [&](const std::string& token, const std::string& workflow, const std::shared_ptr<seen>& into) {
+    auto reader = far.system->spawn(quiet_monitor, into);
+    monitor::subscription x;
+    x.token = token;
+    x.workflow = workflow;
+    x.credit = monitor::most_credit;
+    std::string refusal;
+    self->request(*gate, seconds{10}, monitor::subscribe_atom::value, x, reader)
+        .receive([](std::uint64_t) {}, [&](const caf::error& why) { refusal = caf::to_string(why); });
+    if (!refusal.empty())
+      self->send_exit(reader, caf::exit_reason::user_shutdown);
+    return std::pair{refusal, reader};
+  };
+  for (const auto* token : {"", "bob"})
+    CHECK_THAT(subscribe(token, "", std::make_shared<seen>()).first, ContainsSubstring("nobody"));
+  CHECK_FALSE(subscribe("ann", "wf-2", std::make_shared<seen>()).first.empty());
+  const auto all = std::make_shared<seen>();
+  const auto own = std::make_shared<seen>();
+  const auto [refused, everything] = subscribe("all", "", all);
+  REQUIRE(refused.empty());
+  const auto [refused_too, reader] = subscribe("ann", "", own);
+  REQUIRE(refused_too.empty());
+  h.work(5, "bob");
+  h.work(5, "ann");
+  REQUIRE(all->wait_for(latest(state.path())));
+  const auto of_ann = count_of(state.path(), "ann");
+  CHECK(of_ann > 20);
+  REQUIRE(own->wait_for(of_ann));
+  *ann_is_in = false;
+  h.work(5, "ann");
+  self->wait_for(reader); // It is ended.
+  CHECK(own->count() == of_ann);
+  REQUIRE(all->wait_for(latest(state.path())));
+  self->send_exit(everything, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE("monitors need a network, and one gate is enough") {
