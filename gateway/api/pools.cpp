@@ -78,7 +78,11 @@ json json_of(const pool_view& x) {
           {"nodes", std::move(nodes)}};
 }
 
-result<std::vector<pool_view>> pools_of(const call& x) {
+/// As of now. The answer tells of a number before that: an event that it takes account of may follow, none is missed.
+result<std::vector<pool_view>> pools_of(call& x) {
+  if (const auto reader = x.state(); !reader)
+    return reader.failure();
+  x.release();
   const auto engine = x.engine();
   return engine ? (*engine)->pools(x.with.look_limit) : result<std::vector<pool_view>>{engine.failure()};
 }

@@ -185,7 +185,7 @@ void add_token_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"POST", "/v1/tokens", access::admin, "token.create"}, create_token);
   add_route(to, with, {"GET", "/v1/tokens"}, list_tokens);
   add_route(to, with, {"GET", "/v1/tokens/{token}"}, get_token);
-  add_route(to, with, {"DELETE", "/v1/tokens/{token}", access::write, "token.revoke"}, revoke_token);
+  add_route(to, with, {"DELETE", "/v1/tokens/{token}", access::read, "token.revoke"}, revoke_token);
   add_route(to, with, {"GET", "/v1/audit", access::admin}, list_audit);
 }
 

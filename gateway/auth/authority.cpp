@@ -99,14 +99,12 @@ std::optional<authority::refusal> authority::refusal_before_body(http::request& 
   const auto token = bearer_of(*header);
   if (!token || !looks_like_token(*token))
     return refusal{"unauthorized", not_valid};
-  if (is_known(hash_of_token(*token)))
+  if (!is_large(x) || is_known(hash_of_token(*token)))
     return std::nullopt;
   if (!guesses_.may_try(x.peer, at))
     return refusal{"too_many_requests", too_many_guesses};
-  if (is_large(x)) {
-    guesses_.failed(x.peer, at);
-    x.is_unproven = true;
-  }
+  guesses_.failed(x.peer, at);
+  x.is_unproven = true;
   return std::nullopt;
 }
 
@@ -134,13 +132,14 @@ result<authority::verdict> authority::identify(const http::request& x, const fin
   const auto token = bearer_of(*header);
   const bool well_formed = token && looks_like_token(*token);
   const auto hash = well_formed ? hash_of_token(*token) : std::string{};
-  if (!x.is_unproven && !is_known(hash) && !guesses_.may_try(x.peer, at))
-    return refused("too_many_requests", too_many_guesses);
+  // Who is right is never kept waiting: others behind the same address may be wrong, and 256 bits are not guessed.
   auto found = well_formed ? find(hash) : result<std::optional<store::token_record>>{std::nullopt};
   if (!found)
     return found.failure();
   const auto& record = *found;
   if (!record || !counts(*record, now)) {
+    if (!x.is_unproven && !guesses_.may_try(x.peer, at))
+      return refused("too_many_requests", too_many_guesses);
     if (!x.is_unproven)
       guesses_.failed(x.peer, at);
     return refused("unauthorized", not_valid);

@@ -42,9 +42,18 @@ result<std::string> make_id() {
   return out;
 }
 
-json to_json(const store::webhook_record& x) {
+/// What is behind the host may be a secret: who else sees the webhook is not told.
+std::string url_for(const identity& who, const store::webhook_record& x) {
+  if (who.role == role::admin || who.user == x.user)
+    return x.url;
+  const auto host = x.url.find("://");
+  const auto end = host == std::string::npos ? host : x.url.find_first_of("/?", host + 3);
+  return end == std::string::npos ? x.url : x.url.substr(0, end) + "/...";
+}
+
+json to_json(const store::webhook_record& x, const identity& who) {
   return {{"id", x.id},
-          {"url", x.url},
+          {"url", url_for(who, x)},
           {"user", text_or_null(x.user)},
           {"token", text_or_null(x.token)},
           {"filter", to_public_json(webhook_filter_from(x.filter))},
@@ -211,7 +220,7 @@ result<http::response> create(call& x) {
     return stored.failure();
   (*dispatcher)->reload();
   x.made = made->id;
-  auto body = to_json(*made);
+  auto body = to_json(*made, x.who);
   body["secret"] = *secret; // Shown this once.
   auto out = json_response(201, body);
   out.headers.emplace("Location", "/v1/webhooks/" + made->id);
@@ -235,7 +244,7 @@ result<http::response> list(call& x) {
     return found.failure();
   json items = json::array();
   for (const auto& one : *found)
-    items.push_back(to_json(one));
+    items.push_back(to_json(one, x.who));
   json next = nullptr;
   if (found->size() == *limit)
     next = make_cursor("webhooks", static_cast<std::uint64_t>(found->back().number));
@@ -248,7 +257,7 @@ result<http::response> get(call& x) {
   const auto found = find(x);
   if (!found)
     return found.failure();
-  return json_response(200, to_json(*found));
+  return json_response(200, to_json(*found, x.who));
 }
 
 result<http::response> remove(call& x) {

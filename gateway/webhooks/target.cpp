@@ -51,13 +51,21 @@ std::uint32_t four_at(const std::uint8_t* bytes) noexcept {
   return ip(bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 
+/// Networks that clouds keep for what they tell machines about themselves.
+bool is_metadata(const std::uint8_t* address) noexcept {
+  static constexpr std::uint8_t amazon[4] = {0xfd, 0x00, 0x0e, 0xc2};
+  static constexpr std::uint8_t google[8] = {0xfd, 0x20, 0x00, 0xce};
+  static constexpr std::uint8_t scaleway[8] = {0xfd, 0x00, 0x00, 0x42};
+  return std::memcmp(address, amazon, sizeof amazon) == 0 || std::memcmp(address, google, sizeof google) == 0 ||
+         std::memcmp(address, scaleway, sizeof scaleway) == 0;
+}
+
 reach reach_of(const in6_addr& address) noexcept {
   const auto* b = address.s6_addr;
   static constexpr std::uint8_t zero[12] = {};
   static constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   static constexpr std::uint8_t translated[12] = {0, 0x64, 0xff, 0x9b};
-  static constexpr std::uint8_t metadata[16] = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54};
-  if (std::memcmp(b, metadata, sizeof metadata) == 0)
+  if (is_metadata(b))
     return reach::never;
   if (std::memcmp(b, zero, sizeof zero) == 0) // ::1, :: and the old form of IPv4.
     return four_at(b + 12) == 1 ? reach::inside : reach_of(four_at(b + 12));

@@ -216,7 +216,7 @@ void node::take_welcome(std::uint64_t number, const agent::welcome& answer, cons
   if (joining_ != number || !process_ || !process_->is_alive())
     return;
   seen_by_agent_ = connection_->stand_in(head); // Of this session.
-  joining_ = ++joins_; // The limit of `hello` does not count any more.
+  joining_ = ++joins_;                          // The limit of `hello` does not count any more.
   session_over_ = false;
   const auto now = joining_;
   auto* where = process_.get();

@@ -6,6 +6,7 @@
 
 #include <regex>
 #include <set>
+#include <sstream>
 
 using namespace muster;
 using namespace muster::test;
@@ -106,6 +107,9 @@ TEST_CASE("a workflow is submitted, listed and read with its groups, tasks and a
   CHECK(list.body["next"].is_null());
   CHECK(list.body["items"][0]["id"] == "first-1");
   CHECK(list.body["items"][0]["status"] == "COMPLETED");
+  for (const auto* target :
+       {"/v1/workflows", "/v1/pools", "/v1/pools/local", "/v1/nodes", "/v1/nodes/local", "/v1/workflows/first-1/tasks"})
+    CHECK(std::stoull(api.get(target).header("X-Muster-Seq")) == std::stoull(list.header("X-Muster-Seq")));
   CHECK(std::stoull(list.header("X-Muster-Seq")) > 0);
 
   const auto one = api.get("/v1/workflows/first-1");
@@ -253,4 +257,22 @@ TEST_CASE("a page of a plan ends by its tasks, too") {
   }
   CHECK(pages == std::vector<std::size_t>{3, 2});
   CHECK(tasks == 15'000);
+}
+
+TEST_CASE("a scrape is as long after many tasks as after few, and has no name of any") {
+  const api_fixture api;
+  const auto series = [&api] {
+    std::vector<std::string> out;
+    std::istringstream text{api.get("/metrics").text};
+    for (std::string line; std::getline(text, line);)
+      if (!line.empty() && line.front() != '#')
+        out.push_back(line.substr(0, line.rfind(' ')));
+    return out;
+  };
+  REQUIRE(api.wait(api.submit(spec_of("few", 3))) == status::completed);
+  const auto few = series();
+  CHECK(few.size() > 100);
+  REQUIRE(api.wait(api.submit(spec_of("many", 5'000))) == status::completed);
+  CHECK(series() == few);
+  CHECK_THAT(api.get("/metrics").text, !ContainsSubstring("many") && ContainsSubstring("muster_tasks{"));
 }

@@ -52,7 +52,8 @@ struct route_fixture {
 
   /// Tokens are asked for from now on; a new one.
   issued_token admit(const std::string& user, store::role as) const {
-    auto made = issue_token({"test", user, as == store::role::admin ? "admin" : "user", {}}, with->now());
+    const auto* role = as == store::role::admin ? "admin" : as == store::role::viewer ? "viewer" : "user";
+    auto made = issue_token({"test", user, role, {}}, with->now());
     REQUIRE(made);
     REQUIRE(engine->record(store::token_created{made->record}));
     if (!with->access)
@@ -155,6 +156,24 @@ TEST_CASE("one user has a share of the webhooks, each with the token it was made
   const auto admin = f.admit("root", store::role::admin);
   for (int i = 0; i < 6; ++i)
     CHECK(f.ask("POST", "/v1/webhooks", body, {{"Authorization", "Bearer " + admin.token}}).status == 201);
+}
+
+TEST_CASE("what is behind the host of a webhook is for its owner and admins") {
+  const route_fixture f;
+  const auto as = [&f](const std::string& user, store::role role) {
+    return headers{{"Authorization", "Bearer " + f.admit(user, role).token}};
+  };
+  const auto owner = as("ann", store::role::user);
+  const auto viewer = as("eve", store::role::viewer);
+  const auto made = f.ask("POST", "/v1/webhooks", R"({"url":"https://chat.example.org/T0/s3cret?key=x"})", owner);
+  REQUIRE(made.status == 201);
+  const auto one = "/v1/webhooks/" + json::parse(made.body)["id"].get<std::string>();
+  for (const auto& who : {owner, as("root", store::role::admin)})
+    CHECK(json::parse(f.ask("GET", one, {}, who).body)["url"] == "https://chat.example.org/T0/s3cret?key=x");
+  CHECK(json::parse(f.ask("GET", one, {}, viewer).body)["url"] == "https://chat.example.org/...");
+  const auto list = f.ask("GET", "/v1/webhooks", {}, viewer);
+  REQUIRE(list.status == 200);
+  CHECK_THAT(list.body, !ContainsSubstring("s3cret"));
 }
 
 TEST_CASE("a query that means nothing is refused") {
