@@ -49,7 +49,6 @@ private:
   store::state_directory directory_;
   std::uint64_t last_ = 0;
   std::map<std::int64_t, status> workflows_;
-  std::set<std::int64_t> canceled_; ///< Or are to be.
   std::map<task_key, status> groups_;
   std::map<task_key, task_row> tasks_;
   std::set<attempt_id, attempt_order> intended_;
