@@ -41,7 +41,8 @@ set(CPACK_DEBIAN_MUSTER_PACKAGE_SECTION admin)
 set(CPACK_COMPONENT_MUSTER_DESCRIPTION "Runs workflows that are written as YAML: places groups of tasks as a whole,
 starts them together, carries their data, logs, retries and events; on one
 machine without anything else, with Docker, or as a service for many users.")
-set(CPACK_DEBIAN_MUSTER_PACKAGE_DEPENDS "adduser")
+# libcurl is loaded, not linked, so nobody finds out by the program itself.
+set(CPACK_DEBIAN_MUSTER_PACKAGE_DEPENDS "adduser, libcurl4 | libcurl4t64")
 set(CPACK_DEBIAN_MUSTER_PACKAGE_RECOMMENDS "bubblewrap")
 set(CPACK_DEBIAN_MUSTER_PACKAGE_SUGGESTS "docker.io")
 set(debian ${PROJECT_SOURCE_DIR}/packaging/debian)

@@ -30,9 +30,12 @@ if(MUSTER_SANITIZE)
   endif()
 endif()
 
-# muster_library(NAME): a static library of the calling folder's sources.
+# muster_library(NAME [FOLDER...]): a static library of the calling folder's sources, without those of these subfolders.
 function(muster_library name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(folder IN LISTS ARGN)
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/${folder}/")
+  endforeach()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC muster_options)
   if(BUILD_SHARED_LIBS) # libmuster is made of these.

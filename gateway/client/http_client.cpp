@@ -1,6 +1,6 @@
 #include "gateway/client/http_client.hpp"
 
-#include "gateway/client/curl.hpp"
+#include "executors/curl/curl_library.hpp"
 #include "muster/base/text.hpp"
 
 #include <algorithm>

@@ -496,6 +496,8 @@ webhook_dispatcher::~webhook_dispatcher() = default;
 result<std::unique_ptr<webhook_dispatcher>> webhook_dispatcher::start(webhook_config config, event_feed& feed) {
   if (!config.now)
     config.now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
+  if (auto able = poster::check(); !able)
+    return able.failure();
   auto made = std::make_unique<impl>(std::move(config), feed);
   if (auto done = made->load(); !done)
     return done.failure();

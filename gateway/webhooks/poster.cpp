@@ -1,13 +1,12 @@
 #include "gateway/webhooks/poster.hpp"
 
+#include "executors/curl/curl_library.hpp"
 #include "gateway/webhooks/target.hpp"
 
-#include <curl/curl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <mutex>
 #include <unordered_map>
 
 namespace muster::gateway {
@@ -18,16 +17,11 @@ namespace {
 constexpr std::size_t most_answer = 64 * 1024;
 constexpr long most_retry_after = 3600;
 
-void initialise_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
 struct easy_closer {
-  void operator()(CURL* x) const noexcept { curl_easy_cleanup(x); }
+  void operator()(CURL* x) const noexcept { curl().easy_cleanup(x); }
 };
 struct list_closer {
-  void operator()(curl_slist* x) const noexcept { curl_slist_free_all(x); }
+  void operator()(curl_slist* x) const noexcept { curl().slist_free_all(x); }
 };
 
 /// A request on its way; curl points into it.
@@ -57,7 +51,7 @@ std::size_t take_answer(char*, std::size_t size, std::size_t count, void* self) 
 
 void set_up(transfer& x) {
   auto* easy = x.easy.get();
-  const auto set = [easy](CURLoption option, auto value) { curl_easy_setopt(easy, option, value); };
+  const auto set = [easy](CURLoption option, auto value) { curl().easy_setopt(easy, option, value); };
   set(CURLOPT_URL, x.request.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_FOLLOWLOCATION, 0L);
@@ -81,21 +75,21 @@ void set_up(transfer& x) {
   set(CURLOPT_PRIVATE, static_cast<void*>(&x));
   curl_slist* list = nullptr;
   for (const auto& [name, value] : x.request.headers)
-    list = curl_slist_append(list, (name + ": " + value).c_str());
-  list = curl_slist_append(list, "Expect:");
+    list = curl().slist_append(list, (name + ": " + value).c_str());
+  list = curl().slist_append(list, "Expect:");
   x.headers.reset(list);
   set(CURLOPT_HTTPHEADER, list);
 }
 
 post_outcome outcome_of(const transfer& x, CURLcode code) {
   post_outcome out;
-  curl_easy_getinfo(x.easy.get(), CURLINFO_RESPONSE_CODE, &out.status);
+  curl().easy_getinfo(x.easy.get(), CURLINFO_RESPONSE_CODE, &out.status);
   if (code != CURLE_OK && x.received <= most_answer)
     out.status = 0;
   if (out.status == 0)
-    out.problem = x.refused ? "the address is one that no webhook may call" : curl_easy_strerror(code);
+    out.problem = x.refused ? "the address is one that no webhook may call" : curl().easy_strerror(code);
   curl_off_t wait = 0;
-  if (curl_easy_getinfo(x.easy.get(), CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
+  if (curl().easy_getinfo(x.easy.get(), CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
     out.retry_after = std::chrono::seconds{std::min<long>(static_cast<long>(wait), most_retry_after)};
   return out;
 }
@@ -104,13 +98,10 @@ post_outcome outcome_of(const transfer& x, CURLcode code) {
 
 class poster::impl {
 public:
-  impl() {
-    initialise_curl();
-    multi_ = curl_multi_init();
-  }
+  impl() : multi_(curl().multi_init()) {}
   ~impl() {
     clear();
-    curl_multi_cleanup(multi_);
+    curl().multi_cleanup(multi_);
   }
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
@@ -119,27 +110,27 @@ public:
     auto x = std::make_unique<transfer>();
     x->request = std::move(request);
     x->done = std::move(done);
-    x->easy.reset(curl_easy_init());
+    x->easy.reset(curl().easy_init());
     set_up(*x);
     auto* easy = x->easy.get();
     under_way_.emplace(easy, std::move(x));
-    curl_multi_add_handle(multi_, easy);
+    curl().multi_add_handle(multi_, easy);
   }
 
   void run(std::chrono::milliseconds at_most) {
     int running = 0;
-    curl_multi_perform(multi_, &running);
+    curl().multi_perform(multi_, &running);
     if (!finish_some())
-      curl_multi_poll(multi_, nullptr, 0, static_cast<int>(at_most.count()), nullptr);
-    curl_multi_perform(multi_, &running);
+      curl().multi_poll(multi_, nullptr, 0, static_cast<int>(at_most.count()), nullptr);
+    curl().multi_perform(multi_, &running);
     finish_some();
   }
 
-  void wake() noexcept { curl_multi_wakeup(multi_); }
+  void wake() noexcept { curl().multi_wakeup(multi_); }
 
   void clear() {
     for (auto& [easy, x] : under_way_)
-      curl_multi_remove_handle(multi_, easy);
+      curl().multi_remove_handle(multi_, easy);
     under_way_.clear();
   }
 
@@ -147,13 +138,13 @@ private:
   bool finish_some() {
     bool any = false;
     int left = 0;
-    while (const auto* message = curl_multi_info_read(multi_, &left)) {
+    while (const auto* message = curl().multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE)
         continue;
       auto* easy = message->easy_handle;
       const auto code = message->data.result;
       auto found = under_way_.extract(easy);
-      curl_multi_remove_handle(multi_, easy);
+      curl().multi_remove_handle(multi_, easy);
       any = true;
       if (found)
         found.mapped()->done(outcome_of(*found.mapped(), code));
@@ -161,9 +152,15 @@ private:
     return any;
   }
 
-  CURLM* multi_ = nullptr;
+  CURLM* const multi_;
   std::unordered_map<CURL*, std::unique_ptr<transfer>> under_way_;
 };
+
+result<void> poster::check() {
+  if (!curl().problem.empty())
+    return {ec::unsupported, "webhooks cannot be delivered: " + curl().problem};
+  return {};
+}
 
 poster::poster() : impl_(std::make_unique<impl>()) {}
 poster::~poster() = default;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "muster/base/result.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -35,6 +37,9 @@ struct post_outcome {
 /// thrown away but for the status. One thread; only `wake` is for others.
 class poster {
 public:
+  /// Whether this machine can post at all: else nothing may be made. `unsupported`: there is no libcurl.
+  [[nodiscard]] static result<void> check();
+
   poster();
   ~poster();
   poster(const poster&) = delete;

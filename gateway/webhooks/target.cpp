@@ -1,7 +1,9 @@
 #include "gateway/webhooks/target.hpp"
 
+#include "executors/curl/curl_library.hpp"
+#include "gateway/webhooks/poster.hpp"
+
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 
 #include <cstdint>
@@ -89,15 +91,15 @@ bool permitted(reach x, bool allow_private) noexcept {
 }
 
 struct url_closer {
-  void operator()(CURLU* x) const noexcept { curl_url_cleanup(x); }
+  void operator()(CURLU* x) const noexcept { curl().url_cleanup(x); }
 };
 
 std::string part_of(CURLU* url, CURLUPart part) {
   char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK || text == nullptr)
+  if (curl().url_get(url, part, &text, 0) != CURLUE_OK || text == nullptr)
     return {};
   std::string out{text};
-  curl_free(text);
+  curl().free(text);
   return out;
 }
 
@@ -136,8 +138,10 @@ result<void> check_webhook_url(const std::string& url, bool allow_private) {
   for (const char c : url)
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f)
       return {ec::invalid_argument, "url must be of printable ASCII: percent-encode the rest"};
-  const std::unique_ptr<CURLU, url_closer> parsed{curl_url()};
-  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+  if (auto able = poster::check(); !able)
+    return able;
+  const std::unique_ptr<CURLU, url_closer> parsed{curl().url()};
+  if (!parsed || curl().url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
     return {ec::invalid_argument, "url is none"};
   const auto scheme = part_of(parsed.get(), CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https")

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
 #include "support/muster_program.hpp"
+#include "support/subprocess.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -30,6 +31,16 @@ TEST_CASE("the program explains itself") {
   CHECK(help.exit_code == 0);
   for (const auto* text : {"run", "resume", "validate", "130 interrupted", "NO_COLOR", "MUSTER_STATE_DIR", "Example:"})
     CHECK_THAT(help.out, ContainsSubstring(text));
+}
+
+/// Some thirty libraries come with it: every command, and every warden, would start in thrice the time.
+TEST_CASE("libcurl is not loaded before it is needed") {
+  command what;
+  what.argv = {"ldd", MUSTER_BINARY_DIR "/muster"};
+  const auto listed = run(what);
+  REQUIRE(listed.exit_code == 0);
+  CHECK_THAT(listed.out, ContainsSubstring("libcaf_core.so"));
+  CHECK_THAT(listed.out, !ContainsSubstring("libcurl.so"));
 }
 
 TEST_CASE("misuse is exit code 2, with the nearest word") {

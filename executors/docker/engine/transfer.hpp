@@ -1,6 +1,6 @@
 #pragma once
 
-#include "executors/docker/engine/curl_library.hpp"
+#include "executors/curl/curl_library.hpp"
 #include "executors/docker/engine/loop.hpp"
 
 #include <array>

@@ -198,15 +198,10 @@ error too_new(const sqlite::connection& db, std::int64_t found, std::int64_t kno
                                  "); use that Muster, or choose another directory with MUSTER_STATE_DIR"};
 }
 
-result<void> apply(sqlite::connection& db, const migration& step) {
+std::string statements_of(const migration& step) {
   const auto version = std::to_string(step.version);
-  const auto sql = std::string{"BEGIN IMMEDIATE;"} + step.sql + "INSERT INTO schema_version VALUES(" + version +
-                   ", CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)); PRAGMA application_id=" +
-                   std::to_string(application_id) + "; PRAGMA user_version=" + version + "; COMMIT";
-  auto done = db.run(sql.c_str(), "bringing the store to schema " + version);
-  if (!done && db.in_transaction())
-    (void)db.run("ROLLBACK", "rolling back");
-  return done;
+  return std::string{step.sql} + "INSERT INTO schema_version VALUES(" + version +
+         ", CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)); PRAGMA user_version=" + version + ";";
 }
 
 } // namespace
@@ -227,11 +222,17 @@ result<void> migrate(sqlite::connection& db, const std::vector<migration>& steps
     return not_a_store(db);
   if (found->version > steps.back().version)
     return too_new(db, found->version, steps.back().version);
+  if (found->version == steps.back().version)
+    return {};
+  auto sql = "BEGIN IMMEDIATE; PRAGMA application_id=" + std::to_string(application_id) + ";";
   for (const auto& step : steps)
     if (step.version > found->version)
-      if (auto done = apply(db, step); !done)
-        return done;
-  return {};
+      sql += statements_of(step);
+  sql += "COMMIT";
+  auto done = db.run(sql.c_str(), "bringing the store to schema " + std::to_string(steps.back().version));
+  if (!done && db.in_transaction())
+    (void)db.run("ROLLBACK", "rolling back");
+  return done;
 }
 
 result<void> check_restorable(sqlite::connection& db) {

@@ -21,8 +21,9 @@ struct migration {
 /// All steps in order; the last one's version is the current one.
 [[nodiscard]] const std::vector<migration>& migrations();
 
-/// Brings the store to the last of `steps`, each in a transaction of its own; creates it where the file is empty.
-/// Fails with `store_corrupt` for a file that is not a store, `store_version` for one that is newer.
+/// Brings the store to the last of `steps`, in one transaction: a step that fails leaves it to the Muster that wrote
+/// it. Creates it where the file is empty. Fails with `store_corrupt` for a file that is not a store, `store_version`
+/// for one that is newer.
 [[nodiscard]] result<void> migrate(sqlite::connection& db, const std::vector<migration>& steps);
 
 /// For readers: `store_version` unless the store has the current schema, `store_corrupt` if it is none.
