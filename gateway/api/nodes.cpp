@@ -51,7 +51,7 @@ result<http::response> assign(call& x, store::node_duty duty) {
   if (auto done = (*engine)->assign_node(what); !done)
     return done.failure();
   return json_response(
-      200, {{"name", *name}, {"duty", to_string(duty)}, {"reason", what.reason}, {"deadline", json_of(what.deadline)}});
+      202, {{"name", *name}, {"duty", to_string(duty)}, {"reason", what.reason}, {"deadline", json_of(what.deadline)}});
 }
 
 result<http::response> remove(call& x) {

@@ -1,13 +1,12 @@
 #pragma once
 
 #include "actors/runtime.hpp"
+#include "gateway/auth/token_lookup.hpp"
 #include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
 #include "muster/store/layout.hpp"
-#include "muster/store/reader.hpp"
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,17 +18,16 @@ public:
   /// `on_use` is told of each token that let somebody in.
   monitor_admission(store::state_directory where, std::function<timestamp()> now,
                     std::function<void(const std::string& token)> on_use)
-      : where_(std::move(where)), now_(std::move(now)), on_use_(std::move(on_use)) {}
+      : tokens_(std::move(where)), now_(std::move(now)), on_use_(std::move(on_use)) {}
 
   /// Fails with `invalid_argument` for a token that lets nobody in, or with what the store reports. `is_new`: it is not
   /// asked once more about somebody who is in already.
   [[nodiscard]] result<monitor_guest> check(const std::string& token, bool is_new);
 
 private:
-  store::state_directory where_;
+  token_lookup tokens_;
   std::function<timestamp()> now_;
   std::function<void(const std::string&)> on_use_;
-  std::optional<store::reader> reader_;
 };
 
 } // namespace muster::gateway

@@ -27,20 +27,9 @@ result<void> node_admission::check_token(const std::string& node, const std::str
                                   "--token-file names its file"};
   if (!looks_like_token(token))
     return {ec::invalid_argument, "what the agent shows is no token: it should begin with mst_"};
-  if (!reader_) {
-    auto opened = store::reader::open(where_);
-    if (!opened)
-      return opened.failure();
-    reader_.emplace(std::move(*opened));
-  }
-  const auto found = reader_->token_of(hash_of_token(token));
-  if (!found) {
-    reader_.reset();
-    return found.failure();
-  }
-  const auto& x = *found;
-  if (!x || x->revoked || (x->expires && *x->expires <= how_.now()))
-    return {ec::invalid_argument, "the token is not valid: it is unknown, revoked or expired"};
+  const auto x = tokens_.find(token, how_.now());
+  if (!x)
+    return x.failure();
   if (x->role != store::role::node)
     return {ec::invalid_argument, "this token is of the role " + std::string{to_string(x->role)} +
                                       ", and nodes join by one of the role node"};

@@ -1,14 +1,13 @@
 #pragma once
 
 #include "actors/runtime.hpp"
+#include "gateway/auth/token_lookup.hpp"
 #include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
 #include "muster/store/layout.hpp"
-#include "muster/store/reader.hpp"
 
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,7 +23,7 @@ public:
     std::function<timestamp()> now;
     std::function<void(const std::string& token)> on_use; ///< Told of each token that let somebody in.
   };
-  node_admission(store::state_directory where, settings how) : where_(std::move(where)), how_(std::move(how)) {}
+  node_admission(store::state_directory where, settings how) : tokens_(std::move(where)), how_(std::move(how)) {}
 
   /// Fails with `invalid_argument` if token and certificate do not let it in as that node, or with what the store
   /// reports.
@@ -34,9 +33,8 @@ private:
   [[nodiscard]] result<void> check_token(const std::string& node, const std::string& token);
   [[nodiscard]] result<void> check_certificate(const node_applicant& x) const;
 
-  store::state_directory where_;
+  token_lookup tokens_;
   settings how_;
-  std::optional<store::reader> reader_;
 };
 
 } // namespace muster::gateway

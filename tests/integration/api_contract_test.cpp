@@ -170,8 +170,8 @@ void look_after_a_node(inspector& head, const muster_program& muster) {
   node_program node(muster, "n1", {"--token-file", muster.file("node.token", made["token"].get<std::string>() + "\n")});
   REQUIRE(becomes(muster, "n1", "ready"));
   for (const auto* what : {"cordon", "uncordon", "drain"})
-    CHECK(head.ask("POST", std::string{"/v1/nodes/n1/"} + what, "{}", as_json).status == 200);
-  CHECK(head.ask("POST", "/v1/nodes/n1/drain", R"({"reason":"new disks","deadline":600})", as_json).status == 200);
+    CHECK(head.ask("POST", std::string{"/v1/nodes/n1/"} + what, "{}", as_json).status == 202);
+  CHECK(head.ask("POST", "/v1/nodes/n1/drain", R"({"reason":"new disks","deadline":600})", as_json).status == 202);
   CHECK(head.problem(400, head.ask("POST", "/v1/nodes/n1/drain", R"({"deadline":"soon"})", as_json)) ==
         "invalid_argument");
   CHECK(head.problem(400, head.ask("POST", "/v1/nodes/n1/cordon", R"({"deadline":600})", as_json)) ==
