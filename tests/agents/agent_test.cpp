@@ -110,6 +110,37 @@ private:
   bool was_asked_ = false;
 };
 
+/// What cannot run anything, by a bug of its own.
+class broken final : public driver {
+public:
+  result<capabilities> probe() override { return make_null_driver()->probe(); }
+  void listen(driver_listener&) override {}
+  void prepare(attempt_spec) override { throw std::runtime_error("no room on the stack"); }
+  void start(attempt_id) override {}
+  void stop(attempt_id, std::chrono::milliseconds) override {}
+  void publish(attempt_id) override {}
+  void remove(attempt_id) override {}
+  result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& all) override {
+    return std::vector<adoption>(all.size(), adoption::never_started);
+  }
+};
+
+/// A gate of the head that keeps what agents are reached by.
+agent::gate_actor::behavior_type keeping_gate(agent::gate_actor::pointer self, agent::gate_actor real,
+                                              std::shared_ptr<std::promise<agent::agent_link>> kept) {
+  return {
+      [self, real, kept](agent::hello_atom hi, agent::hello& who,
+                         const agent::agent_link& link) -> caf::result<agent::welcome, agent::fleet_link> {
+        kept->set_value(link);
+        auto answer = self->make_response_promise<agent::welcome, agent::fleet_link>();
+        self->request(real, caf::infinite, hi, std::move(who), link)
+            .then([answer](const agent::welcome& x, const agent::fleet_link& to) mutable { answer.deliver(x, to); },
+                  [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+        return answer;
+      },
+  };
+}
+
 attempt_spec spec_on(const std::filesystem::path& root, std::uint32_t task, const char* runs_for) {
   auto x = make_spec(root, task);
   x.node = "n1";
@@ -450,6 +481,52 @@ TEST_CASE("a bug in an actor of the nodes is told, and does not go by as silence
   REQUIRE(node);
   REQUIRE(failure.wait_for(patience) == std::future_status::ready);
   CHECK(failure.get().message == std::string{"bug in actor "} + (by_gate ? "agent_gate" : "fleet") + ": no time");
+}
+
+TEST_CASE("a bug in the agent ends it with its reason, and its head takes the node for away") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  const auto node = agent_runtime::start(agent_of(head, dir.path(), "n1", std::make_shared<broken>()));
+  REQUIRE(node);
+  REQUIRE(head.wait("n1", change::ready));
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  runs->prepare(spec_on(dir.path(), 0, "1h"));
+  const auto why = (*node)->wait_refused(soon());
+  REQUIRE(why);
+  CHECK(why->message == "bug in actor agent: no room on the stack");
+  CHECK(head.wait("n1", change::away));
+}
+
+TEST_CASE("no head, nor who is connected as one, can end an agent") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  const auto kept = std::make_shared<std::promise<agent::agent_link>>();
+  auto link = kept->get_future();
+  auto& system = head.fleet()->home_system();
+  const auto gate = system.spawn(keeping_gate, caf::actor_cast<agent::gate_actor>(head.fleet()), kept);
+  const auto port = system.middleman().publish(gate, 0, "127.0.0.1");
+  REQUIRE(port);
+  auto config = agent_of(head, dir.path(), "n1", make_null_driver());
+  config.head_port = *port;
+  const auto node = agent_runtime::start(std::move(config));
+  REQUIRE(node);
+  REQUIRE(head.wait("n1", change::ready));
+  {
+    const auto agent = link.get();
+    for (const auto reason : {caf::exit_reason::user_shutdown, caf::exit_reason::kill})
+      caf::anon_send_exit(agent, reason);
+  }
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto spec = spec_on(dir.path(), 0, "1ms"); // Comes behind them by the same connection.
+  runs->prepare(spec);
+  CHECK(heard.wait_end(spec.id).exited);
+  CHECK(head.last("n1").what == change::ready);
+  CHECK_FALSE((*node)->wait_refused(std::chrono::steady_clock::now()));
+  caf::anon_send_exit(gate, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE("a node of another pool leaves nothing behind where it is refused") {

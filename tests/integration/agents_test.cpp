@@ -351,6 +351,34 @@ TEST_CASE("what a node that is gone for good may still run is given up when it i
   CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
 }
 
+TEST_CASE("a forced cancel ends a workflow whose node is lost, and what it runs when that is back") {
+  const bool is_lost = GENERATE(false, true);
+  CAPTURE(is_lost);
+  farm x;
+  x.start("127.0.0.1:0", "lost_after: 3s, silence_limit: 2s, on_loss: wait");
+  REQUIRE(x.head->ready());
+  node_program one{x.muster, "n1", at("127.0.1.1")};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto id = x.submit(waiting_spec(x.muster, 1));
+  REQUIRE(has_begun(x.muster, 1));
+  one.stop(SIGKILL);
+  REQUIRE(becomes(x.muster, "n1", is_lost ? "lost" : "suspect"));
+  CHECK(x.muster({"cancel", id}).exit_code == 0); // Waits for the node.
+  CHECK(eventually([&] { return x.muster({"explain", id}).out.find("n1") != std::string::npos; }));
+  if (is_lost)
+    CHECK(status_of(x.muster, id) == "RUNNING");
+  CHECK(x.muster({"cancel", id, "--force"}).exit_code == 0);
+  const auto waited = x.muster({"wait", id});
+  INFO(waited.err << x.muster({"show", id}).out << x.head->log());
+  CHECK(waited.out == id + " FAILED_CANCELED\n");
+  CHECK(condition_of(x.muster, "n1") == "lost");
+  CHECK(processes_with_argument(waiting_script(x.muster, 0)).size() == 1); // Nobody could tell it.
+  one.start();
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(processes_with_argument(waiting_script(x.muster, 0)).empty());
+  CHECK(begins_of(x.muster, 0) == 1);
+}
+
 TEST_CASE("a gang that needs more nodes than have joined waits for them") {
   farm x;
   x.start();
