@@ -212,6 +212,50 @@ TEST_CASE("a store of version 6 is brought up to date with all that it holds") {
   CHECK(must(r.groups(key, {}, 1)).at(0).stopping->text == "late");
 }
 
+TEST_CASE("a store of version 8 is brought up to date with all that it holds") {
+  const temporary_state state;
+  make_database(state.directory(), contents(std::filesystem::path{MUSTER_STORE_FIXTURES} / "version_8.sql"));
+  auto w = must(writer::open(state.directory()));
+  CHECK(w.latest() == sequence{16});
+  auto r = must(reader::open(state.directory()));
+  CHECK(whole_log(r).size() == 16);
+  const auto nodes = must(r.nodes());
+  REQUIRE(nodes.size() == 1);
+  CHECK(nodes[0].name == "n1");
+  CHECK(nodes[0].pool == "farm");
+  CHECK(nodes[0].since == epoch{100});
+  CHECK(nodes[0].labels.at("rack") == "r7");
+  CHECK(nodes[0].duty == node_duty::draining);
+  CHECK(nodes[0].reason == "new disks");
+  CHECK(nodes[0].deadline);
+  const auto tokens = must(r.tokens({}));
+  REQUIRE(tokens.size() == 2);
+  CHECK(tokens[0].role == role::node);
+  CHECK(tokens[0].node == "n1");
+  const auto hooks = must(r.webhooks(0, 9));
+  REQUIRE(hooks.size() == 1);
+  CHECK(hooks[0].token == tokens[1].id);
+
+  // What runs there goes on where it was, and what is new works on it.
+  const auto flow = must(r.workflow("flow-1"));
+  CHECK(flow.priority == gang_priority::low);
+  CHECK(flow.user == "ann");
+  CHECK(flow.status == status::running);
+  const auto attempts = must(r.attempts(flow.key, {1}));
+  REQUIRE(attempts.size() == 1);
+  CHECK(attempts[0].node == "n1");
+  CHECK(attempts[0].gpus == "1");
+  for (const auto& x : must(r.groups(flow.key, {}, 9)))
+    CHECK_FALSE(x.stopping);
+  must(w.change_service(group_stopping{flow.key, {0}, stop_purpose{status::rescheduled, 3006, "make way", {}}}));
+  must(w.append(task_event(flow.key, 0, 0, status::rescheduled)));
+  must(w.commit());
+  const auto groups = must(r.groups(flow.key, {}, 9));
+  CHECK(groups.at(0).stopping->text == "make way");
+  CHECK_FALSE(groups.at(1).stopping);
+  CHECK(must(r.task_result(must(r.workflow("over-1")).key, {0})) == "{\"v\":8}");
+}
+
 TEST_CASE("the identity of a log is made once") {
   const temporary_state state;
   { auto made = must(writer::open(state.directory())); }
