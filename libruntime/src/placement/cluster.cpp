@@ -84,6 +84,12 @@ std::vector<std::uint32_t> cluster::widen(const node_amounts& at_least) {
   return changed;
 }
 
+void cluster::set_topology(std::vector<topology_key> keys) {
+  keys_ = std::move(keys);
+  domains_.clear();
+  nodes_changed();
+}
+
 void cluster::forget(std::uint32_t node) {
   by_name_.erase(nodes_[node].name);
   nodes_[node] = {};

@@ -20,9 +20,11 @@ public:
   /// The larger of its parts of all GPUs and of all CPUs, with its past if that counts, by weight.
   [[nodiscard]] double of(const share_user& x, queue_time now) const;
 
+  /// The part of it that is of the past.
+  [[nodiscard]] double past(const share_user& x, queue_time now) const;
+
 private:
   [[nodiscard]] double holding(const share_user& x) const noexcept;
-  [[nodiscard]] double past(const share_user& x, queue_time now) const;
 
   std::chrono::seconds half_life_;
   node_room all_;

@@ -47,7 +47,8 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   auto text = text_of(who, terms);
   const auto known = s.lines.find(text);
   prepared_gang fresh;
-  if (!known) {
+  // Those that hold places may be of a line that nobody could wait in.
+  if (!known || !s.lines[*known].fits) {
     fresh = s.nodes.prepare(who, terms.strategy);
     if (auto why = s.never_fits(fresh, terms))
       return refused{*std::move(why)};
@@ -55,6 +56,7 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   const auto number =
       known ? *known : s.lines.add(std::move(text), std::move(fresh), terms, *s.quotas.find(terms.quota));
   s.lines.enter(number);
+  s.lines[number].fits = true;
   auto& line = s.lines[number];
   auto& e = s.entries[key];
   e.line = number;

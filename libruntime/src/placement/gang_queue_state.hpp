@@ -48,7 +48,7 @@ struct head_plan {
 };
 
 /// The state of a `gang_queue`. Its parts: gang_queue.cpp (who is there), queue_pass.cpp (who is next), head_plan.cpp
-/// (what is kept for the first), preemption.cpp, explain.cpp.
+/// (what is kept for the first), preemption.cpp, queue_change.cpp (another policy), explain.cpp.
 struct gang_queue::state {
   explicit state(queue_policy p);
 
@@ -67,6 +67,14 @@ struct gang_queue::state {
   void forget_gone(std::uint32_t node);
   void count_capacity();
   [[nodiscard]] const gang_key* heir_of(gang_key key) const;
+
+  // Another policy
+  [[nodiscard]] std::vector<ruled_out_gang> take_over(state& before, const asks_anew& asks);
+  void take_over_shares(const state& before);
+  [[nodiscard]] queue_entry& enter(gang_key key, const queue_entry& was, gang_request asks, const state& before);
+  void take_over_holders(const state& before, const asks_anew& asks);
+  void take_over_kept(gang_key winner, queue_entry& e, const state& before);
+  [[nodiscard]] bool may_stay_kept(const queue_line& line, const kept_places& x) const;
 
   // Who is next
   [[nodiscard]] std::vector<grant> poll(std::size_t limit);

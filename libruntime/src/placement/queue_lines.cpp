@@ -60,7 +60,7 @@ std::uint32_t queue_lines::add(std::string text, prepared_gang who, const gang_t
   line.who = std::move(who);
   line.terms = terms;
   line.quota = quota;
-  line.user = user_for(terms, quota);
+  line.user = user_for(terms.user, quota);
   ++users_[line.user].lines;
   auto& brief = briefs_[number];
   brief = {};
@@ -89,8 +89,14 @@ void queue_lines::leave(std::uint32_t number) {
   free_lines_.push_back(number);
 }
 
-std::uint32_t queue_lines::user_for(const gang_terms& terms, std::uint32_t quota) {
-  auto text = std::to_string(quota) + ':' + terms.user;
+void queue_lines::remember(const std::string& user, std::uint32_t quota, double past, queue_time until) {
+  auto& known = users_[user_for(user, quota)];
+  known.past = past;
+  known.past_until = until;
+}
+
+std::uint32_t queue_lines::user_for(const std::string& name, std::uint32_t quota) {
+  auto text = std::to_string(quota) + ':' + name;
   const auto [at, fresh] = users_by_text_.try_emplace(text, 0);
   if (!fresh)
     return at->second;
@@ -103,8 +109,9 @@ std::uint32_t queue_lines::user_for(const gang_terms& terms, std::uint32_t quota
   }
   auto& user = users_[at->second];
   user.quota = quota;
+  user.name = name;
   user.text = std::move(text);
-  const auto weight = policy_.user_weights.find(terms.user);
+  const auto weight = policy_.user_weights.find(name);
   if (weight != policy_.user_weights.end() && weight->second > 0)
     user.weight = weight->second;
   return at->second;

@@ -70,6 +70,7 @@ struct queue_line {
   std::deque<arrived> waiting;
   std::size_t gone = 0;                          ///< How many in `waiting` wait no more.
   std::size_t entries = 0;                       ///< Gangs that refer to this line, waiting or not.
+  bool fits = false;                             ///< It did once, were all nodes empty.
   std::uint64_t promised_until = 0;              ///< The newest arrival that was promised a place.
   gain_mark not_preempting_at = never_tried;     ///< Preempting LOW gangs did not help then,
   std::optional<gang_key> not_preempting_behind; ///< when this one was the first.
@@ -92,7 +93,8 @@ struct share_user {
   queue_time past_until;
   std::size_t lines = 0;
   std::array<front_list, 3> fronts; ///< By priority.
-  std::string text;                 ///< Its key.
+  std::string name;
+  std::string text; ///< Its key.
 };
 
 /// The lines of a queue, and the users whose they are.
@@ -104,6 +106,8 @@ public:
   [[nodiscard]] std::optional<std::uint32_t> find(const std::string& text) const;
   /// A new line; `enter` and `leave` count who refers to it.
   [[nodiscard]] std::uint32_t add(std::string text, prepared_gang who, const gang_terms& terms, std::uint32_t quota);
+  /// What somebody held counts, though he may have no line.
+  void remember(const std::string& user, std::uint32_t quota, double past, queue_time until);
   void enter(std::uint32_t line) { ++lines_[line].entries; }
   void leave(std::uint32_t line);
 
@@ -116,13 +120,14 @@ public:
   [[nodiscard]] const queue_line& operator[](std::uint32_t line) const { return lines_[line]; }
   [[nodiscard]] line_brief& brief(std::uint32_t line) { return briefs_[line]; }
   [[nodiscard]] std::vector<share_user>& users() noexcept { return users_; }
+  [[nodiscard]] const std::vector<share_user>& users() const noexcept { return users_; }
   [[nodiscard]] share_user& user_of(const queue_line& x) { return users_[x.user]; }
 
   /// How many pairs of user and priority have waiting gangs.
   [[nodiscard]] std::size_t crowds() const noexcept { return crowds_; }
 
 private:
-  [[nodiscard]] std::uint32_t user_for(const gang_terms& terms, std::uint32_t quota);
+  [[nodiscard]] std::uint32_t user_for(const std::string& name, std::uint32_t quota);
 
   const queue_policy& policy_;
   std::deque<queue_line> lines_;

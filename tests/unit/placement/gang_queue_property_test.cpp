@@ -36,7 +36,7 @@ struct known_gang {
 /// Random nodes, gangs and events, and what is expected of the queue.
 class random_world {
 public:
-  explicit random_world(std::uint64_t seed) : random_(seed), queue_({}, make_policy()) {
+  explicit random_world(std::uint64_t seed) : random_(seed), policy_(make_policy()), queue_({}, policy_) {
     const auto count = 1 + below(8);
     for (std::uint64_t n = 0; n < count; ++n)
       add_node(n);
@@ -45,7 +45,7 @@ public:
   /// One event, and the checks.
   void step() {
     queue_.advance(queue_time{std::chrono::seconds{++seconds_}});
-    const auto what = below(20);
+    const auto what = below(21);
     if (what < 9)
       submit();
     else if (what < 14)
@@ -54,8 +54,10 @@ public:
       withdraw_waiting();
     else if (what < 17)
       change_node();
-    else
+    else if (what < 20)
       preempt();
+    else
+      change_policy();
     poll();
     check();
   }
@@ -101,7 +103,6 @@ private:
       x.quotas = {{"a", static_cast<std::int64_t>(4 + below(8)), 24, 1},
                   {"b", 8, static_cast<std::int64_t>(8 + below(8)), 2}};
     x.leave_within = std::chrono::seconds{below(2) == 0 ? 0 : 10};
-    policy_ = x;
     return x;
   }
 
@@ -200,6 +201,51 @@ private:
     }
   }
 
+  /// Quotas stay as many, so that gangs know theirs; who holds more than a smaller one keeps it.
+  void change_policy() {
+    auto next = make_policy();
+    next.max_parallel = policy_.max_parallel;
+    next.quotas = policy_.quotas;
+    for (auto& x : next.quotas) {
+      x.guarantee = static_cast<std::int64_t>(below(12));
+      x.maximum = x.guarantee + static_cast<std::int64_t>(below(12));
+    }
+    if (below(2) == 0)
+      next.topology_keys.pop_back();
+    policy_ = std::move(next);
+    disturbed_ = true;
+    for (const auto& x : queue_.set_policy(policy_, [this](gang_key key) -> result<gang_request> {
+           return gang_request{gangs_.at(key).who, gangs_.at(key).terms};
+         })) {
+      trace_ += "r" + std::to_string(x.key);
+      forget(x.key);
+    }
+    for (const auto key : queue_.stranded()) {
+      CHECK(queue_.withdraw(key));
+      forget(key);
+    }
+    beyond_.clear();
+    for (const auto& [key, x] : gangs_)
+      if (x.where)
+        count(x, beyond_);
+  }
+
+  /// It has no right to places any more.
+  void forget(gang_key key) {
+    REQUIRE(gangs_.count(key) == 1);
+    CHECK_FALSE(gangs_.at(key).where);
+    expected_.erase(key);
+    gangs_.erase(key);
+  }
+
+  using quota_sums = std::map<std::string, std::pair<std::int64_t, std::int64_t>>; ///< Firm, all.
+
+  static void count(const known_gang& x, quota_sums& to) {
+    to[x.terms.quota].second += x.gpus();
+    if (x.terms.priority != gang_priority::low)
+      to[x.terms.quota].first += x.gpus();
+  }
+
   void preempt() {
     for (const auto& x : queue_.preempt(1 + below(3))) {
       trace_ += "p" + std::to_string(x.winner);
@@ -249,7 +295,7 @@ private:
   void check() {
     std::map<std::uint32_t, node_room> held;
     std::map<std::uint32_t, std::set<std::uint32_t>> gpus;
-    std::map<std::string, std::pair<std::int64_t, std::int64_t>> quotas; // Firm, all.
+    quota_sums quotas;
     std::size_t holding = 0;
     std::size_t members = 0;
     for (const auto& [key, x] : gangs_) {
@@ -266,9 +312,7 @@ private:
         for (const auto gpu : place.gpus)
           CHECK(gpus[place.node].insert(gpu).second); // Leased once.
       }
-      quotas[x.terms.quota].second += x.gpus();
-      if (x.terms.priority != gang_priority::low)
-        quotas[x.terms.quota].first += x.gpus();
+      count(x, quotas);
     }
     CHECK(queue_.holding() == holding);
     CHECK(queue_.waiting() == gangs_.size() - holding);
@@ -276,9 +320,10 @@ private:
     if (policy_.max_parallel)
       CHECK(members <= *policy_.max_parallel);
     for (const auto& x : policy_.quotas) {
-      CHECK(quotas[x.name].first <= x.guarantee);
-      CHECK(quotas[x.name].second <= x.maximum);
+      CHECK(quotas[x.name].first <= std::max(x.guarantee, beyond_[x.name].first));
+      CHECK(quotas[x.name].second <= std::max(x.maximum, beyond_[x.name].second));
     }
+    beyond_ = quotas;
     for (std::uint32_t n = 0; n < queue_.nodes().size(); ++n) {
       const auto& node = queue_.nodes()[n];
       CHECK(node.free.cpu == node.total.cpu - held[n].cpu);
@@ -327,7 +372,8 @@ private:
   std::map<std::string, std::uint64_t> names_;
   std::map<gang_key, known_gang> gangs_;
   std::map<gang_key, std::set<gang_key>> expected_; ///< Winners, and the victims that are there still.
-  bool disturbed_ = false;                          ///< Nodes changed while places were kept.
+  bool disturbed_ = false;                          ///< Nodes or policy changed while places were kept.
+  quota_sums beyond_; ///< What was held before, be it more than a quota that was changed since.
   gang_key last_key_ = 0;
   std::int64_t seconds_ = 0;
   std::string trace_;

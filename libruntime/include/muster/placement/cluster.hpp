@@ -27,6 +27,8 @@ public:
   void set_condition(std::uint32_t node, node_condition x);
   /// Takes every node for at least as large as this; which ones were not.
   std::vector<std::uint32_t> widen(const node_amounts& at_least);
+  /// Other keys from now on. Gangs that were prepared before are to be prepared anew.
+  void set_topology(std::vector<topology_key> keys);
   /// Forgets a node that is `gone`; nobody may hold a place there.
   void forget(std::uint32_t node);
   [[nodiscard]] std::optional<std::uint32_t> find(const std::string& name) const;

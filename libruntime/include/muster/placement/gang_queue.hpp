@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,18 @@ struct grant {
 /// A gang that can never have a place here.
 struct refused {
   std::string reason;
+};
+
+/// A gang that waited and has no right to any place now.
+struct ruled_out_gang {
+  gang_key key = 0;
+  std::string why;
+};
+
+/// What a gang asks for.
+struct gang_request {
+  gang who;
+  gang_terms terms;
 };
 
 /// Gangs that are to end so that another has their places.
@@ -46,6 +59,14 @@ public:
 
   /// It is `now`, for everything that follows. Time does not go back.
   void advance(queue_time now);
+
+  /// Another policy from now on. `asks` says of each gang what it asks for under it, or why it may not: only quota,
+  /// strategy and which nodes do may differ from before. Whoever holds places or was promised some keeps them, and
+  /// counts; who is not taken by any quota counts with the first. Those that wait keep their turn and what they have
+  /// waited; places that are kept for some stay so where the policy allows it. Answers who waited and is ruled out
+  /// whatever nodes there are, oldest first: they are withdrawn. `poll` afterwards.
+  using asks_anew = std::function<result<gang_request>(gang_key)>;
+  [[nodiscard]] std::vector<ruled_out_gang> set_policy(queue_policy policy, const asks_anew& asks);
 
   // Gangs
 
