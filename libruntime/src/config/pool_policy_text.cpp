@@ -1,4 +1,5 @@
 #include "config/in_quotes.hpp"
+#include "config/key_texts.hpp"
 #include "muster/config/pool_policy.hpp"
 #include "muster/spec/duration.hpp"
 
@@ -70,12 +71,10 @@ const char* word(spec::exit_action x) {
 
 } // namespace
 
-std::string to_yaml(const pool_policy& x, const std::string& margin) {
+key_texts texts_of(const pool_policy& x) {
   const pool_policy none;
-  std::string out;
-  const auto line = [&](const char* key, const std::string& value) {
-    out += margin + "  " + key + ": " + value + '\n';
-  };
+  key_texts out;
+  const auto line = [&](const char* key, std::string value) { out.emplace_back(key, std::move(value)); };
   if (!x.quotas.empty())
     line("quotas", '[' + joined(x.quotas, [](const auto& q) { return text_of(q); }) + ']');
   if (!x.user_weights.empty())
@@ -106,7 +105,18 @@ std::string to_yaml(const pool_policy& x, const std::string& margin) {
                          }) + '}');
   if (!x.maintenance.empty())
     line("maintenance", in_quotes(x.maintenance));
+  return out;
+}
+
+std::string to_yaml(const pool_policy& x, const std::string& margin) {
+  std::string out;
+  for (const auto& [key, value] : texts_of(x))
+    out += std::string{margin}.append("  ").append(key).append(": ").append(value) += '\n';
   return out.empty() ? out : margin + "policy:\n" + out;
+}
+
+std::vector<std::string> changed_keys(const pool_policy& before, const pool_policy& after) {
+  return different_keys(texts_of(before), texts_of(after));
 }
 
 } // namespace muster::config

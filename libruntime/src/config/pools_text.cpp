@@ -1,6 +1,7 @@
 #include "muster/config/pools.hpp"
 
 #include "config/in_quotes.hpp"
+#include "config/key_texts.hpp"
 #include "muster/spec/duration.hpp"
 #include "muster/spec/quantity.hpp"
 
@@ -24,10 +25,8 @@ std::string size_or_null(std::int64_t x) {
   return x == 0 ? "null" : spec::bytes_text(x);
 }
 
-void append_docker(std::string& out, const pool_settings& x) {
-  const auto line = [&out](const std::string& key, const std::string& value) {
-    out += "    " + key + ": " + value + '\n';
-  };
+void add_docker(key_texts& out, const pool_settings& x) {
+  const auto line = [&out](const char* key, std::string value) { out.emplace_back(key, std::move(value)); };
   line("host", x.host.empty() ? "null" : in_quotes(x.host));
   if (x.tls)
     line("tls", "{ca: " + in_quotes(x.tls->ca.string()) + ", cert: " + in_quotes(x.tls->cert.string()) +
@@ -52,10 +51,10 @@ void append_docker(std::string& out, const pool_settings& x) {
   line("labels", '{' + labels + '}');
 }
 
-void append_agents(std::string& out, const pool_settings& x) {
-  out += "    silence_limit: " + spec::to_string(x.silence_limit) + '\n';
-  out += "    lost_after: " + spec::to_string(x.lost_after) + '\n';
-  out += std::string{"    on_loss: "} + (x.on_loss == loss_choice::wait ? "wait" : "reschedule") + '\n';
+void add_agents(key_texts& out, const pool_settings& x) {
+  out.emplace_back("silence_limit", spec::to_string(x.silence_limit));
+  out.emplace_back("lost_after", spec::to_string(x.lost_after));
+  out.emplace_back("on_loss", x.on_loss == loss_choice::wait ? "wait" : "reschedule");
 }
 
 const char* word(pool_driver x) {
@@ -67,6 +66,21 @@ const char* word(pool_driver x) {
   return "process";
 }
 
+/// All but its policy.
+key_texts texts_of(const pool_settings& x) {
+  key_texts out;
+  out.emplace_back("driver", word(x.driver));
+  if (x.driver == pool_driver::agents) {
+    add_agents(out, x);
+    return out;
+  }
+  if (x.gpus)
+    out.emplace_back("gpus", listed(*x.gpus, [](std::uint32_t n) { return std::to_string(n); }));
+  if (x.driver == pool_driver::docker)
+    add_docker(out, x);
+  return out;
+}
+
 } // namespace
 
 std::string to_yaml(const std::map<std::string, pool_settings>& pools) {
@@ -74,18 +88,32 @@ std::string to_yaml(const std::map<std::string, pool_settings>& pools) {
     return "pools: {}\n";
   std::string out = "pools:\n";
   for (const auto& [name, x] : pools) {
-    out += "  " + in_quotes(name) + ":\n    driver: " + word(x.driver) + '\n';
-    if (x.driver == pool_driver::agents) {
-      append_agents(out, x);
-      out += to_yaml(x.policy, "    ");
-      continue;
-    }
-    if (x.gpus)
-      out += "    gpus: " + listed(*x.gpus, [](std::uint32_t n) { return std::to_string(n); }) + '\n';
-    if (x.driver == pool_driver::docker)
-      append_docker(out, x);
+    out += "  " + in_quotes(name) + ":\n";
+    for (const auto& [key, value] : texts_of(x))
+      out += std::string{"    "}.append(key).append(": ").append(value) += '\n';
     out += to_yaml(x.policy, "    ");
   }
+  return out;
+}
+
+setting_changes changes_between(const std::map<std::string, pool_settings>& before,
+                                const std::map<std::string, pool_settings>& after) {
+  setting_changes out;
+  for (const auto& [name, x] : before) {
+    const auto path = "pools." + name;
+    const auto found = after.find(name);
+    if (found == after.end()) {
+      out.need_restart.push_back(path);
+      continue;
+    }
+    for (const auto& key : different_keys(texts_of(x), texts_of(found->second)))
+      out.need_restart.push_back(path + '.' + key);
+    for (const auto& key : changed_keys(x.policy, found->second.policy))
+      out.taken.push_back(path + ".policy." + key);
+  }
+  for (const auto& [name, x] : after)
+    if (before.count(name) == 0)
+      out.need_restart.push_back("pools." + name);
   return out;
 }
 

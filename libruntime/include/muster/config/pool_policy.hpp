@@ -64,6 +64,9 @@ struct pool_policy {
 [[nodiscard]] std::optional<std::string> quota_of(const pool_policy& x, const std::string& user,
                                                   const std::map<std::string, std::string>& labels);
 
+/// Which keys of it have other values, by the names that files have.
+[[nodiscard]] std::vector<std::string> changed_keys(const pool_policy& before, const pool_policy& after);
+
 /// As a file of configuration has it, indented by `margin`; empty if nothing was said.
 [[nodiscard]] std::string to_yaml(const pool_policy& x, const std::string& margin);
 

@@ -3,6 +3,7 @@
 #include "muster/base/ipv4.hpp"
 #include "muster/base/time.hpp"
 #include "muster/config/pool_policy.hpp"
+#include "muster/config/service.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -71,5 +72,9 @@ struct pool_settings {
 
 /// `pools` as a file of configuration, with every key that a driver has.
 [[nodiscard]] std::string to_yaml(const std::map<std::string, pool_settings>& pools);
+
+/// Which keys, such as `pools.farm.policy.quotas`, differ: a head takes policies over while it runs.
+[[nodiscard]] setting_changes changes_between(const std::map<std::string, pool_settings>& before,
+                                              const std::map<std::string, pool_settings>& after);
 
 } // namespace muster::config
