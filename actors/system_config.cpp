@@ -3,6 +3,7 @@
 #include "actors/protocol/agent.hpp"
 #include "actors/protocol/monitor.hpp"
 #include "actors/protocol/type_ids.hpp"
+#include "actors/quiet_scheduler.hpp"
 
 #include <caf/all.hpp>
 #include <caf/openssl/manager.hpp>
@@ -13,8 +14,8 @@ namespace muster {
 system_config::system_config(std::uint32_t threads, bool with_network,
                              const std::optional<link_certificates>& certificates) {
   add_message_types<caf::id_block::muster>();
-  // Work stealing walks whole queues under its locks when many actors are ready; sharing does not.
-  set("scheduler.policy", caf::atom("sharing"));
+  // A shared queue: work stealing walks whole queues under its locks when many actors are ready.
+  use_quiet_scheduler(*this);
   set("scheduler.max-threads", static_cast<std::size_t>(threads));
   // Unlimited by default: two busy actors would starve all others.
   set("scheduler.max-throughput", static_cast<std::size_t>(300));

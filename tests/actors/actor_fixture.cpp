@@ -3,8 +3,8 @@
 #include "actors/flow_workflow.hpp"
 #include "actors/journal.hpp"
 #include "actors/mailbox_meter.hpp"
-#include "actors/system_config.hpp"
 #include "support/catch.hpp"
+#include "support/stepped_config.hpp"
 
 #include <algorithm>
 
@@ -236,12 +236,8 @@ registry_actor::behavior_type registry_double(registry_actor::stateful_pointer<r
 
 } // namespace
 
-struct actor_fixture::testing_config : system_config {
-  testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
-};
-
 actor_fixture::actor_fixture(std::uint64_t seed)
-    : config_(std::make_unique<testing_config>()), system_(std::make_unique<caf::actor_system>(*config_)),
+    : config_(std::make_unique<stepped_config>()), system_(std::make_unique<caf::actor_system>(*config_)),
       scheduler_(&dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler())), random_(seed),
       random_order_(seed != 0) {
   scheduler_->clock().current_time += std::chrono::hours{1};

@@ -139,13 +139,12 @@ public:
   };
 
 private:
-  struct testing_config;
   void spawn_all();
   [[nodiscard]] context_ptr prepare(const spec::workflow& what, plan_ptr recorded, const restore_ptr& restore);
   [[nodiscard]] std::optional<task_index> find(const std::string& task) const;
 
   std::shared_ptr<shared_state> shared_ = std::make_shared<shared_state>();
-  std::unique_ptr<testing_config> config_;
+  std::unique_ptr<caf::actor_system_config> config_;
   std::unique_ptr<caf::actor_system> system_;
   caf::scheduler::test_coordinator* scheduler_ = nullptr;
   std::mt19937_64 random_;

@@ -3,10 +3,10 @@
 #include "actors/journal_backlog.hpp"
 #include "actors/retention.hpp"
 #include "actors/runtime.hpp"
-#include "actors/system_config.hpp"
 #include "executors/null/null_driver.hpp"
 #include "muster/store/reader.hpp"
 #include "support/catch.hpp"
+#include "support/stepped_config.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <algorithm>
@@ -60,13 +60,9 @@ journal_writer_actor::behavior_type writer_double(journal_writer_actor::stateful
   };
 }
 
-struct testing_config : system_config {
-  testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
-};
-
 /// A JOURNAL over a disk of this kind, in virtual time.
 struct journal_over_disk {
-  testing_config config;
+  stepped_config config;
   caf::actor_system system{config};
   caf::scheduler::test_coordinator& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
   caf::scoped_actor self{system, true};

@@ -1,14 +1,10 @@
 #include "pool_alone.hpp"
 
 #include "actor_fixture.hpp"
-#include "actors/system_config.hpp"
 #include "support/catch.hpp"
+#include "support/stepped_config.hpp"
 
 namespace muster::test {
-
-struct pool_alone::testing_config : system_config {
-  testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
-};
 
 group_actor::behavior_type pool_alone::listen(group_actor::pointer, std::shared_ptr<group_double> told) {
   return {
@@ -39,7 +35,7 @@ std::vector<std::string> pool_alone::group_double::nodes() const {
 }
 
 pool_alone::pool_alone(pool_config config)
-    : config_(std::make_unique<testing_config>()), system_(std::make_unique<caf::actor_system>(*config_)),
+    : config_(std::make_unique<stepped_config>()), system_(std::make_unique<caf::actor_system>(*config_)),
       scheduler_(&dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler())) {
   scheduler_->clock().current_time += std::chrono::hours{1};
   executor_ = caf::actor_cast<caf::strong_actor_ptr>(system_->spawn([] { return caf::behavior{[](int) {}}; }));

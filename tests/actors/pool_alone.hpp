@@ -78,11 +78,10 @@ public:
   [[nodiscard]] const caf::strong_actor_ptr& executor() const { return executor_; }
 
 private:
-  struct testing_config;
   [[nodiscard]] static placement_request request_of(std::int64_t workflow, const request& what);
   void settle();
 
-  std::unique_ptr<testing_config> config_;
+  std::unique_ptr<caf::actor_system_config> config_;
   std::unique_ptr<caf::actor_system> system_;
   caf::scheduler::test_coordinator* scheduler_ = nullptr;
   caf::strong_actor_ptr executor_;

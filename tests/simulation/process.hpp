@@ -4,7 +4,7 @@
 #include "timeline.hpp"
 #include "trace.hpp"
 
-#include "actors/system_config.hpp"
+#include "support/stepped_config.hpp"
 
 #include <caf/all.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -20,10 +20,7 @@
 
 namespace muster::simulation {
 
-/// CAF set up so that whoever owns a system says which of its actors runs next.
-struct process_config : system_config {
-  process_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
-};
+using process_config = test::stepped_config;
 
 /// A process of the world: an actor system without threads, with a clock of its own. It lives until it is ended; what
 /// it reaches the world by must look at `is_alive`, because its actors still come to their ends after that.
