@@ -273,27 +273,6 @@ TEST_CASE("what a lost node ran is given up when that is the pool's policy") {
   CHECK(head.wait("n1", change::lost));
 }
 
-TEST_CASE("a head that was itself held up takes no node for lost") {
-  const scratch dir;
-  std::atomic<bool> holds_up{false};
-  agent::fleet_setup setup;
-  setup.silence_limit = setup.lost_after = std::chrono::seconds{2};
-  setup.now = [&holds_up] {
-    if (holds_up.exchange(false))
-      std::this_thread::sleep_for(std::chrono::seconds{4}); // That nothing is heard for so long is the case.
-    return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
-  };
-  fleet_head head{dir.path(), 0, std::move(setup)};
-  const auto first = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
-  REQUIRE(first);
-  REQUIRE(head.wait("n1", change::ready));
-  holds_up = true;
-  const auto second = agent_runtime::start(agent_of(head, dir.path(), "n2", make_null_driver()));
-  REQUIRE(second);
-  REQUIRE(head.wait("n2", change::ready)); // The tick that was late has come before.
-  CHECK(head.last("n1").what == change::ready);
-}
-
 TEST_CASE("what is sent while a node is away is done when it is back") {
   const scratch dir;
   fleet_head head{dir.path()};

@@ -1,0 +1,149 @@
+#include "actors/agents/fleet.hpp"
+
+#include "actors/protocol/type_ids.hpp"
+#include "actors/system_config.hpp"
+#include "executors/null/null_driver.hpp"
+#include "executors/remote/attempt_text.hpp"
+#include "support/catch.hpp"
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace muster;
+using namespace muster::agent;
+using namespace std::chrono_literals;
+using change = fleet_change::kind;
+
+namespace {
+
+/// An agent that does as it is told, and says nothing by itself.
+agent_link::behavior_type quiet(agent_link::pointer) {
+  return {
+      [](command_atom, const commands&) {},
+      [](ack_atom, std::uint64_t, std::uint64_t) {},
+      [](alive_atom, std::uint64_t) {},
+  };
+}
+
+/// A FLEET in virtual time, without a network.
+class fleet_alone {
+public:
+  explicit fleet_alone(fleet_setup setup)
+      : system_(config_), scheduler_(dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())) {
+    scheduler_.clock().current_time += 1h;
+    setup.pool = "pool";
+    setup.head = "head";
+    setup.is_over = [](attempt_id) { return false; };
+    setup.on_change = [this](const fleet_change& x) { last_[x.node] = x.what; };
+    fleet_ = system_.spawn(fleet, std::move(setup));
+    scheduler_.run();
+  }
+  ~fleet_alone() {
+    for (const auto& x : agents_)
+      caf::anon_send_exit(x, caf::exit_reason::kill);
+    caf::anon_send_exit(fleet_, caf::exit_reason::kill);
+    scheduler_.run();
+    scheduler_.trigger_timeouts();
+    scheduler_.run();
+  }
+  fleet_alone(const fleet_alone&) = delete;
+  fleet_alone& operator=(const fleet_alone&) = delete;
+
+  /// An agent joins, and holds nothing.
+  void join(const std::string& node) {
+    agents_.push_back(system_.spawn(quiet));
+    hello who;
+    who.node = node;
+    who.memory = "memory of " + node;
+    who.offered = remote::encode(*make_null_driver()->probe());
+    caf::scoped_actor self{system_};
+    auto asked =
+        self->request(caf::actor_cast<gate_actor>(fleet_), caf::infinite, hello_atom::value, who, agents_.back());
+    scheduler_.run();
+    asked.receive(
+        [&](const welcome& x, const fleet_link& door) {
+          reports nothing;
+          nothing.session = x.session;
+          nothing.number = 1;
+          nothing.kind = reports_kind::held_last;
+          caf::anon_send(door, report_atom::value, nothing);
+        },
+        [](const caf::error& why) { FAIL(caf::to_string(why)); });
+    scheduler_.run();
+  }
+  /// Time passes, in which the FLEET comes to do nothing; then it does.
+  void hold_up(std::chrono::milliseconds x) {
+    scheduler_.advance_time(x);
+    scheduler_.run();
+  }
+  /// Time passes as it should.
+  void pass(std::chrono::milliseconds x) {
+    constexpr auto step = 100ms;
+    for (; x > 0ms; x -= step)
+      hold_up(std::min<std::chrono::milliseconds>(x, step));
+  }
+  /// What was said of it last.
+  [[nodiscard]] change last(const std::string& node) const { return last_.at(node); }
+
+private:
+  struct testing_config : system_config {
+    testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
+  };
+
+  testing_config config_;
+  caf::actor_system system_;
+  caf::scheduler::test_coordinator& scheduler_;
+  fleet_actor fleet_;
+  std::vector<agent_link> agents_;
+  std::map<std::string, change> last_;
+};
+
+fleet_setup impatient() {
+  fleet_setup x;
+  x.silence_limit = 2s;
+  x.lost_after = 6s;
+  x.held_up_after = 2s;
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("a node that says nothing is away, and then lost") {
+  fleet_alone f{impatient()};
+  f.join("n1");
+  REQUIRE(f.last("n1") == change::ready);
+  f.pass(1'900ms);
+  CHECK(f.last("n1") == change::ready);
+  f.pass(700ms);
+  CHECK(f.last("n1") == change::away);
+  f.pass(4s);
+  CHECK(f.last("n1") == change::lost);
+}
+
+TEST_CASE("a head that was itself held up takes no node for away or lost") {
+  fleet_alone f{impatient()};
+  f.join("n1");
+  f.hold_up(10s);
+  CHECK(f.last("n1") == change::ready);
+  f.pass(1'000ms);
+  CHECK(f.last("n1") == change::ready);
+  f.pass(1'600ms); // From then on it counts.
+  CHECK(f.last("n1") == change::away);
+  f.hold_up(10s);
+  CHECK(f.last("n1") == change::away);
+  f.join("n1");
+  CHECK(f.last("n1") == change::ready);
+}
+
+TEST_CASE("a head that was hardly held up goes by what it heard") {
+  fleet_alone f{impatient()};
+  f.join("n1");
+  f.hold_up(2'400ms); // It should have looked after half a second.
+  CHECK(f.last("n1") == change::away);
+}
