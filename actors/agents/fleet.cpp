@@ -161,6 +161,7 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
   n.heard = self->clock().now();
   const auto session = state.session_numbers();
   n.in.begin(session);
+  n.reader.clear();
   n.out.begin(session);
   state.sessions[session] = n.name;
   n.door_may_end = std::make_shared<std::atomic<bool>>(false);
@@ -249,20 +250,24 @@ std::function<bool(attempt_id)> is_over_on(const fleet_state& state, const node&
   };
 }
 
-void take_reports(fleet_pointer self, const reports& x) {
+void take_reports(fleet_pointer self, reports& x) {
   auto& state = self->state;
   auto* n = node_of(state, x.session);
   if (n == nullptr || !n->in.accept(x.session, x.number))
     return;
   n->heard = self->clock().now();
-  for (const auto& one : x.list) {
+  for (auto& one : x.list) {
     if (one.what.kind < report_kind::prepared || one.what.kind > report_kind::progress)
       continue; // Nothing that a node can say.
-    const node_report report{one.lease, one.what, one.then_start};
+    auto read = n->reader.read(std::move(one));
+    if (!read)
+      log::warn("fleet", "report cannot be read", {{"node", n->name}, {"why", read.failure().message}});
+    if (!read || !*read)
+      continue;
     if (x.kind != reports_kind::news)
-      n->held.push_back(report);
+      n->held.push_back(**std::move(read));
     else if (n->met)
-      apply(self, *n, n->attempts.reported(report));
+      apply(self, *n, n->attempts.reported(**read));
   }
   if (x.kind == reports_kind::held_last) {
     n->met = true;
@@ -445,7 +450,7 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
   state.next_look = self->clock().now() + tick;
   self->delayed_send(self, tick, tick_atom::value);
   return {
-      [self](report_atom, const reports& x) { take_reports(self, x); },
+      [self](report_atom, reports& x) { take_reports(self, x); },
       [self, &state](ack_atom, std::uint64_t session, std::uint64_t number) {
         if (auto* n = node_of(state, session)) {
           n->heard = self->clock().now();

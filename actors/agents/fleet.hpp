@@ -124,6 +124,7 @@ struct fleet_state {
     fleet_link door; ///< What the agent has of the head meanwhile.
     end_permit door_may_end;
     inbox in;
+    report_reader reader;
     outbox<commands> out;
     attempt_table attempts;
     bool to_flush = false;       ///< In the list of that name.

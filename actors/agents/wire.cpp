@@ -3,6 +3,7 @@
 #include "executors/remote/attempt_text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::agent {
 
@@ -17,6 +18,14 @@ const auto same_kind = [](const reports& a, const reports& b) { return a.kind ==
 void add(outbox<commands>& to, command x) {
   const auto bytes = fixed_bytes + x.text.size();
   to.add(std::move(x), bytes, commands{}, always);
+}
+
+void add(outbox<reports>& to, report x, reports_kind kind) {
+  const auto& exit = x.what.exit;
+  const auto bytes = fixed_bytes + exit.message.size() + exit.result.size() + exit.result_problem.size();
+  reports like;
+  like.kind = kind;
+  to.add(std::move(x), bytes, std::move(like), same_kind);
 }
 
 } // namespace
@@ -43,11 +52,20 @@ result<void> queue(outbox<commands>& to, const node_command& x, const std::files
 }
 
 void queue(outbox<reports>& to, const node_report& x, reports_kind kind) {
-  const auto& exit = x.what.exit;
-  const auto bytes = fixed_bytes + exit.message.size() + exit.result.size() + exit.result_problem.size();
-  reports like;
-  like.kind = kind;
-  to.add(report{x.lease, x.then_start, x.what}, bytes, std::move(like), same_kind);
+  const auto& text = x.what.exit.result;
+  std::size_t at = 0;
+  for (; text.size() - at > most_bytes; at += most_bytes) {
+    report out;
+    out.lease = x.lease;
+    out.is_piece = true;
+    out.what.id = x.what.id;
+    out.what.kind = x.what.kind;
+    out.what.exit.result = text.substr(at, most_bytes);
+    add(to, std::move(out), kind);
+  }
+  report last{x.lease, x.then_start, x.what};
+  last.what.exit.result.erase(0, at);
+  add(to, std::move(last), kind);
 }
 
 result<std::optional<node_command>> command_reader::read(command x) {
@@ -83,6 +101,22 @@ result<std::optional<node_command>> command_reader::read(command x) {
     return error{ec::invalid_argument, "the description is not that of attempt " + to_string(x.id)};
   out.spec = std::make_shared<const attempt_spec>(std::move(*spec));
   return std::optional{std::move(out)};
+}
+
+result<std::optional<node_report>> report_reader::read(report x) {
+  auto before = std::exchange(begun_, std::nullopt);
+  if (before && (before->id != x.what.id || before->lease != x.lease))
+    return error{ec::invalid_argument, "the end of the result of attempt " + to_string(before->id) + " is missing"};
+  auto text = before ? std::move(before->text) : std::string{};
+  if (text.size() + x.what.exit.result.size() > most_result)
+    return error{ec::limit_exceeded, "the result of attempt " + to_string(x.what.id) + " is too large"};
+  text += x.what.exit.result;
+  if (x.is_piece) {
+    begun_ = begun{x.what.id, x.lease, std::move(text)};
+    return std::optional<node_report>{};
+  }
+  x.what.exit.result = std::move(text);
+  return std::optional{node_report{x.lease, std::move(x.what), x.then_start}};
 }
 
 } // namespace muster::agent

@@ -27,7 +27,7 @@
 namespace muster::agent {
 
 /// Raised by any change that an older peer would misread.
-constexpr std::uint32_t protocol_version = 2;
+constexpr std::uint32_t protocol_version = 3;
 /// Peers that do not name this one are refused when they connect.
 constexpr const char* application = "muster-agent-1";
 /// Batches in flight, in each direction.
@@ -36,6 +36,8 @@ constexpr std::uint64_t window = 16;
 constexpr std::size_t most_bytes = std::size_t{256} << 10U;
 /// Of the description of one attempt, with all files that it brings.
 constexpr std::size_t most_description = std::size_t{64} << 20U;
+/// Of the result of one attempt.
+constexpr std::size_t most_result = std::size_t{16} << 20U;
 
 /// Who joins.
 struct hello {
@@ -88,11 +90,13 @@ struct commands {
   std::vector<command> list;
 };
 
-/// One `node_report`.
+/// One `node_report`. A result that is too large for one message comes in pieces, each in a report of its own, with
+/// nothing between them.
 struct report {
   epoch lease;
   bool then_start = false;
   attempt_report what;
+  bool is_piece = false; ///< Of `what` only the id and a piece of the result count; the rest follows.
 };
 
 /// What a batch of reports is.
@@ -161,7 +165,7 @@ typename Inspector::result_type inspect(Inspector& f, commands& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, report& x) {
-  return f(caf::meta::type_name("report"), x.lease, x.then_start, x.what);
+  return f(caf::meta::type_name("report"), x.lease, x.then_start, x.what, x.is_piece);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, reports& x) {

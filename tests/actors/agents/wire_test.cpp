@@ -162,6 +162,86 @@ TEST_CASE("reports of different kinds do not share a batch") {
   CHECK(box.take()->kind == reports_kind::news);
 }
 
+TEST_CASE("a result of any size comes over in messages that are small") {
+  const auto kind = GENERATE(reports_kind::news, reports_kind::held);
+  for (const std::size_t bytes : {std::size_t{0}, most_bytes, 4 * most_bytes, 4 * most_bytes + 17}) {
+    outbox<reports> box;
+    box.begin(1);
+    node_report sent;
+    sent.lease = {2};
+    sent.then_start = true;
+    sent.what.id = {{3}, {4}, 5};
+    sent.what.kind = report_kind::exited;
+    sent.what.exit.code = 3;
+    sent.what.exit.message = "why";
+    for (std::size_t i = 0; i < bytes; ++i)
+      sent.what.exit.result += static_cast<char>('a' + i % 23);
+    auto next = sent;
+    next.what.id.number = 6;
+    queue(box, sent, kind);
+    queue(box, next, kind);
+    report_reader reader;
+    node_reports got;
+    while (const auto batch = box.take()) {
+      std::size_t size = 0;
+      CHECK(batch->kind == kind);
+      for (const auto& x : carried(*batch).list) {
+        size += x.what.exit.result.size();
+        auto read = reader.read(x);
+        REQUIRE(read);
+        if (*read)
+          got.push_back(**read);
+      }
+      CHECK(size <= most_bytes);
+    }
+    REQUIRE(got.size() == 2);
+    CHECK(got[0].lease == sent.lease);
+    CHECK(got[0].then_start);
+    CHECK(got[0].what.id == sent.what.id);
+    CHECK(got[0].what.kind == report_kind::exited);
+    CHECK(got[0].what.exit.code == 3);
+    CHECK(got[0].what.exit.message == "why");
+    CHECK((got[0].what.exit.result == sent.what.exit.result));
+    CHECK(got[1].what.id == next.what.id);
+    CHECK((got[1].what.exit.result == sent.what.exit.result));
+  }
+}
+
+TEST_CASE("pieces of a result come one after the other, and do not grow without end") {
+  report x;
+  x.lease = {2};
+  x.what.id = {{3}, {4}, 5};
+  x.what.kind = report_kind::exited;
+  x.what.exit.result = "{";
+  x.is_piece = true;
+  report_reader reader;
+  REQUIRE(reader.read(x));
+  auto other = x;
+  other.is_piece = false;
+  SECTION("another attempt") {
+    other.what.id.number = 6;
+    CHECK_FALSE(reader.read(other));
+  }
+  SECTION("another life") {
+    other.lease = {3};
+    CHECK_FALSE(reader.read(other));
+  }
+  SECTION("another session") {
+    reader.clear();
+  }
+  SECTION("too much") {
+    x.what.exit.result = std::string(most_bytes, 'x');
+    bool refused = false;
+    for (std::size_t i = 0; i < 2 * most_result / most_bytes && !refused; ++i)
+      refused = !reader.read(x);
+    CHECK(refused);
+  }
+  const auto read = reader.read(other);
+  REQUIRE(read);
+  REQUIRE(*read);
+  CHECK((*read)->what.exit.result == "{"); // Nothing of what was begun is left.
+}
+
 TEST_CASE("the greeting of an agent and its answer come over whole") {
   hello x;
   x.node = "n1";
