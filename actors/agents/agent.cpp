@@ -5,6 +5,7 @@
 #include "actors/ask.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "actors/system_config.hpp"
+#include "executors/changing_offer.hpp"
 #include "executors/remote/attempt_text.hpp"
 #include "muster/base/ipv4.hpp"
 #include "muster/base/log.hpp"
@@ -39,9 +40,15 @@ bool is_final(ec x) {
   return x == ec::unsupported || x == ec::invalid_argument || x == ec::not_found || x == ec::store_corrupt;
 }
 
+std::map<std::string, std::string> labels_of(const agent_config& config, const capabilities& offered) {
+  auto out = config.labels;
+  out.insert(offered.machine.labels.begin(), offered.machine.labels.end()); // Its own win.
+  return out;
+}
+
 } // namespace
 
-/// Owns the actor system, the AGENT, and the thread that connects it.
+/// Owns the actor system, the AGENT, and the threads that connect it and look at its machine.
 class agent_runtime::impl {
 public:
   impl(agent_config config, agent::hello who, store::writer_lock lock)
@@ -57,6 +64,8 @@ public:
     setup.may_end = may_end_;
     agent_ = system_.spawn(agent::run_agent, std::move(setup));
     connector_ = std::thread{[this] { connect(); }};
+    if (auto* machine = dynamic_cast<changing_offer*>(config_.executor.get()))
+      looker_ = std::thread{[this, machine] { look(*machine); }};
   }
 
   ~impl() {
@@ -65,8 +74,9 @@ public:
       ending_ = true;
     }
     changed_.notify_all();
-    if (connector_.joinable())
-      connector_.join();
+    for (auto* thread : {&connector_, &looker_})
+      if (thread->joinable())
+        thread->join();
     config_.executor.reset();
     *may_end_ = true;
     caf::anon_send_exit(agent_, caf::exit_reason::user_shutdown);
@@ -78,6 +88,14 @@ public:
   void between_connections(const std::function<void()>& what) {
     const std::lock_guard lock{connecting_};
     what();
+  }
+
+  void look_now() {
+    {
+      const std::lock_guard lock{mutex_};
+      looks_now_ = true;
+    }
+    changed_.notify_all();
   }
 
   bool wait_connected(std::chrono::steady_clock::time_point deadline) {
@@ -114,6 +132,28 @@ private:
       config_.on_refused();
   }
 
+  /// Looks at the machine, and has it join anew when it offers something else. What runs goes on.
+  void look(changing_offer& machine) {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return ending_ || connected_; }); // The AGENT works, and listens to the driver.
+    for (;;) {
+      changed_.wait_for(lock, config_.look_every, [this] { return ending_ || looks_now_; });
+      if (ending_)
+        return;
+      looks_now_ = false;
+      lock.unlock();
+      auto offered = machine.look_again();
+      lock.lock();
+      if (!offered)
+        continue;
+      log::warn("agent", "GPUs of this node have changed",
+                {{"offered", static_cast<long>(offered->total.gpus.size())}});
+      offered_ = std::move(offered);
+      if (connected_)
+        caf::anon_send(agent_, agent::renew_atom::value);
+    }
+  }
+
   /// Connects whenever it is not connected.
   void connect() {
     auto pause = config_.first_pause;
@@ -127,6 +167,8 @@ private:
           continue;
         connected_ = true;
         changed_.notify_all();
+        if (offered_) // It joined with what it had before.
+          caf::anon_send(agent_, agent::renew_atom::value);
         last_refusal_.clear();
         log::info("agent", "joined", {{"head", config_.head_host}, {"node", who_.node}});
         pause = config_.first_pause;
@@ -186,7 +228,18 @@ private:
       who_.address = towards_head;
   }
 
+  /// What the machine has now.
+  void take_offer() {
+    const std::lock_guard lock{mutex_};
+    if (!offered_)
+      return;
+    who_.offered = remote::encode(*offered_);
+    who_.labels = labels_of(config_, *offered_);
+    offered_.reset();
+  }
+
   result<void> join() {
+    take_offer();
     const auto towards_head = probe_head(config_.head_host, config_.head_port, config_.connect_limit);
     if (!towards_head)
       return towards_head.failure();
@@ -261,6 +314,8 @@ private:
   bool connected_ = false;
   bool session_over_ = false; ///< The one that was begun last.
   bool ending_ = false;
+  bool looks_now_ = false;
+  std::optional<capabilities> offered_; ///< Other than it joined with, or tried to.
   std::optional<error> refused_;
   store::writer_lock lock_; ///< Nobody else uses the directory.
   agent_config config_;
@@ -273,6 +328,7 @@ private:
   std::minstd_rand random_{std::random_device{}()};
   std::mutex connecting_; ///< Held while certificates are read.
   std::thread connector_;
+  std::thread looker_;
 };
 
 result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config) {
@@ -301,8 +357,7 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.token = config.token;
   who.offered = remote::encode(*offered);
   who.platform = config.platform;
-  who.labels = config.labels;
-  who.labels.insert(offered->machine.labels.begin(), offered->machine.labels.end()); // Its own win.
+  who.labels = labels_of(config, *offered);
   who.address = config.address;
   auto x = std::make_unique<impl>(std::move(config), std::move(who), std::move(*lock));
   x->start();
@@ -315,6 +370,10 @@ agent_runtime::~agent_runtime() = default;
 
 void agent_runtime::between_connections(const std::function<void()>& what) {
   impl_->between_connections(what);
+}
+
+void agent_runtime::look_now() {
+  impl_->look_now();
 }
 
 bool agent_runtime::wait_connected(std::chrono::steady_clock::time_point deadline) {

@@ -38,6 +38,7 @@ struct agent_config {
   std::chrono::milliseconds connect_limit{5'000};
   std::chrono::milliseconds first_pause{200};     ///< Between attempts to connect;
   std::chrono::milliseconds longest_pause{5'000}; ///< twice as long each time, up to this.
+  std::chrono::milliseconds look_every{30'000};   ///< At what the executor offers, if it is a `changing_offer`.
 };
 
 /// An agent at work: joins its head, and joins it again whenever the connection is lost. Tasks outlive it.
@@ -54,6 +55,9 @@ public:
 
   /// Runs `what` while it does not connect: each connection reads the files of `certificates` anew.
   void between_connections(const std::function<void()>& what);
+
+  /// Looks at what the executor offers, without waiting for it to be time.
+  void look_now();
 
   /// Waits until it is connected: false at the deadline, or if it was refused.
   [[nodiscard]] bool wait_connected(std::chrono::steady_clock::time_point deadline);

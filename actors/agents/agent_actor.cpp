@@ -246,6 +246,7 @@ agent_actor::behavior_type run_agent(kept_actor<agent_actor::stateful_base<agent
           state.heard = self->clock().now();
       },
       [self](begin_atom, const welcome& answer, const fleet_link& head) { return begin(self, answer, head); },
+      [self](renew_atom) { end_session(self, "what this node has is not what it joined with"); },
       [self](report_atom, const report_list& list) {
         for (const auto& x : list)
           take_report(self, x);

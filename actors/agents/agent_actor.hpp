@@ -19,6 +19,7 @@
 namespace muster::agent {
 
 using begin_atom = caf::atom_constant<caf::atom("begin")>;
+using renew_atom = caf::atom_constant<caf::atom("renew")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 
 /// The AGENT, as its own process sees it.
@@ -26,6 +27,8 @@ using agent_actor = agent_link::extend<
     /// From the connector: the head has answered, and this is where it listens. Answered when what this node holds has
     /// been looked through; an error says why it cannot serve that head.
     caf::replies_to<begin_atom, welcome, fleet_link>::with<std::uint64_t>,
+    /// From its owner: what the node has is not what it joined with; the session ends, and the next one says so.
+    caf::reacts_to<renew_atom>,
     /// INTERNAL, from the driver's thread.
     caf::reacts_to<report_atom, report_list>,
     /// INTERNAL: say that it is there, and see whether the head is.

@@ -217,7 +217,10 @@ int run_node(const node_options& options, const store::state_directory& director
              {"head", options.head},
              {"pid", static_cast<long>(::getpid())},
              {"state", directory.root().string()}});
-  const auto code = wait(**agent, *inbox, [&] { renew_certificates(options, node, directory, **agent); });
+  const auto code = wait(**agent, *inbox, [&] {
+    renew_certificates(options, node, directory, **agent);
+    (*agent)->look_now();
+  });
   agent->reset();
   log::info(component, "agent has stopped; tasks that run go on until the next start");
   log::install(nullptr);

@@ -1,7 +1,6 @@
 #include "executors/docker/daemon_probe.hpp"
 
 #include "executors/docker/names.hpp"
-#include "executors/machine/discovery.hpp"
 #include "executors/machine/host_capacity.hpp"
 
 #include <algorithm>
@@ -48,25 +47,20 @@ bool has_nvidia(const engine_info& info) {
 
 /// What is on this host, if the daemon is: its GPUs, as far as the daemon can give them to containers.
 void add_machine(probe_result& out, const docker_pool_config& config) {
-  auto& offers = out.offers;
-  const auto declared = config.gpus.value_or(std::vector<std::uint32_t>{});
   const bool gives_gpus = out.daemon.facts.nvidia;
   machine::discovery found;
-  if (out.daemon.shares_disk)
-    found = machine::discover(config.state_directory, gives_gpus ? config.gpus : std::vector<std::uint32_t>{});
-  else
-    found.gpus = declared;
-  for (const auto& x : found.facts.gpus)
-    out.daemon.facts.gpu_uuids[x.index] = x.uuid;
-  offers.machine = std::move(found.facts);
-  if (gives_gpus)
-    offers.total.gpus = std::move(found.gpus);
+  if (out.daemon.shares_disk) {
+    machine::machine_watch watch{config.state_directory, gives_gpus ? config.gpus : std::vector<std::uint32_t>{}};
+    found = watch.look();
+    if (gives_gpus)
+      out.machine.emplace(std::move(watch));
+  } else if (gives_gpus) {
+    found.gpus = config.gpus.value_or(std::vector<std::uint32_t>{});
+  }
+  out.daemon.facts.gpu_uuids = uuids_of(found);
   if (!gives_gpus)
-    offers.no_gpus_because = "this Docker daemon has no NVIDIA runtime";
-  else if (!found.no_gpus_because.empty())
-    offers.no_gpus_because = std::move(found.no_gpus_because);
-  else if (offers.total.gpus.empty())
-    offers.no_gpus_because = "no GPU is seen on this host, and the pool's configuration names none";
+    found.no_gpus_because = "this Docker daemon has no NVIDIA runtime";
+  take_gpus(std::move(found), out.offers);
 }
 
 struct used_ranges {
@@ -102,6 +96,19 @@ used_ranges ranges_in_use(bool is_local, const std::vector<network_info>& all, c
 }
 
 } // namespace
+
+std::map<std::uint32_t, std::string> uuids_of(const machine::discovery& found) {
+  std::map<std::uint32_t, std::string> out;
+  for (const auto& x : found.facts.gpus)
+    out[x.index] = x.uuid;
+  return out;
+}
+
+bool take_gpus(machine::discovery found, capabilities& offers) {
+  if (found.no_gpus_because.empty() && found.gpus.empty())
+    found.no_gpus_because = "no GPU is seen on this host, and the pool's configuration names none";
+  return machine::take_machine(std::move(found), offers);
+}
 
 result<endpoint> daemon_endpoint(const docker_pool_config& config) {
   if (config.host.empty() || !config.tls)

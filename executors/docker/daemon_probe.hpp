@@ -4,7 +4,12 @@
 #include "executors/docker/driver_core.hpp"
 #include "executors/docker/engine/client.hpp"
 #include "executors/driver.hpp"
+#include "executors/machine/discovery.hpp"
 
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +19,7 @@ namespace muster::docker {
 struct probe_result {
   capabilities offers;
   probed_daemon daemon;
+  std::optional<machine::machine_watch> machine; ///< If the daemon gives GPUs of this host to containers.
 };
 
 /// Where the daemon of this pool is. Fails with `invalid_argument`, `unsupported`.
@@ -22,6 +28,12 @@ struct probe_result {
 /// Asks the daemon what it can do; blocks. Fails with `unavailable` (away), `io_error` (not permitted), `unsupported`
 /// (too old, or not for Linux containers), in words that say what to do.
 [[nodiscard]] result<probe_result> probe_daemon(loop& on, client& engine, const docker_pool_config& config);
+
+/// The UUIDs of what was found, by index.
+[[nodiscard]] std::map<std::uint32_t, std::string> uuids_of(const machine::discovery& found);
+
+/// What was found, as what a daemon offers that gives GPUs to containers. True if that makes other GPUs than before.
+bool take_gpus(machine::discovery found, capabilities& offers);
 
 /// The destinations of a routing table as /proc/net/route has it, without the default route.
 [[nodiscard]] std::vector<ipv4_block> routes_of(std::string_view table);

@@ -1,5 +1,6 @@
 #include "executors/docker/docker_driver.hpp"
 
+#include "executors/changing_offer.hpp"
 #include "executors/docker/daemon_probe.hpp"
 #include "executors/docker/driver_core.hpp"
 #include "executors/process/worker.hpp"
@@ -19,7 +20,7 @@ using namespace docker;
 /// How long the end waits for what is still to be removed.
 constexpr std::chrono::seconds closing_patience{20};
 
-class docker_driver final : public driver {
+class docker_driver final : public driver, public changing_offer {
 public:
   explicit docker_driver(docker_pool_config config) : config_(std::move(config)) {}
 
@@ -55,7 +56,20 @@ public:
     if (!found)
       return found.failure();
     daemon_ = std::move(found->daemon);
+    machine_ = std::move(found->machine);
+    offered_ = found->offers;
     return std::move(found->offers);
+  }
+
+  std::optional<capabilities> look_again() override {
+    if (!machine_)
+      return std::nullopt;
+    auto found = machine_->look();
+    auto uuids = uuids_of(found);
+    if (!take_gpus(std::move(found), offered_))
+      return std::nullopt;
+    loop_->post([this, uuids = std::move(uuids)] { core_->learn_gpus(uuids); });
+    return offered_;
   }
 
   void listen(driver_listener& to) override {
@@ -122,7 +136,9 @@ private:
 
   docker_pool_config config_;
   probed_daemon daemon_;
-  std::unique_ptr<driver_core> core_; ///< Lives on the loop's thread, and outlives it by a moment.
+  std::optional<machine::machine_watch> machine_; ///< Unset where GPUs cannot change.
+  capabilities offered_;                          ///< As was said last.
+  std::unique_ptr<driver_core> core_;             ///< Lives on the loop's thread, and outlives it by a moment.
   std::unique_ptr<client> engine_;
   std::unique_ptr<loop> loop_ = std::make_unique<loop>();
   std::unique_ptr<credential_finder> credentials_;

@@ -179,6 +179,11 @@ void driver_core::end_unstarted(const attempt_ref& x) {
   say_exited(x, std::move(out));
 }
 
+void driver_core::learn_gpus(const std::map<std::uint32_t, std::string>& uuids) {
+  for (const auto& [index, uuid] : uuids)
+    daemon_.facts.gpu_uuids[index] = uuid;
+}
+
 /// On the thread for files: whatever reads the output comes after it there.
 void driver_core::publish(attempt_id id) {
   const auto x = find(id);

@@ -52,6 +52,9 @@ public:
   using adoptions = result<std::vector<adoption>>;
   void adopt(std::vector<attempt_spec> attempts, std::function<void(adoptions)> done);
 
+  /// GPUs that were found, index -> UUID. What was known stays known.
+  void learn_gpus(const std::map<std::uint32_t, std::string>& uuids);
+
   /// Removes what a crash left of a workflow: all that is not of an attempt which is known by now.
   void clean(workflow_key workflow);
 
@@ -140,7 +143,7 @@ private:
   attempt_ref make_attempt(const attempt_spec& spec);
 
   const docker_pool_config config_;
-  const probed_daemon daemon_;
+  probed_daemon daemon_;
   loop& loop_;
   client& engine_;
   driver_listener& listener_;

@@ -6,6 +6,7 @@
 #include "muster/base/durable_file.hpp"
 #include "muster/base/log.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -66,15 +67,35 @@ discovery discover(const fs::path& state, const std::optional<std::vector<std::u
   discovery out;
   out.has_gpus = !found.gpus.empty() || !found.unusable.empty() || (declared && !declared->empty());
   auto offer = choose_gpus_to_offer(std::move(found), declared);
-  for (const auto& x : offer.warnings)
-    log::warn("machine", x);
   out.gpus = std::move(offer.indices);
   out.no_gpus_because = std::move(offer.none_because);
+  out.warnings = std::move(offer.warnings);
   out.facts.gpus = std::move(offer.facts);
   out.facts.gpu_links = std::move(offer.links);
   out.facts.numa = numa_nodes(at.root);
   out.facts.labels = labels_of(at.root, out.facts.gpus);
   return out;
+}
+
+discovery machine_watch::look() {
+  auto out = discover(state_, declared_, at_);
+  for (const auto& x : out.warnings)
+    if (std::find(said_.begin(), said_.end(), x) == said_.end())
+      log::warn("machine", x);
+  said_ = out.warnings;
+  return out;
+}
+
+bool take_machine(discovery found, capabilities& offered) {
+  const auto is_same = [](const gpu_facts& a, const gpu_facts& b) { return a.index == b.index && a.uuid == b.uuid; };
+  auto& known = offered.machine;
+  const bool changes =
+      offered.total.gpus != found.gpus || known.gpu_links != found.facts.gpu_links ||
+      !std::equal(known.gpus.begin(), known.gpus.end(), found.facts.gpus.begin(), found.facts.gpus.end(), is_same);
+  offered.total.gpus = std::move(found.gpus);
+  offered.no_gpus_because = std::move(found.no_gpus_because);
+  known = std::move(found.facts);
+  return changes;
 }
 
 } // namespace muster::machine

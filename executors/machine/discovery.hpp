@@ -1,5 +1,6 @@
 #pragma once
 
+#include "executors/driver.hpp"
 #include "executors/machine/nvml.hpp"
 #include "executors/machine_facts.hpp"
 
@@ -7,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::machine {
@@ -19,16 +21,34 @@ struct sources {
 
 /// What was found out.
 struct discovery {
-  std::vector<std::uint32_t> gpus; ///< Indices that may be leased.
-  std::string no_gpus_because;     ///< For people; empty if there is nothing to say.
-  bool has_gpus = false;           ///< Offered or not.
+  std::vector<std::uint32_t> gpus;   ///< Indices that may be leased.
+  std::string no_gpus_because;       ///< For people; empty if there is nothing to say.
+  bool has_gpus = false;             ///< Offered or not.
+  std::vector<std::string> warnings; ///< For people.
   machine_facts facts;
 };
 
 /// Looks at this machine. `declared` are the GPUs that somebody says it has: they win, and where they differ from what
-/// is found the log says it. GPUs keep their indices in the file `gpu-numbers` of `state` until the machine is started
-/// anew. May block for seconds.
+/// is found that is a warning. GPUs keep their indices in the file `gpu-numbers` of `state` until the machine is
+/// started anew. May block for seconds.
 [[nodiscard]] discovery discover(const std::filesystem::path& state,
                                  const std::optional<std::vector<std::uint32_t>>& declared, const sources& at = {});
+
+/// Looks at a machine again and again, as `discover`, and logs the warnings that are new. For one thread at a time.
+class machine_watch {
+public:
+  machine_watch(std::filesystem::path state, std::optional<std::vector<std::uint32_t>> declared, sources at = {})
+      : state_(std::move(state)), declared_(std::move(declared)), at_(std::move(at)) {}
+  [[nodiscard]] discovery look();
+
+private:
+  std::filesystem::path state_;
+  std::optional<std::vector<std::uint32_t>> declared_;
+  sources at_;
+  std::vector<std::string> said_; ///< Of the last time.
+};
+
+/// Takes over what was found. True if that makes other GPUs than before, or connects them otherwise.
+bool take_machine(discovery found, capabilities& offered);
 
 } // namespace muster::machine

@@ -1,8 +1,9 @@
 #include "executors/process/process_driver.hpp"
-#include "executors/machine/host_capacity.hpp"
 
+#include "executors/changing_offer.hpp"
 #include "executors/data/folders.hpp"
 #include "executors/data/results.hpp"
+#include "executors/machine/host_capacity.hpp"
 #include "executors/process/exit_message.hpp"
 #include "executors/process/preparation.hpp"
 #include "executors/process/publication.hpp"
@@ -67,16 +68,18 @@ struct request {
   std::function<void()> call; ///< Runs in the driver's thread.
 };
 
-class process_driver final : public driver {
+class process_driver final : public driver, public changing_offer {
 public:
   explicit process_driver(process_config config)
       : config_(std::move(config)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     options_.logs = config_.logs;
     options_.leftover_grace = config_.leftover_grace;
-    context_.inherited = inherited_environment();
+    preparation_context made;
+    made.inherited = inherited_environment();
     if (config_.enforce_limits)
-      context_.most_processes = config_.most_processes;
-    context_.sandbox = std::make_shared<bubblewrap>(context_.inherited.at("PATH"));
+      made.most_processes = config_.most_processes;
+    made.sandbox = std::make_shared<bubblewrap>(made.inherited.at("PATH"));
+    context_ = std::make_shared<const preparation_context>(std::move(made));
   }
 
   ~process_driver() override {
@@ -103,9 +106,23 @@ public:
     capabilities out;
     out.driver = "process";
     out.total = *std::move(total);
-    add_machine(out);
+    // After the launch of the warden: it must not inherit what a library opens.
+    watch_.emplace(config_.state_directory, config_.gpus, config_.look_at);
+    auto found = watch_->look();
+    learn_gpus(gpus_of(found));
+    machine::take_machine(std::move(found), out);
     out.starts_after = true;
+    offered_ = out;
     return out;
+  }
+
+  std::optional<capabilities> look_again() override {
+    auto found = watch_->look();
+    auto gpus = gpus_of(found);
+    if (!machine::take_machine(std::move(found), offered_))
+      return std::nullopt;
+    push_call([this, gpus = std::move(gpus)] { learn_gpus(gpus); });
+    return offered_;
   }
 
   void listen(driver_listener& to) override {
@@ -159,15 +176,21 @@ public:
   }
 
 private:
-  /// After the launch of the warden: it must not inherit what a library opens.
-  void add_machine(capabilities& out) {
-    auto found = machine::discover(config_.state_directory, config_.gpus, config_.look_at);
-    context_.gpus.are_shared_out = found.has_gpus;
+  static visible_gpus gpus_of(const machine::discovery& found) {
+    visible_gpus out;
+    out.are_shared_out = found.has_gpus;
     for (const auto& x : found.facts.gpus)
-      context_.gpus.uuids[x.index] = x.uuid;
-    out.total.gpus = std::move(found.gpus);
-    out.no_gpus_because = std::move(found.no_gpus_because);
-    out.machine = std::move(found.facts);
+      out.uuids[x.index] = x.uuid;
+    return out;
+  }
+
+  /// What was known stays known. In the driver's thread, once there is one; the worker keeps what it began with.
+  void learn_gpus(const visible_gpus& found) {
+    auto next = *context_;
+    next.gpus.are_shared_out = next.gpus.are_shared_out || found.are_shared_out;
+    for (const auto& [index, uuid] : found.uuids)
+      next.gpus.uuids[index] = uuid;
+    context_ = std::make_shared<const preparation_context>(std::move(next));
   }
 
   /// Attempts whose fate the warden was asked for, and what to do with its answer.
@@ -390,10 +413,10 @@ private:
     if (const auto readable = check_inputs(*spec); !readable)
       return finish_prepare(id, readable.failure());
     if (!is_slow_to_prepare(*spec))
-      return finish_prepare(id, prepare_attempt(*spec, context_, &spares_));
+      return finish_prepare(id, prepare_attempt(*spec, *context_, &spares_));
     const std::shared_ptr<attempt_spec> shared{std::move(spec)};
-    worker_.add([this, id, shared] {
-      auto outcome = std::make_shared<result<prepared_attempt>>(prepare_attempt(*shared, context_));
+    worker_.add([this, id, shared, context = context_] {
+      auto outcome = std::make_shared<result<prepared_attempt>>(prepare_attempt(*shared, *context));
       push_call([this, id, outcome] { finish_prepare(id, std::move(*outcome)); });
     });
   }
@@ -681,7 +704,9 @@ private:
 
   process_config config_;
   warden_options options_;
-  preparation_context context_;
+  std::optional<machine::machine_watch> watch_;
+  capabilities offered_; ///< As was said last.
+  std::shared_ptr<const preparation_context> context_;
   driver_listener* listener_ = nullptr;
   const unique_fd wake_;
 

@@ -2,6 +2,7 @@
 #include "harness.hpp"
 
 #include "actors/protocol/type_ids.hpp"
+#include "executors/changing_offer.hpp"
 #include "executors/null/null_driver.hpp"
 #include "executors/remote/attempt_text.hpp"
 #include "support/catch.hpp"
@@ -10,6 +11,7 @@
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 #include <future>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -141,6 +143,43 @@ agent::gate_actor::behavior_type keeping_gate(agent::gate_actor::pointer self, a
   };
 }
 
+/// What runs attempts, on a machine whose GPUs come and go.
+class with_changing_gpus final : public driver, public changing_offer {
+public:
+  result<capabilities> probe() override {
+    auto out = runs_->probe();
+    if (out)
+      offered_ = *out;
+    return out;
+  }
+  std::optional<capabilities> look_again() override {
+    const std::lock_guard lock{mutex_};
+    if (offered_.total.gpus == now_)
+      return std::nullopt;
+    offered_.total.gpus = now_;
+    offered_.machine.labels["muster/gpu-model"] = now_.empty() ? "none" : "some";
+    return offered_;
+  }
+  void listen(driver_listener& to) override { runs_->listen(to); }
+  void prepare(attempt_spec x) override { runs_->prepare(std::move(x)); }
+  void start(attempt_id x) override { runs_->start(x); }
+  void stop(attempt_id x, std::chrono::milliseconds grace) override { runs_->stop(x, grace); }
+  void publish(attempt_id x) override { runs_->publish(x); }
+  void remove(attempt_id x) override { runs_->remove(x); }
+  result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& all) override { return runs_->adopt(all); }
+
+  void has(std::vector<std::uint32_t> gpus) {
+    const std::lock_guard lock{mutex_};
+    now_ = std::move(gpus);
+  }
+
+private:
+  std::unique_ptr<driver> runs_ = make_null_driver();
+  capabilities offered_;
+  std::mutex mutex_;
+  std::vector<std::uint32_t> now_;
+};
+
 attempt_spec spec_on(const std::filesystem::path& root, std::uint32_t task, const char* runs_for) {
   auto x = make_spec(root, task);
   x.node = "n1";
@@ -168,6 +207,38 @@ TEST_CASE("an agent joins with what its node has") {
   CHECK(seen.labels.at("rack") == "r7");
   CHECK(seen.platform == "h200");
   CHECK(seen.address == "127.0.0.1");
+}
+
+TEST_CASE("an agent tells its head of GPUs that go and come, and what runs goes on") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  auto machine = std::make_shared<with_changing_gpus>();
+  auto* gpus = machine.get();
+  auto config = agent_of(head, dir.path(), "n1", std::move(machine));
+  const bool by_itself = GENERATE(true, false);
+  config.look_every = by_itself ? std::chrono::milliseconds{10} : std::chrono::hours{1};
+  config.labels = {{"rack", "r7"}};
+  const auto started = agent_runtime::start(std::move(config));
+  REQUIRE(started);
+  REQUIRE(head.wait("n1", change::ready));
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto long_one = spec_on(dir.path(), 0, "1h");
+  runs->prepare(long_one);
+  REQUIRE(heard.wait_started(long_one.id).started);
+  using indices = std::vector<std::uint32_t>;
+  for (const auto& now : std::vector<indices>{{0, 1}, {1}, {0, 1}, {}}) {
+    gpus->has(now);
+    if (!by_itself)
+      (*started)->look_now();
+    REQUIRE(head.wait_for(
+        "n1", [&](const agent::fleet_change& x) { return x.what == change::ready && x.offered.total.gpus == now; }));
+    CHECK(head.last("n1").labels.at("muster/gpu-model") == (now.empty() ? "none" : "some"));
+    CHECK(head.last("n1").labels.at("rack") == "r7");
+  }
+  runs->stop(long_one.id, std::chrono::milliseconds{0});
+  CHECK(heard.wait_end(long_one.id).calls == std::vector<std::string>{"started", "exited"});
 }
 
 TEST_CASE("an agent that may not join is told why, and stays away") {

@@ -77,10 +77,14 @@ fleet_head::~fleet_head() {
 }
 
 bool fleet_head::wait(const std::string& node, agent::fleet_change::kind what) {
+  return wait_for(node, [what](const agent::fleet_change& x) { return x.what == what; });
+}
+
+bool fleet_head::wait_for(const std::string& node, const std::function<bool(const agent::fleet_change&)>& is_so) {
   std::unique_lock lock{mutex_};
   return changed_.wait_for(lock, patience, [&] {
     const auto found = last_.find(node);
-    return found != last_.end() && found->second.what == what;
+    return found != last_.end() && is_so(found->second);
   });
 }
 

@@ -39,6 +39,8 @@ public:
   [[nodiscard]] const agent::fleet_actor& fleet() const noexcept { return fleet_; }
   /// Waits until this was the last thing said of that node.
   [[nodiscard]] bool wait(const std::string& node, agent::fleet_change::kind what);
+  /// Waits until what was said last of that node is as wanted.
+  [[nodiscard]] bool wait_for(const std::string& node, const std::function<bool(const agent::fleet_change&)>& is_so);
   /// What was said last.
   [[nodiscard]] agent::fleet_change last(const std::string& node);
 

@@ -5,6 +5,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -21,6 +22,8 @@ public:
       : answer_(folder_.path(), answer), library_(fake_nvml_library(version).parent_path()) {}
 
   [[nodiscard]] std::vector<std::string> prefix() const { return {"env", "LD_LIBRARY_PATH=" + library_.string()}; }
+
+  void change(const std::string& answer) const { answer_.change(answer); }
 
   [[nodiscard]] std::map<std::string, std::string> environment() const {
     return {{"LD_LIBRARY_PATH", library_.string()}};
@@ -131,6 +134,39 @@ TEST_CASE("a lost GPU is not offered") {
   const node_program node{x.muster, "n1", {}, gpus.prefix()};
   REQUIRE(becomes(x.muster, "n1", "ready"));
   CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json({0, 2, 3}));
+}
+
+TEST_CASE("a GPU that is lost while its agent runs is not given out until it is back, and what runs there goes on") {
+  const gpus_for_programs gpus{fake_gpus(2)};
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  node_program node{x.muster, "n1", {}, gpus.prefix()};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const auto offers = [&](const json& indices) {
+    node.process().signal(SIGHUP); // It would look by itself in half a minute.
+    return eventually([&] { return node_shown(x.muster, "n1")["total"]["gpus"] == indices; }) &&
+           becomes(x.muster, "n1", "ready");
+  };
+  const auto holder = x.submit("workflow:\n  name: one\n  resources:\n    default: {gpu: 1}\n  tasks:\n"
+                               "  - name: t0\n    image: none\n    command: [bash, -c]\n    args: [\"" +
+                               waiting_script(x.muster, 0) + "\"]\n");
+  REQUIRE(has_begun(x.muster, 1)); // On GPU 0.
+  gpus.change(fake_gpus(2) + "fail nvmlDeviceGetHandleByIndex_v2 0 15\n");
+  REQUIRE(offers({1}));
+  const auto beside = x.submit(gang_of(1, 1));
+  REQUIRE(x.muster({"wait", beside}).out == beside + " COMPLETED\n");
+  CHECK(x.muster({"logs", beside}).out.find("GPU-1") != std::string::npos);
+  const auto large = x.submit(gang_of(1, 2));
+  CHECK(eventually([&] {
+    return x.muster({"explain", large}).out.find("would fit only with more nodes") != std::string::npos;
+  }));
+  CHECK(x.end_of(holder, 1) == "");
+  CHECK(status_of(x.muster, large) == "PENDING"); // What it held is free, and nobody's.
+  gpus.change(fake_gpus(2));
+  REQUIRE(offers({0, 1}));
+  CHECK(x.muster({"wait", large}).out == large + " COMPLETED\n");
+  CHECK(x.muster({"logs", large}).out.find("GPU-0,GPU-1") != std::string::npos);
 }
 
 TEST_CASE("a run on this machine finds its GPUs, unless they are declared") {

@@ -36,6 +36,12 @@ fake_nvml_answer::fake_nvml_answer(const std::filesystem::path& folder, const st
   ::setenv("MUSTER_FAKE_NVML", file_.c_str(), 1);
 }
 
+void fake_nvml_answer::change(const std::string& text) const {
+  const auto draft = file_.string() + ".draft"; // Nobody reads half of it.
+  std::ofstream{draft} << text;
+  std::filesystem::rename(draft, file_);
+}
+
 fake_nvml_answer::~fake_nvml_answer() {
   ::unsetenv("MUSTER_FAKE_NVML");
 }

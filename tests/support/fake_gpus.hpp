@@ -23,6 +23,8 @@ public:
   fake_nvml_answer& operator=(const fake_nvml_answer&) = delete;
 
   [[nodiscard]] const std::filesystem::path& file() const noexcept { return file_; }
+  /// From the next `nvmlInit_v2` on it answers this.
+  void change(const std::string& text) const;
 
 private:
   std::filesystem::path file_;

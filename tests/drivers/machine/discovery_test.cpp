@@ -1,8 +1,14 @@
 #include "drivers/process_bench.hpp"
+#include "executors/changing_offer.hpp"
 #include "executors/machine/discovery.hpp"
 #include "made_up_machine.hpp"
+#include "muster/base/log.hpp"
 #include "support/catch.hpp"
 #include "support/fake_gpus.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 using namespace muster;
 using namespace muster::test;
@@ -26,6 +32,26 @@ struct gpu_machine {
     const fake_nvml_answer nvml{state.path(), answer};
     return machine::discover(state.path(), declared, sources());
   }
+};
+
+/// What was warned of in the life of this.
+class warnings_heard {
+public:
+  warnings_heard() { log::install(sink_); }
+  ~warnings_heard() { log::install(nullptr); }
+  warnings_heard(const warnings_heard&) = delete;
+  warnings_heard& operator=(const warnings_heard&) = delete;
+  [[nodiscard]] const std::vector<std::string>& all() const { return sink_->all; }
+
+private:
+  struct collector final : log::sink {
+    void write(const log::record& x) noexcept override {
+      if (x.level == log::level::warn)
+        all.emplace_back(x.message);
+    }
+    std::vector<std::string> all;
+  };
+  std::shared_ptr<collector> sink_ = std::make_shared<collector>();
 };
 
 /// Three GPUs without the one at `missing`.
@@ -93,4 +119,60 @@ TEST_CASE("a task is told the UUIDs of its GPUs, and one without sees none") {
   const auto none = b.shell(show, 3);
   b.run(none);
   CHECK(b.log_of(none) == "[][void]\n");
+}
+
+TEST_CASE("a machine that is looked at again says what is new, and warns of it once") {
+  gpu_machine m;
+  const fake_nvml_answer nvml{m.state.path(), fake_gpus(3, 3)};
+  const warnings_heard heard;
+  machine::machine_watch watch{m.state.path(), {}, m.sources()};
+  capabilities offered;
+  CHECK(machine::take_machine(watch.look(), offered));
+  CHECK_FALSE(machine::take_machine(watch.look(), offered));
+  nvml.change(fake_gpus(3, 3) + "fail nvmlDeviceGetHandleByIndex_v2 1 15\n");
+  CHECK(machine::take_machine(watch.look(), offered));
+  CHECK(offered.total.gpus == indices{0, 2});
+  CHECK(offered.machine.gpu_links == std::vector<indices>{{0, 2}});
+  CHECK_FALSE(machine::take_machine(watch.look(), offered));
+  REQUIRE(heard.all().size() == 1);
+  CHECK_THAT(heard.all().front(), ContainsSubstring("GPU 1 is not offered: GPU is lost"));
+  nvml.change(fake_gpus(3)); // It is back, and NVLink is gone.
+  CHECK(machine::take_machine(watch.look(), offered));
+  CHECK(offered.total.gpus == indices{0, 1, 2});
+  CHECK(offered.machine.gpu_links.empty());
+  nvml.change(fake_gpus(3) + "fail nvmlInit_v2 - 18\n");
+  CHECK(machine::take_machine(watch.look(), offered));
+  CHECK(offered.total.gpus.empty());
+  CHECK_THAT(offered.no_gpus_because, ContainsSubstring("Driver/library version mismatch"));
+  CHECK(heard.all().size() == 2);
+}
+
+TEST_CASE("a task is told the UUID of a GPU that came while the driver ran") {
+  gpu_machine m;
+  const fake_nvml_answer nvml{m.state.path(), three_without(1)};
+  process_config config;
+  config.look_at = m.sources();
+  process_bench b{std::move(config)};
+  auto* looks = dynamic_cast<changing_offer*>(b.driver_.get());
+  REQUIRE(looks != nullptr);
+  CHECK_FALSE(looks->look_again());
+  nvml.change(three_without(9));
+  const auto now = looks->look_again();
+  REQUIRE(now);
+  CHECK(now->driver == "process");
+  CHECK(now->starts_after);
+  CHECK(now->total.cpu > 0);
+  CHECK(now->total.gpus == indices{0, 1, 2});
+  auto all = b.shell("echo \"[$CUDA_VISIBLE_DEVICES]\"", 1);
+  all.gpus = {1, 2};
+  b.run(all);
+  CHECK(b.log_of(all) == "[GPU-2,GPU-1]\n");
+  nvml.change(""); // What is held stays known by its name.
+  const auto none = looks->look_again();
+  REQUIRE(none);
+  CHECK(none->total.gpus.empty());
+  auto held = b.shell("echo \"[$CUDA_VISIBLE_DEVICES]\"", 2);
+  held.gpus = {1};
+  b.run(held);
+  CHECK(b.log_of(held) == "[GPU-2]\n");
 }
