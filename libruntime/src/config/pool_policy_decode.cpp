@@ -3,6 +3,7 @@
 #include "muster/config/pool_policy.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 namespace muster::config {
@@ -207,6 +208,12 @@ private:
         out.quotas, [](const auto& q) { return q.name; }, "quotas");
     twice(
         out.topology, [](const auto& t) { return t.key; }, "topology keys");
+    const auto takes_all = [](const quota_settings& q) { return q.users.empty() && q.labels.empty(); };
+    const auto last = std::find_if(out.quotas.begin(), out.quotas.end(), takes_all);
+    if (last != out.quotas.end() && std::next(last) != out.quotas.end())
+      error(x.place, path,
+            "the quota '" + std::next(last)->name + "' gets nobody: '" + last->name + "' before it takes everybody",
+            "a quota without `users` and `labels` comes last");
   }
 };
 

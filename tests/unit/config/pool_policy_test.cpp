@@ -105,6 +105,7 @@ TEST_CASE("what is wrong in a policy is said where it stands") {
       {"{qoutas: []}", "did you mean 'quotas'?"},
       {"{quotas: [{guarantee: 1}]}", "`name` is missing"},
       {"{quotas: [{name: a}, {name: a}]}", "there are two quotas 'a'"},
+      {"{quotas: [{name: a}, {name: b, users: [ann]}]}", "the quota 'b' gets nobody: 'a' before it takes everybody"},
       {"{quotas: [{name: a, guarantee: 9, maximum: 8}]}", "`guarantee` is larger than `maximum`"},
       {"{quotas: [{name: a, weight: 0}]}", "between 0.001 and 1000000"},
       {"{quotas: {}}", "a list"},
