@@ -109,8 +109,10 @@ std::optional<std::uint32_t> cluster::find(const std::string& name) const {
 void cluster::set_up(std::uint32_t number) {
   const auto& node = nodes_[number];
   const auto platform = held_[number].platform;
-  free_.set(number, platform, room_of(node.free, node.free_gpus.size()), node.condition == node_condition::ready);
-  empty_.set(number, platform, room_of(node.total, node.gpus.size()), node.condition != node_condition::gone);
+  free_.set(number, platform, room_of(node.free, node.free_gpus.size()), node.condition == node_condition::ready,
+            node.isolated);
+  empty_.set(number, platform, room_of(node.total, node.gpus.size()), node.condition != node_condition::gone,
+             node.isolated);
 }
 
 void cluster::count_free_gpus(std::uint32_t number) {

@@ -8,7 +8,8 @@
 namespace muster {
 
 gang_placer::gang_placer(node_index& index, const prepared_gang& who, const topology_domains& domains)
-    : index_(index), who_(who), domains_(domains), nodes_(who.who.size()) {}
+    : index_(index), who_(who), domains_(domains), spans_(who.who.size() > 1 && index.has_isolated()),
+      nodes_(who.who.size()) {}
 
 std::optional<node_choice> gang_placer::run() {
   const auto mark = index_.mark();
@@ -17,7 +18,48 @@ std::optional<node_choice> gang_placer::run() {
     return std::move(nodes_);
   }
   index_.roll_back(mark);
+  if (spans_ && place_on_isolated_node())
+    return std::move(nodes_);
   return std::nullopt;
+}
+
+/// The whole gang, where `place_on_one_node` was not tried for it: it is to be spread, or its members ask for different
+/// nodes, or some are to be near each other.
+bool gang_placer::place_on_isolated_node() {
+  const auto& shapes = who_.shapes;
+  if (who_.strategy == placement_strategy::pack && who_.one_kind && who_.root.parts.empty())
+    return false;
+  std::optional<std::pair<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::uint32_t>> found;
+  index_.each({}, [&](std::uint32_t n) {
+    const auto& free = index_.free(n);
+    const auto left = std::make_pair(std::make_tuple(free.gpus, free.cpu, free.memory), n);
+    if (within(who_.root.sum, free) && (!found || left < *found) &&
+        std::all_of(shapes.begin(), shapes.end(),
+                    [&](const auto& shape) { return index_.permits(n, shape.filter(nullptr)); }) &&
+        has_domains(who_.root, n))
+      found = left;
+  });
+  if (!found)
+    return false;
+  index_.change(found->second, negative(who_.root.sum));
+  std::fill(nodes_.begin(), nodes_.end(), found->second);
+  return true;
+}
+
+/// Whether a node is of some domain wherever members must be in one.
+bool gang_placer::has_domains(const topology_group& x, std::uint32_t node) const {
+  if (x.level >= 0 && x.required) {
+    const auto& all = domains_[static_cast<std::size_t>(x.level)];
+    if (std::none_of(all.begin(), all.end(), [&](const auto& domain) { return domain.has(node); }))
+      return false;
+  }
+  return std::all_of(x.parts.begin(), x.parts.end(), [&](const auto& part) { return has_domains(part, node); });
+}
+
+node_filter gang_placer::filter(const member_shape& shape, const node_mask* area) const {
+  auto out = shape.filter(area);
+  out.not_isolated = spans_;
+  return out;
 }
 
 bool gang_placer::place(const topology_group& x, const node_mask* area) {
@@ -76,7 +118,12 @@ bool gang_placer::place_spilling(const topology_group& x, const node_mask* area)
 bool gang_placer::place_on_one_node(const topology_group& x, const node_mask* area) {
   if (x.own.empty() || !who_.one_kind)
     return false;
-  const auto node = index_.best(x.sum, who_.shapes[x.own.front().shape].filter(area));
+  const auto& shape = who_.shapes[x.own.front().shape];
+  std::size_t members = 0;
+  for (const auto& part : x.own)
+    members += part.members.size();
+  const bool is_whole_gang = members == who_.who.size();
+  const auto node = index_.best(x.sum, is_whole_gang ? shape.filter(area) : filter(shape, area));
   if (!node)
     return false;
   for (const auto& part : x.own)
@@ -127,13 +174,13 @@ std::size_t gang_placer::fill(const same_members& x, std::size_t next, const nod
 
 std::pair<std::uint32_t, std::int64_t> gang_placer::fullest(const member_shape& shape, std::int64_t limit,
                                                             const node_mask* area) const {
-  const auto filter = shape.filter(area);
-  if (const auto node = index_.best(times(shape.need, limit), filter))
+  const auto permitted = filter(shape, area);
+  if (const auto node = index_.best(times(shape.need, limit), permitted))
     return {*node, limit};
   std::pair<std::uint32_t, std::int64_t> found{0, 0};
   for (std::int64_t low = 1, high = limit - 1; low <= high;) {
     const auto middle = found.second == 0 ? low : low + (high - low + 1) / 2;
-    const auto node = index_.best(times(shape.need, middle), filter);
+    const auto node = index_.best(times(shape.need, middle), permitted);
     if (node) {
       found = {*node, middle};
       low = middle + 1;
@@ -162,7 +209,7 @@ bool gang_placer::place_spread(const topology_group& x, const node_mask* area) {
       if (within(shape.need, index_.free(n)))
         ranks.emplace(members[n], -index_.free(n).gpus, -index_.free(n).cpu, n);
     };
-    index_.each(shape.filter(area), add);
+    index_.each(filter(shape, area), add);
     for (std::size_t i = 0; i < part.members.size(); ++i) {
       if (ranks.empty())
         return fail(part.shape);

@@ -28,6 +28,8 @@ private:
   using same_members = topology_group::part;
 
   [[nodiscard]] bool place(const topology_group& x, const node_mask* area);
+  [[nodiscard]] bool place_on_isolated_node();
+  [[nodiscard]] bool has_domains(const topology_group& x, std::uint32_t node) const;
   [[nodiscard]] bool place_inside(const topology_group& x, const node_mask* area);
   [[nodiscard]] bool place_spilling(const topology_group& x, const node_mask* area);
   [[nodiscard]] bool place_on_one_node(const topology_group& x, const node_mask* area);
@@ -39,12 +41,15 @@ private:
   /// The most members of `shape`, at most `limit`, that one node has room for, and that node.
   [[nodiscard]] std::pair<std::uint32_t, std::int64_t> fullest(const member_shape& shape, std::int64_t limit,
                                                                const node_mask* area) const;
+  /// The nodes of `area` that members of `shape` may share with others elsewhere.
+  [[nodiscard]] node_filter filter(const member_shape& shape, const node_mask* area) const;
   void put(const same_members& x, std::size_t from, std::int64_t count, std::uint32_t node);
   [[nodiscard]] bool fail(std::uint32_t shape, int level = -1);
 
   node_index& index_;
   const prepared_gang& who_;
   const topology_domains& domains_;
+  const bool spans_; ///< Members on different nodes are to reach each other, and not all nodes permit it.
   node_choice nodes_;
   std::size_t placed_ = 0;
   failed_choice failed_;

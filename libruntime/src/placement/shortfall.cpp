@@ -82,6 +82,7 @@ const node_state* survey(const resource_request& one, const resource_request& la
     if (!to.ever && node.condition != node_condition::ready)
       continue;
     ++to.nodes_usable;
+    to.nodes_isolated += std::size_t{node.isolated && to.members > 1};
     const auto short_for_one = count_lacks(one, node, to.ever);
     to.nodes_short += std::size_t{short_for_one != 0};
     const auto here = to.together ? count_lacks(lacking, node, to.ever) : short_for_one;
@@ -91,6 +92,15 @@ const node_state* survey(const resource_request& one, const resource_request& la
     }
   }
   return best;
+}
+
+/// Whether all members need one node: there is no other, or none that may share a gang.
+bool is_for_one_node(const prepared_gang& x, const resource_request& one, const std::vector<node_state>& nodes) {
+  if (x.who.size() < 2 || nodes.size() == 1)
+    return x.who.size() > 1;
+  const auto shares = [&](const auto& node) { return !node.isolated && may_use(one, node); };
+  const auto is_alone = [&](const auto& node) { return node.isolated && may_use(one, node); };
+  return std::any_of(nodes.begin(), nodes.end(), is_alone) && std::none_of(nodes.begin(), nodes.end(), shares);
 }
 
 } // namespace
@@ -112,8 +122,8 @@ wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed, co
   found.ever = ever;
   found.members = x.who.size();
   found.members_fit = failed.placed;
-  found.together = x.who.size() > 1 && nodes.size() == 1;
   const auto& one = x.who[x.shapes[failed.shape].first];
+  found.together = is_for_one_node(x, one, nodes);
   const auto lacking = found.together ? sum_of(x) : one;
   const auto* best = survey(one, lacking, nodes, found);
   if (best == nullptr) {

@@ -73,8 +73,13 @@ std::string resources_text(const wait_reason& x) {
   if (x.members == 1)
     return text;
   if (x.together)
-    return text + ", for " + std::to_string(x.members) + " tasks together";
-  return text + ", after " + std::to_string(x.members_fit) + " of " + std::to_string(x.members) + " tasks have a place";
+    text += ", for " + std::to_string(x.members) + " tasks together";
+  else
+    text += ", after " + std::to_string(x.members_fit) + " of " + std::to_string(x.members) + " tasks have a place";
+  return x.nodes_isolated == 0 ? text
+                               : text + "; " + std::to_string(x.nodes_isolated) + " of " +
+                                     count(static_cast<std::int64_t>(x.nodes_usable), "node") +
+                                     " can share no group with others: tasks there are not reached from elsewhere";
 }
 
 std::string away_text(const wait_reason& x) {

@@ -124,6 +124,52 @@ TEST_CASE("a gang is spread when it says so") {
   CHECK(nodes_of(places(gang(2, ask(4)), nodes, placement_strategy::spread)) == numbers{1, 0});
 }
 
+TEST_CASE("a gang has all its members on a node that is isolated, or none there") {
+  const auto isolated = [](std::string name, std::int64_t cpu) {
+    auto x = node(std::move(name), cpu);
+    x.isolated = true;
+    return x;
+  };
+  SECTION("where there are no others") {
+    auto nodes = cluster_of({isolated("a", 2), isolated("b", 4)});
+    CHECK(nodes_of(places(gang(3, ask(1)), nodes)) == numbers{1, 1, 1});
+    CHECK(reason(gang(3, ask(1)), nodes) == "waiting for 3 CPUs: 2 of 2 free on node a, for 3 tasks together; 2 of 2 "
+                                            "nodes can share no group with others: tasks there are not reached from "
+                                            "elsewhere");
+    CHECK_THAT(*never(gang(5, ask(1)), cluster_of({isolated("a", 2), isolated("b", 4)})),
+               ContainsSubstring("needs 5 CPUs: node a has 2, for 5 tasks together; 2 of 2 nodes can share"));
+    CHECK(nodes_of(places({ask(2)}, nodes)) == numbers{0}); // A task alone is reached by nobody anyway.
+  }
+  SECTION("beside others, which share it among them") {
+    auto nodes = cluster_of({isolated("a", 3), node("b", 2), node("c", 2)});
+    CHECK(nodes_of(places(gang(4, ask(1)), nodes)) == numbers{1, 1, 2, 2});
+    CHECK_THAT(reason(gang(4, ask(1)), nodes),
+               ContainsSubstring("after 0 of 4 tasks have a place; 1 of 3 nodes can share no group"));
+    CHECK(nodes_of(places(gang(3, ask(1)), nodes)) == numbers{0, 0, 0});
+  }
+  SECTION("whatever else is asked of it") {
+    auto rack = isolated("a", 8);
+    rack.labels = {{"rack", "r1"}};
+    auto nodes = cluster_of({rack, node("b", 2), node("c", 2)}, {{"rack", "rack"}});
+    CHECK(nodes_of(places(gang(3, ask(1)), nodes, placement_strategy::spread)) == numbers{1, 2, 1});
+    auto labelled = ask(2);
+    labelled.labels = {{"rack", "r1"}};
+    CHECK(nodes_of(places({ask(1), labelled}, nodes)) == numbers{0, 0}); // Not one here and the other elsewhere.
+    auto near = ask(1);
+    near.topologies.push_back({});
+    near.topologies.back().key = "rack";
+    CHECK(nodes_of(places({near, near, ask(1)}, nodes)) == numbers{0, 0, 0});
+  }
+  SECTION("until it is isolated no more") {
+    auto nodes = cluster_of({isolated("a", 2), isolated("b", 2)});
+    auto x = nodes.prepare(gang(4, ask(1)));
+    CHECK_FALSE(nodes.place(x));
+    nodes.join(node("a", 2));
+    nodes.join(node("b", 2));
+    CHECK(nodes.place(x));
+  }
+}
+
 TEST_CASE("GPUs that are neighbours go together") {
   auto x = node("a", 64, eight);
   x.gpu_links = {{0, 2, 4, 6}, {1, 3, 5, 7}};

@@ -48,19 +48,22 @@ struct node_filter {
   std::uint32_t platform = 0;         ///< 0 for any; nodes of platform 0 take all.
   const node_mask* allowed = nullptr; ///< By names and labels.
   const node_mask* area = nullptr;    ///< A domain of the topology.
+  bool not_isolated = false;          ///< Only those whose tasks others reach.
 };
 
 /// Free room of nodes. Changes can be tried and taken back.
 class node_index {
 public:
   /// Sets a node up, or anew. Nodes that take nothing are not found.
-  void set(std::uint32_t node, std::uint32_t platform, const node_room& free, bool takes_gangs);
+  void set(std::uint32_t node, std::uint32_t platform, const node_room& free, bool takes_gangs, bool isolated = false);
   /// Adds to what is free of a node; what is negative is taken.
   void change(std::uint32_t node, const node_room& by);
 
   [[nodiscard]] const node_room& free(std::uint32_t node) const noexcept { return nodes_[node].free; }
   [[nodiscard]] bool takes_gangs(std::uint32_t node) const noexcept { return nodes_[node].takes_gangs; }
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
+  /// Whether there is a node that is isolated.
+  [[nodiscard]] bool has_isolated() const noexcept { return isolated_ != 0; }
   [[nodiscard]] bool permits(std::uint32_t node, const node_filter& filter) const noexcept;
 
   /// The node that has room for `x` and is left with the least: fewest GPUs, then CPUs, then memory, then the lowest
@@ -94,6 +97,7 @@ private:
     node_room free;
     std::uint32_t platform = 0;
     bool takes_gangs = false;
+    bool isolated = false;
   };
   struct position {
     std::int64_t cpu;
@@ -124,7 +128,8 @@ private:
   std::vector<shelf> shelves_; ///< By platform.
   std::vector<std::pair<std::uint32_t, node_room>> journal_;
   std::size_t trials_ = 0;
-  std::size_t moves_ = 0; ///< Since `most` of the shelves was exact.
+  std::size_t isolated_ = 0; ///< Nodes that are.
+  std::size_t moves_ = 0;    ///< Since `most` of the shelves was exact.
 };
 
 } // namespace muster

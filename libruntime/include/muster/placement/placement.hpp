@@ -72,6 +72,8 @@ struct node_state {
   std::vector<std::uint32_t> free_gpus;              ///< Ascending.
   std::vector<std::vector<std::uint32_t>> gpu_links; ///< Indices that are neighbours, as by NVLink; disjoint.
   node_condition condition = node_condition::ready;
+  /// Tasks there and on other nodes do not reach each other: a gang has all its members there, or none.
+  bool isolated = false;
 };
 
 /// An empty node. `oversubscribe` multiplies CPUs, memory and storage, for hosts whose tasks are light; not GPUs.
