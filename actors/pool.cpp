@@ -57,7 +57,7 @@ void restore(pool_pointer self, gang_key key, const gang& who, const gang_terms&
     refuse(self, key, booked.failure().code, booked.failure().message);
     return;
   }
-  restore_addresses(state, state.clients[key], *booked, held);
+  restore_addresses(state, key, state.clients[key], *booked, held);
   take_places(self, key, *booked);
 }
 
@@ -66,11 +66,10 @@ void ask(pool_pointer self, const placement_request& request, const plan_ptr& la
   auto& state = self->state;
   const auto key = key_of(request.workflow, request.group);
   // Accepted when a larger range was configured.
-  if (state.networks)
-    if (auto why = state.networks->never_fits(state.clients[key].who.group_size)) {
-      refuse(self, key, ec::never_fits, *std::move(why));
-      return;
-    }
+  if (auto why = never_has_network(state, state.clients[key].who.group_size)) {
+    refuse(self, key, ec::never_fits, *std::move(why));
+    return;
+  }
   // Others like it may hold places on a node that is leaving: then the queue takes it for one that fits.
   if (state.leaving > 0 && may_fit_later(state, who, terms))
     if (auto lacks = state.queue.lacks_nodes(who, terms))
@@ -99,7 +98,7 @@ std::optional<std::string> never_fits(const pool_state& state, const gang& who, 
       *why += ": " + no_gpus;
     return why;
   }
-  return state.networks ? state.networks->never_fits(static_cast<std::uint32_t>(who.size())) : std::nullopt;
+  return never_has_network(state, static_cast<std::uint32_t>(who.size()));
 }
 
 std::vector<std::string> check(const pool_state& state, const plan& layout, const workflow_terms& asked) {
@@ -131,7 +130,7 @@ std::vector<std::string> check(const pool_state& state, const plan& layout, cons
 void take_request(pool_pointer self, const placement_request& request, const plan_ptr& layout) {
   auto& state = self->state;
   const auto key = key_of(request.workflow, request.group);
-  state.clients[key].who = part_of(state, *layout, request);
+  state.clients[key].who = part_of(*layout, request);
   const auto who = gang_of(state, *layout, request.members);
   const auto terms = terms_of(state, *layout, request.terms, request.at_most);
   if (!request.held.empty())

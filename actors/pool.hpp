@@ -49,6 +49,7 @@ struct pool_state {
     plan_ptr layout;                    ///< Of its workflow.
     bool expected = false;              ///< Its places are booked before its group has asked.
     std::vector<std::string> addresses; ///< One per member once it has a lease, or held some before.
+    std::string network_of;             ///< The node whose networks those are of; empty for none.
     assignment where;                   ///< While it has places and waits for a network.
     epoch lease;                        ///< 0 until it is told of a place.
     attempt_id last;                    ///< See `placement_request`.
@@ -70,9 +71,16 @@ struct pool_state {
     node_condition condition = node_condition::ready;
     std::string why;     ///< It is in that condition; for people.
     std::string vacated; ///< Why those who hold places there are to leave; empty if they may stay.
+    std::optional<network_addresses> networks{}; ///< Where its executor makes networks.
   };
   /// Gangs that have places and wait for a network, oldest first.
   using network_line = std::deque<gang_key>;
+  /// Those of one node.
+  struct network_lines {
+    network_line gangs; ///< For a block.
+    network_line alone; ///< For an address of the shared block.
+    [[nodiscard]] bool is_empty() const noexcept { return gangs.empty() && alone.empty(); }
+  };
 
   pool_config config;
   std::map<std::string, member_node> nodes;
@@ -81,12 +89,9 @@ struct pool_state {
   gang_queue queue{{}, {}};
   std::unordered_map<gang_key, client> clients;
   loopback_addresses addresses{0};
-  std::optional<network_addresses> networks; ///< In place of `addresses` where nodes without one make networks.
-  network_line waiting_gangs;                ///< For a block.
-  network_line waiting_alone;                ///< For an address of the shared block.
-  bool alone_without_address = false;        ///< See `capabilities`.
-  bool looks_for_victims = false;            ///< It will see whether somebody should make way.
-  short_runs runs;                           ///< How long places are held, of late.
+  std::map<std::string, network_lines> waiting; ///< By node; none is empty.
+  bool looks_for_victims = false;               ///< It will see whether somebody should make way.
+  short_runs runs;                              ///< How long places are held, of late.
   epoch next_epoch;
   std::map<std::uint64_t, early_request> early; ///< By arrival.
   std::uint64_t arrivals = 0;

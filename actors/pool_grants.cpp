@@ -6,6 +6,7 @@
 
 #include <caf/all.hpp>
 
+#include <iterator>
 #include <utility>
 
 namespace muster {
@@ -42,7 +43,10 @@ void promise_ahead(pool_pointer self, gang_key key) {
     return;
   for (; promised < depth && state.clients[last].last.workflow.value != 0; ++promised) {
     const auto next = state.queue.promise(last);
-    if (!next || !give_addresses(state, state.clients[*next], where))
+    if (!next)
+      return;
+    choose_network(state, *next, state.clients[*next], where);
+    if (!give_addresses(state, state.clients[*next], where))
       return;
     state.clients[*next].heir_of = last;
     say_placed(self, *next, where, state.clients[last].last);
@@ -103,20 +107,30 @@ void serve(pool_pointer self, pool_state::network_line& line) {
 void take_places(pool_pointer self, gang_key key, assignment where) {
   auto& state = self->state;
   auto& client = state.clients[key];
-  auto& line = network_line_of(state, client);
+  choose_network(state, key, client, where);
   // Those who wait are older, and a small network must not keep a large one waiting for ever.
-  if ((line.empty() || all_have_addresses(client)) && give_addresses(state, client, where)) {
+  if ((!others_wait(state, client) || all_have_addresses(client)) && give_addresses(state, client, where)) {
     lease_to(self, key, where);
     return;
   }
+  if (auto why = never_has_network(state, client)) {
+    tell(self, client, refused_atom::value, refusal{ec::never_fits, *std::move(why)});
+    state.clients.erase(key);
+    state.queue.withdraw(key);
+    return;
+  }
   client.where = std::move(where);
-  line.push_back(key);
-  tell(self, client, delayed_atom::value, state.networks->why_waiting(client.who.group_size));
+  join_line(state, key, client);
+  tell(self, client, delayed_atom::value, why_no_network(state, client));
 }
 
 void serve_networks(pool_pointer self) {
-  serve(self, self->state.waiting_alone);
-  serve(self, self->state.waiting_gangs);
+  auto& all = self->state.waiting;
+  for (auto on = all.begin(); on != all.end();) {
+    serve(self, on->second.alone);
+    serve(self, on->second.gangs);
+    on = on->second.is_empty() ? all.erase(on) : std::next(on);
+  }
 }
 
 void grant_waiting(pool_pointer self) {

@@ -1,11 +1,18 @@
 #include "actors/pool_nodes.hpp"
 
+#include "actors/pool_addresses.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace muster {
 
 namespace {
+
+/// Who is in a network of that node is not reached from others, and has no other address there.
+bool is_isolated(const pool_node& x) {
+  return !x.is_local && x.offered.addresses && x.address.empty();
+}
 
 node_state state_of(const pool_state& state, const pool_node& x) {
   const auto& total = x.offered.total;
@@ -14,6 +21,7 @@ node_state state_of(const pool_state& state, const pool_node& x) {
   out.labels = x.labels;
   out.gpu_links = x.gpu_links;
   out.condition = x.condition;
+  out.isolated = is_isolated(x);
   return out;
 }
 
@@ -22,7 +30,7 @@ bool offers_the_same(const pool_node& a, const pool_node& b) {
   const auto& x = a.offered.total;
   const auto& y = b.offered.total;
   return x.cpu == y.cpu && x.memory == y.memory && x.storage == y.storage && x.gpus == y.gpus &&
-         a.platform == b.platform && a.labels == b.labels;
+         a.platform == b.platform && a.labels == b.labels && is_isolated(a) == is_isolated(b);
 }
 
 /// The head's own machine, if that is all that there is.
@@ -35,11 +43,7 @@ const pool_node* only_local_node(const pool_state& state) {
 
 void join_node(pool_state& state, pool_node_ptr node) {
   state.queue.join(state_of(state, *node));
-  const auto& offered = node->offered;
-  if (offered.addresses && node->address.empty() && !state.networks) {
-    state.networks.emplace(*offered.addresses, state.config.first_address);
-    state.alone_without_address = offered.alone_without_address;
-  }
+  set_up_networks(state, *node);
   auto& known = state.nodes[node->name];
   if (!known.what || !offers_the_same(*known.what, *node) || known.condition == node_condition::gone)
     ++state.offers;

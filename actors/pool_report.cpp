@@ -1,5 +1,6 @@
 #include "actors/pool_report.hpp"
 
+#include "actors/pool_addresses.hpp"
 #include "actors/pool_setup.hpp"
 #include "actors/pool_why.hpp"
 
@@ -40,8 +41,9 @@ pool_view_ptr view_of(const pool_state& state) {
   const auto& offered = state.nodes.begin()->second.what->offered;
   x->driver = offered.driver;
   x->version = offered.version;
-  x->waiting_gangs += state.queue.waiting() + state.waiting_gangs.size() + state.waiting_alone.size();
-  x->placed_gangs = state.queue.holding() - state.waiting_gangs.size() - state.waiting_alone.size();
+  const auto without_network = waiting_for_networks(state);
+  x->waiting_gangs += state.queue.waiting() + without_network;
+  x->placed_gangs = state.queue.holding() - without_network;
   x->placed_tasks = state.queue.members_placed();
   for (const auto& node : state.queue.nodes()) {
     if (node.name.empty())

@@ -1,5 +1,6 @@
 #include "actors/pool_why.hpp"
 
+#include "actors/pool_addresses.hpp"
 #include "actors/pool_nodes.hpp"
 #include "actors/pool_terms.hpp"
 
@@ -49,7 +50,7 @@ std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const p
                       {}};
   }
   if (!x.where.empty())
-    return group_wait{{}, "network", state.networks->why_waiting(x.who.group_size), {}, {}, {}};
+    return group_wait{{}, "network", why_no_network(state, x), {}, {}, {}};
   const auto why = state.queue.explain(key);
   return why ? std::make_optional(wait_of(*why)) : unheard_of(state, key);
 }

@@ -51,8 +51,8 @@ std::map<std::string, std::string> labels_of(const agent_config& config, const c
 /// Owns the actor system, the AGENT, and the threads that connect it and look at its machine.
 class agent_runtime::impl {
 public:
-  impl(agent_config config, agent::hello who, store::writer_lock lock)
-      : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)),
+  impl(agent_config config, agent::hello who, bool makes_networks, store::writer_lock lock)
+      : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)), makes_networks_(makes_networks),
         configuration_(scheduler_threads, true, config_.certificates), system_(configuration_) {}
 
   void start() {
@@ -221,10 +221,12 @@ private:
   }
 
   /// Tasks on other nodes reach those here by the address that the head is reached by, unless another was named. One
-  /// on loopback is none: then all are on one machine, where each task has one of its own.
+  /// on loopback is none: then all are on one machine, where each task has one of its own. Nor has a node an address by
+  /// itself whose executor makes networks: who is in one is not reached there.
   void find_own_address(const std::string& towards_head) {
     who_.address = config_.address;
-    if (const auto found = parse_ipv4(towards_head); config_.address.empty() && found && (*found >> 24U) != 127U)
+    if (const auto found = parse_ipv4(towards_head);
+        config_.address.empty() && !makes_networks_ && found && (*found >> 24U) != 127U)
       who_.address = towards_head;
   }
 
@@ -320,6 +322,7 @@ private:
   store::writer_lock lock_; ///< Nobody else uses the directory.
   agent_config config_;
   agent::hello who_;
+  const bool makes_networks_; ///< The executor does.
   std::string last_refusal_;
   system_config configuration_;
   caf::actor_system system_;
@@ -359,7 +362,7 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.platform = config.platform;
   who.labels = labels_of(config, *offered);
   who.address = config.address;
-  auto x = std::make_unique<impl>(std::move(config), std::move(who), std::move(*lock));
+  auto x = std::make_unique<impl>(std::move(config), std::move(who), offered->addresses.has_value(), std::move(*lock));
   x->start();
   return std::unique_ptr<agent_runtime>{new agent_runtime(std::move(x))};
 }

@@ -26,7 +26,9 @@ struct agent_config {
   std::string pool;
   std::string platform;
   std::map<std::string, std::string> labels;
-  std::string address; ///< Where tasks on other nodes reach those here; empty: by that towards the head.
+  /// Where tasks on other nodes reach those here; empty: by that towards the head, or by none if the executor makes
+  /// networks.
+  std::string address;
   /// Runs the attempts. The agent ends it; who made it must not keep it.
   std::shared_ptr<driver> executor;
   std::filesystem::path own_directory;           ///< Of this agent alone: its identity, and what it was told.

@@ -116,8 +116,8 @@ struct pool_node {
   capabilities offered;
   std::string platform; ///< Empty: takes tasks for any platform.
   std::map<std::string, std::string> labels;
-  /// Where other nodes reach its tasks: the address of its members. Empty: they get loopback addresses or those of a
-  /// network.
+  /// Where other nodes reach its tasks: the address of its members, where they are in no network of that node's own.
+  /// Empty: they get loopback addresses, or are in such a network.
   std::string address;
   std::vector<std::vector<std::uint32_t>> gpu_links; ///< As `node_state`.
   node_condition condition = node_condition::ready;

@@ -49,9 +49,10 @@ result<std::shared_ptr<driver>> make_executor(const node_options& options, const
   auto chosen = choose_pool(how, known);
   if (!chosen)
     return chosen.failure();
-  // Whose tasks the head sends is not known here.
-  if (auto* docker = std::get_if<docker_pool_config>(&chosen->how))
-    docker->confine_files = true;
+  if (auto* docker = std::get_if<docker_pool_config>(&chosen->how)) {
+    docker->confine_files = true; // Whose tasks the head sends is not known here.
+    docker->node_address = options.address;
+  }
   if (auto made = directory.create(); !made)
     return made.failure();
   auto made = make_driver(std::move(*chosen), how, directory);
@@ -217,6 +218,9 @@ int run_node(const node_options& options, const store::state_directory& director
              {"head", options.head},
              {"pid", static_cast<long>(::getpid())},
              {"state", directory.root().string()}});
+  if (options.driver == "docker" && options.address.empty())
+    log::info(component, "groups are placed here as a whole or not at all: no --address says where other nodes reach "
+                         "the host's network");
   const auto code = wait(**agent, *inbox, [&] {
     renew_certificates(options, node, directory, **agent);
     (*agent)->look_now();

@@ -67,7 +67,8 @@ void add_agent(CLI::App& app, context& ctx) {
   command
       ->add_option("--address", x.address,
                    "IPv4 address by which tasks on other nodes reach those here (default: that of this machine towards "
-                   "the head)")
+                   "the head). With --driver docker there is no default: it lets groups over several nodes use the "
+                   "host's network here")
       ->type_name("ADDRESS")
       ->check([](const std::string& text) {
         return parse_ipv4(text) ? std::string{} : "'" + text + "' is no IPv4 address";

@@ -46,6 +46,8 @@ void driver_core::begin(const attempt_ref& x) {
 void driver_core::gather(const attempt_ref& x) {
   if (const auto permitted = check_permissions(x->spec->task, config_.permissions); !permitted)
     return fail_prepare(x, permitted.failure());
+  if (const auto reachable = check_address(*x->spec, config_.node_address, daemon_.space); !reachable)
+    return fail_prepare(x, reachable.failure());
   x->parts_missing = 2;
   want_image(x);
   want_network(x);
@@ -69,10 +71,12 @@ void driver_core::want_image(const attempt_ref& x) {
 }
 
 /// A task alone is in the daemon's own network, unless it has an address: that costs the daemon less than one of ours.
-/// Who is in the host's network needs that of its gang too, where the others find it at the gateway.
+/// Who is in the host's network needs that of its gang too, where the others find it at the gateway; unless the gang is
+/// on several nodes: then all are in the networks of their hosts.
 void driver_core::want_network(const attempt_ref& x) {
   const bool is_alone = x->spec->peers.size() < 2;
-  if (is_alone && x->spec->task.host_network)
+  const bool has_node_address = config_.node_address && x->spec->address == *config_.node_address;
+  if (is_in_host_network(*x->spec, config_.node_address) && (is_alone || has_node_address))
     return got_part(x);
   if (is_alone && x->spec->address.empty() && daemon_.has_bridge) {
     x->network = default_bridge;

@@ -83,23 +83,23 @@ void add_gpus(json& host, const attempt_spec& spec, const daemon_facts& daemon) 
 }
 
 /// The daemon resolves names only within a network: those of members in the host's are told, and to these all.
-json told_names(const attempt_spec& spec) {
+json told_names(const attempt_spec& spec, bool is_in_host_network) {
   json out = json::array();
   for (const auto& [name, address] : spec.peers) {
     const auto number = parse_ipv4(address);
     const auto network = number ? block_of(*number, static_cast<std::uint32_t>(spec.peers.size())) : ipv4_block{};
-    if (number && (spec.task.host_network || *number == gateway_of(network)))
+    if (number && (is_in_host_network || *number == gateway_of(network)))
       out.push_back(std::string{name}.append(1, ':').append(address));
   }
   return out;
 }
 
-void add_network(json& to, const attempt_spec& spec, const container_plan& plan) {
+void add_network(json& to, const attempt_spec& spec, const container_plan& plan, bool is_in_host_network) {
   auto& host = to["HostConfig"];
   const bool is_gang = spec.peers.size() > 1;
-  if (auto names = is_gang ? told_names(spec) : json::array(); !names.empty())
+  if (auto names = is_gang ? told_names(spec, is_in_host_network) : json::array(); !names.empty())
     host["ExtraHosts"] = std::move(names);
-  if (spec.task.host_network) {
+  if (is_in_host_network) {
     host["NetworkMode"] = "host";
     return;
   }
@@ -233,7 +233,7 @@ result<std::string> make_container_config(const attempt_spec& spec, const docker
   add_limits(host, spec, config, daemon);
   add_gpus(host, spec, daemon);
   host["LogConfig"] = json::parse(log_config_json(log_limits_of(config)));
-  add_network(out, spec, plan);
+  add_network(out, spec, plan, is_in_host_network(spec, config.node_address));
   // Files are part of the set-up too, but lie in the container already when it is compared.
   auto labels = label_map(config.labels.begin(), config.labels.end());
   for (auto& [key, value] : labels_of(spec, config.head))

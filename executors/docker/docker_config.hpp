@@ -64,6 +64,10 @@ struct docker_pool_config {
   /// What is taken in it is found out by `probe`.
   std::optional<ipv4_block> range;
 
+  /// On a node of an agent: where tasks on other nodes reach those here, empty for nowhere. Members of a gang that have
+  /// this address are in the host's network. Unset: there are no other nodes.
+  std::optional<std::string> node_address;
+
   /// Indices of the GPUs that may be leased, if the daemon has the NVIDIA runtime. Unset: those that NVML finds, if the
   /// daemon is on this host.
   std::optional<std::vector<std::uint32_t>> gpus;

@@ -75,6 +75,25 @@ wanted_network network_of(const attempt_spec& spec, const std::string& head,
   return out;
 }
 
+bool is_in_host_network(const attempt_spec& spec, const std::optional<std::string>& node_address) {
+  const bool is_gang = spec.peers.size() > 1;
+  return spec.task.host_network || (is_gang && node_address && !node_address->empty() && spec.address == *node_address);
+}
+
+result<void> check_address(const attempt_spec& spec, const std::optional<std::string>& node_address,
+                           const std::optional<address_space>& space) {
+  const bool is_alone = spec.peers.size() < 2;
+  if (!node_address || spec.address.empty() || (is_alone && spec.task.host_network) ||
+      (!is_alone && spec.address == *node_address))
+    return {};
+  const auto address = parse_ipv4(spec.address);
+  if (address && space && space->range.contains(*address))
+    return {};
+  return {ec::unavailable, "its address " + spec.address + " is none of this node, which has " +
+                               (node_address->empty() ? std::string{"none that other nodes reach"} : *node_address) +
+                               (space ? " and networks of " + to_text(space->range) : std::string{})};
+}
+
 label_map labels_of(const attempt_spec& spec, const std::string& head) {
   return {{head_label, head},
           {attempt_label, to_string(spec.id)},

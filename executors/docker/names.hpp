@@ -41,6 +41,15 @@ struct wanted_network {
 [[nodiscard]] wanted_network network_of(const attempt_spec& spec, const std::string& head,
                                         const std::optional<address_space>& space);
 
+/// Whether an attempt is in the host's network: it asks for that, or it is a member of a gang over several nodes, of
+/// which this is one at `node_address`.
+[[nodiscard]] bool is_in_host_network(const attempt_spec& spec, const std::optional<std::string>& node_address);
+
+/// Fails with `unavailable` where an attempt was given an address that nobody would find it at on this node: neither
+/// that of the node nor one of `space`. As after an agent was set up anew.
+[[nodiscard]] result<void> check_address(const attempt_spec& spec, const std::optional<std::string>& node_address,
+                                         const std::optional<address_space>& space);
+
 /// The labels of an attempt's container.
 [[nodiscard]] label_map labels_of(const attempt_spec& spec, const std::string& head);
 

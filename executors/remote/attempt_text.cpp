@@ -161,6 +161,25 @@ host_permissions permissions_from_json(const json& x) {
   return out;
 }
 
+json addresses_to_json(const address_space& x) {
+  json taken = json::array();
+  for (const auto& block : x.taken)
+    taken.push_back(to_text(block));
+  return {{"range", to_text(x.range)}, {"taken", std::move(taken)}};
+}
+
+address_space addresses_from_json(const json& x) {
+  // What may be configured; the head keeps a table of it.
+  constexpr std::uint8_t largest = 8;
+  address_space out;
+  out.range = taken(parse_ipv4_block(x.at("range").get_ref<const std::string&>()));
+  if (out.range.prefix < largest || out.range.prefix > longest_range_prefix)
+    throw std::invalid_argument("networks cannot be made of " + to_text(out.range));
+  for (const auto& block : x.at("taken"))
+    out.taken.push_back(taken(parse_ipv4_block(block.get_ref<const std::string&>())));
+  return out;
+}
+
 json machine_to_json(const machine_facts& x) {
   json gpus = json::array();
   for (const auto& gpu : x.gpus) {
@@ -229,7 +248,10 @@ std::string encode(const capabilities& x) {
            {"total", capacity_to_json(x.total)},
            {"starts_after", x.starts_after},
            {"no_gpus_because", x.no_gpus_because},
-           {"machine", machine_to_json(x.machine)}};
+           {"machine", machine_to_json(x.machine)},
+           {"alone_without_address", x.alone_without_address}};
+  if (x.addresses)
+    out["addresses"] = addresses_to_json(*x.addresses);
   if (x.permits)
     out["permits"] = permissions_to_json(*x.permits);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -245,6 +267,9 @@ result<capabilities> decode_capabilities(std::string_view text) {
     x.total = capacity_from_json(in.at("total"));
     x.starts_after = in.at("starts_after").get<bool>();
     x.no_gpus_because = in.at("no_gpus_because").get<std::string>();
+    x.alone_without_address = in.value("alone_without_address", false);
+    if (const auto addresses = in.find("addresses"); addresses != in.end())
+      x.addresses = addresses_from_json(*addresses);
     if (const auto permits = in.find("permits"); permits != in.end())
       x.permits = permissions_from_json(*permits);
     if (const auto machine = in.find("machine"); machine != in.end())

@@ -21,6 +21,20 @@ spec::resource with_cpus(std::int64_t n) {
   return x;
 }
 
+pool_config may_grow() {
+  pool_config x;
+  x.may_grow = true;
+  return x;
+}
+
+/// As of an agent with a Docker daemon, and without an address.
+pool_node with_networks(const std::string& name, std::int64_t cpus, const char* range = "10.213.0.0/16") {
+  auto x = pool_alone::make_node(name, cpus);
+  x.address.clear();
+  x.offered.addresses = address_space{*parse_ipv4_block(range), {}};
+  return x;
+}
+
 placed_member at(const pool_alone& f, const std::string& node, std::vector<std::uint32_t> gpus,
                  const std::string& address) {
   return {node, f.executor(), address, std::move(gpus)};
@@ -60,6 +74,141 @@ TEST_CASE("members on a node without an address get loopback addresses of their 
     addresses.insert(x.address);
   }
   CHECK(addresses.size() == 3);
+}
+
+TEST_CASE("a gang is whole on a node that makes networks and has no address, in a network there") {
+  pool_alone f{may_grow()};
+  f.join(with_networks("a", 2));
+  f.join(with_networks("b", 4));
+  CHECK(f.view().nodes[0].address.empty());
+  const auto [key, gang] = f.ask({3, {}});
+  REQUIRE(gang->lease);
+  CHECK(gang->nodes() == std::vector<std::string>{"b", "b", "b"});
+  const auto first = gang->lease->places[0].address;
+  for (const auto& x : gang->lease->places)
+    CHECK(block_of(*parse_ipv4(x.address), 3) == block_of(*parse_ipv4(first), 3));
+  CHECK(parse_ipv4_block("10.213.0.0/16")->contains(*parse_ipv4(first)));
+
+  const auto [next, waiting] = f.ask({3, {}}); // Three CPUs are free, on two nodes.
+  CHECK_FALSE(waiting->lease);
+  CHECK_THAT(waiting->delayed, ContainsSubstring("can share no group with others"));
+  const auto [large, never] = f.ask({5, {}});
+  CHECK_THAT(never->delayed,
+             ContainsSubstring("would fit only with more nodes") && ContainsSubstring("for 5 tasks together"));
+  f.release(key);
+  REQUIRE(waiting->lease);
+  f.release(next);
+
+  // As soon as it is said where tasks there are reached, it shares gangs.
+  for (const auto* name : {"a", "b"}) {
+    auto x = with_networks(name, 4);
+    x.address = std::string{"10.0.0."} + name;
+    f.join(std::move(x));
+  }
+  REQUIRE(never->lease);
+  for (const auto& x : never->lease->places)
+    CHECK(x.address == "10.0.0." + x.node);
+}
+
+TEST_CASE("each node has networks of its own") {
+  pool_alone f;
+  // Three blocks for gangs.
+  f.join(with_networks("a", 100, "192.168.7.0/26"));
+  f.join(with_networks("b", 100, "192.168.7.0/26"));
+  auto on_b = with_cpus(1);
+  on_b.nodes_excluded = {"a"};
+  auto on_a = with_cpus(1);
+  on_a.nodes_excluded = {"b"};
+  std::vector<std::int64_t> keys;
+  for (int i = 0; i < 3; ++i) {
+    const auto [key, gang] = f.ask({2, on_a});
+    REQUIRE(gang->lease);
+    keys.push_back(key);
+  }
+  const auto [key, waiting] = f.ask({2, on_a});
+  CHECK_FALSE(waiting->lease);
+  CHECK(waiting->delayed == "waiting for a network: all of 192.168.7.0/26 is in use by 3 groups of node a");
+  CHECK(f.why(key)->cause == "network");
+  CHECK(f.view().waiting_gangs == 1);
+  CHECK(f.ask({2, on_b}).second->lease);
+  f.release(keys[1]);
+  CHECK(waiting->lease);
+  CHECK(f.view().waiting_gangs == 0);
+
+  const auto [alone, single] = f.ask({1, on_a});
+  REQUIRE(single->lease);
+  CHECK(
+      shared_block({*parse_ipv4_block("192.168.7.0/26"), {}})->contains(*parse_ipv4(single->lease->places[0].address)));
+}
+
+TEST_CASE("who is alone on a node that makes networks needs no address where that says so") {
+  pool_alone f;
+  auto x = with_networks("a", 4);
+  x.address = "10.0.0.1";
+  x.offered.alone_without_address = true;
+  f.join(std::move(x));
+  const auto [key, single] = f.ask({1, {}});
+  REQUIRE(single->lease);
+  CHECK(single->lease->places[0].address.empty());
+}
+
+TEST_CASE("a gang is in a network where it is whole, and at the addresses of its nodes where it is not") {
+  pool_alone f;
+  auto a = with_networks("a", 4);
+  a.address = "10.0.0.1";
+  f.join(std::move(a));
+  f.join(pool_alone::make_node("b", 2)); // Its executor makes none.
+  const auto [whole, small] = f.ask({4, {}});
+  REQUIRE(small->lease);
+  CHECK(small->lease->places[0].address.substr(0, 7) == "10.213.");
+  f.release(whole);
+  const auto [over, large] = f.ask({6, {}});
+  REQUIRE(large->lease);
+  const auto all = large->places();
+  CHECK(std::set<std::string>(all.begin(), all.end()) == std::set<std::string>{"a/10.0.0.1/", "b/10.0.0.2/"});
+}
+
+TEST_CASE("a gang that no network of its node has room for is at the node's address, or refused") {
+  pool_alone f;
+  auto a = with_networks("a", 100, "192.168.7.0/26");
+  f.join(a);
+  f.join(pool_alone::make_node("b", 1));
+  const auto [key, refused] = f.ask({40, {}});
+  REQUIRE(refused->refused);
+  CHECK(refused->refused->code == ec::never_fits);
+  CHECK_THAT(refused->refused->message, ContainsSubstring("of node a"));
+  CHECK(f.view().nodes[0].free.cpu == 100);
+  a.address = "10.0.0.1";
+  f.join(a);
+  const auto [again, gang] = f.ask({40, {}});
+  REQUIRE(gang->lease);
+  CHECK(gang->lease->places[39].address == "10.0.0.1");
+}
+
+TEST_CASE("after a restart members have the addresses that they had, in networks and at nodes") {
+  pool_alone f;
+  auto a = with_networks("a", 100, "192.168.7.0/26");
+  a.address = "10.0.0.1";
+  f.join(a);
+  // What is left of a gang over several nodes: one runs, another was never placed.
+  const auto rest = f.ask(900, {2, {}, {at(f, "a", {}, "10.0.0.1"), at(f, "a", {}, "")}});
+  REQUIRE(rest->lease);
+  CHECK(rest->places() == std::vector<std::string>{"a/10.0.0.1/", "a/10.0.0.1/"});
+  const auto whole = f.ask(901, {2, {}, {at(f, "a", {}, "192.168.7.34"), at(f, "a", {}, "")}});
+  REQUIRE(whole->lease);
+  CHECK(whole->places() == std::vector<std::string>{"a/192.168.7.34/", "a/192.168.7.35/"});
+  // The agent is back, and sees more of what others have: what is held is not given to others.
+  a.offered.addresses->taken = {*parse_ipv4_block("192.168.7.48/28")};
+  f.join(a);
+  const auto [key, only] = f.ask({2, {}});
+  REQUIRE(only->lease);
+  CHECK(only->lease->places[0].address == "192.168.7.18");
+  CHECK_FALSE(f.ask({2, {}}).second->lease);
+  f.release(901);
+  const auto [next, freed] = f.ask({2, {}});
+  CHECK_FALSE(freed->lease); // The one before it has that.
+  f.release(key);
+  CHECK(freed->lease);
 }
 
 TEST_CASE("a gang keeps off nodes that it excludes") {

@@ -132,6 +132,24 @@ TEST_CASE("what a node offers") {
   CHECK(got->no_gpus_because == "none declared");
 }
 
+TEST_CASE("a node tells what networks it can make") {
+  capabilities x;
+  CHECK_FALSE(remote::decode_capabilities(remote::encode(x))->addresses);
+  x.addresses = address_space{*parse_ipv4_block("10.213.0.0/16"), {*parse_ipv4_block("10.213.4.0/24")}};
+  x.alone_without_address = true;
+  const auto got = remote::decode_capabilities(remote::encode(x));
+  REQUIRE(got);
+  REQUIRE(got->addresses);
+  CHECK(got->addresses->range == x.addresses->range);
+  CHECK(got->addresses->taken == x.addresses->taken);
+  CHECK(got->alone_without_address);
+  for (const auto* range : {"10.0.0.0/7", "10.213.0.0/27", "10.213.0.1/16", "x"}) {
+    auto bad = nlohmann::json::parse(remote::encode(x));
+    bad["addresses"]["range"] = range;
+    CHECK_FALSE(remote::decode_capabilities(bad.dump()));
+  }
+}
+
 TEST_CASE("what is known of a node's machine is told, but for its labels") {
   capabilities x;
   gpu_facts gpu;
@@ -166,6 +184,7 @@ TEST_CASE("what is known of a node's machine is told, but for its labels") {
 TEST_CASE("an agent of an earlier version knows less of its machine") {
   auto old = nlohmann::json::parse(remote::encode(capabilities{}));
   old.erase("machine");
+  old.erase("alone_without_address");
   CHECK(remote::decode_capabilities(old.dump()));
 }
 

@@ -127,6 +127,51 @@ TEST_CASE("a member in the host's network is known to the others by its gateway,
   CHECK_FALSE(config.contains("NetworkingConfig"));
 }
 
+TEST_CASE("a member of a gang over several nodes is in the network of its host, and knows all of them") {
+  auto on_node = pool();
+  on_node.node_address = "10.0.0.7";
+  auto spec = simple();
+  spec.address = "10.0.0.7";
+  spec.peers = {{"boss", "10.0.0.8"}, {"worker_1", "10.0.0.7"}};
+  auto how = plan();
+  how.network.clear();
+  how.fixed_address = false;
+  const auto config = made(spec, on_node, how);
+  CHECK(config["HostConfig"]["NetworkMode"] == "host");
+  CHECK(config["HostConfig"]["ExtraHosts"] == json({"boss:10.0.0.8", "worker_1:10.0.0.7"}));
+  CHECK(config["Cmd"] == json({"cat /osmo/data/input/0/x 10.0.0.8"}));
+  CHECK(has(config["Env"], "MUSTER_ADDRESS=10.0.0.7"));
+  CHECK_FALSE(config.contains("NetworkingConfig"));
+  CHECK_FALSE(config["Labels"].contains(network_label));
+  // One that is whole on the node is in a network there.
+  CHECK(made(simple(), on_node)["HostConfig"]["NetworkMode"] == "net");
+}
+
+TEST_CASE("an address that nobody would find a task at is refused on a node") {
+  const std::optional<address_space> space = address_space{*parse_ipv4_block("10.213.0.0/16"), {}};
+  auto spec = simple();
+  CHECK(check_address(spec, "10.0.0.7", space));
+  CHECK(check_address(spec, "", space));
+  spec.address = "10.0.0.7";
+  CHECK(check_address(spec, "10.0.0.7", space));
+  CHECK(check_address(spec, std::nullopt, space)); // There are no other nodes, and ranges of before are known.
+  const auto moved = check_address(spec, "10.0.0.9", space);
+  CHECK(moved.failure().code == ec::unavailable);
+  CHECK(moved.failure().message == "its address 10.0.0.7 is none of this node, which has 10.0.0.9 and networks of "
+                                   "10.213.0.0/16");
+  CHECK_THAT(check_address(spec, "", space).failure().message, ContainsSubstring("none that other nodes reach"));
+  spec.address = "127.64.0.3";
+  CHECK_FALSE(check_address(spec, "", space));
+  spec.peers = {{"worker_1", ""}};
+  spec.address.clear();
+  CHECK(check_address(spec, "10.0.0.7", space));
+  spec.address = "10.0.0.7"; // Alone it is in a network, where the node's address is nobody's.
+  CHECK_FALSE(check_address(spec, "10.0.0.7", space));
+  spec.address = "127.0.0.1";
+  spec.task.host_network = true;
+  CHECK(check_address(spec, "10.0.0.7", space));
+}
+
 TEST_CASE("limits are those of the request, within what the daemon has") {
   auto config = made(simple());
   CHECK(config["HostConfig"]["NanoCpus"] == 2'000'000'000);
