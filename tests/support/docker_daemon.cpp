@@ -67,6 +67,8 @@ std::unique_ptr<docker_daemon> docker_daemon::start(const docker_options& how) {
   std::vector<std::string> arguments{"up", daemon->folder_.string()};
   if (how.host_network)
     arguments.emplace_back("--host-network");
+  if (!how.network.empty())
+    arguments.insert(arguments.end(), {"--network", how.network});
   if (how.fake_gpu)
     arguments.emplace_back("--fake-gpu");
   arguments.insert(arguments.end(), how.arguments.begin(), how.arguments.end());

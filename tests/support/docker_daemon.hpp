@@ -25,6 +25,7 @@ void skip_test(const std::string& why);
 /// How a `docker_daemon` is to be.
 struct docker_options {
   bool host_network = false;          ///< Without bridge and iptables, in this host's network: for tests over TCP.
+  std::string network{};              ///< Path of a network namespace that it is in, instead of one of its own.
   bool fake_gpu = false;              ///< GPU requests are taken: NVIDIA_VISIBLE_DEVICES is set, and no device appears.
   std::vector<std::string> arguments; ///< For dockerd, such as `--live-restore`.
   std::vector<std::string> images{"busybox:latest", "alpine:3.18"}; ///< See tests/docker/images.

@@ -49,7 +49,11 @@ std::string network_ground::address_of(unsigned machine) {
 }
 
 std::vector<std::string> network_ground::prefix_of(unsigned machine) const {
-  return {"nsenter", "--net=/var/run/netns/" + name_of(machine)};
+  return {"nsenter", "--net=" + namespace_of(machine)};
+}
+
+std::string network_ground::namespace_of(unsigned machine) const {
+  return "/var/run/netns/" + name_of(machine);
 }
 
 bool network_ground::ip(const std::vector<std::string>& words) const {

@@ -16,6 +16,8 @@ public:
 
   /// Why there is none; empty if there is.
   [[nodiscard]] const std::string& missing() const noexcept { return missing_; }
+  /// The path of the namespace of machine 1, 2, ...
+  [[nodiscard]] std::string namespace_of(unsigned machine) const;
   /// What a program of machine 1, 2, ... is run by.
   [[nodiscard]] std::vector<std::string> prefix_of(unsigned machine) const;
   /// `10.78.0.11` of machine 1.
