@@ -52,4 +52,19 @@ result<std::vector<node_record>> reader::nodes() {
   return out;
 }
 
+result<std::map<std::string, std::string>> reader::pool_policies() {
+  auto prepared = impl_->statement("SELECT pool, policy FROM pool_policy ORDER BY pool");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  std::map<std::string, std::string> out;
+  int code = SQLITE_ROW;
+  while ((code = q.step()) == SQLITE_ROW)
+    out.emplace(q.text(0), q.text(1));
+  if (code != SQLITE_DONE)
+    return impl_->failed("listing policies of pools");
+  return out;
+}
+
 } // namespace muster::store

@@ -159,6 +159,11 @@ constexpr const char* version_9 = R"sql(
 ALTER TABLE task_group ADD COLUMN stopping TEXT;
 )sql";
 
+/// What is set of pools' policies beside the configuration, as JSON; see `config::patched`.
+constexpr const char* version_10 = R"sql(
+CREATE TABLE pool_policy(pool TEXT PRIMARY KEY, policy TEXT NOT NULL, changed INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -207,9 +212,9 @@ std::string statements_of(const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2}, {3, version_3},
-                                            {4, version_4}, {5, version_5}, {6, version_6},
-                                            {7, version_7}, {8, version_8}, {9, version_9}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2},  {3, version_3}, {4, version_4},
+                                            {5, version_5}, {6, version_6},  {7, version_7}, {8, version_8},
+                                            {9, version_9}, {10, version_10}};
   return steps;
 }
 

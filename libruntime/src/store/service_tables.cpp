@@ -59,7 +59,10 @@ result<service_tables> service_tables::prepare(sqlite::connection& db) {
       {&x.node_seen_, "UPDATE node SET last_seen=max(last_seen, ?2) WHERE name=?1"},
       {&x.node_assign_, "UPDATE node SET duty=?2, reason=?3, deadline=?4 WHERE name=?1"},
       {&x.node_remove_, "DELETE FROM node WHERE name=?1"},
-      {&x.stopping_, "UPDATE task_group SET stopping=?2 WHERE id=?1"}};
+      {&x.stopping_, "UPDATE task_group SET stopping=?2 WHERE id=?1"},
+      {&x.policy_, "INSERT INTO pool_policy(pool, policy, changed) VALUES(?1, ?2, ?3) ON CONFLICT(pool) DO UPDATE SET "
+                   "policy=excluded.policy, changed=excluded.changed"},
+      {&x.policy_remove_, "DELETE FROM pool_policy WHERE pool=?1"}};
   for (const auto& [into, sql] : all) {
     auto made = db.prepare(sql);
     if (!made)
@@ -282,6 +285,18 @@ struct service_tables::apply_one {
     x.what ? q.bind(2, text) : q.bind_null(2);
     auto changed = t.run(q, "noting why attempts are ended");
     return changed && *changed == 0 ? unknown("group", std::to_string(x.group.value)) : changed;
+  }
+
+  result<std::int64_t> operator()(const pool_policy_set& x) const {
+    if (x.set == "{}") {
+      t.policy_remove_.bind(1, x.pool);
+      return t.run(t.policy_remove_, "forgetting what was set of a pool's policy");
+    }
+    auto& q = t.policy_;
+    q.bind(1, x.pool);
+    q.bind(2, x.set);
+    q.bind(3, to_micros(x.time));
+    return t.run(q, "storing what is set of a pool's policy");
   }
 
   // What touches events and rows of workflows is the writer's own.

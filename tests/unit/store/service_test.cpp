@@ -371,6 +371,20 @@ TEST_CASE("a node is of one pool, and what is not known is refused") {
   CHECK(must(store.r.nodes())[0].pool == "farm");
 }
 
+TEST_CASE("what is set of a pool's policy is kept until nothing is") {
+  store_pair store;
+  CHECK(must(store.r.pool_policies()).empty());
+  store.change(pool_policy_set{"farm", R"({"strategy":"spread"})", at(1)});
+  store.change(pool_policy_set{"lab", R"({"age_step":"1m"})", at(2)});
+  store.change(pool_policy_set{"farm", R"({"maintenance":"disks"})", at(3)});
+  const std::map<std::string, std::string> both{{"farm", R"({"maintenance":"disks"})"},
+                                                {"lab", R"({"age_step":"1m"})"}};
+  CHECK(must(store.r.pool_policies()) == both);
+  store.change(pool_policy_set{"farm", "{}", at(4)});
+  store.change(pool_policy_set{"none", "{}", at(4)});
+  CHECK(must(store.r.pool_policies()).size() == 1);
+}
+
 TEST_CASE("a token may be for one node") {
   store_pair store;
   auto x = token("t1");

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -177,6 +178,9 @@ public:
   [[nodiscard]] result<std::optional<idempotency_record>> idempotent(std::string_view user, std::string_view key);
   /// All nodes, by name.
   [[nodiscard]] result<std::vector<node_record>> nodes();
+
+  /// What is set of pools' policies beside the configuration, by pool.
+  [[nodiscard]] result<std::map<std::string, std::string>> pool_policies();
   [[nodiscard]] result<webhook_record> webhook(std::string_view id);
   /// In the order of making, from after that number on; all, or those of one user.
   [[nodiscard]] result<std::vector<webhook_record>> webhooks(std::int64_t after, std::size_t limit,

@@ -243,6 +243,12 @@ struct node_assigned {
 struct node_removed {
   std::string name;
 };
+/// What is set of a pool's policy beside the configuration, as JSON; see `config::patched`. An empty object: nothing.
+struct pool_policy_set {
+  std::string pool;
+  std::string set;
+  timestamp time{};
+};
 /// What attempts of a group were told to end for; in place of what was noted before. Nothing: they have ended.
 struct group_stopping {
   workflow_key workflow;
@@ -273,9 +279,10 @@ struct events_compacted {
 };
 
 /// One change; what belongs together is one alternative.
-using service_change = std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
-                                    idempotency_expired, webhook_created, webhook_deleted, webhook_progress,
-                                    workflow_measured, workflow_removed, rows_swept, events_compacted, audit_abandoned,
-                                    node_joined, nodes_seen, node_assigned, node_removed, group_stopping>;
+using service_change =
+    std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
+                 idempotency_expired, webhook_created, webhook_deleted, webhook_progress, workflow_measured,
+                 workflow_removed, rows_swept, events_compacted, audit_abandoned, node_joined, nodes_seen,
+                 node_assigned, node_removed, group_stopping, pool_policy_set>;
 
 } // namespace muster::store
