@@ -5,6 +5,7 @@
 #include "actors/pool_grants.hpp"
 #include "actors/pool_nodes.hpp"
 #include "actors/pool_report.hpp"
+#include "actors/pool_rules.hpp"
 #include "actors/pool_terms.hpp"
 #include "actors/pool_why.hpp"
 
@@ -19,11 +20,6 @@ namespace {
 
 /// Groups that can never be placed are named up to this number.
 constexpr std::size_t max_reasons = 20;
-
-void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
-  tell(self, self->state.clients[key], refused_atom::value, refusal{code, std::move(why)});
-  self->state.clients.erase(key);
-}
 
 /// Keeps a request until it can be taken up.
 void keep_request(pool_pointer self, pool_state::early_request x, const std::string& why) {
@@ -213,6 +209,8 @@ void take_or_keep(pool_pointer self, const placement_request& request, const pla
   client.ticket = request.ticket;
   client.last = request.last;
   client.layout = layout;
+  client.terms = request.terms;
+  client.at_most = request.at_most;
   client.asked = self->clock().now();
   if (const auto why = why_kept(state, request))
     keep_request(self, {request, layout}, why->text);
@@ -254,11 +252,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
   state.addresses = loopback_addresses{config.first_address};
   state.next_epoch = config.first_epoch;
   state.config = std::move(config);
-  auto policy = queue_policy_of(*state.config.policy);
-  if (state.config.max_parallel > 0)
-    policy.max_parallel = state.config.max_parallel;
-  policy.leave_within = state.config.leave_within;
-  state.queue = gang_queue{{}, std::move(policy)};
+  state.queue = gang_queue{{}, queue_policy_for(state.config)};
   return {
       depth_of_mailbox(self),
       [self, &state](join_atom, const pool_node_ptr& node) {
@@ -273,6 +267,10 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
           give_out(self);
         else if (x == node_condition::gone)
           give_up_node(self, node);
+      },
+      [self](set_atom, const pool_rules_ptr& rules) {
+        take_rules(self, *rules);
+        give_out(self);
       },
       [self](release_atom, const std::string& node, const std::string& why) { vacate(self, node, why); },
       [self, &state](delayed_atom, const std::string& why) {

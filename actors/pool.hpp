@@ -47,6 +47,8 @@ struct pool_state {
     std::uint32_t ticket = 0;
     group_part who;
     plan_ptr layout;                    ///< Of its workflow.
+    workflow_terms terms;               ///< Likewise.
+    std::int64_t at_most = 0;           ///< See `placement_request`.
     bool expected = false;              ///< Its places are booked before its group has asked.
     std::vector<std::string> addresses; ///< One per member once it has a lease, or held some before.
     std::string network_of;             ///< The node whose networks those are of; empty for none.

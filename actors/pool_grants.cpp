@@ -35,7 +35,7 @@ void say_placed(pool_pointer self, gang_key key, const assignment& where, attemp
 void promise_ahead(pool_pointer self, gang_key key) {
   auto& state = self->state;
   const auto depth = state.runs.depth();
-  if (depth == 0 || !starts_ahead(state) || !state.paused.empty())
+  if (depth == 0 || !starts_ahead(state) || why_nothing_is_placed(state))
     return;
   const assignment where{{}}; // There is one node only.
   auto [promised, last] = state.queue.heirs_of(key);
@@ -104,6 +104,11 @@ void serve(pool_pointer self, pool_state::network_line& line) {
 
 } // namespace
 
+void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
+  tell(self, self->state.clients[key], refused_atom::value, refusal{code, std::move(why)});
+  self->state.clients.erase(key);
+}
+
 void take_places(pool_pointer self, gang_key key, assignment where) {
   auto& state = self->state;
   auto& client = state.clients[key];
@@ -135,7 +140,7 @@ void serve_networks(pool_pointer self) {
 
 void grant_waiting(pool_pointer self) {
   auto& state = self->state;
-  if (!state.paused.empty())
+  if (why_nothing_is_placed(state))
     return;
   constexpr std::size_t at_once = 64;
   state.queue.advance(self->clock().now());
@@ -171,7 +176,7 @@ void vacate(pool_pointer self, const std::string& node, const std::string& why) 
 void make_way(pool_pointer self) {
   auto& state = self->state;
   state.looks_for_victims = false;
-  if (!state.paused.empty())
+  if (why_nothing_is_placed(state))
     return;
   state.queue.advance(self->clock().now());
   const auto preempted = state.queue.preempt();

@@ -16,6 +16,9 @@ void tell(pool_pointer self, const pool_state::client& x, Verb verb, What what) 
     self->send(x.group, verb, x.ticket, std::move(what));
 }
 
+/// It has no place, and will have none unless it asks again.
+void refuse(pool_pointer self, gang_key key, ec code, std::string why);
+
 /// The gang of `key` has places: it gets its lease once it has addresses as well.
 void take_places(pool_pointer self, gang_key key, assignment where);
 

@@ -30,6 +30,7 @@ pool_view_ptr view_of(const pool_state& state) {
   x->max_parallel = state.config.max_parallel;
   x->oversubscribe = state.config.oversubscribe;
   x->maintenance = state.config.policy->maintenance;
+  x->policy = state.config.policy;
   x->waiting_gangs = state.early.size();
   for (const auto& [arrival, kept] : state.early)
     x->waiting_for_nodes += waits_for_nodes(state, kept) ? 1 : 0;

@@ -5,7 +5,9 @@
 #include "actors/node.hpp"
 #include "actors/wall_clock.hpp"
 #include "muster/base/log.hpp"
+#include "muster/config/policy_patch.hpp"
 #include "muster/spec/names.hpp"
+#include "muster/store/reader.hpp"
 
 #include <caf/all.hpp>
 #include <unistd.h>
@@ -23,6 +25,10 @@ constexpr std::chrono::milliseconds join_limit{60'000};
 /// Beyond the grace, until who was asked to make way has.
 constexpr std::chrono::seconds margin_to_leave{30};
 
+std::chrono::seconds time_to_leave(std::chrono::milliseconds grace) {
+  return std::chrono::duration_cast<std::chrono::seconds>(grace) + margin_to_leave;
+}
+
 pool_config config_of(const pool_setup& setup, std::size_t position, bool is_default, epoch first) {
   pool_config x;
   x.name = setup.name;
@@ -30,7 +36,6 @@ pool_config config_of(const pool_setup& setup, std::size_t position, bool is_def
   x.oversubscribe = setup.oversubscribe;
   x.max_parallel = setup.max_parallel;
   x.may_grow = setup.agents.has_value();
-  x.policy = std::make_shared<config::pool_policy>(setup.policy);
   constexpr std::uint32_t addresses_per_runtime = 256;
   constexpr std::uint32_t addresses_per_pool = 1U << 18U;
   x.first_address = static_cast<std::uint32_t>(getpid()) * addresses_per_runtime + 1 +
@@ -67,7 +72,6 @@ result<std::unique_ptr<pool_set>> pool_set::probe(std::vector<pool_setup> pools,
     x.has_agents = setup.agents.has_value();
     x.oversubscribe = setup.oversubscribe;
     x.gpus = setup.gpus;
-    x.policy = std::make_shared<config::pool_policy>(setup.policy);
     const auto& known = *out->executors_[x.executor];
     if (!known.offered) {
       if (!setup.may_be_down)
@@ -75,6 +79,7 @@ result<std::unique_ptr<pool_set>> pool_set::probe(std::vector<pool_setup> pools,
       log::warn("pool", "pool is unavailable", {{"pool", setup.name}, {"why", known.problem.message}});
     }
     out->pools_.push_back(std::move(x));
+    out->rules_.push_back({setup.policy, {std::make_shared<const config::pool_policy>(setup.policy)}});
     out->setups_.push_back(std::move(setup));
   }
   if (!out->find(out->default_) ||
@@ -120,6 +125,21 @@ result<void> pool_set::read_nodes(const store::state_directory& directory) {
   return {};
 }
 
+result<void> pool_set::read_policies(const store::state_directory& directory) {
+  auto reader = store::reader::open(directory);
+  if (!reader)
+    return reader.failure();
+  const auto stored = reader->pool_policies();
+  if (!stored)
+    return stored.failure();
+  for (const auto& x : pools_)
+    if (const auto found = stored->find(x.name); found != stored->end())
+      if (const auto done = override_policy(x, found->second); !done)
+        log::warn("pool", "what was set of a policy is passed over",
+                  {{"pool", x.name}, {"why", done.failure().message}});
+  return {};
+}
+
 void pool_set::make_fleets(const failure_handler& on_failure) {
   for (std::size_t i = 0; i < pools_.size(); ++i) {
     if (!pools_[i].has_agents)
@@ -143,6 +163,7 @@ void pool_set::start(caf::actor_system& system, const store::state_directory& di
                      const failure_handler& on_failure) {
   system_ = &system;
   directory_ = directory;
+  grace_ = stop_grace;
   // Leases of a later runtime are newer than those of an earlier one.
   const auto first = take_first_epoch(directory, std::chrono::time_point_cast<duration>(timestamp::clock::now()));
   ground_.journal = journal;
@@ -155,7 +176,8 @@ void pool_set::start(caf::actor_system& system, const store::state_directory& di
   for (std::size_t i = 0; i < pools_.size(); ++i) {
     auto config = config_of(setups_[i], i, setups_[i].name == default_, first);
     config.counted = counted;
-    config.leave_within = std::chrono::duration_cast<std::chrono::seconds>(stop_grace) + margin_to_leave;
+    config.policy = rules_[i].in_force.now;
+    config.leave_within = time_to_leave(grace_);
     pools_[i].actor = system.spawn(pool, std::move(config), on_failure);
   }
   for (std::size_t i = 0; i < executors_.size(); ++i)
@@ -256,6 +278,53 @@ result<const pool_set::entry*> pool_set::find(const std::string& name) const {
   return error{ec::invalid_argument, "there is no pool " + wanted +
                                          (near.empty() ? "" : "; did you mean " + std::string{near} + "?") +
                                          "; pools: " + names_of(pools_)};
+}
+
+policy_in_force pool_set::policy_of(const entry& x) const {
+  const std::lock_guard lock{mutex_};
+  return rules_[position_of(x)].in_force;
+}
+
+void pool_set::set_policy(const entry& x, const config::pool_policy& from_file) {
+  const std::lock_guard lock{mutex_};
+  auto& known = rules_[position_of(x)];
+  known.from_file = from_file;
+  auto now = config::with_set(from_file, known.in_force.set);
+  known.in_force.now = std::make_shared<const config::pool_policy>(now ? *std::move(now) : from_file);
+  tell_rules(x);
+}
+
+result<config::pool_policy> pool_set::policy_with(const entry& x, const std::string& set) const {
+  const std::lock_guard lock{mutex_};
+  return config::with_set(rules_[position_of(x)].from_file, set);
+}
+
+result<void> pool_set::override_policy(const entry& x, const std::string& set) {
+  const std::lock_guard lock{mutex_};
+  auto& known = rules_[position_of(x)];
+  auto now = config::with_set(known.from_file, set);
+  if (!now)
+    return now.failure();
+  known.in_force = {std::make_shared<const config::pool_policy>(*std::move(now)), set};
+  if (system_ != nullptr)
+    tell_rules(x);
+  return {};
+}
+
+void pool_set::set_grace(std::chrono::milliseconds x) {
+  const std::lock_guard lock{mutex_};
+  if (std::exchange(grace_, x) == x)
+    return;
+  for (const auto& pool : pools_)
+    tell_rules(pool);
+}
+
+/// Under the lock, so that the newest ones come last.
+void pool_set::tell_rules(const entry& x) {
+  auto now = std::make_shared<pool_rules>();
+  now->policy = rules_[position_of(x)].in_force.now;
+  now->leave_within = time_to_leave(grace_);
+  caf::anon_send(x.actor, set_atom::value, pool_rules_ptr{std::move(now)});
 }
 
 result<std::shared_ptr<const capabilities>> pool_set::offered(const entry& x) const {

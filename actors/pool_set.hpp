@@ -21,7 +21,7 @@
 namespace muster {
 
 /// The pools of a runtime: for each a POOL and a NODE, or a FLEET where agents join; for each driver an EXECUTOR. The
-/// list is fixed; whether a pool is available changes. All members may be called from any thread.
+/// list is fixed; whether a pool is available and its policy change. All members may be called from any thread.
 class pool_set {
 public:
   /// One pool.
@@ -33,7 +33,6 @@ public:
     bool has_agents = false;
     double oversubscribe = 1.0;
     std::optional<std::vector<std::uint32_t>> gpus;
-    std::shared_ptr<const config::pool_policy> policy;
   };
 
   /// Checks names, and probes every driver. Fails with `invalid_argument`, or with what a driver says of a pool that
@@ -46,6 +45,10 @@ public:
 
   /// Reads which nodes joined an earlier runtime, if agents can join at all. Before `start`.
   [[nodiscard]] result<void> read_nodes(const store::state_directory& directory);
+
+  /// Reads what earlier heads set over the configuration. What is no policy any more is said in the log, and passed
+  /// over. Before `start`.
+  [[nodiscard]] result<void> read_policies(const store::state_directory& directory);
 
   /// Spawns the actors; the pools that could be probed are available then.
   void start(caf::actor_system& system, const store::state_directory& directory, const journal_actor& journal,
@@ -70,6 +73,18 @@ public:
   /// that there are.
   [[nodiscard]] result<const entry*> find(const std::string& name) const;
   [[nodiscard]] const std::vector<entry>& all() const noexcept { return pools_; }
+
+  /// By which rules it takes workflows and places groups, as of now.
+  [[nodiscard]] policy_in_force policy_of(const entry& x) const;
+  /// As the configuration has it from now on; what was set over it stays so.
+  void set_policy(const entry& x, const config::pool_policy& from_file);
+  /// What is set over the configuration, from now on. `invalid_argument` if that is no policy; nothing has changed
+  /// then.
+  [[nodiscard]] result<void> override_policy(const entry& x, const std::string& set);
+  /// What it would be then.
+  [[nodiscard]] result<config::pool_policy> policy_with(const entry& x, const std::string& set) const;
+  /// How long tasks may take to end, from now on.
+  void set_grace(std::chrono::milliseconds x);
 
   /// What the executor of a pool offers; `unavailable` while that is not known, with the reason.
   [[nodiscard]] result<std::shared_ptr<const capabilities>> offered(const entry& x) const;
@@ -103,6 +118,8 @@ private:
   void bring_up(std::size_t executor);
   [[nodiscard]] std::string names_of_pools(std::size_t executor) const;
   void tell_unavailable(const entry& x);
+  void tell_rules(const entry& x);
+  [[nodiscard]] std::size_t position_of(const entry& x) const { return static_cast<std::size_t>(&x - pools_.data()); }
 
   std::string default_;
   bool any_name_;
@@ -111,8 +128,14 @@ private:
   std::vector<std::unique_ptr<hosted>> executors_;
   caf::actor_system* system_ = nullptr;
   std::optional<store::state_directory> directory_;
+  struct rules {
+    config::pool_policy from_file;
+    policy_in_force in_force;
+  };
+  std::vector<rules> rules_; ///< Like `pools_`.
+  std::chrono::milliseconds grace_{};
   fleet_ground ground_;
-  mutable std::mutex mutex_; ///< For what is known of drivers, and NODEs.
+  mutable std::mutex mutex_; ///< For what is known of drivers, NODEs, and rules.
   bool ended_ = false;
 };
 

@@ -40,6 +40,18 @@ struct pool_setup {
   config::pool_policy policy{};
 };
 
+/// A pool's policy, and what of it was set over that of the configuration; see `config::patched`.
+struct policy_in_force {
+  std::shared_ptr<const config::pool_policy> now;
+  std::string set = "{}";
+};
+
+/// By which rules a POOL gives places, from now on.
+struct pool_rules {
+  std::shared_ptr<const config::pool_policy> policy;
+  std::chrono::seconds leave_within{60}; ///< See `pool_config`.
+};
+
 /// How often pools that are unavailable are probed again.
 struct probing {
   std::chrono::milliseconds first{1'000};
@@ -70,6 +82,8 @@ struct pool_view {
   bool available = false;
   std::string reason;      ///< Why it is not, for people.
   std::string maintenance; ///< Why nothing is placed, as its policy says; empty if it is.
+  std::shared_ptr<const config::pool_policy> policy;
+  std::vector<std::string> overrides; ///< Keys of `policy` that were set while a head ran, over the configuration.
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
   capacity total; ///< Of all nodes.

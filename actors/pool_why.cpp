@@ -52,6 +52,8 @@ std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const p
   if (!x.where.empty())
     return group_wait{{}, "network", why_no_network(state, x), {}, {}, {}};
   const auto why = state.queue.explain(key);
+  if (const auto nothing = why ? why_nothing_is_placed(state) : std::nullopt)
+    return group_wait{{}, nothing->cause, nothing->text, {}, {}, {}};
   return why ? std::make_optional(wait_of(*why)) : unheard_of(state, key);
 }
 
@@ -73,6 +75,10 @@ std::optional<kept_reason> why_kept(const pool_state& state, const placement_req
     return kept_reason{"node", "waiting for node " + missing + ", where it holds places: it has not joined yet"};
   if (!request.held.empty()) // What runs already holds its place, whatever comes.
     return std::nullopt;
+  return why_nothing_is_placed(state);
+}
+
+std::optional<kept_reason> why_nothing_is_placed(const pool_state& state) {
   if (const auto& maintenance = state.config.policy->maintenance; !maintenance.empty())
     return kept_reason{"maintenance", "pool " + state.config.name + " is under maintenance: " + maintenance};
   if (!state.paused.empty())

@@ -16,6 +16,8 @@ struct kept_reason {
   std::string text;
 };
 [[nodiscard]] std::optional<kept_reason> why_kept(const pool_state& state, const placement_request& request);
+/// Why nobody who asks gets a place, though there may be some; nothing if they do.
+[[nodiscard]] std::optional<kept_reason> why_nothing_is_placed(const pool_state& state);
 /// The same of one that is kept: it may also wait for more nodes.
 [[nodiscard]] std::optional<kept_reason> why_kept(const pool_state& state, const pool_state::early_request& x);
 /// Whether it was found not to fit the nodes that there are, were they all empty.

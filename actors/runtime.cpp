@@ -16,6 +16,8 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
     return pools.failure();
   if (auto read = (*pools)->read_nodes(directory); !read)
     return read.failure();
+  if (auto read = (*pools)->read_policies(directory); !read)
+    return read.failure();
   return std::unique_ptr<runtime>{new runtime{
       std::make_unique<impl>(std::move(config), std::move(directory), std::move(*writer), std::move(*pools))}};
 }
@@ -25,6 +27,14 @@ runtime::~runtime() = default;
 
 void runtime::set_limits(const runtime_limits& x) {
   impl_->set_limits(x);
+}
+
+result<void> runtime::set_policy(const std::string& pool, const config::pool_policy& policy) {
+  return impl_->set_policy(pool, policy);
+}
+
+result<policy_in_force> runtime::edit_policy(const std::string& pool, const policy_edit& edit) {
+  return impl_->edit_policy(pool, edit);
 }
 
 void runtime::subscribe(event_handler handler) {

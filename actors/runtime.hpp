@@ -116,6 +116,9 @@ struct node_assignment {
   std::optional<timestamp> deadline{}; ///< Of `draining`: what still runs there then makes way.
 };
 
+/// Says what is to be set of a pool's policy over that of the configuration, as JSON (`config::patched`).
+using policy_edit = std::function<result<std::string>(const policy_in_force& before)>;
+
 /// A running set of actors over one state directory. Many threads may call it at once; no call waits longer than
 /// `runtime_config::answer_limit` for one answer of an actor, and few calls need more than one.
 ///
@@ -133,6 +136,16 @@ public:
 
   /// Others from now on; workflows that are live keep the retries and times that they began with.
   void set_limits(const runtime_limits& x);
+
+  /// By which rules a pool takes workflows and places groups from now on, as the configuration has it: what runs keeps
+  /// its places, who waits is judged anew. Workflows that are live keep times and exit actions. `not_found` for a pool
+  /// that is not here.
+  [[nodiscard]] result<void> set_policy(const std::string& pool, const config::pool_policy& policy);
+
+  /// Changes what is set of a pool's policy over that of the configuration, also after a restart; returns once that is
+  /// durable, with what counts from then on. Edits come one after the other; what one answers is set, and its error is
+  /// passed on. `not_found` for a pool that is not here, `invalid_argument` for what is no policy.
+  [[nodiscard]] result<policy_in_force> edit_policy(const std::string& pool, const policy_edit& edit);
 
   /// Every event committed from now on goes to `handler`, until the runtime ends.
   void subscribe(event_handler handler);

@@ -13,11 +13,13 @@
 #include "actors/retry.hpp"
 #include "actors/submission.hpp"
 #include "muster/base/log.hpp"
+#include "muster/config/policy_patch.hpp"
 #include "muster/placement/defaults.hpp"
 
 #include <caf/openssl/manager.hpp>
 #include <caf/openssl/publish.hpp>
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
@@ -99,7 +101,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
   };
   const auto rules = [this](const std::string& name) {
     const auto found = pools_->find(name);
-    return found ? (*found)->policy : nullptr;
+    return found ? pools_->policy_of(**found).now : nullptr;
   };
   registry_ =
       system_.spawn(registry, std::make_shared<registry_services>(registry_services{
@@ -160,8 +162,44 @@ runtime::impl::~impl() {
 
 void runtime::impl::set_limits(const runtime_limits& x) {
   health_->set_min_free(x.min_free);
+  pools_->set_grace(x.stop_grace);
   const std::lock_guard lock{mutex_};
   policy_ = policy_of(x);
+}
+
+result<const pool_set::entry*> runtime::impl::pool_named(const std::string& name) const {
+  const auto& all = pools_->all();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& x) { return x.name == name; });
+  if (found == all.end())
+    return error{ec::not_found, "there is no pool " + name};
+  return &*found;
+}
+
+result<void> runtime::impl::set_policy(const std::string& pool, const config::pool_policy& policy) {
+  const auto found = pool_named(pool);
+  if (!found)
+    return found.failure();
+  const std::lock_guard one_at_a_time{policy_mutex_};
+  pools_->set_policy(**found, policy);
+  return {};
+}
+
+result<policy_in_force> runtime::impl::edit_policy(const std::string& pool, const policy_edit& edit) {
+  const auto found = pool_named(pool);
+  if (!found)
+    return found.failure();
+  const std::lock_guard one_at_a_time{policy_mutex_};
+  const auto set = edit(pools_->policy_of(**found));
+  if (!set)
+    return set.failure();
+  if (const auto good = pools_->policy_with(**found, *set); !good)
+    return good.failure();
+  const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
+  if (const auto stored = record(store::pool_policy_set{pool, *set, now}); !stored)
+    return stored.failure();
+  if (const auto done = pools_->override_policy(**found, *set); !done)
+    return done.failure();
+  return pools_->policy_of(**found);
 }
 
 void runtime::impl::subscribe(event_handler handler) {
@@ -183,6 +221,7 @@ result<std::vector<pool_view>> runtime::impl::pools(std::optional<std::chrono::m
     if (!said)
       return said.failure();
     out.push_back(**said);
+    out.back().overrides = config::keys_of(pools_->policy_of(x).set);
   }
   return out;
 }
@@ -331,13 +370,14 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
   if (!history)
     return history.failure();
   const auto offered = pools_->offered(*out.pool);
+  const auto rules = pools_->policy_of(*out.pool).now;
   if (!offered) {
-    if (auto checked = check_blindly(workflow, *out.pool->policy, offered.failure(), *history); !checked)
+    if (auto checked = check_blindly(workflow, *rules, offered.failure(), *history); !checked)
       return checked.failure();
     out.notes.push_back(offered.failure().message + "; its tasks wait until it is back");
     return out;
   }
-  if (auto checked = check_admission(workflow, **offered, *out.pool->policy, *history); !checked)
+  if (auto checked = check_admission(workflow, **offered, *rules, *history); !checked)
     return checked.failure();
   if (out.pool->has_agents) // Its nodes are what they are.
     return out;

@@ -35,6 +35,8 @@ public:
   ~impl();
 
   void set_limits(const runtime_limits& x);
+  [[nodiscard]] result<void> set_policy(const std::string& pool, const config::pool_policy& policy);
+  [[nodiscard]] result<policy_in_force> edit_policy(const std::string& pool, const policy_edit& edit);
   void subscribe(event_handler handler);
   [[nodiscard]] result<std::vector<pool_view>> pools(std::optional<std::chrono::milliseconds> limit);
   [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool,
@@ -97,6 +99,7 @@ private:
   }
 
   [[nodiscard]] result<void> may_admit() const;
+  [[nodiscard]] result<const pool_set::entry*> pool_named(const std::string& name) const;
   template <class Gate>
   [[nodiscard]] result<std::uint16_t> publish(Gate& gate, const std::string& what, const std::string& address,
                                               std::uint16_t port);
@@ -125,6 +128,7 @@ private:
   std::atomic<bool> admitting_{true};
   std::shared_ptr<store_health> health_;
   std::shared_ptr<meters> counted_ = std::make_shared<meters>();
+  std::mutex policy_mutex_; ///< For changes of policies; each waits for the store.
   std::mutex mutex_;
   group_policy policy_; ///< Of workflows that are taken up from now on.
   std::condition_variable unclaimed_;

@@ -140,6 +140,9 @@ using pool_actor = measured_actor::extend<
     /// From the FLEET: the condition of a node has changed, and why. One that is not known is ignored; what waits to be
     /// booked on one that is `gone` is refused.
     caf::reacts_to<set_atom, std::string, node_condition, std::string>,
+    /// From the facade: other rules from now on. Whoever holds places keeps them; who waits is judged anew, and refused
+    /// if it has no right to any place.
+    caf::reacts_to<set_atom, pool_rules_ptr>,
     /// From the FLEET: whoever holds places on this node is to give them up, for this reason, and asks for others. So
     /// it stays until the node takes gangs again.
     caf::reacts_to<release_atom, std::string, std::string>,

@@ -34,6 +34,7 @@ struct journal_batch;
 struct submission;
 struct wait_report;
 struct pool_node;
+struct pool_rules;
 struct pool_view;
 struct workflow_restore;
 namespace store {
@@ -66,6 +67,8 @@ using cache_change_ptr = std::shared_ptr<const store::cache_change>;
 using service_change_ptr = std::shared_ptr<const store::service_change>;
 /// See actors/pool_setup.hpp.
 using pool_view_ptr = std::shared_ptr<const pool_view>;
+/// See actors/pool_setup.hpp.
+using pool_rules_ptr = std::shared_ptr<const pool_rules>;
 /// See actors/pool_setup.hpp.
 using wait_report_ptr = std::shared_ptr<const wait_report>;
 using pool_node_ptr = std::shared_ptr<const pool_node>;
@@ -252,6 +255,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::growth_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::service_change_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::submission_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::pool_node_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::pool_rules_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::pool_view_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::restore_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(muster::attempt_spec_ptr)

@@ -53,5 +53,6 @@ CAF_ADD_TYPE_ID(muster, (muster::pool_node_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::wait_report_ptr))
 CAF_ADD_TYPE_ID(muster, (muster::workflow_terms))
 CAF_ADD_TYPE_ID(muster, (std::vector<muster::group_index>))
+CAF_ADD_TYPE_ID(muster, (muster::pool_rules_ptr))
 
 CAF_END_TYPE_ID_BLOCK(muster)

@@ -381,15 +381,19 @@ private:
 
   void take_over(const config::configuration& next) {
     take_over(next.service);
+    take_over(next.pools);
     see_to_token();
-    const auto now = config::changes_between(last_, next.service);
+    auto now = config::changes_between(last_, next.service).taken;
+    const auto of_pools = config::changes_between(last_pools_, next.pools).taken;
+    now.insert(now.end(), of_pools.begin(), of_pools.end());
     last_ = next.service;
+    last_pools_ = next.pools;
     auto later = config::changes_between(known_.service, last_).need_restart;
-    if (to_yaml(known_.pools) != to_yaml(next.pools))
-      later.emplace_back("pools");
+    const auto pools_later = config::changes_between(known_.pools, last_pools_).need_restart;
+    later.insert(later.end(), pools_later.begin(), pools_later.end());
     for (const auto& key : later)
       log::warn(component, "a change of the configuration needs a restart", {{"key", key}});
-    log::info(component, "configuration was read again", {{"changed", joined(now.taken)}});
+    log::info(component, "configuration was read again", {{"changed", joined(now)}});
     tell_.ready("ready at " + address_ + (later.empty() ? "" : "; a restart is needed for: " + joined(later)));
   }
 
@@ -404,6 +408,17 @@ private:
       return;
     if (auto done = renew_certificates(known_.service.agents, directory_, *engine_); !done)
       log::error(component, "certificates for agents stay", {{"why", done.failure().message}});
+  }
+
+  /// Of pools only their policies; what else has changed needs a restart.
+  void take_over(const std::map<std::string, config::pool_settings>& pools) {
+    for (const auto& [name, x] : pools) {
+      const auto before = last_pools_.find(name);
+      if (before == last_pools_.end() || config::changed_keys(before->second.policy, x.policy).empty())
+        continue;
+      if (auto set = engine_->set_policy(config::pool_name(name), x.policy); !set)
+        log::warn(component, "policy of a pool stays", {{"pool", name}, {"why", set.failure().message}});
+    }
   }
 
   void stop() {
@@ -438,7 +453,8 @@ private:
   }
 
   const config::configuration& known_;
-  config::service_settings last_ = known_.service; ///< As it was read last.
+  config::service_settings last_ = known_.service; ///< As it was read last, as are
+  std::map<std::string, config::pool_settings> last_pools_ = known_.pools;
   const store::state_directory& directory_;
   const head_options& options_;
   const reread& read_again_;

@@ -165,6 +165,12 @@ std::optional<group_wait> pool_alone::why(std::int64_t workflow) {
   return out;
 }
 
+void pool_alone::rule(config::pool_policy policy, std::chrono::seconds leave_within) {
+  const auto what = std::make_shared<config::pool_policy>(std::move(policy));
+  caf::anon_send(pool_, set_atom::value, pool_rules_ptr{std::make_shared<pool_rules>(pool_rules{what, leave_within})});
+  settle();
+}
+
 void pool_alone::pause(const std::string& why) {
   caf::anon_send(pool_, stop_atom::value, std::string{"test"}, why);
   settle();

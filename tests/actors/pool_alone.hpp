@@ -70,6 +70,8 @@ public:
   [[nodiscard]] pool_view view();
   /// Why a group waits; nothing if it does not.
   [[nodiscard]] std::optional<group_wait> why(std::int64_t workflow);
+  /// Other rules from now on.
+  void rule(config::pool_policy policy, std::chrono::seconds leave_within = std::chrono::seconds{60});
   void pause(const std::string& why);
   void go_on();
   void advance(std::chrono::milliseconds x);

@@ -196,6 +196,7 @@ void head::spawn_all(body& x) {
   config.name = pool_name;
   config.is_default = true;
   config.may_grow = true;
+  config.policy = std::make_shared<config::pool_policy>(policy_);
   const auto first = take_first_epoch(directory_, all_.wall());
   config.first_epoch = first;
   config.counted = counted;
@@ -357,6 +358,15 @@ void head::drain(const std::string& node, std::optional<moment> for_how_long) {
   all_.say(node + (for_how_long ? " is to be drained" : " is to be used again"));
   caf::anon_send(live_->fleet, agent::assign_atom::value,
                  service_change_ptr{std::make_shared<store::service_change>(std::move(what))});
+}
+
+void head::set_policy(const config::pool_policy& x) {
+  policy_ = x;
+  if (!live_)
+    return;
+  all_.say("the policy of the pool changes");
+  const auto rules = pool_rules{std::make_shared<config::pool_policy>(x), std::chrono::seconds{60}};
+  caf::anon_send(live_->pool, set_atom::value, pool_rules_ptr{std::make_shared<pool_rules>(rules)});
 }
 
 void head::remove(const std::string& node, bool force) {

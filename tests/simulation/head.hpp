@@ -59,6 +59,8 @@ public:
   void cancel(workflow_key which, bool force);
   /// A node is to run empty, and at the latest then; or to be used again.
   void drain(const std::string& node, std::optional<moment> for_how_long);
+  /// Its pool goes by other rules from now on, also when it is started again.
+  void set_policy(const config::pool_policy& x);
   /// A node is taken for gone for good, if it is away.
   void remove(const std::string& node, bool force);
   /// What of it is left over when all is done; empty if nothing is.
@@ -94,6 +96,7 @@ private:
   store::state_directory directory_;
   log_book& told_;
   head_setup how_;
+  config::pool_policy policy_; ///< Of its pool.
   barrier_watch watch_;
   std::uint64_t incarnation_ = 0;
   std::unique_ptr<body> live_;

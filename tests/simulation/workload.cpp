@@ -82,4 +82,24 @@ spec::workflow random_workflow(chance& random, const std::vector<capabilities>& 
   return w;
 }
 
+config::pool_policy random_policy(chance& random) {
+  config::pool_policy x;
+  if (random.percent(20))
+    x.maintenance = "it is being looked after";
+  if (random.percent(50))
+    x.strategy = placement_strategy::spread;
+  if (random.percent(50))
+    x.age_step = std::chrono::seconds{random.between(0, 100)};
+  for (std::uint64_t i = 0, count = random.pick(3); i < count; ++i) {
+    config::quota_settings quota;
+    quota.name = "q" + std::to_string(random.pick(4)) + std::to_string(i);
+    quota.guarantee = static_cast<std::int64_t>(random.between(0, 12));
+    quota.maximum = random.percent(50) ? -1 : quota.guarantee + static_cast<std::int64_t>(random.between(0, 12));
+    if (i + 1 < count || random.percent(20))
+      quota.users = {"somebody else"};
+    x.quotas.push_back(std::move(quota));
+  }
+  return x;
+}
+
 } // namespace muster::simulation

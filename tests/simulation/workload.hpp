@@ -3,6 +3,7 @@
 #include "chance.hpp"
 
 #include "executors/driver.hpp"
+#include "muster/config/pool_policy.hpp"
 #include "muster/spec/model.hpp"
 
 #include <vector>
@@ -15,5 +16,8 @@ constexpr const char* barrier_prefix = "b";
 /// A workflow that fits on these nodes when they are empty: some groups that depend on one another, gangs of up to six,
 /// some with GPUs, exit actions and timeouts.
 [[nodiscard]] spec::workflow random_workflow(chance& random, const std::vector<capabilities>& nodes);
+
+/// What somebody may have in mind for a pool: mostly that things go on by it, sometimes that nothing does.
+[[nodiscard]] config::pool_policy random_policy(chance& random);
 
 } // namespace muster::simulation

@@ -79,6 +79,7 @@ void world::set_up() {
   weather_.head_freezes = some(30);
   weather_.drains = some(30);
   weather_.removals = some(20);
+  weather_.policies = some(40);
   weather_.longest_outage = random.percent(10) ? moment{std::chrono::hours{1}} : moment{std::chrono::minutes{2}};
   weather_.mean_pause = random.spread(std::chrono::seconds{1}, std::chrono::minutes{2});
 }
@@ -121,9 +122,9 @@ void world::schedule_fault() {
 
 void world::fault() {
   auto& random = all_.random;
-  const std::uint64_t weights[] = {weather_.kills,        weather_.power,  weather_.disks,
-                                   weather_.freezes,      weather_.cuts,   weather_.head_kills,
-                                   weather_.head_freezes, weather_.drains, weather_.removals};
+  const std::uint64_t weights[] = {weather_.kills,    weather_.power,      weather_.disks,        weather_.freezes,
+                                   weather_.cuts,     weather_.head_kills, weather_.head_freezes, weather_.drains,
+                                   weather_.removals, weather_.policies};
   std::uint64_t sum = 0;
   for (const auto x : weights)
     sum += x;
@@ -146,6 +147,7 @@ void world::fault() {
       head_->drain(who.name(), how_long);
       return all_.time.after(2 * how_long, [this, &who] { head_->drain(who.name(), std::nullopt); });
     case 8: return head_->remove(who.name(), random.percent(50));
+    case 9: return head_->set_policy(random_policy(random));
     default: return freeze_head(how_long);
   }
 }
@@ -216,6 +218,7 @@ void world::heal() {
   if (head_->where() == nullptr)
     start_head();
   head_->where()->thaw(all_.time.now());
+  head_->set_policy({});
   for (auto& x : nodes_) {
     x->head_is_silent(false);
     x->set_partitioned(false);

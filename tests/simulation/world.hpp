@@ -46,6 +46,7 @@ private:
     std::uint64_t head_freezes = 0;
     std::uint64_t drains = 0;
     std::uint64_t removals = 0;
+    std::uint64_t policies = 0;
     moment longest_outage{0};
     moment mean_pause{0}; ///< Between faults, at most.
   };
