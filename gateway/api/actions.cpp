@@ -44,7 +44,7 @@ result<target> find_target(call& x) {
   if (!engine)
     return engine.failure();
   target out{std::move(*turn), *engine, std::move(*workflow), std::nullopt};
-  if (!may_change(x.request, out.workflow))
+  if (!may_change(x.request, etag_of(out.workflow)))
     out.refusal = problem(x.request.id, "precondition_failed", out.workflow.id + " is not as If-Match says any more");
   x.release();
   return out;
@@ -124,7 +124,7 @@ result<http::response> restart(call& x) {
   const auto engine = x.engine();
   if (!engine)
     return engine.failure();
-  if (!may_change(x.request, *workflow))
+  if (!may_change(x.request, etag_of(*workflow)))
     return problem(x.request.id, "precondition_failed", workflow->id + " is not as If-Match says any more");
   auto& reader = **x.state();
   const auto again = rebuild_workflow(reader, *workflow);

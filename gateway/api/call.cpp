@@ -46,18 +46,26 @@ void set_common(http::response& out, const call& x) {
     set_missing(out.headers, "X-Muster-Seq", std::to_string(x.seen()->value));
 }
 
+const char* types_taken(body_kind x) {
+  switch (x) {
+    case body_kind::spec: return "application/yaml, application/json or multipart/form-data";
+    case body_kind::patch: return "application/merge-patch+json or application/json";
+    case body_kind::json: break;
+  }
+  return "application/json";
+}
+
 /// The answer to a body of a type that is not taken.
 std::optional<http::response> check_type(const call& x, const route& where) {
   if (x.request.body.empty() && where.takes == body_kind::json)
     return std::nullopt;
   const auto type = media_type(x.request);
-  if (type == "application/json" || (where.takes == body_kind::spec && is_type_of_spec(type)))
+  if (type == "application/json" || (where.takes == body_kind::spec && is_type_of_spec(type)) ||
+      (where.takes == body_kind::patch && type == "application/merge-patch+json"))
     return std::nullopt;
   return problem(x.request.id, "unsupported_media_type",
                  (type.empty() ? "the body has no Content-Type" : "a body of the type '" + type.substr(0, 80) + "'") +
-                     std::string{" is not taken here; send "} +
-                     (where.takes == body_kind::spec ? "application/yaml, application/json or multipart/form-data"
-                                                     : "application/json"));
+                     std::string{" is not taken here; send "} + types_taken(where.takes));
 }
 
 /// Finds out who asks; the answer, if they may not.

@@ -72,8 +72,9 @@ enum class access : std::uint8_t {
 
 /// What the body of a request may be.
 enum class body_kind : std::uint8_t {
-  json = 0, ///< `application/json`, if there is a body at all.
-  spec = 1, ///< YAML, JSON or a form with files; there must be a body.
+  json = 0,  ///< `application/json`, if there is a body at all.
+  spec = 1,  ///< YAML, JSON or a form with files; there must be a body.
+  patch = 2, ///< `application/merge-patch+json` or `application/json`; there must be a body.
 };
 
 /// How a route is reached.

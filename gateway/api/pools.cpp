@@ -1,8 +1,12 @@
 #include "actors/runtime.hpp"
+#include "gateway/api/body.hpp"
 #include "gateway/api/call.hpp"
+#include "gateway/api/etag.hpp"
 #include "gateway/api/json.hpp"
+#include "gateway/api/problem.hpp"
 #include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
+#include "muster/config/policy_patch.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -78,6 +82,30 @@ json json_of(const pool_view& x) {
           {"nodes", std::move(nodes)}};
 }
 
+/// Which others fall under a quota is not for those who see their own workflows only.
+void leave_out_others(json& policy, const identity& who) {
+  if (!sees_own_only(who))
+    return;
+  auto own = json::object();
+  for (const auto& [user, weight] : policy["user_weights"].items())
+    if (user == who.user)
+      own[user] = weight;
+  policy["user_weights"] = std::move(own);
+  for (auto& quota : policy["quotas"])
+    if (const auto users = quota.find("users"); users != quota.end()) {
+      const bool is_one = std::find(users->begin(), users->end(), json(who.user)) != users->end();
+      *users = is_one ? json{who.user} : json::array();
+    }
+}
+
+void add_policy(json& to, const config::pool_policy& policy, const std::vector<std::string>& overrides,
+                const identity& who) {
+  auto whole = json::parse(config::to_json(policy));
+  leave_out_others(whole, who);
+  to["policy"] = std::move(whole);
+  to["policy_overrides"] = overrides;
+}
+
 /// As of now. The answer tells of a number before that: an event that it takes account of may follow, none is missed.
 result<std::vector<pool_view>> pools_of(call& x) {
   if (const auto reader = x.state(); !reader)
@@ -127,9 +155,55 @@ result<http::response> get_pool(call& x) {
   if (!pools)
     return pools.failure();
   for (const auto& pool : *pools)
-    if (pool.name == *name)
-      return json_response(200, json_of(pool));
+    if (pool.name == *name) {
+      auto body = json_of(pool);
+      add_policy(body, *pool.policy, pool.overrides, x.who);
+      auto out = json_response(200, body);
+      out.headers.emplace("ETag", etag_of(*pool.policy, pool.overrides));
+      return out;
+    }
   return {ec::not_found, "there is no pool " + *name};
+}
+
+/// The patch of the policy: the one member that can be changed.
+result<std::string> policy_patch_of(const http::request& x) {
+  const auto body = json_body(x, {"policy"});
+  if (!body)
+    return body.failure();
+  const auto found = body->find("policy");
+  if (found == body->end())
+    return error{ec::invalid_argument, "the body changes nothing: expected an object with 'policy'"};
+  return found->dump();
+}
+
+result<http::response> patch_pool(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  const auto name = x.checked_name("pool");
+  if (!name)
+    return name.failure();
+  const auto patch = policy_patch_of(x.request);
+  if (!patch)
+    return patch.failure();
+  const auto engine = x.engine();
+  if (!engine)
+    return engine.failure();
+  bool matches = true;
+  const auto done = (*engine)->edit_policy(*name, [&](const policy_in_force& before) -> result<std::string> {
+    matches = may_change(x.request, etag_of(*before.now, config::keys_of(before.set)));
+    return matches ? config::patched(before.set, *before.now, *patch)
+                   : result<std::string>{ec::conflict, "pool " + *name + " is not as If-Match says any more"};
+  });
+  if (!matches)
+    return problem(x.request.id, "precondition_failed", done.failure().message);
+  if (!done)
+    return done.failure();
+  const auto overrides = config::keys_of(done->set);
+  json body{{"name", *name}};
+  add_policy(body, *done->now, overrides, x.who);
+  auto out = json_response(200, body);
+  out.headers.emplace("ETag", etag_of(*done->now, overrides));
+  return out;
 }
 
 result<http::response> list_nodes(call& x) {
@@ -168,6 +242,7 @@ result<http::response> get_node(call& x) {
 void add_pool_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"GET", "/v1/pools"}, list_pools);
   add_route(to, with, {"GET", "/v1/pools/{pool}"}, get_pool);
+  add_route(to, with, {"PATCH", "/v1/pools/{pool}", access::admin, "pool.patch", body_kind::patch}, patch_pool);
   add_route(to, with, {"GET", "/v1/nodes"}, list_nodes);
   add_route(to, with, {"GET", "/v1/nodes/{node}"}, get_node);
 }

@@ -164,6 +164,35 @@ void change_everything(inspector& head, const std::string& id) {
   CHECK(head.problem(404, head.get("/v1/webhooks/" + hook)) == "not_found");
 }
 
+/// The policy of a pool is read, changed, and as it was again.
+void change_a_policy(inspector& head) {
+  const auto pool = std::string{"/v1/pools/farm"};
+  const auto before = head.get(pool);
+  const auto tag = before.headers.at("etag");
+  const auto as_patch = std::string{"Content-Type: application/merge-patch+json\r\n"};
+  const auto on = head.ask("PATCH", pool, R"({"policy":{"maintenance":"disks","exec_timeout":{"maximum":"2d"}}})",
+                           as_patch + "If-Match: " + tag + "\r\n");
+  CHECK(on.status == 200);
+  CHECK(on.headers.at("etag") != tag);
+  const auto now = json::parse(head.get(pool).body);
+  CHECK(now["policy"]["maintenance"] == "disks");
+  CHECK(now["maintenance"] == "disks");
+  CHECK(now["policy_overrides"] == json({"exec_timeout", "maintenance"}));
+  CHECK(head.get(pool).headers.at("etag") == on.headers.at("etag"));
+  CHECK(head.problem(412, head.ask("PATCH", pool, R"({"policy":{"maintenance":null}})",
+                                   as_patch + "If-Match: " + tag + "\r\n")) == "precondition_failed");
+  CHECK(head.problem(400, head.ask("PATCH", pool, R"({"policy":{"quotas":[{"name":"a","guarantee":"x"}]}})",
+                                   as_patch)) == "invalid_argument");
+  CHECK(head.problem(400, head.ask("PATCH", pool, R"({"driver":"docker"})", as_patch)) == "invalid_argument");
+  CHECK(head.problem(400, head.ask("PATCH", pool, R"({"policy":[]})", as_json)) == "invalid_argument");
+  CHECK(head.problem(400, head.ask("PATCH", pool, "{}", as_json)) == "invalid_argument");
+  CHECK(head.problem(415, head.ask("PATCH", pool, "policy: null", as_yaml)) == "unsupported_media_type");
+  CHECK(head.problem(404, head.ask("PATCH", "/v1/pools/none", R"({"policy":null})", as_json)) == "not_found");
+  CHECK(head.ask("PATCH", pool, R"({"policy":null})", as_json).status == 200);
+  CHECK(json::parse(head.get(pool).body)["policy"] == json::parse(before.body)["policy"]);
+  CHECK(head.get(pool).headers.at("etag") == tag);
+}
+
 /// A node of another machine joins, is looked after, and leaves.
 void look_after_a_node(inspector& head, const muster_program& muster) {
   const auto made = json::parse(head.ask("POST", "/v1/tokens", R"({"user":"farm","role":"node"})", as_json).body);
@@ -236,6 +265,7 @@ TEST_CASE("a head that runs answers everything as docs/openapi.yaml says, and do
   wait_for(head, id);
   read_everything(head, id);
   change_everything(head, id);
+  change_a_policy(head);
   look_after_a_node(head, muster);
 
   const auto made = json::parse(head.ask("POST", "/v1/tokens", R"({"user":"ann","role":"user"})", as_json).body);
@@ -245,6 +275,7 @@ TEST_CASE("a head that runs answers everything as docs/openapi.yaml says, and do
   const auto admin = first_line(muster.state() / "admin.token");
   head.use(made["token"]);
   CHECK(head.problem(403, head.get("/v1/audit")) == "forbidden");
+  CHECK(head.problem(403, head.ask("PATCH", "/v1/pools/farm", R"({"policy":null})", as_json)) == "forbidden");
   CHECK(head.problem(404, head.get("/v1/workflows/" + id)) == "not_found"); // It is somebody else's.
   head.use(admin);
   CHECK(head.ask("DELETE", "/v1/tokens/" + made["id"].get<std::string>()).status == 204);
