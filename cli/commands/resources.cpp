@@ -1,6 +1,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
 #include "cli/commands/node_text.hpp"
+#include "cli/commands/pool_policy.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
@@ -109,6 +110,8 @@ int show(const context& ctx, const resource_options& options, const char* kind) 
     return report(x.why());
   if (std::string_view{kind} == "nodes" && options.format == list_format::table)
     print_node(*x, std::cout);
+  else if (options.format == list_format::table)
+    print_pool(*x, std::cout);
   else
     print_object(*x, options.format, "name");
   return exit_completed;
@@ -201,7 +204,7 @@ void add_duty(CLI::App& of, context& ctx, const char* verb, const char* text) {
 } // namespace
 
 void add_pool(CLI::App& app, context& ctx) {
-  add_kind(app, ctx, "pool", "pools", pool_view_of);
+  add_pool_changes(add_kind(app, ctx, "pool", "pools", pool_view_of), ctx);
 }
 
 void add_node(CLI::App& app, context& ctx) {

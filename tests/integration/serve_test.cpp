@@ -279,6 +279,37 @@ TEST_CASE("SIGHUP reads the configuration again, and says what needs a restart")
   CHECK(own_rows(muster) == expected);
 }
 
+TEST_CASE("SIGHUP takes over policies of pools, and names what of a pool needs a restart") {
+  const muster_program muster;
+  const auto write = [&](const std::string& pools) {
+    return muster.file("my.yaml", "log: {file: " + (muster.folder() / "head.log").string() +
+                                      "}\nserver: {auth: none}\npools: " + pools + "\n");
+  };
+  const auto path = write("{ws: {driver: process, gpus: 0, policy: {strategy: spread}}}");
+  head_program head(muster, {"--config", path});
+  REQUIRE(head.ready());
+  write("{ws: {driver: process, gpus: 1, policy: {exec_timeout: {maximum: 1h}, maintenance: disks}}, more: {driver: "
+        "process}}");
+  head.process().signal(SIGHUP);
+  CHECK(head.wait_for_log("needs a restart\" key=pools.ws.gpus"));
+  CHECK(head.wait_for_log("needs a restart\" key=pools.more"));
+  CHECK(head.wait_for_log(
+      "changed=\"pools.ws.policy.strategy pools.ws.policy.exec_timeout pools.ws.policy.maintenance\""));
+  const auto too_long =
+      muster.file("l.yaml", "workflow: {name: l, timeout: {exec_timeout: 2h}, tasks: [{name: t, image: i, "
+                            "command: [\"true\"]}]}\n");
+  CHECK_THAT(muster({"submit", too_long, "--pool", "ws"}).err,
+             ContainsSubstring("longer than 1h, the most that this pool allows"));
+  const auto id = muster({"submit", muster.file("w.yaml", one_task("true")), "--pool", "ws"});
+  INFO(id.err);
+  REQUIRE(id.exit_code == 0);
+  const auto name = id.out.substr(0, id.out.find('\n'));
+  CHECK_THAT(muster({"explain", name}).out, ContainsSubstring("pool ws is under maintenance: disks"));
+  write("{ws: {driver: process, gpus: 1}, more: {driver: process}}");
+  head.process().signal(SIGHUP);
+  CHECK(muster({"wait", name}).exit_code == 0);
+}
+
 TEST_CASE("a head that cannot start says why") {
   const muster_program muster;
   CHECK(muster({"serve", "--listen", "nowhere"}).exit_code == 2);
