@@ -1,10 +1,10 @@
 #include "actors/agents/fleet.hpp"
 
 #include "actors/protocol/type_ids.hpp"
-#include "actors/system_config.hpp"
 #include "executors/null/null_driver.hpp"
 #include "executors/remote/attempt_text.hpp"
 #include "support/catch.hpp"
+#include "support/stepped_config.hpp"
 
 #include <caf/all.hpp>
 
@@ -92,11 +92,7 @@ public:
   [[nodiscard]] change last(const std::string& node) const { return last_.at(node); }
 
 private:
-  struct testing_config : system_config {
-    testing_config() : system_config(1) { set("scheduler.policy", caf::atom("testing")); }
-  };
-
-  testing_config config_;
+  test::stepped_config config_;
   caf::actor_system system_;
   caf::scheduler::test_coordinator& scheduler_;
   fleet_actor fleet_;
