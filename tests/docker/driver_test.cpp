@@ -51,10 +51,16 @@ TEST_CASE("a member in the host's network and the others reach each other, also 
   if (!docker)
     return;
   real_bench b(*docker, [](docker_pool_config& config) { config.permissions.host_network = true; });
-  const std::string get = "get() { until nc \"$1\" \"$2\" </dev/null | grep -q hello; do sleep 0.05; done; }; ";
-  const std::string serve = "for i in 1 2; do echo hello | nc -l -p ";
-  auto host = b.spec(get + serve + "7117; done; get {{host:t1}} 7118; get t1 7118", 0, 2);
-  auto other = b.spec(get + "get {{host:t0}} 7117; get t0 7117; " + serve + "7118; done", 1, 2);
+  // A greeting may be lost with its connection, so it is said until the other has said that it has all of them.
+  const std::string shared = "get() { until nc \"$1\" \"$2\" </dev/null | grep -q hello; do sleep 0.05; done; }; "
+                             "serve() { while :; do echo hello | nc -l -p \"$1\"; done; }; "
+                             "tell() { until nc \"$1\" \"$2\" </dev/null; do sleep 0.05; done; }; ";
+  auto host = b.spec(shared + "serve 7117 & nc -l -p 7119 & told=$!; get {{host:t1}} 7118; get t1 7118; "
+                              "tell t1 7120; wait $told",
+                     0, 2);
+  auto other = b.spec(shared + "serve 7118 & nc -l -p 7120 & told=$!; get {{host:t0}} 7117; get t0 7117; "
+                               "tell t0 7119; wait $told",
+                      1, 2);
   const auto gateway = ipv4_to_text(gateway_of(block_of(*parse_ipv4(other.address), 2)));
   host.task.host_network = true;
   host.address = host.peers["t0"] = other.peers["t0"] = gateway;
