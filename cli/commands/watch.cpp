@@ -2,8 +2,18 @@
 
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace muster::cli {
+
+namespace {
+
+struct running_attempt {
+  attempt_id id;
+  std::string task;
+};
+
+} // namespace
 
 workflow_watch::workflow_watch(store::reader& reader, const store::state_directory& directory,
                                store::workflow_record workflow, sequence after, watch_handler handler)
@@ -20,18 +30,41 @@ result<void> workflow_watch::open_running() {
   constexpr std::size_t page_size = 500;
   if (!handler_.on_line)
     return {};
+  std::vector<running_attempt> running;
   for (task_index first{0};; first.value += page_size) {
     const auto page = reader_.tasks(workflow_.key, first, page_size);
     if (!page)
       return page.failure();
-    for (const auto& task : *page) {
-      if (!task.attempt || is_finished(task.attempt->status))
-        continue;
-      const auto file = directory_.log(workflow_.id, task.name, task.attempt->number);
-      logs_.open({workflow_.key, task.index, task.attempt->number}, task.name, file, offset_of_last_lines(file, 0));
-    }
+    for (const auto& task : *page)
+      if (task.attempt && task.attempt->status == status::running)
+        running.push_back({{workflow_.key, task.index, task.attempt->number}, task.name});
     if (page->size() < page_size)
-      return {};
+      break;
+  }
+  const auto begun_since = read_begun_since();
+  if (!begun_since)
+    return begun_since.failure();
+  for (const auto& [id, task] : running) {
+    if (begun_since->count(id) != 0)
+      continue;
+    const auto file = directory_.log(workflow_.id, task, id.number);
+    logs_.open(id, task, file, offset_of_last_lines(file, 0));
+  }
+  return {};
+}
+
+result<std::unordered_set<attempt_id>> workflow_watch::read_begun_since() const {
+  std::unordered_set<attempt_id> begun;
+  for (auto query = query_;;) {
+    const auto page = reader_.events(query);
+    if (!page)
+      return page.failure();
+    for (const auto& x : page->events)
+      if (x.fact.type == event_type::task_status && x.fact.status == status::running)
+        begun.insert({workflow_.key, x.fact.task, x.fact.attempt});
+    if (page->at_end)
+      return begun;
+    query.after = page->next_after;
   }
 }
 

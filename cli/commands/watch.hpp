@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 namespace muster::cli {
 
@@ -28,7 +29,8 @@ public:
   workflow_watch(store::reader& reader, const store::state_directory& directory, store::workflow_record workflow,
                  sequence after, watch_handler handler);
 
-  /// Follows the logs of attempts that run now, from their present end: for a workflow that is taken up in the middle.
+  /// Follows the logs of attempts that ran already when the watch's first event came, from their present end: for a
+  /// workflow that is taken up in the middle. Those that began since are followed from their beginning by `step`.
   [[nodiscard]] result<void> open_running();
 
   /// One step: a page of events, and a piece of each log. Returns whether there was anything.
@@ -38,6 +40,8 @@ public:
   [[nodiscard]] std::optional<status> ended() const noexcept { return ended_; }
 
 private:
+  /// The attempts of which the events to come speak.
+  [[nodiscard]] result<std::unordered_set<attempt_id>> read_begun_since() const;
   void handle(const store::named_event& x);
   void handle_task(const store::named_event& x);
   void open_log(attempt_id id, const std::string& task);

@@ -132,6 +132,26 @@ TEST_CASE("what a task wrote before is not its output while it is run once more"
   CHECK(tasks_of(muster)["one"].attempt->number == 1);
 }
 
+TEST_CASE("what a task writes before its run is first shown is shown whole") {
+  const muster_program muster;
+  const cleaner at_end(muster.state());
+  const auto gate = muster.folder() / "gate";
+  const auto spec = muster.file("early.yaml", "workflow:\n  name: early\n  tasks:\n"
+                                              "  - {name: one, image: none, command: [sh, -c, 'echo up; while [ -e " +
+                                                  gate.string() + " ]; do sleep 0.02; done']}\n");
+  CHECK(muster({"run", spec, "-q"}).exit_code == 0);
+  touch(gate);
+  auto retried = muster.with({"retry", "last", "--from", "one"});
+  // A pipe that is full holds the program at its first word; the task runs meanwhile.
+  const std::vector<std::string> wrapper{"sh", "-c", "head -c 65536 /dev/zero; exec \"$@\"", "sh"};
+  retried.argv.insert(retried.argv.begin(), wrapper.begin(), wrapper.end());
+  subprocess running(retried);
+  REQUIRE(eventually([&] { return content(muster.state() / "workflows/early-1/tasks/one.1.log") == "up\n"; }));
+  CHECK(running.wait_for("one | up"));
+  fs::remove(gate);
+  CHECK(running.finish().exit_code == 0);
+}
+
 TEST_CASE("retry compares the spec with what was submitted") {
   const muster_program muster;
   const cleaner at_end(muster.state());
