@@ -5,6 +5,7 @@
 #include "executors/null/null_driver.hpp"
 #include "muster/store/reader.hpp"
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/subprocess.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -129,8 +130,7 @@ TEST_CASE("a monitor in another process prints every event once, also across a r
   auto first = std::make_unique<head>(state.path());
   const auto port = first->port;
   first->work(20);
-  subprocess monitor(
-      {{MUSTER_BINARY_DIR "/examples/cpp/example_monitor", "127.0.0.1", std::to_string(port)}, {}, {}, false});
+  subprocess monitor({{in_build("examples/cpp/example_monitor"), "127.0.0.1", std::to_string(port)}, {}, {}, false});
   REQUIRE(monitor.wait_for("\n" + std::to_string(latest(state.path())) + " "));
   first->work(20);
   REQUIRE(monitor.wait_for("\n" + std::to_string(latest(state.path())) + " "));

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/subprocess.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -11,6 +12,8 @@
 namespace {
 
 namespace fs = std::filesystem;
+using muster::test::in_build;
+using muster::test::in_source;
 using muster::test::run;
 using muster::test::temporary_folder;
 
@@ -34,7 +37,7 @@ void check(const fs::path& program, const std::string& expected) {
 }
 
 fs::path example(const std::string& name) {
-  return fs::path(MUSTER_BINARY_DIR) / "examples/cpp" / ("example_" + name);
+  return fs::path(in_build("examples/cpp")) / ("example_" + name);
 }
 
 void must(const std::vector<std::string>& argv) {
@@ -52,7 +55,7 @@ TEST_CASE("C++ example: fan-out and fan-in") {
 
 TEST_CASE("the program that docs/cpp.md begins with prints what is said there") {
   const auto text = [](const fs::path& file) {
-    std::ifstream from(fs::path(MUSTER_SOURCE_DIR) / file);
+    std::ifstream from(fs::path(in_source()) / file);
     return std::string(std::istreambuf_iterator<char>(from), {});
   };
   const std::string prints = "[9,16,25]\nall of them: [9,16,25]\n";
@@ -91,10 +94,10 @@ TEST_CASE("an installed Muster is found, and a project outside of the tree is bu
   const auto prefix = (folder.path() / "prefix").string();
   const auto project = folder.path() / "project";
   const auto build = (folder.path() / "build").string();
-  must({"cmake", "--install", MUSTER_BINARY_DIR, "--component", "libmuster", "--prefix", prefix});
+  must({"cmake", "--install", in_build(), "--component", "libmuster", "--prefix", prefix});
   fs::create_directory(project);
-  fs::copy_file(fs::path(MUSTER_SOURCE_DIR) / "tests/api/outside/CMakeLists.txt", project / "CMakeLists.txt");
-  fs::copy_file(fs::path(MUSTER_SOURCE_DIR) / "examples/cpp/pipeline.cpp", project / "main.cpp");
+  fs::copy_file(in_source("tests/api/outside/CMakeLists.txt"), project / "CMakeLists.txt");
+  fs::copy_file(in_source("examples/cpp/pipeline.cpp"), project / "main.cpp");
   must({"cmake", "-S", project.string(), "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix,
         "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"});
   must({"cmake", "--build", build});

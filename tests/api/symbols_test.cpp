@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/subprocess.hpp"
 
 #include <sstream>
@@ -37,6 +38,6 @@ TEST_CASE("the program clears OpenSSL's errors for CAF, the library leaves OpenS
   const bool is_shared = library.find(".so") != std::string::npos;
   CHECK(functions_of_openssl(is_shared ? std::vector<std::string>{"--dynamic"} : std::vector<std::string>{}, library)
             .empty());
-  const auto program = functions_of_openssl({"--dynamic"}, MUSTER_BINARY_DIR "/muster");
+  const auto program = functions_of_openssl({"--dynamic"}, in_build("muster"));
   CHECK(program == std::vector<std::string>{"SSL_read", "SSL_write"});
 }

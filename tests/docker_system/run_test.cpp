@@ -1,6 +1,7 @@
 #include "docker_muster.hpp"
 
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/docker_daemon.hpp"
 #include "support/log_text.hpp"
 #include "support/unix_http.hpp"
@@ -133,7 +134,7 @@ TEST_CASE("the examples print on Docker what they say they print") {
   const auto docker = shared_docker();
   if (!docker)
     return;
-  for (const auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/examples")) {
+  for (const auto& entry : std::filesystem::directory_iterator(in_source("examples"))) {
     if (entry.path().extension() != ".yaml")
       continue;
     const auto text = content(entry.path());

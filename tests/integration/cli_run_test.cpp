@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/muster_program.hpp"
 
 #include <csignal>
@@ -164,7 +165,7 @@ TEST_CASE("a reader that goes away does not end the run") {
   const muster_program muster;
   auto what = muster.with({});
   what.argv = {"bash", "-c",
-               MUSTER_BINARY_DIR "/muster run " +
+               in_build("muster") + " run " +
                    muster.file("a.yaml", one_task("for n in {1..20000}; do echo line $n; done")) + " | head -1"};
   CHECK(run(what).exit_code == 0);
   // The pipe's last command has ended; the run may still be at it.

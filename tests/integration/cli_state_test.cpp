@@ -1,5 +1,6 @@
 #include "muster/store/writer.hpp"
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/muster_program.hpp"
 
 #include <csignal>
@@ -218,7 +219,7 @@ TEST_CASE("show says what a task waits for") {
 TEST_CASE("output that cannot be written is an error") {
   const history past;
   auto what = past.muster.with({});
-  what.argv = {"bash", "-c", MUSTER_BINARY_DIR "/muster ls >/dev/full"};
+  what.argv = {"bash", "-c", in_build("muster") + " ls >/dev/full"};
   const auto said = run(what);
   CHECK(said.exit_code == 1);
   CHECK_THAT(said.err, ContainsSubstring("cannot write to stdout"));

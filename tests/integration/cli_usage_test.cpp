@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/head_program.hpp"
 #include "support/muster_program.hpp"
 #include "support/subprocess.hpp"
@@ -36,7 +37,7 @@ TEST_CASE("the program explains itself") {
 /// Some thirty libraries come with it: every command, and every warden, would start in thrice the time.
 TEST_CASE("libcurl is not loaded before it is needed") {
   command what;
-  what.argv = {"ldd", MUSTER_BINARY_DIR "/muster"};
+  what.argv = {"ldd", in_build("muster")};
   const auto listed = run(what);
   REQUIRE(listed.exit_code == 0);
   CHECK_THAT(listed.out, ContainsSubstring("libcaf_core.so"));
@@ -109,7 +110,7 @@ TEST_CASE("fish completes commands, options, values and ids") {
   const auto complete = [&](const std::string& line) {
     auto what = muster.with({});
     what.argv = {"fish", "--no-config", "-c",
-                 "set PATH " MUSTER_BINARY_DIR " $PATH; muster completion fish | source; complete -C '" + line + "'"};
+                 "set PATH " + in_build() + " $PATH; muster completion fish | source; complete -C '" + line + "'"};
     what.env["HOME"] = muster.folder().string();
     return run(what).out;
   };
@@ -123,7 +124,7 @@ TEST_CASE("fish completes commands, options, values and ids") {
 TEST_CASE("the man pages have every command, and every option of the services") {
   const muster_program muster;
   const auto page = [](const char* name) {
-    std::ifstream file(std::string{MUSTER_SOURCE_DIR "/docs/man/"} + name);
+    std::ifstream file(in_source("docs/man/") + name);
     std::string text{std::istreambuf_iterator<char>{file}, {}};
     text.erase(std::remove(text.begin(), text.end(), '\\'), text.end());
     return text;
@@ -156,7 +157,7 @@ namespace {
 std::string completed_by_bash(const muster_program& muster, const std::string& words, int at) {
   auto what = muster.with({});
   what.argv = {"bash", "-c",
-               "PATH=" MUSTER_BINARY_DIR ":$PATH; source <(muster completion bash); COMP_WORDS=(" + words +
+               "PATH=" + in_build() + ":$PATH; source <(muster completion bash); COMP_WORDS=(" + words +
                    "); COMP_CWORD=" + std::to_string(at) + "; _muster; echo \"${COMPREPLY[*]}\""};
   return run(what).out;
 }

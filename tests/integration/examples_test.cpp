@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/muster_program.hpp"
 
 #include <algorithm>
@@ -46,7 +47,7 @@ std::vector<std::string> lines_of_tasks(const std::string& out) {
 
 void check(const std::string& name) {
   INFO(name);
-  const auto example = std::filesystem::path(MUSTER_SOURCE_DIR "/examples") / name;
+  const auto example = std::filesystem::path(in_source("examples")) / name;
   auto promised = read_promise(example);
   REQUIRE(promised.made);
   REQUIRE_FALSE(promised.lines.empty());
@@ -114,7 +115,7 @@ TEST_CASE("example: a loop") {
 TEST_CASE("every example is valid, and tested above") {
   const muster_program muster;
   std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/examples"))
+  for (const auto& entry : std::filesystem::directory_iterator(in_source("examples")))
     if (entry.path().extension() == ".yaml") {
       INFO(entry.path());
       CHECK(muster({"validate", entry.path().string()}).exit_code == 0);

@@ -1,4 +1,5 @@
 #include "support/api_contract.hpp"
+#include "support/checkout.hpp"
 
 #include "muster/spec/yaml_json.hpp"
 #include "support/json_schema.hpp"
@@ -52,7 +53,7 @@ std::string openapi_path(std::string pattern) {
 }
 
 api_contract::api_contract() {
-  std::ifstream file{MUSTER_SOURCE_DIR "/docs/openapi.yaml"};
+  std::ifstream file{in_source("docs/openapi.yaml")};
   const std::string text{std::istreambuf_iterator<char>{file}, {}};
   const auto read = spec::json_from_yaml(text);
   if (!read)

@@ -1,4 +1,5 @@
 #include "support/docker_daemon.hpp"
+#include "support/checkout.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -19,7 +20,7 @@ constexpr int cannot_be_had = 77;
 constexpr std::chrono::minutes script_deadline{3};
 
 fs::path ground() {
-  return fs::path(MUSTER_BINARY_DIR) / "docker";
+  return in_build("docker");
 }
 
 std::string contents(const fs::path& path) {
@@ -33,7 +34,7 @@ std::string contents(const fs::path& path) {
 /// tests/docker/<name> with its arguments, to its end.
 outcome run_script(const std::string& name, const std::vector<std::string>& arguments) {
   command what;
-  what.argv = {MUSTER_SOURCE_DIR "/tests/docker/" + name};
+  what.argv = {in_source("tests/docker/") + name};
   what.argv.insert(what.argv.end(), arguments.begin(), arguments.end());
   return run(what, script_deadline);
 }

@@ -1,4 +1,5 @@
 #include "support/fake_gpus.hpp"
+#include "support/checkout.hpp"
 
 #include <array>
 #include <cstdio>
@@ -18,7 +19,7 @@ std::string pci(const char* kind, std::size_t number) {
 } // namespace
 
 std::filesystem::path fake_nvml_library(const std::string& version) {
-  return std::filesystem::path{MUSTER_BINARY_DIR} / "tests/fake_nvml" / version / "libnvidia-ml.so.1";
+  return std::filesystem::path(in_build("tests/fake_nvml")) / version / "libnvidia-ml.so.1";
 }
 
 std::string fake_gpus(std::size_t count, std::size_t island) {

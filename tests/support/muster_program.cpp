@@ -1,4 +1,5 @@
 #include "support/muster_program.hpp"
+#include "support/checkout.hpp"
 
 #include <fstream>
 
@@ -6,7 +7,7 @@ namespace muster::test {
 
 command muster_program::with(const std::vector<std::string>& arguments) const {
   command what;
-  what.argv.push_back(MUSTER_BINARY_DIR "/muster");
+  what.argv.push_back(in_build("muster"));
   what.argv.insert(what.argv.end(), arguments.begin(), arguments.end());
   what.env["MUSTER_STATE_DIR"] = state().string();
   // Whatever this machine has: tests that want a daemon name it.

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 
 #include "actors/runtime.hpp"
 #include "gateway/events/feed.hpp"
@@ -104,7 +105,7 @@ std::string whole_page() {
   return page.text();
 }
 
-std::string read(const char* path) {
+std::string read(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -124,7 +125,7 @@ TEST_CASE("every metric is described, with its labels, and nothing else is") {
     there[at->str(1)] = "| `" + at->str(1) + "` | " + at->str(2) + " | " + labels + (labels.empty() ? "| " : " | ");
   }
   CHECK(there.size() > 40);
-  const auto page = read(MUSTER_SOURCE_DIR "/docs/metrics.md");
+  const auto page = read(muster::test::in_source("docs/metrics.md"));
   for (const auto& [name, row] : there) {
     INFO(row);
     CHECK(page.find('\n' + row) != std::string::npos);
@@ -138,7 +139,7 @@ TEST_CASE("every metric is described, with its labels, and nothing else is") {
 
 TEST_CASE("the dashboard asks only for what there is") {
   const auto known = whole_page();
-  const auto text = read(MUSTER_SOURCE_DIR "/config/grafana/muster.json");
+  const auto text = read(muster::test::in_source("config/grafana/muster.json"));
   REQUIRE(text.size() > 1000);
   const std::regex name("\\b(muster|process)_[a-z_]+");
   std::size_t found = 0;

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 #include "support/temporary_folder.hpp"
 
 #include "muster/config/file.hpp"
@@ -28,7 +29,7 @@ store::environment environment_of(std::map<std::string, std::string> values) {
 } // namespace
 
 TEST_CASE("the sample configuration loads and says what the defaults are") {
-  const auto read = load_file(MUSTER_SOURCE_DIR "/config/config.yaml");
+  const auto read = load_file(muster::test::in_source("config/config.yaml"));
   for (const auto& x : read.errors)
     UNSCOPED_INFO(spec::render(x));
   REQUIRE(read.ok());
@@ -48,7 +49,7 @@ TEST_CASE("the sample configuration loads and says what the defaults are") {
 }
 
 TEST_CASE("what the sample configuration shows in comments loads as well") {
-  std::ifstream in(MUSTER_SOURCE_DIR "/config/config.yaml");
+  std::ifstream in(muster::test::in_source("config/config.yaml"));
   std::string text;
   for (std::string line; std::getline(in, line);) {
     const auto at = line.find_first_not_of(' ');

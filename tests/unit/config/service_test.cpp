@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 
 #include "muster/config/file.hpp"
 
@@ -20,7 +21,7 @@ std::string errors_of(const std::string& text) {
 }
 
 std::string sample() {
-  std::ifstream in(MUSTER_SOURCE_DIR "/config/muster.yaml");
+  std::ifstream in(muster::test::in_source("config/muster.yaml"));
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,7 +28,7 @@ bool is_source(const fs::path& path) {
 
 std::vector<source_include> includes_of(const std::string& layer) {
   std::vector<source_include> found;
-  const auto root = fs::path(MUSTER_SOURCE_DIR) / layer;
+  const auto root = fs::path(muster::test::in_source()) / layer;
   if (!fs::exists(root))
     return found;
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
@@ -76,7 +77,7 @@ TEST_CASE("CAF is included in actors alone") {
 }
 
 TEST_CASE("Boost is included by the sources of the HTTP server alone") {
-  const auto server = fs::path(MUSTER_SOURCE_DIR) / "gateway/http";
+  const auto server = fs::path(muster::test::in_source("gateway/http"));
   for (const auto& layer : layers)
     for (const auto& include : includes_of(layer)) {
       INFO(include.file << " includes " << include.name);
@@ -114,7 +115,7 @@ TEST_CASE("the headers of the API include each other and the standard library on
 }
 
 TEST_CASE("SQLite is included by the store alone") {
-  const auto store = fs::path(MUSTER_SOURCE_DIR) / "libruntime/src/store";
+  const auto store = fs::path(muster::test::in_source("libruntime/src/store"));
   for (const auto& layer : layers)
     for (const auto& include : includes_of(layer)) {
       INFO(include.file << " includes " << include.name);
@@ -137,7 +138,7 @@ TEST_CASE("a source includes its own header first, so that the header compiles a
     for (const auto& include : includes_of(layer))
       first.emplace(include.file, include.name);
   for (const auto& [file, name] : first) {
-    auto own = file.lexically_relative(MUSTER_SOURCE_DIR).generic_string();
+    auto own = file.lexically_relative(muster::test::in_source()).generic_string();
     if (file.extension() != ".cpp")
       continue;
     own.replace(own.size() - 4, 4, ".hpp");
@@ -145,7 +146,7 @@ TEST_CASE("a source includes its own header first, so that the header compiles a
     if (own.rfind("libruntime/src/", 0) == 0)
       own.replace(0, 15, "libruntime/include/muster/");
     for (const auto& header : {own, beside})
-      if (fs::exists(fs::path(MUSTER_SOURCE_DIR) / header)) {
+      if (fs::exists(fs::path(muster::test::in_source()) / header)) {
         INFO(file << " includes " << name << " first, not " << header);
         CHECK(fs::path(name).filename() == fs::path(header).filename());
       }

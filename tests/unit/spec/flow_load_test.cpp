@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checkout.hpp"
 
 #include "muster/spec/expression.hpp"
 #include "muster/spec/flow.hpp"
@@ -306,7 +307,7 @@ TEST_CASE("environment from the command line reaches tasks at any depth") {
 
 TEST_CASE("the examples of flows are good") {
   std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/examples")) {
+  for (const auto& entry : std::filesystem::directory_iterator(muster::test::in_source("examples"))) {
     if (entry.path().extension() != ".yaml")
       continue;
     const auto loaded = load_file(entry.path().string());
