@@ -1,5 +1,6 @@
 #include "muster/config/policy_patch.hpp"
 #include "muster/spec/duration.hpp"
+#include "muster/spec/exit_words.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -59,15 +60,6 @@ json json_of(const time_settings& x) {
   return out;
 }
 
-const char* word(spec::exit_action x) {
-  switch (x) {
-    case spec::exit_action::complete: return "COMPLETE";
-    case spec::exit_action::fail: return "FAIL";
-    case spec::exit_action::reschedule: return "RESCHEDULE";
-  }
-  return "";
-}
-
 } // namespace
 
 std::string to_json(const pool_policy& x) {
@@ -92,7 +84,7 @@ std::string to_json(const pool_policy& x) {
   out["start_timeout"] = json_of(x.start_timeout);
   auto& actions = out["exit_actions"] = json::object();
   for (const auto& rule : x.exit_actions)
-    actions[word(rule.action)] = rule.text;
+    actions[spec::to_string(rule.action)] = rule.text;
   out["maintenance"] = x.maintenance.empty() ? json(false) : json(x.maintenance);
   return out.dump();
 }

@@ -2,6 +2,7 @@
 #include "config/key_texts.hpp"
 #include "muster/config/pool_policy.hpp"
 #include "muster/spec/duration.hpp"
+#include "muster/spec/exit_words.hpp"
 
 #include <array>
 #include <cstdio>
@@ -60,15 +61,6 @@ std::string text_of(const time_settings& x) {
   return '{' + out + '}';
 }
 
-const char* word(spec::exit_action x) {
-  switch (x) {
-    case spec::exit_action::complete: return "COMPLETE";
-    case spec::exit_action::fail: return "FAIL";
-    case spec::exit_action::reschedule: return "RESCHEDULE";
-  }
-  return "";
-}
-
 } // namespace
 
 key_texts texts_of(const pool_policy& x) {
@@ -101,7 +93,7 @@ key_texts texts_of(const pool_policy& x) {
       line(key, text_of(*limits));
   if (!x.exit_actions.empty())
     line("exit_actions", '{' + joined(x.exit_actions, [](const auto& rule) {
-                           return std::string{word(rule.action)} + ": " + in_quotes(rule.text);
+                           return std::string{spec::to_string(rule.action)} + ": " + in_quotes(rule.text);
                          }) + '}');
   if (!x.maintenance.empty())
     line("maintenance", in_quotes(x.maintenance));

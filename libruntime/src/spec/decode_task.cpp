@@ -3,6 +3,7 @@
 
 #include "muster/base/regex.hpp"
 #include "muster/spec/duration.hpp"
+#include "muster/spec/exit_words.hpp"
 #include "muster/spec/image.hpp"
 #include "muster/spec/names.hpp"
 #include "muster/spec/storage_url.hpp"
@@ -261,18 +262,6 @@ void decode_credentials(const value_reader& in, value_at x, const field_path& pa
   }
 }
 
-std::optional<exit_action> action_of(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  if (name == "COMPLETE")
-    return exit_action::complete;
-  if (name == "FAIL")
-    return exit_action::fail;
-  if (name == "RESCHEDULE")
-    return exit_action::reschedule;
-  return std::nullopt;
-}
-
 /// One part between commas. OSMO's grammar lets parts run together (`1-23-4`); it then finds no range in them.
 bool take_codes(std::string_view part, std::vector<code_range>& out) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -383,7 +372,7 @@ void decode_exit_actions(const value_reader& in, value_at x, const field_path& p
   for (const auto& entry : entries) {
     const auto name = key_text(entry.key);
     const auto where = path.field(name);
-    const auto action = action_of(name);
+    const auto action = parse_exit_action(name);
     if (!action) {
       const auto near = nearest(name, known);
       in.report().error(entry.key_place, where, "expected COMPLETE, FAIL or RESCHEDULE, found '" + name + "'",

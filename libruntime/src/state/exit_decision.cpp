@@ -1,5 +1,7 @@
 #include "muster/state/exit_decision.hpp"
 
+#include "muster/spec/exit_words.hpp"
+
 #include <optional>
 
 namespace muster {
@@ -14,10 +16,11 @@ std::optional<spec::exit_action> match(const std::vector<spec::exit_rule>& rules
   return std::nullopt;
 }
 
-exit_decision changed(status before, status after, const char* action, std::int64_t code) {
+exit_decision changed(status before, status after, spec::exit_action action, std::int64_t code) {
   if (before == after)
     return {after, {}};
-  return {after, std::string{"Exit Action: "} + action + " the task for exit code " + std::to_string(code) + '.'};
+  return {after,
+          std::string{"Exit Action: "} + to_string(action) + " the task for exit code " + std::to_string(code) + '.'};
 }
 
 } // namespace
@@ -31,11 +34,11 @@ exit_decision decide_exit(status before, std::int64_t code, const std::vector<sp
   if (!action)
     return {before, {}};
   switch (*action) {
-    case spec::exit_action::complete: return changed(before, status::completed, "COMPLETE", code);
-    case spec::exit_action::fail: return changed(before, status::failed, "FAIL", code);
+    case spec::exit_action::complete: return changed(before, status::completed, *action, code);
+    case spec::exit_action::fail: return changed(before, status::failed, *action, code);
     case spec::exit_action::reschedule:
       if (attempt < max_retries)
-        return changed(before, status::rescheduled, "RESCHEDULE", code);
+        return changed(before, status::rescheduled, *action, code);
       return {before, "No exit action applied due to retry limit " + std::to_string(max_retries) + '.'};
   }
   return {before, {}};
