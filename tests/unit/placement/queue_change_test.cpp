@@ -1,6 +1,5 @@
+#include "gpu_gangs.hpp"
 #include "support/catch.hpp"
-
-#include "muster/placement/gang_queue.hpp"
 
 #include <algorithm>
 #include <map>
@@ -11,6 +10,7 @@
 // A queue whose policy changes while gangs hold places and wait.
 
 using namespace muster;
+using namespace muster::test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -18,29 +18,6 @@ namespace {
 constexpr auto high = gang_priority::high;
 constexpr auto normal = gang_priority::normal;
 constexpr auto low = gang_priority::low;
-
-node_state gpu_node(const std::string& name, std::uint32_t gpus = 8) {
-  std::vector<std::uint32_t> all;
-  for (std::uint32_t i = 0; i < gpus; ++i)
-    all.push_back(i);
-  return make_node(name, {64, std::int64_t{1} << 40U, std::int64_t{1} << 40U}, all);
-}
-
-gang gpus(std::int64_t each, std::size_t members = 1) {
-  resource_request x;
-  x.gpu = each;
-  x.memory = 1;
-  x.storage = 1;
-  return gang(members, x);
-}
-
-gang_terms terms(gang_priority priority, std::string user = {}, std::string quota = {}) {
-  gang_terms x;
-  x.priority = priority;
-  x.user = std::move(user);
-  x.quota = std::move(quota);
-  return x;
-}
 
 queue_policy quotas(std::vector<gpu_quota> all) {
   queue_policy x;

@@ -1,42 +1,20 @@
+#include "gpu_gangs.hpp"
 #include "support/catch.hpp"
-
-#include "muster/placement/gang_queue.hpp"
 
 #include <algorithm>
 #include <string>
 
 using namespace muster;
+using namespace muster::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-const std::vector<std::uint32_t> eight{0, 1, 2, 3, 4, 5, 6, 7};
-
-node_state gpu_node(const std::string& name) {
-  return make_node(name, {64, std::int64_t{1} << 40U, std::int64_t{1} << 40U}, eight);
-}
 
 std::vector<node_state> gpu_nodes(int count) {
   std::vector<node_state> nodes;
   for (int i = 0; i < count; ++i)
     nodes.push_back(gpu_node("n" + std::to_string(i)));
   return nodes;
-}
-
-gang gpus(std::int64_t each, std::size_t members = 1) {
-  resource_request x;
-  x.gpu = each;
-  x.memory = 1;
-  x.storage = 1;
-  return gang(members, x);
-}
-
-gang_terms terms(gang_priority priority, std::string user = {}, std::string quota = {}) {
-  gang_terms x;
-  x.priority = priority;
-  x.user = std::move(user);
-  x.quota = std::move(quota);
-  return x;
 }
 
 gang_terms for_at_most(std::chrono::seconds time) {
