@@ -31,7 +31,7 @@ capabilities random_machine(chance& random) {
 } // namespace
 
 world::world(std::uint64_t seed, detail how, planted what, std::filesystem::path folder)
-    : all_(seed, how, what), folder_(std::move(folder)), log_(all_, store::state_directory{folder_ / "head"}) {}
+    : all_(seed, how, what), folder_(std::move(folder)), log_(all_, store::state_directory{folder_ / head_folder}) {}
 
 void world::set_up() {
   auto& random = all_.random;
@@ -53,7 +53,7 @@ void world::set_up() {
   setup.run_ready = [this] { static_cast<void>(run_ready()); };
   const moment alive_every = std::chrono::seconds{random.percent(70) ? 1 : 5};
   setup.silence_limit = std::chrono::duration_cast<std::chrono::milliseconds>(10 * alive_every);
-  head_ = std::make_unique<head>(all_, config_, store::state_directory{folder_ / "head"}, log_, std::move(setup));
+  head_ = std::make_unique<head>(all_, config_, store::state_directory{folder_ / head_folder}, log_, std::move(setup));
   start_head();
   for (auto& x : machines_) {
     node::setup one{"pool", folder_ / x->name(), head::own_id, [this] { return head_->door(); }, alive_every};

@@ -29,6 +29,9 @@ struct outcome {
 /// and all must come to its end.
 class world {
 public:
+  /// Of the head's store. One that is there already is used.
+  static constexpr const char* head_folder = "head";
+
   world(std::uint64_t seed, detail how, planted what, std::filesystem::path folder);
   [[nodiscard]] outcome play();
 
