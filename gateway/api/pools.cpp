@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 namespace muster::gateway {
 
@@ -206,14 +207,21 @@ result<http::response> patch_pool(call& x) {
   return out;
 }
 
+/// By name, `n2` before `n10`; where a machine is in several pools, in their order.
 result<http::response> list_nodes(call& x) {
   const auto pools = pools_of(x);
   if (!pools)
     return pools.failure();
-  std::vector<json> all;
+  std::vector<std::pair<std::string, json>> named;
   for (const auto& pool : *pools)
     for (const auto& node : pool.nodes)
-      all.push_back(json_of(node));
+      named.emplace_back(node.name, json_of(node));
+  std::stable_sort(named.begin(), named.end(),
+                   [](const auto& a, const auto& b) { return strverscmp(a.first.c_str(), b.first.c_str()) < 0; });
+  std::vector<json> all;
+  all.reserve(named.size());
+  for (auto& [name, node] : named)
+    all.push_back(std::move(node));
   return page(x, "nodes", all);
 }
 

@@ -89,6 +89,17 @@ TEST_CASE("what ends while head and agent are both dead is known afterwards") {
   CHECK(x.end_of(id, 1) == "");
 }
 
+TEST_CASE("nodes are listed by name, in whatever order they joined") {
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  node_program ten{x.muster, "n10", at("127.0.1.1")};
+  REQUIRE(becomes(x.muster, "n10", "ready"));
+  node_program two{x.muster, "n2", at("127.0.1.2")};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(x.muster({"node", "ls", "-o", "name"}).out == "n2\nn10\n");
+}
+
 TEST_CASE("who may not join as a node is told why") {
   farm x{{}};
   x.start();
