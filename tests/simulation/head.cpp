@@ -142,10 +142,9 @@ void head::start() {
   live_ = std::make_unique<body>();
   live_->where = std::make_unique<process>("head", config_, all_.time.now());
   spawn_all(*live_);
-  auto reader = store::reader::open(directory_);
   store::workflow_query query;
   query.unfinished = true;
-  const auto found = reader->workflows(query);
+  const auto found = told_.stored().workflows(query);
   if (!found)
     return all_.violate("the store cannot be read: " + found.failure().message);
   std::vector<std::string> ids; // The newest first: they are taken from the end.
@@ -156,8 +155,7 @@ void head::start() {
 }
 
 std::vector<store::node_record> head::stored_nodes() {
-  auto reader = store::reader::open(directory_);
-  auto found = reader ? reader->nodes() : reader.failure();
+  auto found = told_.stored().nodes();
   if (found)
     return std::move(*found);
   all_.violate("the store cannot be read: " + found.failure().message);
@@ -166,8 +164,7 @@ std::vector<store::node_record> head::stored_nodes() {
 
 /// As is recorded.
 bool head::has_run(attempt_id id) const {
-  auto reader = store::reader::open(directory_);
-  const auto all = reader->attempts(id.workflow, id.task);
+  const auto all = told_.stored().attempts(id.workflow, id.task);
   return all && std::any_of(all->begin(), all->end(),
                             [&](const auto& x) { return x.number == id.number && x.status >= status::running; });
 }
@@ -302,10 +299,9 @@ void head::recover(std::vector<std::string> ids, std::vector<std::string> held, 
 bool head::take_up(const std::string& id, bool is_held) {
   all_.say((is_held ? "head holds " : "head takes up ") + id);
   auto* now = live_.get();
-  auto reader = store::reader::open(directory_);
   const auto runs = now->runs;
   auto stored =
-      load_workflow(*reader, directory_, id, caf::actor_cast<caf::strong_actor_ptr>(now->executor), all_.wall());
+      load_workflow(told_.stored(), directory_, id, caf::actor_cast<caf::strong_actor_ptr>(now->executor), all_.wall());
   if (stored && !is_held)
     if (const auto asked = adopt(*stored, *runs); !asked)
       stored = asked.failure();

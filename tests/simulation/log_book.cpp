@@ -1,7 +1,5 @@
 #include "log_book.hpp"
 
-#include "muster/store/reader.hpp"
-
 #include <algorithm>
 
 namespace muster::simulation {
@@ -71,13 +69,10 @@ void log_book::read_task(const event& x) {
 }
 
 void log_book::catch_up() {
-  auto reader = store::reader::open(directory_);
-  if (!reader)
-    return; // It was never opened.
   for (;;) {
     store::event_query query;
     query.after = {last_};
-    const auto page = reader->events(query);
+    const auto page = stored_.events(query);
     if (!page)
       return all_.violate("the log cannot be read: " + page.failure().message);
     for (const auto& x : page->events)
@@ -89,13 +84,10 @@ void log_book::catch_up() {
 
 void log_book::compare() {
   catch_up();
-  auto reader = store::reader::open(directory_);
-  if (!reader)
-    return all_.violate("the store cannot be read: " + reader.failure().message);
   store::event_query query;
   std::uint64_t last = 0;
   for (;;) {
-    const auto page = reader->events(query);
+    const auto page = stored_.events(query);
     if (!page)
       return all_.violate("the log cannot be read: " + page.failure().message);
     for (const auto& x : page->events)
@@ -109,7 +101,7 @@ void log_book::compare() {
     all_.violate("subscribers were told of " + std::to_string(last_) + " events, and " + std::to_string(last) +
                  " are stored");
   for (const auto& [key, was] : workflows_) {
-    const auto row = reader->workflow(workflow_key{key});
+    const auto row = stored_.workflow(workflow_key{key});
     if (!row || row->status != was)
       all_.violate("workflow " + std::to_string(key) + " is not stored as its events say");
   }

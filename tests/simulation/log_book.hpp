@@ -4,7 +4,7 @@
 #include "universe.hpp"
 
 #include "muster/event/event.hpp"
-#include "muster/store/layout.hpp"
+#include "muster/store/reader.hpp"
 
 #include <cstdint>
 #include <map>
@@ -19,7 +19,10 @@ namespace muster::simulation {
 /// nothing that starts without being recorded, nothing that starts twice.
 class log_book final : public witness {
 public:
-  log_book(universe& all, store::state_directory directory) : all_(all), directory_(std::move(directory)) {}
+  log_book(universe& all, store::reader stored) : all_(all), stored_(std::move(stored)) {}
+
+  /// What the head has stored. One reader for all: to open one takes as long as dozens of steps.
+  [[nodiscard]] store::reader& stored() noexcept { return stored_; }
 
   /// Committed events, in order. Those that were seen before are skipped.
   void read(const std::vector<event>& batch);
@@ -46,7 +49,7 @@ private:
   void read_task(const event& x);
 
   universe& all_;
-  store::state_directory directory_;
+  store::reader stored_;
   std::uint64_t last_ = 0;
   std::map<std::int64_t, status> workflows_;
   std::map<task_key, status> groups_;

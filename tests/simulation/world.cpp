@@ -3,6 +3,7 @@
 #include "workload.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace muster::simulation {
@@ -28,10 +29,17 @@ capabilities random_machine(chance& random) {
   return x;
 }
 
+store::reader reader_of(const std::filesystem::path& folder) {
+  auto opened = store::reader::open(store::state_directory{folder});
+  if (!opened)
+    throw std::runtime_error("the store cannot be read: " + opened.failure().message);
+  return *std::move(opened);
+}
+
 } // namespace
 
 world::world(std::uint64_t seed, detail how, planted what, std::filesystem::path folder)
-    : all_(seed, how, what), folder_(std::move(folder)), log_(all_, store::state_directory{folder_ / head_folder}) {}
+    : all_(seed, how, what), folder_(std::move(folder)), log_(all_, reader_of(folder_ / head_folder)) {}
 
 void world::set_up() {
   auto& random = all_.random;

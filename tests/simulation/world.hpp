@@ -29,7 +29,7 @@ struct outcome {
 /// and all must come to its end.
 class world {
 public:
-  /// Of the head's store. One that is there already is used.
+  /// Of the head's store, which is there already.
   static constexpr const char* head_folder = "head";
 
   world(std::uint64_t seed, detail how, planted what, std::filesystem::path folder);
