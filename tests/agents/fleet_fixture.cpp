@@ -48,7 +48,7 @@ fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, ag
   setup.on_change = [this](const agent::fleet_change& x) {
     {
       const std::lock_guard lock{mutex_};
-      last_[x.node] = x;
+      said_[x.node].all.push_back(x);
     }
     changed_.notify_all();
   };
@@ -77,20 +77,28 @@ fleet_head::~fleet_head() {
 }
 
 bool fleet_head::wait(const std::string& node, agent::fleet_change::kind what) {
-  return wait_for(node, [what](const agent::fleet_change& x) { return x.what == what; });
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, patience, [&] {
+    auto& said = said_[node];
+    while (said.waited_for < said.all.size())
+      if (said.all[said.waited_for++].what == what)
+        return true;
+    return false;
+  });
 }
 
 bool fleet_head::wait_for(const std::string& node, const std::function<bool(const agent::fleet_change&)>& is_so) {
   std::unique_lock lock{mutex_};
   return changed_.wait_for(lock, patience, [&] {
-    const auto found = last_.find(node);
-    return found != last_.end() && is_so(found->second);
+    const auto& said = said_[node].all;
+    return !said.empty() && is_so(said.back());
   });
 }
 
 agent::fleet_change fleet_head::last(const std::string& node) {
   const std::lock_guard lock{mutex_};
-  return last_[node];
+  const auto& said = said_[node].all;
+  return said.empty() ? agent::fleet_change{} : said.back();
 }
 
 agent_config agent_of(const fleet_head& head, const std::filesystem::path& root, const std::string& node,

@@ -37,7 +37,7 @@ public:
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] const agent::fleet_actor& fleet() const noexcept { return fleet_; }
-  /// Waits until this was the last thing said of that node.
+  /// Waits until this is said of that node, after what was waited for before: what was said since may be more.
   [[nodiscard]] bool wait(const std::string& node, agent::fleet_change::kind what);
   /// Waits until what was said last of that node is as wanted.
   [[nodiscard]] bool wait_for(const std::string& node, const std::function<bool(const agent::fleet_change&)>& is_so);
@@ -53,7 +53,12 @@ private:
   std::uint16_t port_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, agent::fleet_change> last_;
+  /// What was said of a node.
+  struct history {
+    std::vector<agent::fleet_change> all;
+    std::size_t waited_for = 0; ///< So many.
+  };
+  std::map<std::string, history> said_;
 };
 
 /// How an agent of that name joins that head, in that directory of its own.
