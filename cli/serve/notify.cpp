@@ -1,16 +1,21 @@
 #include "cli/serve/notify.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <ctime>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 namespace muster::cli {
 
 namespace {
+
+/// For a service manager that has much to read.
+constexpr timeval longest_wait{5, 0};
 
 std::optional<unsigned long long> number_of(const char* text) {
   if (text == nullptr || *text == '\0' || std::strlen(text) > 18 ||
@@ -40,15 +45,11 @@ notifier::notifier(const store::environment& get) {
 }
 
 void notifier::ready(std::string_view status) const {
-  send("READY=1\nSTATUS=" + one_line(status));
-}
-
-void notifier::status(std::string_view text) const {
-  send("STATUS=" + one_line(text));
+  send("READY=1\nSTATUS=" + one_line(status), when_full::wait);
 }
 
 void notifier::stopping(std::string_view text) const {
-  send("STOPPING=1\nSTATUS=" + one_line(text));
+  send("STOPPING=1\nSTATUS=" + one_line(text), when_full::wait);
 }
 
 void notifier::reloading() const {
@@ -56,18 +57,23 @@ void notifier::reloading() const {
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   constexpr long long million = 1'000'000;
   send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.tv_sec * million + now.tv_nsec / 1000) +
-       "\nSTATUS=reading the configuration again");
+           "\nSTATUS=reading the configuration again",
+       when_full::wait);
+}
+
+void notifier::status(std::string_view text) const {
+  send("STATUS=" + one_line(text), when_full::drop);
 }
 
 void notifier::alive() const {
-  send("WATCHDOG=1");
+  send("WATCHDOG=1", when_full::drop);
 }
 
 void notifier::extend(std::chrono::microseconds more) const {
-  send("EXTEND_TIMEOUT_USEC=" + std::to_string(more.count()));
+  send("EXTEND_TIMEOUT_USEC=" + std::to_string(more.count()), when_full::drop);
 }
 
-void notifier::send(const std::string& text) const {
+void notifier::send(const std::string& text, when_full then) const {
   sockaddr_un to{};
   if (socket_.empty() || socket_.size() >= sizeof to.sun_path)
     return;
@@ -79,10 +85,14 @@ void notifier::send(const std::string& text) const {
   if (socket_.front() == '@')
     to.sun_path[0] = '\0'; // An abstract name.
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
+  ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &longest_wait, sizeof longest_wait);
+  const int flags = MSG_NOSIGNAL | (then == when_full::drop ? MSG_DONTWAIT : 0);
   // Who does not listen is not told: nothing depends on it.
-  [[maybe_unused]] const auto sent =
-      ::sendto(descriptor, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-               reinterpret_cast<const sockaddr*>(&to), length); // NOLINT: as the interface has it
+  while (::sendto(descriptor, text.data(), text.size(), flags,
+                  reinterpret_cast<const sockaddr*>(&to), // NOLINT: as the interface has it
+                  length) < 0 &&
+         errno == EINTR) {
+  }
   ::close(descriptor);
 }
 

@@ -3,6 +3,7 @@
 #include "muster/store/layout.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,10 +17,12 @@ public:
   /// What `get` says about the socket and the watchdog.
   explicit notifier(const store::environment& get);
 
+  /// What is said once waits, for seconds at most, where the service manager has much to read.
   void ready(std::string_view status) const;
-  void status(std::string_view text) const;
   void stopping(std::string_view text) const;
   void reloading() const;
+  /// For people; lost where it would have to wait, as is what follows, which is said again and again.
+  void status(std::string_view text) const;
   /// The service does well.
   void alive() const;
   /// Starting or stopping takes this much longer.
@@ -29,7 +32,8 @@ public:
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog() const noexcept { return watchdog_; }
 
 private:
-  void send(const std::string& text) const;
+  enum class when_full : std::uint8_t { drop, wait };
+  void send(const std::string& text, when_full then) const;
 
   std::string socket_;
   std::optional<std::chrono::microseconds> watchdog_;

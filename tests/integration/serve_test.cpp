@@ -304,7 +304,9 @@ TEST_CASE("SIGHUP takes over policies of pools, and names what of a pool needs a
   INFO(id.err);
   REQUIRE(id.exit_code == 0);
   const auto name = id.out.substr(0, id.out.find('\n'));
-  CHECK_THAT(muster({"explain", name}).out, ContainsSubstring("pool ws is under maintenance: disks"));
+  CHECK(eventually([&] {
+    return muster({"explain", name}).out.find("pool ws is under maintenance: disks") != std::string::npos;
+  }));
   write("{ws: {driver: process, gpus: 1}, more: {driver: process}}");
   head.process().signal(SIGHUP);
   CHECK(muster({"wait", name}).exit_code == 0);
@@ -475,7 +477,23 @@ public:
     }
     return false;
   }
-  void forget() { said_.clear(); }
+  /// All that was said so far.
+  void forget() {
+    std::array<char, 4096> buffer{};
+    while (::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {
+    }
+    said_.clear();
+  }
+  /// As one that has not read for long: there is no room for another word.
+  void fall_behind() const {
+    const int other = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    while (::sendto(other, "", 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 1) {
+    }
+    ::close(other);
+  }
   [[nodiscard]] bool bound() const { return bound_; }
   [[nodiscard]] const std::string& said() const { return said_; }
 
@@ -508,9 +526,11 @@ TEST_CASE("the service manager is told how the head is") {
   CHECK(muster({"run", muster.file("w.yaml", one_task("test -z \"$NOTIFY_SOCKET\" -a -z \"$WATCHDOG_USEC\""))})
             .exit_code == 0);
   systemd.forget();
+  systemd.fall_behind();
   head.signal(SIGHUP);
   CHECK(systemd.hears("READY=1"));
   CHECK_THAT(systemd.said(), ContainsSubstring("RELOADING=1\nMONOTONIC_USEC="));
+  systemd.fall_behind();
   head.signal(SIGTERM);
   CHECK(systemd.hears("STOPPING=1"));
   CHECK(head.finish().exit_code == 0);
@@ -569,6 +589,7 @@ TEST_CASE("a stop ends streams, and a second signal waits for nobody") {
   REQUIRE(head.wait_for_log("route=/v1/events"));
   const auto began = std::chrono::steady_clock::now();
   head.process().signal(SIGTERM);
+  REQUIRE(head.wait_for_log("head is asked to stop")); // Else the two may come as one.
   head.process().signal(SIGTERM);
   CHECK(head.process().finish().exit_code == 0);
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(15));
