@@ -173,22 +173,23 @@ TEST_CASE("kill -9 in the middle of a nested map: resume runs what was unfinishe
   const muster_program muster;
   const cleaner at_end(muster.state());
   const auto marks = muster.folder() / "starts";
-  const auto spec =
-      muster.file("map.yaml", "workflow:\n"
-                              "  name: map\n"
-                              "  tasks:\n"
-                              "  - name: outer\n"
-                              "    foreach: {from: 0, to: 19}\n"
-                              "    workflow:\n"
-                              "      parameters: {o: '{{item}}'}\n"
-                              "      tasks:\n"
-                              "      - name: inner\n"
-                              "        image: none\n"
-                              "        foreach: {from: 0, to: 19}\n"
-                              "        command: [sh, -c, 'echo {{parameter:o}}.{{item}} >> " +
-                                  marks.string() +
-                                  "; echo {{item}} > $MUSTER_RESULT']\n"
-                                  "  - {name: end, image: none, after: [outer], command: [echo, over]}\n");
+  const auto gate = muster.folder() / "gate"; // It is not over before it was killed, however late that is.
+  const auto spec = muster.file(
+      "map.yaml", "workflow:\n"
+                  "  name: map\n"
+                  "  tasks:\n"
+                  "  - name: outer\n"
+                  "    foreach: {from: 0, to: 19}\n"
+                  "    workflow:\n"
+                  "      parameters: {o: '{{item}}'}\n"
+                  "      tasks:\n"
+                  "      - name: inner\n"
+                  "        image: none\n"
+                  "        foreach: {from: 0, to: 19}\n"
+                  "        command: [sh, -c, 'echo {{parameter:o}}.{{item}} >> " +
+                      marks.string() + "; [ {{parameter:o}}.{{item}} != 19.19 ] || until [ -e " + gate.string() +
+                      " ]; do sleep 0.05; done; echo {{item}} > $MUSTER_RESULT']\n"
+                      "  - {name: end, image: none, after: [outer], command: [echo, over]}\n");
   const std::vector<std::string> common{"--quiet", "--oversubscribe", "1000", "--max-parallel", "8"};
   const auto with = [&common](std::vector<std::string> words) {
     words.insert(words.end(), common.begin(), common.end());
@@ -203,6 +204,7 @@ TEST_CASE("kill -9 in the middle of a nested map: resume runs what was unfinishe
     if (task.status == status::completed)
       ended[name] = *task.ended;
   CHECK(ended.size() < 400);
+  touch(gate);
   const auto done = muster(with({"resume", "last"}));
   INFO(done.out << done.err);
   CHECK(done.exit_code == 0);
