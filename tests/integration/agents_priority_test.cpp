@@ -91,7 +91,7 @@ TEST_CASE("a gang of low priority makes way for one of high priority, and runs a
 
   f.make(low, "may-leave");
   REQUIRE(f.begins(high, 0, 1));
-  CHECK(f.cause(low) == "resources");
+  CHECK(eventually([&] { return f.cause(low) == "resources"; }));
   for (const auto* name : {"t0", "t1"}) {
     const auto task = f.task(low, name);
     INFO(task.dump(1));

@@ -1,6 +1,7 @@
 #include "muster/store/reader.hpp"
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
+#include "support/processes.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -94,7 +95,9 @@ TEST_CASE("a pool is under maintenance until it is not, whoever said so") {
   INFO(submitted.err);
   REQUIRE(submitted.exit_code == 0);
   const auto id = submitted.out.substr(0, submitted.out.find('\n'));
-  CHECK_THAT(muster({"explain", id}).out, ContainsSubstring("under maintenance: new switches"));
+  CHECK(eventually([&] {
+    return muster({"explain", id}).out.find("under maintenance: new switches") != std::string::npos;
+  }));
   const auto off = muster({"pool", "maintenance", "ws", "off", "-o", "json"});
   CHECK(json::parse(off.out)["policy"]["maintenance"] == false);
   CHECK(muster({"wait", id}).exit_code == 0);
