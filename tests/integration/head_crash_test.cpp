@@ -86,7 +86,11 @@ TEST_CASE("a head that is killed under load keeps all its promises") {
   REQUIRE(head->ready());
   crowd clients{told, marks.string(), 8, 2, seed};
   clients.head_is_at(head->address());
-  for (unsigned long round = 0; round < rounds; ++round) {
+  // On a machine that is slow there are fewer rounds, so that they end in time.
+  const auto until = std::chrono::steady_clock::now() + 90s;
+  const bool has_time = std::getenv("MUSTER_CRASH_ROUNDS") != nullptr;
+  unsigned long round = 0;
+  for (; round < rounds && (round == 0 || has_time || std::chrono::steady_clock::now() < until); ++round) {
     INFO("round " << round);
     // Killed when so many more answers were given, and a little later, in the middle of something.
     const auto enough = told.acknowledged() + 1 + random() % 60;
@@ -118,5 +122,5 @@ TEST_CASE("a head that is killed under load keeps all its promises") {
   CHECK(told.complaints() == "");
   if (const auto left = left_behind(muster.state()); !left.empty())
     FAIL_CHECK("left behind: " << left);
-  WARN(rounds << " rounds, " << told.workflows().size() << " workflows, " << last->value << " events");
+  WARN(round << " rounds, " << told.workflows().size() << " workflows, " << last->value << " events");
 }
