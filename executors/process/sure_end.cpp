@@ -3,6 +3,7 @@
 #include "executors/process/procfs.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -16,10 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A millisecond apart. A process stops when it is next given a CPU.
-constexpr int most_looks = 50;
-/// A shell blocks all signals while it forks: then it is let go on for a moment and stopped again.
-constexpr int most_tries = 10;
+using clock = std::chrono::steady_clock;
+
+/// A process stops when it is next given a CPU, and a shell blocks all signals while it forks: then it is let go on for
+/// a moment and stopped again. Where many want a CPU either may last.
+constexpr std::chrono::seconds patience{3};
 
 /// The status texts of all threads; empty if the process is gone.
 std::vector<std::string> threads_of(pid_t pid) {
@@ -64,15 +66,21 @@ bool all_threads(pid_t pid, const F& is_so) {
   return !threads.empty() && std::all_of(threads.begin(), threads.end(), is_so);
 }
 
-bool stop_all(pid_t pid) {
+/// It has ended, or is gone.
+bool is_over(pid_t pid) {
+  const auto facts = facts_of(pid);
+  return !facts || facts->state == 'Z' || facts->state == 'X';
+}
+
+bool stop_all(pid_t pid, clock::time_point until) {
   if (::kill(pid, SIGSTOP) != 0)
     return false;
-  for (int look = 0; look < most_looks; ++look) {
-    if (all_threads(pid, is_stopped))
-      return true;
+  while (!all_threads(pid, is_stopped)) {
+    if (clock::now() >= until || is_over(pid))
+      return false;
     ::poll(nullptr, 0, 1);
   }
-  return false;
+  return true;
 }
 
 } // namespace
@@ -84,8 +92,8 @@ bool end_for_sure(pid_t pid, int signal) {
   if (!before || before->state == 'Z' || before->state == 'X')
     return false;
   const bool may_go_on = before->state != 'T';
-  for (int tries = 0; tries < most_tries && all_threads(pid, obeys); ++tries) {
-    if (!stop_all(pid))
+  for (const auto until = clock::now() + patience; clock::now() < until && all_threads(pid, obeys);) {
+    if (!stop_all(pid, until))
       break;
     // It may have changed its mind before it was stopped.
     if (all_threads(pid, obeys) && all_threads(pid, is_open) && ::kill(pid, signal) == 0)
