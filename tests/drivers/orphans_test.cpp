@@ -68,7 +68,10 @@ TEST_CASE("a stopped process ends too") {
   b.start(x);
   REQUIRE(eventually([&] {
     const auto all = processes_with("MUSTER_ATTEMPT_FOLDER=" + x.folder.string());
-    return !all.empty() && process::facts_of(all.front())->state == 'T';
+    return std::any_of(all.begin(), all.end(), [](pid_t pid) {
+      const auto facts = process::facts_of(pid);
+      return facts && facts->state == 'T';
+    });
   }));
   b->stop(x.id, 10'000ms);
   const auto seen = b.heard.wait_end(x.id);
