@@ -109,7 +109,9 @@ TEST_CASE("what lives is counted by status, also after it was taken up") {
     measures x;
     do
       x = r.measures();
-    while (of(x.tasks, status::running) < 3 && std::chrono::steady_clock::now() < until);
+    while (!(of(x.tasks, status::running) == 3 && of(x.tasks, status::waiting) == 1 &&
+             of(x.groups, status::running) == 2 && of(x.workflows, status::running) == 1) &&
+           std::chrono::steady_clock::now() < until);
     CHECK(of(x.tasks, status::running) == 3);
     CHECK(of(x.tasks, status::waiting) == 1);
     CHECK(of(x.groups, status::running) == 2);
