@@ -101,7 +101,7 @@ TEST_CASE("the end of a daemon is the end of its containers") {
   CHECK(processes_with_argument(of_daemon).size() == 1); // The shim.
   docker.reset();
   CHECK(processes_with_argument(of_daemon).empty());
-  CHECK(processes_with_argument((folder / "data").string()).empty());
+  CHECK(eventually([&] { return processes_with_argument((folder / "data").string()).empty(); }));
   CHECK_FALSE(exists(folder));
 }
 

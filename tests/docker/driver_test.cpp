@@ -18,6 +18,11 @@ namespace {
 
 using names = std::vector<std::string>;
 
+/// A greeting may be lost with its connection, so it is said until the other has told that it has all of them.
+const std::string greetings = "get() { until nc \"$1\" \"$2\" </dev/null | grep -q hello; do sleep 0.05; done; }; "
+                              "serve() { while :; do echo hello | nc -l -p \"$1\"; done; }; "
+                              "tell() { until nc \"$1\" \"$2\" </dev/null; do sleep 0.05; done; }; ";
+
 } // namespace
 
 TEST_CASE("a gang of two containers meets by address and by name, and leaves nothing") {
@@ -25,9 +30,9 @@ TEST_CASE("a gang of two containers meets by address and by name, and leaves not
   if (!docker)
     return;
   real_bench b(*docker);
-  const auto server = b.spec("for i in 1 2; do echo hello | nc -l -p 7000; done", 0, 2);
-  const auto client = b.spec("get() { until nc \"$1\" 7000 </dev/null | grep -q hello; do sleep 0.05; done; }; "
-                             "get {{host:t0}} && get t0 && grep -q t0 $MUSTER_PEERS && hostname | grep -qx t1",
+  const auto server = b.spec(greetings + "serve 7000 & nc -l -p 7001 & told=$!; wait $told", 0, 2);
+  const auto client = b.spec(greetings + "get {{host:t0}} 7000; get t0 7000; tell t0 7001; "
+                                         "grep -q t0 $MUSTER_PEERS && hostname | grep -qx t1",
                              1, 2);
   for (const auto* x : {&server, &client}) {
     b->prepare(*x);
@@ -51,15 +56,11 @@ TEST_CASE("a member in the host's network and the others reach each other, also 
   if (!docker)
     return;
   real_bench b(*docker, [](docker_pool_config& config) { config.permissions.host_network = true; });
-  // A greeting may be lost with its connection, so it is said until the other has said that it has all of them.
-  const std::string shared = "get() { until nc \"$1\" \"$2\" </dev/null | grep -q hello; do sleep 0.05; done; }; "
-                             "serve() { while :; do echo hello | nc -l -p \"$1\"; done; }; "
-                             "tell() { until nc \"$1\" \"$2\" </dev/null; do sleep 0.05; done; }; ";
-  auto host = b.spec(shared + "serve 7117 & nc -l -p 7119 & told=$!; get {{host:t1}} 7118; get t1 7118; "
-                              "tell t1 7120; wait $told",
+  auto host = b.spec(greetings + "serve 7117 & nc -l -p 7119 & told=$!; get {{host:t1}} 7118; get t1 7118; "
+                                 "tell t1 7120; wait $told",
                      0, 2);
-  auto other = b.spec(shared + "serve 7118 & nc -l -p 7120 & told=$!; get {{host:t0}} 7117; get t0 7117; "
-                               "tell t0 7119; wait $told",
+  auto other = b.spec(greetings + "serve 7118 & nc -l -p 7120 & told=$!; get {{host:t0}} 7117; get t0 7117; "
+                                  "tell t0 7119; wait $told",
                       1, 2);
   const auto gateway = ipv4_to_text(gateway_of(block_of(*parse_ipv4(other.address), 2)));
   host.task.host_network = true;
