@@ -1,8 +1,10 @@
 #include "support/processes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fcntl.h>
+#include <iterator>
 #include <poll.h>
 #include <unistd.h>
 
@@ -23,6 +25,13 @@ std::string contents(const fs::path& path) {
     out.append(part.data(), static_cast<std::size_t>(n));
   ::close(file);
   return out;
+}
+
+/// 0 if it is gone.
+pid_t parent_of(pid_t process) {
+  const auto text = contents("/proc/" + std::to_string(process) + "/stat");
+  const auto end = text.rfind(')');
+  return end == std::string::npos || end + 4 >= text.size() ? 0 : static_cast<pid_t>(std::stol(text.substr(end + 4)));
 }
 
 bool is_zombie(const fs::path& process) {
@@ -53,6 +62,16 @@ std::vector<pid_t> processes_with_environment(const std::string& text) {
 std::vector<pid_t> processes_with_argument(const std::string& argument) {
   const auto word = '\0' + argument + '\0';
   return find("cmdline", [&](const std::string& words) { return words.find(word) != std::string::npos; });
+}
+
+std::vector<pid_t> programs_with_argument(const std::string& argument) {
+  const auto all = processes_with_argument(argument);
+  std::vector<pid_t> out;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](pid_t x) {
+    const auto parent = parent_of(x);
+    return parent != 0 && std::find(all.begin(), all.end(), parent) == all.end();
+  });
+  return out;
 }
 
 pid_t warden_of(const fs::path& state) {

@@ -15,6 +15,9 @@ namespace muster::test {
 /// Processes with `argument` as one of the words of their command line. Zombies are not counted.
 [[nodiscard]] std::vector<pid_t> processes_with_argument(const std::string& argument);
 
+/// The same without what they forked that runs no program of its own yet, and so has their words.
+[[nodiscard]] std::vector<pid_t> programs_with_argument(const std::string& argument);
+
 /// The warden of a state directory; 0 if none lives.
 [[nodiscard]] pid_t warden_of(const std::filesystem::path& state);
 
