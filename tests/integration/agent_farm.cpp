@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <csignal>
 #include <fstream>
 #include <limits>
 #include <thread>
+#include <unistd.h>
 
 namespace muster::test {
 
@@ -26,15 +26,6 @@ std::size_t lines_of(const std::filesystem::path& path) {
   return count;
 }
 
-/// 0 if it is gone.
-pid_t parent_of(pid_t x) {
-  std::ifstream file("/proc/" + std::to_string(x) + "/status");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("PPid:", 0) == 0)
-      return static_cast<pid_t>(std::stol(line.substr(5)));
-  return 0;
-}
-
 std::filesystem::path tasks_folder(const muster_program& muster, const std::string& id) {
   return muster.state() / "workflows" / id / "tasks";
 }
@@ -52,6 +43,16 @@ std::string condition_of(const muster_program& muster, const std::string& node) 
 
 bool becomes(const muster_program& muster, const std::string& node, const std::string& condition) {
   return eventually([&] { return condition_of(muster, node) == condition; });
+}
+
+std::string own_addresses() {
+  constexpr int hosts = 254;
+  const auto process = ::getpid();
+  return "127." + std::to_string(1 + process / hosts % hosts) + '.' + std::to_string(1 + process % hosts) + '.';
+}
+
+std::vector<std::string> at(int number) {
+  return {"--address", own_addresses() + std::to_string(number)};
 }
 
 std::string status_of(const muster_program& muster, const std::string& id) {
@@ -101,13 +102,8 @@ std::size_t gang_begins(const muster_program& muster, const std::string& id, int
 
 std::size_t gang_running(const muster_program& muster, int members) {
   std::size_t count = 0;
-  for (int i = 0; i < members; ++i) {
-    const auto all = processes_with_argument(gang_script(muster, i));
-    const auto is_one = [&](pid_t x) { return std::find(all.begin(), all.end(), x) != all.end(); };
-    // What it forks has its argument as well, until it runs something else.
-    count +=
-        static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](pid_t x) { return !is_one(parent_of(x)); }));
-  }
+  for (int i = 0; i < members; ++i)
+    count += programs_with_argument(gang_script(muster, i)).size();
   return count;
 }
 
@@ -163,6 +159,10 @@ void farm::start(const std::string& listen, const std::string& pool, const std::
 
 void farm::start_again() {
   start(agents_address(muster), pool_, certs_);
+}
+
+bool goes_away(const farm& x, const std::string& node) {
+  return x.head->wait_for_log("\"node is away\" node=" + node + ' ');
 }
 
 std::string farm::submit(const std::string& spec) const {

@@ -14,6 +14,11 @@ namespace muster::test {
 /// The condition of a node; empty while it is not known.
 [[nodiscard]] std::string condition_of(const muster_program& muster, const std::string& node);
 [[nodiscard]] bool becomes(const muster_program& muster, const std::string& node, const std::string& condition);
+/// What addresses of this machine begin with that this process alone gives to its nodes: tasks of another test may
+/// listen on the same ports at the same time.
+[[nodiscard]] std::string own_addresses();
+/// How node `number` is told its address, one of those.
+[[nodiscard]] std::vector<std::string> at(int number);
 /// Of a workflow.
 [[nodiscard]] std::string status_of(const muster_program& muster, const std::string& id);
 
@@ -43,13 +48,16 @@ void let_go(const muster_program& muster);
 /// Two members, each as large as this machine, that say a word to each other.
 [[nodiscard]] std::string meeting_spec();
 
+/// A pool in which nobody is lost, however slow this machine is.
+inline const std::string patient = "lost_after: 1h, silence_limit: 10s";
+
 /// A head with the pool `farm`, and what submits to it.
 class farm {
 public:
   explicit farm(std::vector<std::string> options = {"--no-auth"}) : options_(std::move(options)) {}
 
   /// Starts the head; agents are heard where `listen` says. Check `head->ready()`.
-  void start(const std::string& listen = "127.0.0.1:0", const std::string& pool = "lost_after: 3s, silence_limit: 2s",
+  void start(const std::string& listen = "127.0.0.1:0", const std::string& pool = patient,
              const std::string& certs = {});
   /// Starts it again, where agents look for it.
   void start_again();
@@ -66,5 +74,9 @@ private:
   std::string pool_;
   std::string certs_;
 };
+
+/// Whether the head says, soon, that it does not reach this node: `suspect` may have passed into `lost` before anybody
+/// looks.
+[[nodiscard]] bool goes_away(const farm& x, const std::string& node);
 
 } // namespace muster::test

@@ -102,7 +102,7 @@ bool is_missing(const network_farm& x) {
 } // namespace
 
 TEST_CASE("the members of a gang on two machines find each other, and the head by its certificate") {
-  network_farm net{2, "lost_after: 3s, silence_limit: 2s"};
+  network_farm net{2, patient};
   if (is_missing(net))
     return;
   auto& x = net.x;
@@ -118,7 +118,7 @@ TEST_CASE("the members of a gang on two machines find each other, and the head b
 }
 
 TEST_CASE("who has no certificate, or that of another node, does not join") {
-  network_farm net{2, "lost_after: 3s, silence_limit: 2s"};
+  network_farm net{2, patient};
   if (is_missing(net))
     return;
   auto& x = net.x;
@@ -148,9 +148,9 @@ TEST_CASE("a machine that is cut off is suspect, then lost, and goes on where it
   const auto three = net.node(3);
   REQUIRE(becomes(x.muster, "n3", "ready"));
   net.ground.cut(1);
-  REQUIRE(becomes(x.muster, "n1", "suspect"));
+  REQUIRE(goes_away(x, "n1"));
   REQUIRE(becomes(x.muster, "n1", "lost"));
-  CHECK(condition_of(x.muster, "n2") == "ready");
+  CHECK(becomes(x.muster, "n2", "ready")); // It may have been slow to say that it is there.
   CHECK(status_of(x.muster, id) == "RUNNING");
   net.ground.heal(1);
   REQUIRE(becomes(x.muster, "n1", "ready"));
@@ -158,7 +158,8 @@ TEST_CASE("a machine that is cut off is suspect, then lost, and goes on where it
 }
 
 TEST_CASE("a gang leaves a lost machine, where it is ended before anything new comes") {
-  network_farm net{3, "lost_after: 3s, silence_limit: 2s, on_loss: reschedule"};
+  // Long enough that the others, which are only slow, are not lost as well.
+  network_farm net{3, "lost_after: 10s, silence_limit: 2s, on_loss: reschedule"};
   if (is_missing(net))
     return;
   auto& x = net.x;
@@ -184,7 +185,7 @@ TEST_CASE("a gang leaves a lost machine, where it is ended before anything new c
 }
 
 TEST_CASE("renewed certificates count for the connections after SIGHUP, and not before") {
-  network_farm net{2, "lost_after: 60s, silence_limit: 2s"};
+  network_farm net{2, patient};
   if (is_missing(net))
     return;
   auto& x = net.x;
@@ -208,7 +209,7 @@ TEST_CASE("renewed certificates count for the connections after SIGHUP, and not 
 }
 
 TEST_CASE("a certificate that cannot be used changes nothing at SIGHUP") {
-  network_farm net{1, "lost_after: 60s, silence_limit: 2s"};
+  network_farm net{1, patient};
   if (is_missing(net))
     return;
   auto& x = net.x;
