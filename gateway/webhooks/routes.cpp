@@ -46,9 +46,7 @@ result<std::string> make_id() {
 std::string url_for(const identity& who, const store::webhook_record& x) {
   if (who.role == role::admin || who.user == x.user)
     return x.url;
-  const auto host = x.url.find("://");
-  const auto end = host == std::string::npos ? host : x.url.find_first_of("/?", host + 3);
-  return end == std::string::npos ? x.url : x.url.substr(0, end) + "/...";
+  return without_path(x.url);
 }
 
 json to_json(const store::webhook_record& x, const identity& who) {

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 namespace muster::gateway {
 
@@ -116,7 +118,23 @@ bool host_is_permitted(std::string host, bool allow_private) {
   return true;
 }
 
+/// Where the host begins.
+std::optional<std::size_t> behind_scheme(const std::string& url) {
+  for (const std::string_view scheme : {"https://", "http://"})
+    if (url.compare(0, scheme.size(), scheme) == 0)
+      return scheme.size();
+  return std::nullopt;
+}
+
 } // namespace
+
+std::string without_path(const std::string& url) {
+  const auto host = behind_scheme(url);
+  if (!host)
+    return "...";
+  const auto end = url.find_first_of("/?", *host);
+  return end == std::string::npos ? url : url.substr(0, end) + "/...";
+}
 
 bool may_deliver_to(const sockaddr* address, bool allow_private) noexcept {
   if (address->sa_family == AF_INET) {
@@ -138,14 +156,13 @@ result<void> check_webhook_url(const std::string& url, bool allow_private) {
   for (const char c : url)
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f)
       return {ec::invalid_argument, "url must be of printable ASCII: percent-encode the rest"};
+  if (!behind_scheme(url)) // Before curl is asked, which completes what is not there.
+    return {ec::invalid_argument, "url must begin with https:// or http://"};
   if (auto able = poster::check(); !able)
     return able;
   const std::unique_ptr<CURLU, url_closer> parsed{curl().url()};
   if (!parsed || curl().url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
     return {ec::invalid_argument, "url is none"};
-  const auto scheme = part_of(parsed.get(), CURLUPART_SCHEME);
-  if (scheme != "http" && scheme != "https")
-    return {ec::invalid_argument, "url must begin with https:// or http://"};
   if (!part_of(parsed.get(), CURLUPART_USER).empty() || !part_of(parsed.get(), CURLUPART_PASSWORD).empty())
     return {ec::invalid_argument, "url must have no user or password: deliveries are signed"};
   if (!part_of(parsed.get(), CURLUPART_FRAGMENT).empty())

@@ -7,6 +7,7 @@
 #include "gateway/http/target.hpp"
 #include "gateway/webhooks/dispatcher.hpp"
 #include "gateway/webhooks/routes.hpp"
+#include "gateway/webhooks/signature.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -174,6 +175,17 @@ TEST_CASE("what is behind the host of a webhook is for its owner and admins") {
   const auto list = f.ask("GET", "/v1/webhooks", {}, viewer);
   REQUIRE(list.status == 200);
   CHECK_THAT(list.body, !ContainsSubstring("s3cret"));
+}
+
+TEST_CASE("of a URL that was taken in another form nothing is shown to others") {
+  const route_fixture f;
+  const auto viewer = headers{{"Authorization", "Bearer " + f.admit("eve", store::role::viewer).token}};
+  store::webhook_record x;
+  x.id = "wh_000000000000000000000001";
+  x.url = "https:/chat.example.org/T0/s3cret";
+  x.user = "ann";
+  REQUIRE(f.engine->record(store::webhook_created{x, *make_webhook_secret()}));
+  CHECK(json::parse(f.ask("GET", "/v1/webhooks/" + x.id, {}, viewer).body)["url"] == "...");
 }
 
 TEST_CASE("a query that means nothing is refused") {

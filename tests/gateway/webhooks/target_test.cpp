@@ -74,12 +74,28 @@ TEST_CASE("the URL of a webhook is one that can be called") {
     INFO(x);
     CHECK(check_webhook_url(x, false));
   }
-  for (const char* x : {"", "example.org", "ftp://example.org/", "file:///etc/passwd", "gopher://example.org/",
-                        "https://user@example.org/", "https://u:p@example.org/", "https://example.org/#x", "http://",
-
-                        "https://example.org/a b", "https://example.org/\n", "http://127.0.0.1/", "http://[::1]/",
-                        "http://169.254.169.254/latest/meta-data", "http://10.0.0.1", "http://0x7f.1/",
-                        "http://2130706433/", "http://017700000001/", "https://ex\xc3\xa4mple.org/"}) {
+  for (const char* x : {"",
+                        "example.org",
+                        "ftp://example.org/",
+                        "file:///etc/passwd",
+                        "gopher://example.org/",
+                        "https://user@example.org/",
+                        "https://u:p@example.org/",
+                        "https://example.org/#x",
+                        "http://",
+                        "https:/example.org/hook",
+                        "http:/example.org/hook",
+                        "https:example.org/hook",
+                        "https://example.org/a b",
+                        "https://example.org/\n",
+                        "http://127.0.0.1/",
+                        "http://[::1]/",
+                        "http://169.254.169.254/latest/meta-data",
+                        "http://10.0.0.1",
+                        "http://0x7f.1/",
+                        "http://2130706433/",
+                        "http://017700000001/",
+                        "https://ex\xc3\xa4mple.org/"}) {
     INFO(x);
     CHECK_FALSE(check_webhook_url(x, false));
   }
