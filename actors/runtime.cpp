@@ -16,8 +16,9 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
     return pools.failure();
   if (auto read = (*pools)->read_nodes(directory); !read)
     return read.failure();
-  if (auto read = (*pools)->read_policies(directory); !read)
-    return read.failure();
+  if (config.can_edit_policies)
+    if (auto read = (*pools)->read_policies(directory); !read)
+      return read.failure();
   return std::unique_ptr<runtime>{new runtime{
       std::make_unique<impl>(std::move(config), std::move(directory), std::move(*writer), std::move(*pools))}};
 }

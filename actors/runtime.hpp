@@ -46,6 +46,9 @@ struct runtime_config : runtime_limits {
   std::string default_pool; ///< Of workflows that name none; empty for the first one.
   /// A workflow that names a pool that is not here runs in the default one. Else it is refused.
   bool any_pool_name = true;
+  /// `edit_policy` may be called, and what it has set counts, also of earlier runtimes. Else policies are as in
+  /// `pools`.
+  bool can_edit_policies = false;
   probing probe_again{};     ///< Of pools that are unavailable.
   std::uint32_t threads = 1; ///< Of the actor scheduler.
   bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
@@ -144,7 +147,8 @@ public:
 
   /// Changes what is set of a pool's policy over that of the configuration, also after a restart; returns once that is
   /// durable, with what counts from then on. Edits come one after the other; what one answers is set, and its error is
-  /// passed on. `not_found` for a pool that is not here, `invalid_argument` for what is no policy.
+  /// passed on. `not_found` for a pool that is not here, `invalid_argument` for what is no policy, `unsupported` without
+  /// `can_edit_policies`.
   [[nodiscard]] result<policy_in_force> edit_policy(const std::string& pool, const policy_edit& edit);
 
   /// Every event committed from now on goes to `handler`, until the runtime ends.

@@ -73,7 +73,8 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
       configuration_(config.threads, config.with_network, config.agent_certificates),
-      encrypts_(config.agent_certificates.has_value()), system_(configuration_), pools_(std::move(pools)) {
+      can_edit_policies_(config.can_edit_policies), encrypts_(config.agent_certificates.has_value()),
+      system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -185,6 +186,8 @@ result<void> runtime::impl::set_policy(const std::string& pool, const config::po
 }
 
 result<policy_in_force> runtime::impl::edit_policy(const std::string& pool, const policy_edit& edit) {
+  if (!can_edit_policies_) // What others have set is not known here, and would be lost.
+    return error{ec::unsupported, "this runtime has the policies of its configuration"};
   const auto found = pool_named(pool);
   if (!found)
     return found.failure();

@@ -138,6 +138,7 @@ private:
   /// The CACHE reads files, which may take long.
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   system_config configuration_;
+  const bool can_edit_policies_;
   const bool encrypts_; ///< What agents say.
   caf::actor_system system_;
   std::unique_ptr<pool_set> pools_;

@@ -41,6 +41,7 @@ runtime_config settings_of(const config::service_settings& x, const store::state
   out.state_directory = directory.root();
   out.default_pool = x.defaults.pool;
   out.any_pool_name = false;
+  out.can_edit_policies = true;
   out.threads = x.defaults.threads;
   out.with_network = x.monitors.listen != "off";
   return out;

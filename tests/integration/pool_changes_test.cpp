@@ -103,6 +103,22 @@ TEST_CASE("a pool is under maintenance until it is not, whoever said so") {
   CHECK(muster({"wait", id}).exit_code == 0);
 }
 
+TEST_CASE("what is set of a policy counts in a head alone: what runs without one goes by its configuration") {
+  const muster_program muster;
+  head_program head(muster);
+  REQUIRE(head.ready());
+  REQUIRE(muster({"pool", "maintenance", "local", "on"}).exit_code == 0);
+  REQUIRE(head.stop(SIGTERM).exit_code == 0);
+  const auto done = muster({"run", "--pool", "local", "--timeout", "30s", muster.file("w.yaml", spec_text)});
+  INFO(done.err);
+  CHECK(done.exit_code == 0);
+  head_program again(muster);
+  REQUIRE(again.ready());
+  const auto still = muster({"pool", "show", "local", "-o", "json"});
+  REQUIRE(still.exit_code == 0);
+  CHECK(json::parse(still.out)["policy_overrides"] == json({"maintenance"}));
+}
+
 TEST_CASE("a policy is set from a file, and what is wrong with it is named") {
   const muster_program muster;
   head_program head(muster, {"--config", with_policy(muster, "{}")});

@@ -23,6 +23,7 @@ api_fixture::api_fixture() {
   pool.executor = make_null_driver();
   config.pools.push_back(std::move(pool));
   config.any_pool_name = false;
+  config.can_edit_policies = true;
   auto started = runtime::start(std::move(config));
   if (!started)
     FAIL(started.failure().message);
