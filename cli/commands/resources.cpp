@@ -117,7 +117,9 @@ int show(const context& ctx, const resource_options& options, const char* kind) 
   return exit_completed;
 }
 
-CLI::App& add_kind(CLI::App& app, context& ctx, const char* name, const char* plural, item_view (*view)()) {
+/// `type` is how the help calls a name, by which completions know what to list.
+CLI::App& add_kind(CLI::App& app, context& ctx, const char* name, const char* plural, const char* type,
+                   item_view (*view)()) {
   const std::string kind = name;
   auto* command = app.add_subcommand(kind, "Show the " + std::string{plural} + " of a head");
   command->require_subcommand(1);
@@ -131,7 +133,7 @@ CLI::App& add_kind(CLI::App& app, context& ctx, const char* name, const char* pl
     ctx.action = [&ctx, options, plural, view] { return list(ctx, *options, plural, view()); };
   });
   auto* one = command->add_subcommand("show", "Show one with all that is known of it");
-  one->add_option("name", options->name, "Its name")->type_name("POOL")->required();
+  one->add_option("name", options->name, "Its name")->type_name(type)->required();
   add_list_format(*one, options->format, nullptr);
   add_head_choice(*one, options->head, ctx);
   one->footer("Example:\n  muster " + kind + " show local -o json");
@@ -204,11 +206,11 @@ void add_duty(CLI::App& of, context& ctx, const char* verb, const char* text) {
 } // namespace
 
 void add_pool(CLI::App& app, context& ctx) {
-  add_pool_changes(add_kind(app, ctx, "pool", "pools", pool_view_of), ctx);
+  add_pool_changes(add_kind(app, ctx, "pool", "pools", "POOL", pool_view_of), ctx);
 }
 
 void add_node(CLI::App& app, context& ctx) {
-  auto& command = add_kind(app, ctx, "node", "nodes", node_view_of);
+  auto& command = add_kind(app, ctx, "node", "nodes", "NODE", node_view_of);
   add_duty(command, ctx, "cordon", "Give it nothing new; what runs there goes on");
   add_duty(command, ctx, "uncordon", "Give it work again");
   add_duty(command, ctx, "drain", "Let it run empty");

@@ -100,6 +100,15 @@ TEST_CASE("completion scripts know the commands, and the shells accept them") {
   }
 }
 
+TEST_CASE("names of pools are completed where a pool is named, those of nodes where a node is") {
+  const muster_program muster;
+  const auto script = muster({"completion", "bash"}).out;
+  CHECK_THAT(script, ContainsSubstring("pool:show) COMPREPLY=($(compgen -W \"$(muster __complete pools "));
+  CHECK_THAT(script, ContainsSubstring("node:show) COMPREPLY=($(compgen -W \"$(muster __complete nodes "));
+  CHECK_THAT(muster({"pool", "show", "--help"}).out, ContainsSubstring("name POOL"));
+  CHECK_THAT(muster({"node", "show", "--help"}).out, ContainsSubstring("name NODE"));
+}
+
 TEST_CASE("fish completes commands, options, values and ids") {
   if (run({{"bash", "-c", "command -v fish"}, {}, {}, false}).exit_code != 0) {
     WARN("skipped: fish is not installed");
