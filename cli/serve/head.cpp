@@ -381,15 +381,13 @@ private:
 
   void take_over(const config::configuration& next) {
     take_over(next.service);
-    take_over(next.pools);
+    const auto of_pools = take_over(next.pools);
     see_to_token();
     auto now = config::changes_between(last_, next.service).taken;
-    const auto of_pools = config::changes_between(last_pools_, next.pools).taken;
     now.insert(now.end(), of_pools.begin(), of_pools.end());
     last_ = next.service;
-    last_pools_ = next.pools;
     auto later = config::changes_between(known_.service, last_).need_restart;
-    const auto pools_later = config::changes_between(known_.pools, last_pools_).need_restart;
+    const auto pools_later = config::changes_between(known_.pools, next.pools).need_restart;
     later.insert(later.end(), pools_later.begin(), pools_later.end());
     for (const auto& key : later)
       log::warn(component, "a change of the configuration needs a restart", {{"key", key}});
@@ -410,15 +408,18 @@ private:
       log::error(component, "certificates for agents stay", {{"why", done.failure().message}});
   }
 
-  /// Of pools only their policies; what else has changed needs a restart.
-  void take_over(const std::map<std::string, config::pool_settings>& pools) {
-    for (const auto& [name, x] : pools) {
-      const auto before = last_pools_.find(name);
-      if (before == last_pools_.end() || config::changed_keys(before->second.policy, x.policy).empty())
+  /// Of pools only their policies; what else has changed needs a restart. Which keys have changed.
+  std::vector<std::string> take_over(const std::map<std::string, config::pool_settings>& next) {
+    auto changed = config::changes_between(pools_, next).taken;
+    for (auto& [name, x] : pools_) {
+      const auto found = next.find(name);
+      if (found == next.end() || config::changed_keys(x.policy, found->second.policy).empty())
         continue;
+      x.policy = found->second.policy;
       if (auto set = engine_->set_policy(config::pool_name(name), x.policy); !set)
         log::warn(component, "policy of a pool stays", {{"pool", name}, {"why", set.failure().message}});
     }
+    return changed;
   }
 
   void stop() {
@@ -453,8 +454,9 @@ private:
   }
 
   const config::configuration& known_;
-  config::service_settings last_ = known_.service; ///< As it was read last, as are
-  std::map<std::string, config::pool_settings> last_pools_ = known_.pools;
+  config::service_settings last_ = known_.service; ///< As it was read last.
+  /// With the policies that count: one that is not in the file any more keeps its own.
+  std::map<std::string, config::pool_settings> pools_ = known_.pools;
   const store::state_directory& directory_;
   const head_options& options_;
   const reread& read_again_;

@@ -82,6 +82,22 @@ TEST_CASE("what is set of a policy counts over the file, also after a restart, u
   CHECK(shown(muster)["policy_overrides"] == json::array());
 }
 
+TEST_CASE("a policy that has changed while its pool was not in the file is taken over when it is there again") {
+  const muster_program muster;
+  const auto config = with_policy(muster, "{strategy: spread}");
+  head_program head(muster, {"--config", config});
+  REQUIRE(head.ready());
+  muster.file("my.yaml", "log: {file: " + (muster.folder() / "head.log").string() + "}\nserver: {auth: none}\n");
+  head.process().signal(SIGHUP);
+  REQUIRE(head.wait_for_log("a change of the configuration needs a restart\" key=pools.ws"));
+  CHECK(shown(muster)["policy"]["strategy"] == "spread"); // It stays as it was.
+  with_policy(muster, "{strategy: pack, age_step: 5m}");
+  head.process().signal(SIGHUP);
+  REQUIRE(head.wait_for_log("pools.ws.policy.strategy pools.ws.policy.age_step"));
+  CHECK(shown(muster)["policy"]["strategy"] == "pack");
+  CHECK(shown(muster)["policy"]["age_step"] == "5m");
+}
+
 TEST_CASE("a pool is under maintenance until it is not, whoever said so") {
   const muster_program muster;
   const auto config = with_policy(muster, "{maintenance: new disks}");
