@@ -147,8 +147,9 @@ public:
 
   /// Changes what is set of a pool's policy over that of the configuration, also after a restart; returns once that is
   /// durable, with what counts from then on. Edits come one after the other; what one answers is set, and its error is
-  /// passed on. `not_found` for a pool that is not here, `invalid_argument` for what is no policy, `unsupported` without
-  /// `can_edit_policies`.
+  /// passed on. `unavailable` if the store has not answered in time: then it counts as soon as it is durable, and no
+  /// other edit is taken before. `not_found` for a pool that is not here, `invalid_argument` for what is no policy,
+  /// `unsupported` without `can_edit_policies`.
   [[nodiscard]] result<policy_in_force> edit_policy(const std::string& pool, const policy_edit& edit);
 
   /// Every event committed from now on goes to `handler`, until the runtime ends.

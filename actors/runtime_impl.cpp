@@ -4,6 +4,7 @@
 #include "actors/agents/agent_gate.hpp"
 #include "actors/cache.hpp"
 #include "actors/clock.hpp"
+#include "actors/durable_change.hpp"
 #include "actors/event_hub.hpp"
 #include "actors/journal_backlog.hpp"
 #include "actors/journal_writer.hpp"
@@ -192,15 +193,28 @@ result<policy_in_force> runtime::impl::edit_policy(const std::string& pool, cons
   if (!found)
     return found.failure();
   const std::lock_guard one_at_a_time{policy_mutex_};
+  if (policy_change_.valid() && policy_change_.wait_for(std::chrono::seconds{0}) != std::future_status::ready)
+    return error{ec::unavailable, "an earlier change of a policy is still on its way into the store; try again"};
   const auto set = edit(pools_->policy_of(**found));
   if (!set)
     return set.failure();
   if (const auto good = pools_->policy_with(**found, *set); !good)
     return good.failure();
+  if (auto why = health_->refusal())
+    return *std::move(why);
   const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
-  if (const auto stored = record(store::pool_policy_set{pool, *set, now}); !stored)
-    return stored.failure();
-  if (const auto done = pools_->override_policy(**found, *set); !done)
+  policy_change_ =
+      change_durably(system_, journal_, store::pool_policy_set{pool, *set, now}, [this, to = *found, set = *set] {
+        auto done = pools_->override_policy(*to, set);
+        if (!done) // Maybe nobody waits any more.
+          log::warn("pool", "what was set of a policy is passed over",
+                    {{"pool", to->name}, {"why", done.failure().message}});
+        return done;
+      });
+  if (policy_change_.wait_for(answer_limit_) != std::future_status::ready)
+    return error{ec::unavailable, "the store has not answered within " + std::to_string(answer_limit_.count()) +
+                                      " ms; the policy counts as soon as it is stored"};
+  if (const auto done = policy_change_.get(); !done)
     return done.failure();
   return pools_->policy_of(**found);
 }

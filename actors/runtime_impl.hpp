@@ -16,6 +16,7 @@
 #include <caf/all.hpp>
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -128,7 +129,8 @@ private:
   std::atomic<bool> admitting_{true};
   std::shared_ptr<store_health> health_;
   std::shared_ptr<meters> counted_ = std::make_shared<meters>();
-  std::mutex policy_mutex_; ///< For changes of policies; each waits for the store.
+  std::mutex policy_mutex_;                 ///< For changes of policies; each waits for the store.
+  std::future<result<void>> policy_change_; ///< The last one, if it was not answered in time.
   std::mutex mutex_;
   group_policy policy_; ///< Of workflows that are taken up from now on.
   std::condition_variable unclaimed_;
