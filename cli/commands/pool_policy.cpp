@@ -8,6 +8,7 @@
 #include "cli/remote/submission.hpp"
 #include "cli/terminal/table.hpp"
 #include "cli/terminal/text.hpp"
+#include "muster/config/policy_patch.hpp"
 #include "muster/spec/yaml_json.hpp"
 
 #include <CLI/CLI.hpp>
@@ -88,15 +89,20 @@ std::string plain_value(const json& x) {
   return x.is_string() ? x.get<std::string>() : x.dump();
 }
 
-/// The keys that say something.
+/// The keys that say something, and who said so.
 void print_policy(const json& x, std::ostream& out) {
   const auto policy = x.value("policy", json::object());
   const auto overrides = x.value("policy_overrides", json::array());
+  const auto built_in = json::parse(config::to_json({}));
   table rows({"POLICY", "VALUE", "FROM"}, style{}, out);
   for (const auto& [key, value] : policy.items()) {
     const bool is_override = std::find(overrides.begin(), overrides.end(), json(key)) != overrides.end();
     if (is_override || !((value.is_structured() && value.empty()) || value == json(false)))
-      rows.add({{key}, {printable(plain_value(value))}, {is_override ? "api" : "file"}});
+      rows.add({{key},
+                {printable(plain_value(value))},
+                {is_override                            ? "api"
+                 : value == built_in.value(key, json{}) ? "default"
+                                                        : "file"}});
   }
   rows.flush();
 }

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,26 @@ TEST_CASE("a policy that has changed while its pool was not in the file is taken
   REQUIRE(head.wait_for_log("pools.ws.policy.strategy pools.ws.policy.age_step"));
   CHECK(shown(muster)["policy"]["strategy"] == "pack");
   CHECK(shown(muster)["policy"]["age_step"] == "5m");
+}
+
+TEST_CASE("who said a key of a policy is shown with it") {
+  const muster_program muster;
+  head_program head(muster, {"--config", with_policy(muster, "{strategy: spread, exec_timeout: {maximum: 2d}}")});
+  REQUIRE(head.ready());
+  REQUIRE(muster({"pool", "set", "ws", "exec_timeout.maximum=1d"}).exit_code == 0);
+  const auto from = [&](const std::string& key) {
+    std::istringstream lines(muster({"pool", "show", "ws"}).out);
+    for (std::string line; std::getline(lines, line);)
+      if (line.rfind(key + ' ', 0) == 0)
+        return line.substr(line.find_last_of(' ') + 1);
+    return std::string{"nobody"};
+  };
+  CHECK(from("exec_timeout") == "api");
+  CHECK(from("strategy") == "file");
+  CHECK(from("age_step") == "default");
+  CHECK(from("quotas") == "nobody"); // It says nothing.
+  REQUIRE(muster({"pool", "set", "ws", "age_step=7m"}).exit_code == 0);
+  CHECK(from("age_step") == "api");
 }
 
 TEST_CASE("a pool is under maintenance until it is not, whoever said so") {
