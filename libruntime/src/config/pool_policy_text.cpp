@@ -5,7 +5,7 @@
 #include "muster/spec/exit_words.hpp"
 
 #include <array>
-#include <cstdio>
+#include <charconv>
 
 namespace muster::config {
 
@@ -15,10 +15,12 @@ const char* word(bool x) {
   return x ? "true" : "false";
 }
 
+/// The shortest text that is read as the same number; without an exponent, which needs a point in YAML 1.1. For
+/// weights.
 std::string number_text(double x) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%g", x);
-  return text.data();
+  const auto done = std::to_chars(text.data(), text.data() + text.size(), x, std::chars_format::fixed);
+  return {text.data(), done.ptr};
 }
 
 template <class List, class Text>

@@ -124,6 +124,24 @@ TEST_CASE("a patch that is no policy is refused, and the field named") {
   CHECK_THAT(refused(R"({"maintenance": {"why": "disks"}})"), ContainsSubstring("policy.maintenance: "));
 }
 
+TEST_CASE("a weight that differs by little differs, and what is printed of it is the same weight") {
+  pool_policy before;
+  before.user_weights = {{"ann", 0.1234567}, {"bob", 1e6}, {"cid", 1e5}, {"dan", 0.001}};
+  auto after = before;
+  CHECK(changed_keys(before, after).empty());
+  after.user_weights["ann"] = 0.12345671;
+  CHECK(changed_keys(before, after) == std::vector<std::string>{"user_weights"});
+  quota_settings quota;
+  quota.name = "a";
+  quota.weight = 999'999.5;
+  after.quotas = {quota};
+  const auto read = load("pools:\n  farm:\n    driver: process\n" + to_yaml(after, "    "), "f");
+  REQUIRE(read.ok());
+  CHECK(changed_keys(read.value->pools.at("farm").policy, after).empty());
+  CHECK(read.value->pools.at("farm").policy.user_weights == after.user_weights);
+  CHECK(read.value->pools.at("farm").policy.quotas[0].weight == quota.weight);
+}
+
 TEST_CASE("what differs between pools is told key by key, and what of it needs a restart") {
   const auto pools = [](const std::string& yaml) {
     const auto read = load("pools: " + yaml, "f");
