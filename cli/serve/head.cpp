@@ -316,7 +316,6 @@ private:
       inbox_.wait(pause);
   }
 
-  /// Where nobody needs a token, nodes need none either.
   static timestamp time_now() { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); }
 
   [[nodiscard]] monitor_admission admission_of_monitors() const {
@@ -329,6 +328,7 @@ private:
     return [by](const std::string& token, bool is_new) { return by->check(token, is_new); };
   }
 
+  /// Where nobody needs a token, nodes need none either.
   [[nodiscard]] node_admission admission() const {
     gateway::node_admission::settings how;
     how.tokens = known_.service.server.auth == config::auth_mode::tokens;
