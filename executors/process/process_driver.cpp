@@ -8,6 +8,7 @@
 #include "executors/process/preparation.hpp"
 #include "executors/process/publication.hpp"
 #include "executors/process/warden_link.hpp"
+#include "executors/process/warden_queries.hpp"
 #include "executors/process/worker.hpp"
 
 #include <algorithm>
@@ -28,9 +29,6 @@ namespace muster {
 namespace {
 
 using namespace process;
-
-/// The warden takes no longer query in one piece.
-constexpr std::size_t query_chunk = 2'000;
 
 constexpr auto stopped_before = "stopped before its start";
 
@@ -193,12 +191,6 @@ private:
     context_ = std::make_shared<const preparation_context>(std::move(next));
   }
 
-  /// Attempts whose fate the warden was asked for, and what to do with its answer.
-  struct open_query {
-    std::size_t count = 0;
-    std::function<void(const std::vector<std::uint8_t>*)> answered; ///< Null: the warden is gone.
-  };
-
   void push(request x) {
     bool was_idle = false;
     {
@@ -265,10 +257,8 @@ private:
 
   /// The warden is gone: launches another, which finds what survived, and asks it about every attempt that may run.
   void recover(const std::string& why) {
-    auto open = std::exchange(queries_, {});
     const auto opened = link_.open(config_.state_directory, options_, config_.enforce_limits);
-    for (auto& x : open)
-      x.answered(nullptr);
+    queries_.give_up();
     let_go_of_held();
     std::vector<attempt_id> ids;
     for (const auto& [id, x] : attempts_)
@@ -283,9 +273,9 @@ private:
       }
       return;
     }
-    ask(ids, [this, ids](const std::vector<std::uint8_t>* answers) {
+    ask(ids, [this, ids](const std::vector<adoption>* answers) {
       for (std::size_t i = 0; answers != nullptr && i < ids.size(); ++i)
-        after_recovery(ids[i], static_cast<adoption>((*answers)[i]));
+        after_recovery(ids[i], (*answers)[i]);
     });
   }
 
@@ -322,29 +312,12 @@ private:
       wire::write(link_.unsent(), wire::stop_request{id, std::chrono::microseconds{x.grace}.count()});
   }
 
-  /// Asks the warden about attempts, in pieces; `answered` gets all answers in order, or null if the warden went away.
-  void ask(const std::vector<attempt_id>& ids, std::function<void(const std::vector<std::uint8_t>*)> answered) {
-    const auto gathered = std::make_shared<std::vector<std::uint8_t>>();
-    const auto whole = ids.size();
-    const auto shared = std::make_shared<std::function<void(const std::vector<std::uint8_t>*)>>(std::move(answered));
-    if (ids.empty())
-      return (*shared)(gathered.get());
-    for (std::size_t begin = 0; begin < whole; begin += query_chunk) {
-      std::vector<wire::query_item> items;
-      for (auto i = begin; i < std::min(whole, begin + query_chunk); ++i)
-        items.push_back({ids[i], attempts_.at(ids[i]).folder.string()});
-      wire::write_query(link_.unsent(), items);
-      queries_.push_back({items.size(), [gathered, whole, shared](const std::vector<std::uint8_t>* part) {
-                            if (!*shared)
-                              return;
-                            if (part != nullptr)
-                              gathered->insert(gathered->end(), part->begin(), part->end());
-                            if (part != nullptr && gathered->size() < whole)
-                              return;
-                            (*shared)(part == nullptr ? nullptr : gathered.get());
-                            *shared = nullptr;
-                          }});
-    }
+  /// Asks the warden about attempts.
+  void ask(const std::vector<attempt_id>& ids, warden_queries::handler answered) {
+    std::vector<wire::query_item> about;
+    for (const auto id : ids)
+      about.push_back({id, attempts_.at(id).folder.string()});
+    queries_.ask(about, link_.unsent(), std::move(answered));
   }
 
   void begin_adoption(const std::shared_ptr<std::promise<adoptions>>& promise,
@@ -367,12 +340,12 @@ private:
       promise->set_value(error{ec::warden_lost, "no warden can be launched, so nobody can tell what runs"});
       return;
     }
-    ask(ids, [this, promise, specs, ids](const std::vector<std::uint8_t>* answers) {
+    ask(ids, [this, promise, specs, ids](const std::vector<adoption>* answers) {
       if (answers == nullptr) // Gone within this moment: once more with the next one.
         return begin_adoption(promise, specs);
       std::vector<adoption> out;
       for (std::size_t i = 0; i < ids.size(); ++i) {
-        out.push_back(static_cast<adoption>((*answers)[i]));
+        out.push_back((*answers)[i]);
         if (out.back() == adoption::lost)
           wire::write_forget(link_.unsent(), ids[i]);
         if (out.back() == adoption::lost || out.back() == adoption::never_started)
@@ -613,11 +586,8 @@ private:
           handle_lost(*x);
         return;
       case wire::kind::answer:
-        if (const auto x = wire::read_answer(frame.body); x && !queries_.empty()) {
-          const auto query = std::move(queries_.front());
-          queries_.pop_front();
-          query.answered(x->size() == query.count ? &*x : nullptr);
-        }
+        if (const auto x = wire::read_answer(frame.body))
+          queries_.take(*x);
         return;
       default: return;
     }
@@ -717,7 +687,7 @@ private:
   // -- the driver's thread's own
   warden_link link_;
   std::unordered_map<attempt_id, attempt> attempts_;
-  std::deque<open_query> queries_;
+  warden_queries queries_;
   folder_pool spares_;
   std::unordered_map<std::string, std::string> unpublished_; ///< Output links that could not be made, and why.
   bool said_something_ = false;
