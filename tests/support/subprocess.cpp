@@ -52,6 +52,7 @@ channel make_terminal() {
 
 [[noreturn]] void become(const command& what, int in, int out, int err) {
   ::setsid();
+  ::signal(SIGHUP, SIG_DFL); // Under nohup(1) it is ignored, by programs that are started there as well.
   ::dup2(in, STDIN_FILENO);
   ::dup2(out, STDOUT_FILENO);
   ::dup2(err, STDERR_FILENO);
