@@ -526,12 +526,12 @@ TEST_CASE("the service manager is told how the head is") {
   CHECK(muster({"run", muster.file("w.yaml", one_task("test -z \"$NOTIFY_SOCKET\" -a -z \"$WATCHDOG_USEC\""))})
             .exit_code == 0);
   systemd.forget();
-  systemd.fall_behind();
   head.signal(SIGHUP);
   CHECK(systemd.hears("READY=1"));
   CHECK_THAT(systemd.said(), ContainsSubstring("RELOADING=1\nMONOTONIC_USEC="));
   systemd.fall_behind();
   head.signal(SIGTERM);
+  REQUIRE(eventually([&] { return text_of(log).find("head is asked to stop") != std::string::npos; }));
   CHECK(systemd.hears("STOPPING=1"));
   CHECK(head.finish().exit_code == 0);
 }
