@@ -187,6 +187,8 @@ group_effects group_machine::started(task_attempt who, const result<void>& outco
   m->stage = stage::running;
   record(*m, status::running, no_exit_code, {}, out);
   record_group(status::running, {}, out);
+  if (std::exchange(m->unheard, false))
+    start_ready(out);
   if (policy_->exec_timeout && generation(group_timer::exec) == 0 && end_members_ == status::unspecified)
     set_timer(group_timer::exec, *policy_->exec_timeout, out);
   settle_start(out);
@@ -427,7 +429,7 @@ void group_machine::start_ready(group_effects& out) {
   if (phase_ != phase::leased || end_members_ != status::unspecified)
     return;
   const auto ready = [](const member& m) {
-    return !open(m) || m.stage == stage::prepared || (live(m) && m.fate == fate::none);
+    return !open(m) || m.stage == stage::prepared || (live(m) && m.fate == fate::none && !m.unheard);
   };
   if (barrier_ && !std::all_of(members_.begin(), members_.end(), ready))
     return;

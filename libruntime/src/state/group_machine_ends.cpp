@@ -113,6 +113,7 @@ void group_machine::next_attempt(member& m, duration delay, group_effects& out) 
   m.fate = fate::none;
   m.stopping = false;
   m.asked = false;
+  m.unheard = false;
   commit({&m}, out);
   if (delay > duration::zero()) {
     m.retry_timer = ++next_generation_;

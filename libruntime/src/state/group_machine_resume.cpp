@@ -40,9 +40,10 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
       continue;
     if (recorded[i].found == found::lost)
       member_ended(m, status::failed_backend_error, no_exit_code, "Nobody saw how it ended", out);
-    else if (m.status < status::running && recorded[i].found == found::away && !is_alone())
+    else if (m.status < status::running && recorded[i].found == found::away && !is_alone()) {
       m.stage = stage::starting; // Its node says whether it runs.
-    else if (m.status < status::running)
+      m.unheard = m.asked = true;
+    } else if (m.status < status::running)
       record(m, status::running, no_exit_code, {}, out);
   }
   const auto* noted = stopping ? &*stopping : nullptr;
@@ -90,14 +91,16 @@ void group_machine::resume_leaving(const std::vector<recorded_member>& recorded,
     vacate("Preempted: its group left its places before the head was restarted", false, out);
 }
 
-/// With a barrier nobody may start while it is not known of another member whether it ever did, or will.
+/// With a barrier nobody may start, for the first time or once more, while it is not known of another member whether it
+/// ever did, or will.
 bool group_machine::is_half_started(const std::vector<recorded_member>& recorded) const {
   bool unknown = false;
   for (std::size_t i = 0; i < members_.size() && i < recorded.size(); ++i)
     unknown =
         unknown || (live(members_[i]) && recorded[i].found == found::away && recorded[i].status < status::running);
   return barrier_ && unknown && members_.size() > 1 &&
-         std::any_of(members_.begin(), members_.end(), [](const member& m) { return open(m) && !live(m); });
+         std::any_of(members_.begin(), members_.end(),
+                     [](const member& m) { return open(m) && (!live(m) || m.fate == fate::restart); });
 }
 
 /// Sets a member to what is known of it; true if it needs a new attempt.

@@ -740,3 +740,29 @@ TEST_CASE("nobody of a gang with a barrier is started while one who may never st
   CHECK(f.run(f.machine.resume({runs, away}, {})).back() == "restore 2");
   CHECK(f.run(f.machine.started(driven::who(1), {})) == did{"b0 RUNNING"});
 }
+
+TEST_CASE("nobody of a gang with a barrier is started once more while one who may never have started is away") {
+  auto x = options{2};
+  x.ignore_nonlead = false;
+  driven d{x};
+  // `b` asked for a retry, and `a` was told to end for it.
+  const recorded_member ended{0, status::initializing, found::away};
+  const recorded_member next{1, status::initializing, found::away};
+  const stop_purpose restart{status::rescheduled, no_exit_code, "Restarted with its group", {driven::who(0)}};
+  const auto done = d.run(d.machine.resume({ended, next}, {}, restart));
+  CHECK(std::count(done.begin(), done.end(), "stop b1 3") == 1); // The whole gang leaves its places.
+  d.run(d.machine.exited(driven::who(0), code(143)));
+  d.run(d.machine.displaced(driven::who(1, 1), "it was never started"));
+  d.run(d.machine.intent_committed(d.ticket - 1));
+  CHECK(d.run(d.machine.intent_committed(d.ticket)) == did{"release", "place 2"});
+
+  driven e{{3}}; // One fails later, and is started alone.
+  const recorded_member runs{0, status::running, found::running};
+  const recorded_member away{0, status::initializing, found::away};
+  e.run(e.machine.resume({runs, runs, away}, {}));
+  e.run(e.machine.placed(e.place, epoch{1}));
+  e.run(e.machine.exited(driven::who(1), code(7)));
+  CHECK(e.run(e.machine.intent_committed(e.ticket)).back() == "prepare b1");
+  CHECK(e.run(e.machine.prepared(driven::who(1, 1), {})).empty());
+  CHECK(e.run(e.machine.started(driven::who(2), {})) == did{"c0 RUNNING", "start b1"});
+}

@@ -184,7 +184,8 @@ private:
     group_machine::stage stage = group_machine::stage::idle;
     group_machine::fate fate = group_machine::fate::none;
     bool stopping = false;
-    bool asked = false; ///< `prepare` has been asked for, since the lease.
+    bool unheard = false; ///< Taken up as starting: its node, which is away, has not said yet whether it ever did.
+    bool asked = false;   ///< `prepare` has been asked for, since the lease.
   };
 
   [[nodiscard]] task_attempt who(const member& m) const noexcept;
