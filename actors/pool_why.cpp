@@ -34,9 +34,10 @@ std::optional<group_wait> unheard_of(const pool_state& state, gang_key key) {
       continue;
     group_wait out;
     out.cause = "node";
-    out.text = "waits for node " + name +
-               ", where it holds places: " + (x.why.empty() ? std::string{"it is "} + to_string(x.condition) : x.why) +
-               "; so does its end, unless a cancel is forced, which gives up what is there once the node is lost";
+    out.text = "holds places on node " + name + ", which is " + to_string(x.condition) +
+               (x.why.empty() ? std::string{} : " (" + x.why + ")") +
+               ": what runs there, and how it ends, is known when the node is back; a forced cancel gives it up once "
+               "the node is lost";
     return out;
   }
   return std::nullopt;
