@@ -66,8 +66,9 @@ void ask(pool_pointer self, const placement_request& request, const plan_ptr& la
     refuse(self, key, ec::never_fits, *std::move(why));
     return;
   }
-  // Others like it may hold places on a node that is leaving: then the queue takes it for one that fits.
-  if (state.leaving > 0 && may_fit_later(state, who, terms))
+  // Others like it may hold places on a node that is leaving, or offers less now: then the queue takes it for one that
+  // fits.
+  if ((state.leaving > 0 || state.has_changed) && may_fit_later(state, who, terms))
     if (auto lacks = state.queue.lacks_nodes(who, terms))
       return keep_until_more_nodes(self, request, layout, *std::move(lacks));
   state.queue.advance(state.clients[key].asked);
@@ -256,7 +257,8 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
   return {
       depth_of_mailbox(self),
       [self, &state](join_atom, const pool_node_ptr& node) {
-        join_node(state, node);
+        if (join_node(state, node))
+          put_off_stranded(self);
         give_out(self);
       },
       [self, &state](set_atom, const std::string& node, node_condition x, const std::string& why) {

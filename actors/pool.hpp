@@ -87,6 +87,7 @@ struct pool_state {
   pool_config config;
   std::map<std::string, member_node> nodes;
   std::uint64_t offers = 1; ///< Counts how often what all nodes offer together has changed.
+  bool has_changed = false; ///< A node offers something else than it did once: who holds places there may fit no more.
   std::size_t leaving = 0;  ///< Of `nodes`: those that are `gone`, and on which somebody holds places.
   gang_queue queue{{}, {}};
   std::unordered_map<gang_key, client> clients;

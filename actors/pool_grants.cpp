@@ -92,14 +92,47 @@ void lease_to(pool_pointer self, gang_key key, const assignment& where) {
   leave_if_vacated(self, key, where);
 }
 
+/// It has places where it can have no network, which are others' again. Its group asks anew where others might do.
+void turn_back(pool_pointer self, gang_key key, std::string why) {
+  auto& state = self->state;
+  const bool is_only_node = state.nodes.size() == 1 && !state.config.may_grow;
+  state.queue.withdraw(key);
+  refuse(self, key, is_only_node ? ec::never_fits : ec::unavailable, std::move(why));
+}
+
+/// Gives networks to who waits for some, in order.
 void serve(pool_pointer self, pool_state::network_line& line) {
   auto& state = self->state;
   for (; !line.empty(); line.pop_front()) {
-    auto& client = state.clients[line.front()];
-    if (!give_addresses(state, client, client.where))
+    const auto key = line.front();
+    auto& client = state.clients[key];
+    if (give_addresses(state, client, client.where))
+      lease_to(self, key, std::exchange(client.where, {}));
+    else if (auto why = never_has_network(state, client)) // Its node has joined anew, and makes other networks.
+      turn_back(self, key, *std::move(why));
+    else
       return;
-    lease_to(self, line.front(), std::exchange(client.where, {}));
   }
+}
+
+/// The gang has these places: it gets its lease, or waits for a network. False if it can have none there.
+bool take_granted(pool_pointer self, gang_key key, assignment where) {
+  auto& state = self->state;
+  auto& client = state.clients[key];
+  choose_network(state, key, client, where);
+  // Those who wait are older, and a small network must not keep a large one waiting for ever.
+  if ((!others_wait(state, client) || all_have_addresses(client)) && give_addresses(state, client, where)) {
+    lease_to(self, key, where);
+    return true;
+  }
+  if (auto why = never_has_network(state, client)) {
+    turn_back(self, key, *std::move(why));
+    return false;
+  }
+  client.where = std::move(where);
+  join_line(state, key, client);
+  tell(self, client, delayed_atom::value, why_no_network(state, client));
+  return true;
 }
 
 } // namespace
@@ -110,23 +143,8 @@ void refuse(pool_pointer self, gang_key key, ec code, std::string why) {
 }
 
 void take_places(pool_pointer self, gang_key key, assignment where) {
-  auto& state = self->state;
-  auto& client = state.clients[key];
-  choose_network(state, key, client, where);
-  // Those who wait are older, and a small network must not keep a large one waiting for ever.
-  if ((!others_wait(state, client) || all_have_addresses(client)) && give_addresses(state, client, where)) {
-    lease_to(self, key, where);
-    return;
-  }
-  if (auto why = never_has_network(state, client)) {
-    tell(self, client, refused_atom::value, refusal{ec::never_fits, *std::move(why)});
-    state.clients.erase(key);
-    state.queue.withdraw(key);
-    return;
-  }
-  client.where = std::move(where);
-  join_line(state, key, client);
-  tell(self, client, delayed_atom::value, why_no_network(state, client));
+  if (!take_granted(self, key, std::move(where)))
+    grant_waiting(self);
 }
 
 void serve_networks(pool_pointer self) {
@@ -146,9 +164,10 @@ void grant_waiting(pool_pointer self) {
   state.queue.advance(self->clock().now());
   for (;;) {
     const auto grants = state.queue.poll(at_once);
+    bool are_free_again = false;
     for (const auto& x : grants)
-      take_places(self, x.key, x.where);
-    if (grants.size() < at_once)
+      are_free_again = !take_granted(self, x.key, x.where) || are_free_again;
+    if (grants.size() < at_once && !are_free_again)
       break;
   }
   look_for_victims(self);

@@ -14,6 +14,13 @@ bool is_isolated(const pool_node& x) {
   return !x.is_local && x.offered.addresses && x.address.empty();
 }
 
+/// Of those that would be in a network there.
+std::size_t largest_gang(const pool_state& state, const std::string& node) {
+  const auto found = state.nodes.find(node);
+  return found == state.nodes.end() || !found->second.networks ? node_state::any_size
+                                                               : found->second.networks->largest_group();
+}
+
 node_state state_of(const pool_state& state, const pool_node& x) {
   const auto& total = x.offered.total;
   auto out = make_node(x.name, {total.cpu, total.memory, total.storage}, total.gpus, state.config.oversubscribe);
@@ -22,6 +29,7 @@ node_state state_of(const pool_state& state, const pool_node& x) {
   out.gpu_links = x.gpu_links;
   out.condition = x.condition;
   out.isolated = is_isolated(x);
+  out.largest_gang = largest_gang(state, x.name);
   return out;
 }
 
@@ -41,12 +49,16 @@ const pool_node* only_local_node(const pool_state& state) {
 
 } // namespace
 
-void join_node(pool_state& state, pool_node_ptr node) {
-  state.queue.join(state_of(state, *node));
+bool join_node(pool_state& state, pool_node_ptr node) {
+  const auto largest_before = largest_gang(state, node->name);
   set_up_networks(state, *node);
+  state.queue.join(state_of(state, *node));
   auto& known = state.nodes[node->name];
-  if (!known.what || !offers_the_same(*known.what, *node) || known.condition == node_condition::gone)
+  const bool has_changed =
+      known.what && (!offers_the_same(*known.what, *node) || largest_gang(state, node->name) != largest_before);
+  if (!known.what || has_changed || known.condition == node_condition::gone)
     ++state.offers;
+  state.has_changed = state.has_changed || has_changed;
   if (known.condition == node_condition::gone)
     --state.leaving; // It has come back before all had let go of it.
   known.condition = node->condition;
@@ -55,6 +67,7 @@ void join_node(pool_state& state, pool_node_ptr node) {
     known.vacated.clear();
   known.what = std::move(node);
   widen_nodes(state, state.at_least);
+  return has_changed;
 }
 
 bool set_node_condition(pool_state& state, const std::string& name, node_condition x, std::string why) {

@@ -5,8 +5,9 @@
 /// The nodes of a POOL.
 namespace muster {
 
-/// A node joins, or is back with what it offers now.
-void join_node(pool_state& state, pool_node_ptr node);
+/// A node joins, or is back with what it offers now. Whether it was known and offers something else: then who fitted
+/// it may not do so any more.
+bool join_node(pool_state& state, pool_node_ptr node);
 
 /// Its condition has changed; false for a node that is not known. One that is `gone` is forgotten when nobody holds
 /// places there.

@@ -46,6 +46,8 @@ json placement_of(const wait_reason& x) {
           {"nodes",
            {{"usable", x.nodes_usable},
             {"short", x.nodes_short},
+            {"isolated", x.nodes_isolated},
+            {"small_network", x.nodes_small_network},
             {"cordoned", x.nodes_cordoned},
             {"draining", x.nodes_draining},
             {"suspect", x.nodes_suspect},

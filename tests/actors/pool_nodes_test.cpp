@@ -176,13 +176,52 @@ TEST_CASE("a gang that no network of its node has room for is at the node's addr
   const auto [key, refused] = f.ask({40, {}});
   REQUIRE(refused->refused);
   CHECK(refused->refused->code == ec::never_fits);
-  CHECK_THAT(refused->refused->message, ContainsSubstring("of node a"));
+  CHECK_THAT(refused->refused->message, ContainsSubstring("the networks of 1 are too small for it"));
   CHECK(f.view().nodes[0].free.cpu == 100);
   a.address = "10.0.0.1";
   f.join(a);
   const auto [again, gang] = f.ask({40, {}});
   REQUIRE(gang->lease);
   CHECK(gang->lease->places[39].address == "10.0.0.1");
+}
+
+TEST_CASE("a gang has places where a network has room for it") {
+  pool_alone f;
+  f.join(with_networks("a", 50, "192.168.7.0/26")); // It is left with less.
+  f.join(with_networks("b", 100));
+  const auto [key, gang] = f.ask({40, {}});
+  REQUIRE(gang->lease);
+  CHECK(gang->lease->places[0].node == "b");
+  f.release(key);
+  auto small = with_networks("b", 100, "192.168.8.0/26");
+  f.join(small);
+  const auto [again, refused] = f.ask({40, {}});
+  REQUIRE(refused->refused);
+  CHECK(refused->refused->message == "no node has a network for 40 tasks: a larger range can be configured there");
+  CHECK_FALSE(f.check({40, {}}).empty());
+  CHECK(f.ask({10, {}}).second->lease);
+}
+
+TEST_CASE("who waits for a network asks anew when its node cannot make it any more") {
+  pool_alone f{may_grow()};
+  f.join(with_networks("a", 100, "192.168.7.0/25")); // Room for one network of that size.
+  const auto [key, first] = f.ask({40, {}});
+  REQUIRE(first->lease);
+  const auto [next, waiting] = f.ask({40, {}});
+  CHECK(f.why(next)->cause == "network");
+  const auto [last, behind] = f.ask({40, {}});
+  CHECK_FALSE(behind->lease);
+  f.join(with_networks("a", 100, "192.168.7.0/26"));
+  REQUIRE(waiting->refused);
+  CHECK(waiting->refused->code == ec::unavailable); // Its group asks again.
+  CHECK(behind->refused);                           // As does one that waited for room.
+  CHECK(f.view().nodes[0].free.cpu == 60);
+  const auto again = f.ask(next, {40, {}});
+  CHECK_THAT(again->delayed, ContainsSubstring("no node has a network for 40 tasks"));
+  CHECK(f.why(next)->cause == "more_nodes");
+  CHECK(f.ask({2, {}}).second->lease);
+  f.join(with_networks("b", 100));
+  CHECK(again->lease);
 }
 
 TEST_CASE("after a restart members have the addresses that they had, in networks and at nodes") {
@@ -389,9 +428,8 @@ TEST_CASE("who has places on a node that cannot be reached is told what its end 
   const auto why = f.why(key);
   REQUIRE(why);
   CHECK(why->cause == "node");
-  CHECK_THAT(why->text, ContainsSubstring("waits for node a") &&
-                            ContainsSubstring("nothing was heard of it for 60 s") &&
-                            ContainsSubstring("unless a cancel is forced"));
+  CHECK_THAT(why->text, ContainsSubstring("holds places on node a, which is lost (nothing was heard of it for 60 s)") &&
+                            ContainsSubstring("a forced cancel gives it up"));
 }
 
 TEST_CASE("what is booked before its group asks is as was said last") {

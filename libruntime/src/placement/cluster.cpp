@@ -110,9 +110,9 @@ void cluster::set_up(std::uint32_t number) {
   const auto& node = nodes_[number];
   const auto platform = held_[number].platform;
   free_.set(number, platform, room_of(node.free, node.free_gpus.size()), node.condition == node_condition::ready,
-            node.isolated);
+            {node.isolated, node.largest_gang});
   empty_.set(number, platform, room_of(node.total, node.gpus.size()), node.condition != node_condition::gone,
-             node.isolated);
+             {node.isolated, node.largest_gang});
 }
 
 void cluster::count_free_gpus(std::uint32_t number) {

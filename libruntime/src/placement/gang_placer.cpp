@@ -35,7 +35,7 @@ bool gang_placer::place_on_isolated_node() {
     const auto left = std::make_pair(std::make_tuple(free.gpus, free.cpu, free.memory), n);
     if (within(who_.root.sum, free) && (!found || left < *found) &&
         std::all_of(shapes.begin(), shapes.end(),
-                    [&](const auto& shape) { return index_.permits(n, shape.filter(nullptr)); }) &&
+                    [&](const auto& shape) { return index_.permits(n, whole_filter(shape, nullptr)); }) &&
         has_domains(who_.root, n))
       found = left;
   });
@@ -54,6 +54,12 @@ bool gang_placer::has_domains(const topology_group& x, std::uint32_t node) const
       return false;
   }
   return std::all_of(x.parts.begin(), x.parts.end(), [&](const auto& part) { return has_domains(part, node); });
+}
+
+node_filter gang_placer::whole_filter(const member_shape& shape, const node_mask* area) const {
+  auto out = shape.filter(area);
+  out.members = who_.who.size();
+  return out;
 }
 
 node_filter gang_placer::filter(const member_shape& shape, const node_mask* area) const {
@@ -123,7 +129,7 @@ bool gang_placer::place_on_one_node(const topology_group& x, const node_mask* ar
   for (const auto& part : x.own)
     members += part.members.size();
   const bool is_whole_gang = members == who_.who.size();
-  const auto node = index_.best(x.sum, is_whole_gang ? shape.filter(area) : filter(shape, area));
+  const auto node = index_.best(x.sum, is_whole_gang ? whole_filter(shape, area) : filter(shape, area));
   if (!node)
     return false;
   for (const auto& part : x.own)

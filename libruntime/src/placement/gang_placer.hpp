@@ -41,6 +41,8 @@ private:
   /// The most members of `shape`, at most `limit`, that one node has room for, and that node.
   [[nodiscard]] std::pair<std::uint32_t, std::int64_t> fullest(const member_shape& shape, std::int64_t limit,
                                                                const node_mask* area) const;
+  /// The nodes of `area` that may have all members, of which those of `shape` are some.
+  [[nodiscard]] node_filter whole_filter(const member_shape& shape, const node_mask* area) const;
   /// The nodes of `area` that members of `shape` may share with others elsewhere.
   [[nodiscard]] node_filter filter(const member_shape& shape, const node_mask* area) const;
   void put(const same_members& x, std::size_t from, std::int64_t count, std::uint32_t node);

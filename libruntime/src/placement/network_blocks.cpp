@@ -4,8 +4,17 @@
 
 namespace muster {
 
+namespace {
+
+constexpr std::uint64_t not_for_members = 3; // network, gateway, broadcast
+
+} // namespace
+
+std::uint64_t members_of_network(std::uint64_t addresses) noexcept {
+  return addresses > not_for_members ? addresses - not_for_members : 0;
+}
+
 std::uint8_t block_prefix(std::uint32_t members) noexcept {
-  constexpr std::uint64_t not_for_members = 3; // network, gateway, broadcast
   std::uint8_t prefix = 28;
   while (prefix > 0 && (ipv4_block{0, prefix}).size() < members + not_for_members)
     --prefix;

@@ -63,7 +63,7 @@ void node_mask::add(std::uint32_t node) {
 }
 
 void node_index::set(std::uint32_t number, std::uint32_t platform, const node_room& free, bool takes_gangs,
-                     bool isolated) {
+                     node_reach reach) {
   if (number >= nodes_.size())
     nodes_.resize(number + std::size_t{1});
   if (platform >= shelves_.size())
@@ -73,9 +73,9 @@ void node_index::set(std::uint32_t number, std::uint32_t platform, const node_ro
     bucket_of(x).erase({x.free.cpu, x.free.memory, number});
     count(x, -1);
   }
-  isolated_ -= std::size_t{x.isolated};
-  isolated_ += std::size_t{isolated};
-  x = {free, platform, takes_gangs, isolated};
+  isolated_ -= std::size_t{x.reach.isolated};
+  isolated_ += std::size_t{reach.isolated};
+  x = {free, platform, takes_gangs, reach};
   if (!takes_gangs)
     return;
   bucket_of(x).insert({free.cpu, free.memory, number});
@@ -121,10 +121,12 @@ void node_index::count(const entry& x, std::int64_t sign) {
 }
 
 bool node_index::permits(std::uint32_t node, const node_filter& filter) const noexcept {
+  const auto& [isolated, largest_gang] = nodes_[node].reach;
   const auto platform = nodes_[node].platform;
   return (filter.platform == 0 || platform == 0 || platform == filter.platform) &&
          (filter.allowed == nullptr || filter.allowed->has(node)) &&
-         (filter.area == nullptr || filter.area->has(node)) && !(filter.not_isolated && nodes_[node].isolated);
+         (filter.area == nullptr || filter.area->has(node)) &&
+         (!isolated || (!filter.not_isolated && filter.members <= largest_gang));
 }
 
 bool node_index::better(std::uint32_t a, std::uint32_t b) const noexcept {

@@ -83,6 +83,10 @@ const node_state* survey(const resource_request& one, const resource_request& la
       continue;
     ++to.nodes_usable;
     to.nodes_isolated += std::size_t{node.isolated && to.members > 1};
+    if (!node.has_network_for(to.members)) {
+      ++to.nodes_small_network;
+      continue;
+    }
     const auto short_for_one = count_lacks(one, node, to.ever);
     to.nodes_short += std::size_t{short_for_one != 0};
     const auto here = to.together ? count_lacks(lacking, node, to.ever) : short_for_one;
@@ -99,7 +103,9 @@ bool is_for_one_node(const prepared_gang& x, const resource_request& one, const 
   if (x.who.size() < 2 || nodes.size() == 1)
     return x.who.size() > 1;
   const auto shares = [&](const auto& node) { return !node.isolated && may_use(one, node); };
-  const auto is_alone = [&](const auto& node) { return node.isolated && may_use(one, node); };
+  const auto is_alone = [&](const auto& node) {
+    return node.isolated && node.has_network_for(x.who.size()) && may_use(one, node);
+  };
   return std::any_of(nodes.begin(), nodes.end(), is_alone) && std::none_of(nodes.begin(), nodes.end(), shares);
 }
 
@@ -128,7 +134,10 @@ wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed, co
   const auto* best = survey(one, lacking, nodes, found);
   if (best == nullptr) {
     found.cause = wait_cause::nodes;
-    if (found.nodes_cordoned + found.nodes_draining + found.nodes_suspect + found.nodes_lost == 0) {
+    if (found.nodes_small_network > 0) {
+      found.nothing_because = "no node has a network for " + std::to_string(found.members) +
+                              " tasks: a larger range can be configured there";
+    } else if (found.nodes_cordoned + found.nodes_draining + found.nodes_suspect + found.nodes_lost == 0) {
       found.nothing_because = nothing_because(one, nodes);
       found.subject = one.platform;
     }

@@ -76,10 +76,13 @@ std::string resources_text(const wait_reason& x) {
     text += ", for " + std::to_string(x.members) + " tasks together";
   else
     text += ", after " + std::to_string(x.members_fit) + " of " + std::to_string(x.members) + " tasks have a place";
-  return x.nodes_isolated == 0 ? text
-                               : text + "; " + std::to_string(x.nodes_isolated) + " of " +
-                                     count(static_cast<std::int64_t>(x.nodes_usable), "node") +
-                                     " can share no group with others: tasks there are not reached from elsewhere";
+  if (x.nodes_isolated > 0)
+    text += "; " + std::to_string(x.nodes_isolated) + " of " +
+            count(static_cast<std::int64_t>(x.nodes_usable), "node") +
+            " can share no group with others: tasks there are not reached from elsewhere";
+  if (x.nodes_small_network > 0)
+    text += ", and the networks of " + std::to_string(x.nodes_small_network) + " are too small for it";
+  return text;
 }
 
 std::string away_text(const wait_reason& x) {

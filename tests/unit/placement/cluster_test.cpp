@@ -140,6 +140,18 @@ TEST_CASE("a gang has all its members on a node that is isolated, or none there"
                ContainsSubstring("needs 5 CPUs: node a has 2, for 5 tasks together; 2 of 2 nodes can share"));
     CHECK(nodes_of(places({ask(2)}, nodes)) == numbers{0}); // A task alone is reached by nobody anyway.
   }
+  SECTION("if there is a network for so many") {
+    auto small = isolated("a", 4);
+    small.largest_gang = 3;
+    auto nodes = cluster_of({small, isolated("b", 8)});
+    CHECK(nodes_of(places(gang(3, ask(1)), nodes, placement_strategy::spread)) == numbers{0, 0, 0});
+    CHECK(nodes_of(places(gang(4, ask(1)), nodes)) == numbers{1, 1, 1, 1});
+    CHECK_THAT(reason(gang(5, ask(1)), nodes),
+               ContainsSubstring("waiting for 5 CPUs: 4 of 8 free on node b, for 5 tasks together") &&
+                   ContainsSubstring(", and the networks of 1 are too small for it"));
+    CHECK(*never(gang(4, ask(1)), cluster_of({small})) ==
+          "no node has a network for 4 tasks: a larger range can be configured there");
+  }
   SECTION("beside others, which share it among them") {
     auto nodes = cluster_of({isolated("a", 3), node("b", 2), node("c", 2)});
     CHECK(nodes_of(places(gang(4, ask(1)), nodes)) == numbers{1, 1, 2, 2});

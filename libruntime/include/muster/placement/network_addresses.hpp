@@ -42,6 +42,9 @@ public:
   /// Why a group of this size could not have a network even if all of the space were free; nothing if it could.
   [[nodiscard]] std::optional<std::string> never_fits(std::uint32_t group_size) const;
 
+  /// The size of the largest group that could have a network if all of the space were free.
+  [[nodiscard]] std::uint64_t largest_group() const noexcept { return members_of_network(largest_); }
+
   /// What a group of this size waits for when `allocate` has nothing for it: "waiting for a network: ...".
   [[nodiscard]] std::string why_waiting(std::uint32_t group_size) const;
 

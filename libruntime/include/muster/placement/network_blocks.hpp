@@ -23,6 +23,9 @@ constexpr std::uint8_t longest_range_prefix = 26;
 /// them, the address of the network itself, a gateway and a broadcast address.
 [[nodiscard]] std::uint8_t block_prefix(std::uint32_t members) noexcept;
 
+/// How many members a network of so many addresses has room for.
+[[nodiscard]] std::uint64_t members_of_network(std::uint64_t addresses) noexcept;
+
 /// The network of a group of `members` (two or more) of which one has this address.
 [[nodiscard]] ipv4_block block_of(ipv4_address address, std::uint32_t members) noexcept;
 

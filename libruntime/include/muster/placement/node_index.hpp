@@ -49,13 +49,20 @@ struct node_filter {
   const node_mask* allowed = nullptr; ///< By names and labels.
   const node_mask* area = nullptr;    ///< A domain of the topology.
   bool not_isolated = false;          ///< Only those whose tasks others reach.
+  std::size_t members = 1;            ///< How many are to be there: isolated nodes may have no network for so many.
+};
+
+/// How far tasks on a node are reached.
+struct node_reach {
+  bool isolated = false;        ///< From there alone.
+  std::size_t largest_gang = 0; ///< If it is isolated: see `node_state`.
 };
 
 /// Free room of nodes. Changes can be tried and taken back.
 class node_index {
 public:
   /// Sets a node up, or anew. Nodes that take nothing are not found.
-  void set(std::uint32_t node, std::uint32_t platform, const node_room& free, bool takes_gangs, bool isolated = false);
+  void set(std::uint32_t node, std::uint32_t platform, const node_room& free, bool takes_gangs, node_reach reach = {});
   /// Adds to what is free of a node; what is negative is taken.
   void change(std::uint32_t node, const node_room& by);
 
@@ -97,7 +104,7 @@ private:
     node_room free;
     std::uint32_t platform = 0;
     bool takes_gangs = false;
-    bool isolated = false;
+    node_reach reach;
   };
   struct position {
     std::int64_t cpu;

@@ -3,6 +3,7 @@
 #include "muster/spec/model.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -74,6 +75,14 @@ struct node_state {
   node_condition condition = node_condition::ready;
   /// Tasks there and on other nodes do not reach each other: a gang has all its members there, or none.
   bool isolated = false;
+  /// The most members of a gang that the networks there have room for. Counts only while it is isolated.
+  std::size_t largest_gang = any_size;
+
+  static constexpr std::size_t any_size = std::numeric_limits<std::size_t>::max();
+  /// Whether a gang of so many may have all its members there, whatever is free.
+  [[nodiscard]] bool has_network_for(std::size_t members) const noexcept {
+    return !isolated || members <= largest_gang;
+  }
 };
 
 /// An empty node. `oversubscribe` multiplies CPUs, memory and storage, for hosts whose tasks are light; not GPUs.

@@ -57,9 +57,10 @@ struct wait_reason {
   std::size_t members_fit = 0;      ///< That would have a place now.
   bool together = false;            ///< `lacks` is about all members, as one node must have room for all of them.
 
-  std::size_t nodes_usable = 0;   ///< That it may use and that take gangs.
-  std::size_t nodes_short = 0;    ///< Of those, without room for one more member.
-  std::size_t nodes_isolated = 0; ///< Of those, that may not share a gang with others; 0 for a task alone.
+  std::size_t nodes_usable = 0;        ///< That it may use and that take gangs.
+  std::size_t nodes_short = 0;         ///< Of those, without room for one more member.
+  std::size_t nodes_isolated = 0;      ///< Of those, that may not share a gang with others; 0 for a task alone.
+  std::size_t nodes_small_network = 0; ///< Of the isolated, those that have no network for so many members.
   std::size_t nodes_cordoned = 0;
   std::size_t nodes_draining = 0;
   std::size_t nodes_suspect = 0;
