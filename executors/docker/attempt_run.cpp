@@ -243,6 +243,7 @@ void driver_core::on_hint(const engine_event& event) {
 /// Nobody knows what happened meanwhile, or how much of what was asked the daemon still knows of.
 void driver_core::look_at_all() {
   removals_.wake();
+  networks_.wake();
   for (const auto& [id, x] : attempts_) {
     if (x->at == phase::running || (x->at == phase::starting && !x->start_sent))
       check(x);

@@ -17,9 +17,6 @@ namespace {
 
 using namespace docker;
 
-/// How long the end waits for what is still to be removed.
-constexpr std::chrono::seconds closing_patience{20};
-
 class docker_driver final : public driver, public changing_offer {
 public:
   explicit docker_driver(docker_pool_config config) : config_(std::move(config)) {}
@@ -131,7 +128,7 @@ private:
   void close() {
     const auto done = std::make_shared<std::promise<void>>();
     loop_->post([this, done] { core_->close([done] { done->set_value(); }); });
-    done->get_future().wait_for(closing_patience);
+    done->get_future().wait();
   }
 
   docker_pool_config config_;

@@ -8,6 +8,7 @@
 #include "executors/docker/removals.hpp"
 #include "executors/driver.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -61,7 +62,8 @@ public:
   /// Removes what is left of attempts and groups that are over; what is not known yet, and lives, is left alone.
   void clean_up(leftover_judge is_over);
 
-  /// No more requests come: what is to be removed is removed, then `done` is called. Containers that run go on.
+  /// No more requests come: what is to be removed is removed, then `done` is called; also when nothing more goes for
+  /// 20 seconds. Containers that run go on.
   void close(std::function<void()> done);
   /// The last call: lets go of all that needs the loop.
   void end();
@@ -125,6 +127,14 @@ private:
   void on_hint(const engine_event& event);
   void look_at_all();
   void sweep();
+
+  // -- closing (driver_core.cpp)
+  using clock = std::chrono::steady_clock;
+  struct closing_progress {
+    std::size_t remaining;   ///< To be removed.
+    clock::time_point since; ///< Since when there are that many.
+  };
+  void close_when_removed(closing_progress x, std::function<void()> done);
 
   // -- adopting (attempt_adoption.cpp)
   struct adoption_run;

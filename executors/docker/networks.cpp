@@ -12,6 +12,10 @@ using json = nlohmann::json;
 
 /// How often an attempt to make one is repeated before the group is sent back: some ten seconds.
 constexpr int most_tries = 7;
+/// How often the daemon may refuse to remove one before it is left there: some three seconds. Engines up to 27 count
+/// the containers in a network, and may count wrong when several come or go at once; until they are started anew they
+/// then keep it (moby issue 42119). It may also have a container of somebody else.
+constexpr int most_refusals = 5;
 /// How long the shared one stays for the next task.
 constexpr std::chrono::seconds shared_linger{5};
 
@@ -54,6 +58,8 @@ void networks::acquire(const wanted_network& which, attempt_id user, taker done)
   x.want = which;
   x.users.insert(user);
   x.waiting.emplace_back(user, std::move(done));
+  if (x.at == phase::kept)
+    x.at = phase::ready;
   if (x.at == phase::ready) {
     loop_.cancel(std::exchange(x.timer, timer_id::none)); // It was to be removed soon.
     loop_.post([this, name = which.name] {
@@ -71,10 +77,10 @@ void networks::adopt(const std::string& name, attempt_id user) {
   auto& x = all_[name];
   x.want.name = name;
   x.users.insert(user);
-  if (x.at == phase::absent) {
-    x.at = phase::ready;
+  if (x.at == phase::absent)
     x.id = name; // Until somebody asks for more.
-  }
+  if (x.at == phase::absent || x.at == phase::kept)
+    x.at = phase::ready;
 }
 
 void networks::release(attempt_id user) {
@@ -86,6 +92,10 @@ void networks::release(attempt_id user) {
                   x.waiting.end());
   if (x.users.empty())
     unused(x);
+}
+
+void networks::wake() {
+  remove_unused(phase::kept);
 }
 
 void networks::forget(const std::string& name) {
@@ -154,7 +164,7 @@ void networks::removed_in_the_way(network& x, const std::vector<network_info>& a
       continue;
     if (auto* known = find(other.name); known == nullptr)
       remove_stray(other);
-    else if (known->users.empty() && known->at == phase::ready)
+    else if (known->users.empty() && (known->at == phase::ready || known->at == phase::kept))
       remove(*known);
   }
 }
@@ -230,16 +240,16 @@ void networks::removed(network& x, const outcome<void>& how) {
   }
   if (!x.users.empty()) // Somebody came while it could not be removed: it stays.
     return become_ready(x, x.id);
-  later(x, &networks::remove);
+  if (how.failure().transient() || x.pause.tries() < most_refusals)
+    return later(x, &networks::remove);
+  x.pause.reset();
+  x.at = phase::kept;
 }
 
-void networks::remove_unused() {
-  std::vector<std::string> names;
-  for (const auto& [name, x] : all_)
-    if (x.users.empty() && x.at == phase::ready)
-      names.push_back(name);
-  for (const auto& name : names)
-    remove(all_.at(name));
+void networks::remove_unused(phase at) {
+  for (auto& [name, x] : all_)
+    if (x.users.empty() && x.at == at)
+      remove(x);
 }
 
 void networks::remove_stray(const network_info& which) {
@@ -260,10 +270,12 @@ void networks::remove_leftovers(std::function<bool(const network_info&)> is_left
                         });
 }
 
-bool networks::idle() const {
-  return strays_ == 0 && std::none_of(all_.begin(), all_.end(), [](const auto& x) {
-           return x.second.users.empty() || x.second.at == phase::making || x.second.at == phase::removing;
-         });
+std::size_t networks::remaining() const {
+  const auto known = std::count_if(all_.begin(), all_.end(), [](const auto& x) {
+    const auto at = x.second.at;
+    return at == phase::making || at == phase::removing || (x.second.users.empty() && at != phase::kept);
+  });
+  return strays_ + static_cast<std::size_t>(known);
 }
 
 } // namespace muster::docker

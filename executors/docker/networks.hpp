@@ -30,19 +30,28 @@ public:
   void adopt(const std::string& name, attempt_id user);
   /// The attempt is gone, or never came.
   void release(attempt_id user);
+  /// The daemon is back: it may remove by now what it kept.
+  void wake();
   /// The daemon does not have it any more: the next that wants it makes it again.
   void forget(const std::string& name);
   /// Removes those of this head that nobody is in, and that `is_leftover` says are nobody's.
   void remove_leftovers(std::function<bool(const network_info&)> is_leftover);
-  /// From now on even the shared one is removed at once; `idle` says when nothing is left to do.
+  /// From now on even the shared one is removed at once; `remaining` says how many are still to go.
   void close() {
     closing_ = true;
-    remove_unused();
+    remove_unused(phase::ready);
   }
-  [[nodiscard]] bool idle() const;
+  /// How many are being made or are to be removed, without those that the daemon keeps.
+  [[nodiscard]] std::size_t remaining() const;
 
 private:
-  enum class phase : std::uint8_t { absent, making, ready, removing };
+  enum class phase : std::uint8_t {
+    absent,
+    making,
+    ready,
+    removing,
+    kept, ///< Nobody of ours is in it, but the daemon does not remove it.
+  };
   struct network {
     wanted_network want;
     std::string id;
@@ -66,7 +75,7 @@ private:
   void unused(network& x);
   void remove(network& x);
   void removed(network& x, const outcome<void>& how);
-  void remove_unused();
+  void remove_unused(phase at);
   void remove_stray(const network_info& which);
   network* find(const std::string& name);
 

@@ -24,7 +24,8 @@ public:
   void when_gone(const std::string& name, std::function<void()> done);
   /// The daemon is back: what waits for it goes on now.
   void wake();
-  [[nodiscard]] bool idle() const noexcept { return all_.empty(); }
+  /// How many are still to go.
+  [[nodiscard]] std::size_t remaining() const noexcept { return all_.size(); }
 
 private:
   struct removal {

@@ -78,7 +78,7 @@ void check_nothing_left(const docker_muster& muster) {
     CHECK(attempt.substr(attempt.rfind('.')) == ".0");
   }
   CHECK(muster.containers().empty());
-  CHECK(muster.networks().empty());
+  CHECK(muster.left_networks().empty());
 }
 
 std::string row_of(const std::string& table, const std::string& group) {
@@ -165,14 +165,14 @@ TEST_CASE("a run that was killed is left alone by other runs until it is resumed
   CHECK(resumed.exit_code == 3);
   CHECK_THAT(muster({"show", "kept-1"}).out, ContainsSubstring("exit code 7"));
   CHECK(muster.containers().empty());
-  CHECK(muster.networks().empty());
+  CHECK(muster.left_networks().empty());
   kill("lost");
   CHECK(muster.containers().size() == 2);
   for (const auto* file : {"muster.db", "muster.db-wal", "muster.db-shm"})
     fs::remove(muster.program().state() / file);
   run_another();
   CHECK(muster.containers().empty());
-  CHECK(muster.networks().empty());
+  CHECK(muster.left_networks().empty());
 }
 
 TEST_CASE("dockerd is killed and comes back while containers go on: all are seen to their ends") {
@@ -226,5 +226,5 @@ TEST_CASE("dockerd is restarted and takes its containers with it: what ran has f
   // What could not be removed while the daemon was away goes with the next run.
   CHECK(run(muster.run(spec_of("next", {{"short", "true"}}))).exit_code == 0);
   CHECK(muster.containers().empty());
-  CHECK(muster.networks().empty());
+  CHECK(muster.left_networks().empty());
 }

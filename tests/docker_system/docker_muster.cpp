@@ -103,6 +103,18 @@ std::vector<std::string> docker_muster::networks() const {
   return out;
 }
 
+std::vector<std::string> docker_muster::left_networks() const {
+  std::vector<std::string> out;
+  for (const auto& x : networks()) {
+    const auto at = "/networks/" + x;
+    const auto found = nlohmann::json::parse(http_call(socket_, "GET", at).body, nullptr, false);
+    const auto answer = http_call(socket_, "DELETE", at);
+    if (answer.status != 403 || !found.is_object() || !found.value("Containers", nlohmann::json()).empty())
+      out.push_back(x + ": " + answer.body);
+  }
+  return out;
+}
+
 std::string spec_of(const std::string& workflow, const std::vector<shell_task>& tasks, const std::string& image) {
   return "workflow:\n  name: " + workflow + "\n  tasks:\n" + tasks_of(tasks, image, "  ", false);
 }

@@ -30,6 +30,9 @@ public:
   /// Names of the containers, and of the networks, that the daemon has of this head; a line each.
   [[nodiscard]] std::vector<std::string> containers() const;
   [[nodiscard]] std::vector<std::string> networks() const;
+  /// Removes the networks of this runtime, and tells which there were: without those that the daemon itself does not
+  /// remove though it says that nobody is in them (moby issue 42119).
+  [[nodiscard]] std::vector<std::string> left_networks() const;
 
   [[nodiscard]] const muster_program& program() const noexcept { return program_; }
   [[nodiscard]] const std::filesystem::path& socket() const noexcept { return socket_; }

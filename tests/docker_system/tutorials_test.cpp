@@ -100,7 +100,7 @@ TEST_CASE("the tutorials that need only a shell run on Docker") {
     INFO(of_a_shell[i].file << '\n' << x.end(240s).out << x.said.err);
     CHECK(x.said.exit_code == 0);
     CHECK(x.muster.containers().empty());
-    CHECK(x.muster.networks().empty());
+    CHECK(x.muster.left_networks().empty());
     for (const auto& [task, lines] : of_a_shell[i].prints)
       for (const auto& line : lines)
         CHECK_THAT(x.muster.log(of_a_shell[i].workflow, task), ContainsSubstring(line));

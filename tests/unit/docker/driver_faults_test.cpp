@@ -431,6 +431,26 @@ TEST_CASE("a gang is in one network, which goes with the last of it") {
   CHECK(eventually([&] { return b.engine.networks().empty(); }));
 }
 
+TEST_CASE(
+    "a network that the daemon does not let go of keeps nobody waiting, and is asked for when the daemon is back") {
+  constexpr std::size_t tries = 6;
+  const std::string remove_network = "DELETE /networks/*";
+  driver_bench b;
+  b.engine.inject(wrong(remove_network, fault::refuse, -1, 403));
+  const auto spec = b.spec(0, 2);
+  b.running(spec);
+  b.engine.finish(b.name(), 0);
+  b.heard->wait_end(spec.id);
+  b->remove(spec.id);
+  REQUIRE(b.engine.wait_for_calls(remove_network, tries));
+  b.engine.go_away();
+  b.engine.come_back();
+  REQUIRE(b.engine.wait_for_calls(remove_network, 2 * tries));
+  b.restart(); // An end that waited for it would ask more often.
+  CHECK(b.engine.count(remove_network) == 2 * tries);
+  CHECK(b.engine.networks().size() == 1);
+}
+
 TEST_CASE("a network that is there already, of the same head, is used") {
   for (const auto what : {fault::do_and_close, fault::do_and_refuse, fault::close, fault::refuse}) {
     driver_bench b;
