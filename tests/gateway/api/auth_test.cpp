@@ -480,6 +480,7 @@ TEST_CASE("a list of tokens that cannot be read is not an empty one") {
   CHECK(x.status_of("GET", "/v1/tokens/t_0000000000000000", x.admin) == 404);
   sqlite3* db = nullptr;
   REQUIRE(sqlite3_open((x.api.services().directory.database()).c_str(), &db) == SQLITE_OK);
+  sqlite3_busy_timeout(db, 20'000); // The API writes there, too.
   // Who asks is found, but the row cannot be read by its id.
   x.api.services().access.reset();
   CHECK(x.status_of("GET", target, x.admin) == 200);
