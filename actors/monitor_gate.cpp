@@ -2,12 +2,12 @@
 
 #include "actors/errors.hpp"
 #include "muster/base/log.hpp"
+#include "muster/base/random.hpp"
 
 #include <caf/all.hpp>
 
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <utility>
 
 namespace muster {
@@ -242,7 +242,7 @@ monitor::gate_actor::behavior_type monitor_gate(monitor::gate_actor::stateful_po
   state.counted = std::move(counted);
   state.signal = std::move(signal);
   state.admit = std::move(admit);
-  state.incarnation = (std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}();
+  state.incarnation = random_number();
   self->set_down_handler([&state](const caf::down_msg& x) {
     for (auto at = state.subscribers.begin(); at != state.subscribers.end();)
       at = at->second.to.address() == x.source ? state.subscribers.erase(at) : std::next(at);

@@ -9,6 +9,7 @@
 #include "executors/remote/attempt_text.hpp"
 #include "muster/base/ipv4.hpp"
 #include "muster/base/log.hpp"
+#include "muster/base/random.hpp"
 #include "muster/store/head_id.hpp"
 #include "muster/store/layout.hpp"
 
@@ -356,7 +357,7 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.node = config.node;
   who.pool = config.pool;
   who.memory = *std::move(memory);
-  who.incarnation = (std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}();
+  who.incarnation = random_number();
   who.token = config.token;
   who.offered = remote::encode(*offered);
   who.platform = config.platform;

@@ -3,6 +3,7 @@
 #include "actors/agents/node_rows.hpp"
 #include "actors/leftovers.hpp"
 #include "executors/remote/attempt_text.hpp"
+#include "muster/base/random.hpp"
 #include "muster/store/head_id.hpp"
 #include "muster/store/reader.hpp"
 
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <random>
 #include <utility>
 
 namespace muster {
@@ -100,7 +100,7 @@ result<fleet_ground> read_fleet_ground(const store::state_directory& directory) 
   if (!nodes)
     return nodes.failure();
   out.nodes = std::move(*nodes);
-  out.incarnation = (std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}();
+  out.incarnation = random_number();
   return out;
 }
 

@@ -159,7 +159,7 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
   n.struck = false;
   n.link = link;
   n.heard = self->clock().now();
-  const auto session = state.session_numbers();
+  const auto session = state.setup.draw_session();
   n.in.begin(session);
   n.reader.clear();
   n.out.begin(session);
@@ -440,7 +440,6 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
     guard(self, "fleet", state.setup.on_failure);
   if (!state.setup.now)
     state.setup.now = [] { return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now()); };
-  state.session_numbers.seed(state.setup.session_seed);
   take_known(self);
   self->set_down_handler([self, &state](const caf::down_msg& x) {
     for (auto& [name, n] : state.nodes)

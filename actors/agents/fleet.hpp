@@ -3,6 +3,7 @@
 #include "actors/agents/kept_actor.hpp"
 #include "actors/agents/wire.hpp"
 #include "actors/protocol/type_ids.hpp"
+#include "muster/base/random.hpp"
 #include "muster/store/service.hpp"
 
 #include <caf/actor_clock.hpp>
@@ -16,7 +17,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -58,7 +58,8 @@ struct fleet_setup {
   std::string head;           ///< Id of the state directory.
   std::filesystem::path root; ///< Of the state directory.
   std::uint64_t incarnation = 0;
-  std::uint64_t session_seed = std::random_device{}(); ///< Numbers of sessions must not be guessed.
+  /// Asked for the number of each session, which is all that a LINK knows its agent by: it must not be guessed.
+  std::function<std::uint64_t()> draw_session = random_number;
   std::chrono::milliseconds lost_after{60'000};
   std::chrono::milliseconds silence_limit{10'000}; ///< A node that says nothing for so long is away.
   /// A head that was itself held up for longer (stopped, its machine paused) has heard nobody meanwhile: that time is
@@ -156,7 +157,6 @@ struct fleet_state {
   caf::actor_clock::time_point next_alive; ///< When agents are told next that their head is there.
   caf::actor_clock::time_point next_review;
   caf::actor_clock::time_point next_look; ///< When the next tick is due.
-  std::mt19937_64 session_numbers;
 };
 
 /// Blocks for short times on files.

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <fstream>
 #include <numeric>
+#include <random>
 #include <utility>
 
 namespace muster::simulation {
@@ -208,7 +209,7 @@ void head::spawn_all(body& x) {
   setup.lost_after = how_.lost_after;
   setup.silence_limit = how_.silence_limit;
   setup.on_loss = how_.on_loss;
-  setup.session_seed = incarnation_;
+  setup.draw_session = [numbers = std::mt19937_64{incarnation_}]() mutable { return numbers(); };
   setup.known = std::move(known);
   setup.first_lease = first;
   setup.store = x.journal;

@@ -55,8 +55,8 @@ public:
   fleet_alone(const fleet_alone&) = delete;
   fleet_alone& operator=(const fleet_alone&) = delete;
 
-  /// An agent joins, and holds nothing.
-  void join(const std::string& node) {
+  /// An agent joins, and holds nothing. The number of its session.
+  std::uint64_t join(const std::string& node) {
     agents_.push_back(system_.spawn(quiet));
     hello who;
     who.node = node;
@@ -66,8 +66,10 @@ public:
     auto asked =
         self->request(caf::actor_cast<gate_actor>(fleet_), caf::infinite, hello_atom::value, who, agents_.back());
     scheduler_.run();
+    std::uint64_t session = 0;
     asked.receive(
         [&](const welcome& x, const fleet_link& door) {
+          session = x.session;
           reports nothing;
           nothing.session = x.session;
           nothing.number = 1;
@@ -76,6 +78,7 @@ public:
         },
         [](const caf::error& why) { FAIL(caf::to_string(why)); });
     scheduler_.run();
+    return session;
   }
   /// Time passes, in which the FLEET comes to do nothing; then it does.
   void hold_up(std::chrono::milliseconds x) {
@@ -142,4 +145,19 @@ TEST_CASE("a head that was hardly held up goes by what it heard") {
   f.join("n1");
   f.hold_up(2'400ms); // It should have looked after half a second.
   CHECK(f.last("n1") == change::away);
+}
+
+TEST_CASE("each session has a number that was drawn for it alone") {
+  std::vector<std::uint64_t> drawn;
+  auto setup = impatient();
+  setup.draw_session = [&, draw = setup.draw_session] { return drawn.emplace_back(draw()); };
+  fleet_alone f{std::move(setup)};
+  std::vector<std::uint64_t> sessions;
+  for (int i = 0; i < 50; ++i)
+    sessions.push_back(f.join("n" + std::to_string(i % 10))); // Each joins again some times.
+  CHECK(sessions == drawn);
+  std::sort(drawn.begin(), drawn.end());
+  CHECK(std::adjacent_find(drawn.begin(), drawn.end()) == drawn.end());
+  const auto above = [](std::uint64_t x) { return x >> 32U != 0; };
+  CHECK(std::any_of(drawn.begin(), drawn.end(), above)); // Not of 32 bits.
 }
