@@ -350,8 +350,11 @@ void forgive_delay(fleet_state& state, caf::actor_clock::time_point now) {
     log::warn("fleet", "head was held up",
               {{"pool", state.setup.pool},
                {"ms", static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(late).count())}});
-    for (auto& [name, n] : state.nodes)
-      n.heard += late, n.seen += late;
+    // Of a node whose message was handled before this, nothing is forgiven.
+    for (auto& [name, n] : state.nodes) {
+      n.heard = std::min(n.heard + late, now);
+      n.seen = std::min(n.seen + late, now);
+    }
   }
   state.next_look = now + tick;
 }

@@ -70,6 +70,7 @@ public:
     asked.receive(
         [&](const welcome& x, const fleet_link& door) {
           session = x.session;
+          doors_[node] = door;
           reports nothing;
           nothing.session = x.session;
           nothing.number = 1;
@@ -79,6 +80,14 @@ public:
         [](const caf::error& why) { FAIL(caf::to_string(why)); });
     scheduler_.run();
     return session;
+  }
+  /// Time passes, in which the FLEET comes to do nothing; then it hears that the agent is there, and only then does
+  /// what was due.
+  void hold_up_and_hear(std::chrono::milliseconds x, const std::string& node, std::uint64_t session) {
+    scheduler_.clock().current_time += x;
+    caf::anon_send(doors_.at(node), alive_atom::value, session);
+    scheduler_.run();
+    hold_up(0ms);
   }
   /// Time passes, in which the FLEET comes to do nothing; then it does.
   void hold_up(std::chrono::milliseconds x) {
@@ -100,6 +109,7 @@ private:
   caf::scheduler::test_coordinator& scheduler_;
   fleet_actor fleet_;
   std::vector<agent_link> agents_;
+  std::map<std::string, fleet_link> doors_;
   std::map<std::string, change> last_;
 };
 
@@ -144,6 +154,17 @@ TEST_CASE("a head that was hardly held up goes by what it heard") {
   fleet_alone f{impatient()};
   f.join("n1");
   f.hold_up(2'400ms); // It should have looked after half a second.
+  CHECK(f.last("n1") == change::away);
+}
+
+TEST_CASE("a node whose message is handled before the head sees that it was held up is not forgiven that time twice") {
+  fleet_alone f{impatient()};
+  const auto session = f.join("n1");
+  f.hold_up_and_hear(1h, "n1", session);
+  CHECK(f.last("n1") == change::ready);
+  f.pass(1'900ms);
+  CHECK(f.last("n1") == change::ready);
+  f.pass(700ms);
   CHECK(f.last("n1") == change::away);
 }
 
