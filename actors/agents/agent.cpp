@@ -7,7 +7,6 @@
 #include "actors/system_config.hpp"
 #include "executors/changing_offer.hpp"
 #include "executors/remote/attempt_text.hpp"
-#include "muster/base/ipv4.hpp"
 #include "muster/base/log.hpp"
 #include "muster/base/random.hpp"
 #include "muster/store/head_id.hpp"
@@ -221,14 +220,17 @@ private:
     return find_gate();
   }
 
-  /// Tasks on other nodes reach those here by the address that the head is reached by, unless another was named. One
-  /// on loopback is none: then all are on one machine, where each task has one of its own. Nor has a node an address by
-  /// itself whose executor makes networks: who is in one is not reached there.
-  void find_own_address(const std::string& towards_head) {
-    who_.address = config_.address;
-    if (const auto found = parse_ipv4(towards_head);
-        config_.address.empty() && !makes_networks_ && found && (*found >> 24U) != 127U)
-      who_.address = towards_head;
+  /// Tasks on other nodes reach those here by the address that the head is reached by, unless another was named. A node
+  /// whose executor makes networks has none by itself: who is in one is not reached there.
+  result<void> find_own_address(const std::string& towards_head) {
+    if (!config_.address.empty() || makes_networks_)
+      return {};
+    auto found = address_for_tasks(towards_head);
+    if (found)
+      who_.address = std::move(*found);
+    else if (who_.address.empty()) // Else it goes on with the one that it had.
+      return found.failure();
+    return {};
   }
 
   /// What the machine has now.
@@ -246,7 +248,8 @@ private:
     const auto towards_head = probe_head(config_.head_host, config_.head_port, config_.connect_limit);
     if (!towards_head)
       return towards_head.failure();
-    find_own_address(*towards_head);
+    if (auto found = find_own_address(*towards_head); !found)
+      return found.failure();
     auto gate = reach_gate();
     if (!gate)
       return gate.failure();
@@ -267,7 +270,7 @@ private:
     if (answer.version != agent::protocol_version)
       return {ec::unsupported, "the head speaks version " + std::to_string(answer.version) +
                                    " of the protocol for agents, and this agent version " +
-                                   std::to_string(agent::protocol_version)};
+                                   std::to_string(agent::protocol_version) + ": install the same Muster on both"};
     {
       const std::lock_guard lock{mutex_};
       session_over_ = false;

@@ -1,5 +1,6 @@
 #include "actors/agents/head_probe.hpp"
 
+#include "muster/base/ipv4.hpp"
 #include "muster/base/unique_fd.hpp"
 
 #include <netdb.h>
@@ -52,7 +53,9 @@ std::string local_address(int socket) {
       ::getnameinfo(reinterpret_cast<const sockaddr*>(&found), size, text.data(), text.size(), nullptr, 0, // NOLINT
                     NI_NUMERICHOST) != 0)
     return {};
-  return text.data();
+  const std::string out = text.data();
+  const std::string mapped = "::ffff:"; // IPv4 by a socket of IPv6.
+  return out.rfind(mapped, 0) == 0 ? out.substr(mapped.size()) : out;
 }
 
 } // namespace
@@ -82,6 +85,19 @@ result<std::string> probe_head(const std::string& host, std::uint16_t port, std:
       return local_address(socket.get());
   }
   return failed(text_of(problem));
+}
+
+result<std::string> address_for_tasks(const std::string& towards_head) {
+  constexpr ipv4_address loopback = 127;
+  const auto found = parse_ipv4(towards_head);
+  if (found)
+    return *found >> 24U == loopback ? std::string{} : towards_head;
+  if (towards_head == "::1")
+    return std::string{};
+  return error{ec::invalid_argument,
+               "this machine reaches the head by " + (towards_head.empty() ? "an unknown address" : towards_head) +
+                   ", and tasks on other nodes reach those here by IPv4 alone: name its IPv4 address, or the network "
+                   "interface that has it, by --address"};
 }
 
 } // namespace muster

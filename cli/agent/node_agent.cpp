@@ -148,7 +148,7 @@ int wait(agent_runtime& agent, signal_inbox& inbox, const reload& on_hangup) {
       return exit_completed;
     }
     if (const auto why = agent.wait_refused(std::chrono::steady_clock::now())) {
-      log::error(component, "the head refuses this node", {{"why", why->message}});
+      log::error(component, "this node cannot join", {{"why", why->message}});
       return exit_code_of(why->code);
     }
     inbox.wait(std::chrono::seconds{60});

@@ -1,9 +1,9 @@
+#include "cli/agent/node_address.hpp"
 #include "cli/agent/node_agent.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/errors.hpp"
 #include "cli/commands/gpus.hpp"
 #include "cli/commands/listing.hpp"
-#include "muster/base/ipv4.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -66,13 +66,20 @@ void add_agent(CLI::App& app, context& ctx) {
       });
   command
       ->add_option("--address", x.address,
-                   "IPv4 address by which tasks on other nodes reach those here (default: that of this machine towards "
-                   "the head). With --driver docker there is no default: it lets groups over several nodes use the "
+                   "IPv4 address by which tasks on other nodes reach those here, or the network interface that has it "
+                   "(default: that of this machine towards the head). With --driver docker there is no default: it "
+                   "lets groups over several nodes use the "
                    "host's network here")
       ->type_name("ADDRESS")
-      ->check([](const std::string& text) {
-        return parse_ipv4(text) ? std::string{} : "'" + text + "' is no IPv4 address";
-      });
+      ->transform(CLI::Validator(
+          [](std::string& text) {
+            auto found = node_address(text);
+            if (!found)
+              return found.failure().message;
+            text = std::move(*found);
+            return std::string{};
+          },
+          ""));
   add_gpus(*command, x.gpus);
   add_choice(*command, "--driver", x.driver, "What runs tasks here (default: process)", {"process", "docker"});
   command->add_option("--docker-host", x.docker_host, "The Docker daemon, with --driver docker")->type_name("HOST");

@@ -81,3 +81,16 @@ TEST_CASE("a network that does not answer is waited for no longer than asked") {
   CHECK(none.failure().code == ec::unavailable);
   CHECK_THAT(none.failure().message, ContainsSubstring("timed out"));
 }
+
+TEST_CASE("tasks are reached by the IPv4 address towards the head, by none on one machine, and by no other") {
+  CHECK(*address_for_tasks("10.0.0.7") == "10.0.0.7");
+  CHECK(address_for_tasks("127.0.0.1")->empty());
+  CHECK(address_for_tasks("127.1.2.3")->empty());
+  CHECK(address_for_tasks("::1")->empty());
+  for (const auto* other : {"fd00::7", "fe80::1%eth0", "2001:db8::7", ""}) {
+    const auto none = address_for_tasks(other);
+    REQUIRE_FALSE(none);
+    CHECK(none.failure().code == ec::invalid_argument);
+    CHECK_THAT(none.failure().message, ContainsSubstring(other) && ContainsSubstring("--address"));
+  }
+}

@@ -14,11 +14,12 @@ namespace {
 
 /// A head and nodes on machines of their own, which know each other by certificates.
 struct network_farm {
-  explicit network_farm(unsigned machines, const std::string& pool) : ground(machines) {
+  explicit network_farm(unsigned machines, const std::string& pool, const std::string& listen = "10.78.0.1:0")
+      : ground(machines) {
     if (!ground.missing().empty())
       return;
     issue_all(machines);
-    x.start("10.78.0.1:0", pool, (x.muster.folder() / "head-certs").string());
+    x.start(listen, pool, (x.muster.folder() / "head-certs").string());
     REQUIRE(x.head->ready());
   }
 
@@ -133,6 +134,38 @@ TEST_CASE("who has no certificate, or that of another node, does not join") {
   const auto good = net.node(2);
   REQUIRE(becomes(x.muster, "n2", "ready"));
   CHECK(condition_of(x.muster, "n1").empty());
+}
+
+TEST_CASE("a node that reaches its head by IPv6 alone says that it must be told its own address") {
+  network_farm net{1, patient, "[::]:0"};
+  if (is_missing(net))
+    return;
+  if (!net.ground.add_ipv6()) {
+    WARN("skipped: this host has no IPv6");
+    return;
+  }
+  auto& x = net.x;
+  const auto listens = agents_address(x.muster);
+  const auto head = "[fd78::1]" + listens.substr(listens.rfind(':'));
+  const auto start = [&](const std::vector<std::string>& address) {
+    std::vector<std::string> options{"--certs", net.certs_of(1), "--head", head};
+    options.insert(options.end(), address.begin(), address.end());
+    return std::make_unique<node_program>(x.muster, "n1", std::move(options), net.ground.prefix_of(1));
+  };
+  const auto ended = start({})->process().finish();
+  CHECK(ended.exit_code == 1);
+  CHECK_THAT(ended.err, ContainsSubstring("reaches the head by fd78::11") && ContainsSubstring("by --address"));
+  CHECK(condition_of(x.muster, "n1").empty());
+  const auto none = start({"--address", "lo0"})->process().finish();
+  CHECK(none.exit_code != 0);
+  CHECK_THAT(none.err,
+             ContainsSubstring("'lo0' is no IPv4 address, and no network interface") && ContainsSubstring("eth0, lo"));
+  const auto bare = x.muster({"agent", "--head", head, "--address", "plug1"});
+  CHECK(bare.exit_code != 0);
+  CHECK_THAT(bare.err, ContainsSubstring("network interface plug1 has no IPv4 address"));
+  const auto good = start({"--address", "eth0"});
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK_THAT(x.muster({"node", "show", "n1"}).out, ContainsSubstring(network_ground::address_of(1)));
 }
 
 TEST_CASE("a machine that is cut off is suspect, then lost, and goes on where it was when it is back") {

@@ -82,6 +82,19 @@ void network_ground::add(unsigned machine) {
     missing_ = "iproute2 connects no namespaces here";
 }
 
+bool network_ground::add_ipv6() const {
+  const auto give = [this](std::vector<std::string> of, const std::string& address, const char* device) {
+    of.insert(of.end(), {"address", "add", address + "/64", "dev", device, "nodad"});
+    return ip(of);
+  };
+  if (!give({}, "fd78::1", "wire"))
+    return false;
+  for (unsigned i = 1; i <= machines_; ++i)
+    if (!give({"-n", name_of(i)}, "fd78::" + std::to_string(10 + i), "eth0"))
+      return false;
+  return true;
+}
+
 void network_ground::cut(unsigned machine) const {
   ip({"link", "set", "plug" + std::to_string(machine), "down"});
 }

@@ -22,6 +22,9 @@ public:
   [[nodiscard]] std::vector<std::string> prefix_of(unsigned machine) const;
   /// `10.78.0.11` of machine 1.
   [[nodiscard]] static std::string address_of(unsigned machine);
+  /// Gives this thread's machine the address fd78::1 and machine 1, 2, ... fd78::11, ... as well. False where this host
+  /// has no IPv6.
+  [[nodiscard]] bool add_ipv6() const;
   /// Pulls its plug, or puts it in again.
   void cut(unsigned machine) const;
   void heal(unsigned machine) const;
