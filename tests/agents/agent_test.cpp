@@ -5,11 +5,13 @@
 #include "executors/changing_offer.hpp"
 #include "executors/null/null_driver.hpp"
 #include "executors/remote/attempt_text.hpp"
+#include "muster/base/log.hpp"
 #include "support/catch.hpp"
 
 #include <atomic>
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <stdexcept>
@@ -127,21 +129,76 @@ public:
   }
 };
 
-/// A gate of the head that keeps what agents are reached by.
-agent::gate_actor::behavior_type keeping_gate(agent::gate_actor::pointer self, agent::gate_actor real,
-                                              std::shared_ptr<std::promise<agent::agent_link>> kept) {
+/// What is done to what a gate and who comes there say to each other.
+struct meddling {
+  std::function<void(agent::hello&, const agent::agent_link&)> with_hello = [](agent::hello&,
+                                                                               const agent::agent_link&) {};
+  std::function<void(agent::welcome&)> with_welcome = [](agent::welcome&) {};
+};
+
+agent::gate_actor::behavior_type pass_between(agent::gate_actor::pointer self, agent::gate_actor real, meddling how) {
   return {
-      [self, real, kept](agent::hello_atom hi, agent::hello& who,
-                         const agent::agent_link& link) -> caf::result<agent::welcome, agent::fleet_link> {
-        kept->set_value(link);
+      [self, real, how](agent::hello_atom hi, agent::hello& who,
+                        const agent::agent_link& link) -> caf::result<agent::welcome, agent::fleet_link> {
+        how.with_hello(who, link);
         auto answer = self->make_response_promise<agent::welcome, agent::fleet_link>();
         self->request(real, caf::infinite, hi, std::move(who), link)
-            .then([answer](const agent::welcome& x, const agent::fleet_link& to) mutable { answer.deliver(x, to); },
-                  [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+            .then(
+                [answer, how](agent::welcome& x, const agent::fleet_link& to) mutable {
+                  how.with_welcome(x);
+                  answer.deliver(x, to);
+                },
+                [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
         return answer;
       },
   };
 }
+
+/// A gate in front of that of a head.
+class gate_between {
+public:
+  gate_between(const fleet_head& head, meddling how) {
+    auto& system = head.fleet()->home_system();
+    gate_ = system.spawn(pass_between, head.gate(), std::move(how));
+    const auto port = system.middleman().publish(gate_, 0, "127.0.0.1");
+    REQUIRE(port);
+    port_ = *port;
+  }
+  ~gate_between() { caf::anon_send_exit(gate_, caf::exit_reason::user_shutdown); }
+  gate_between(const gate_between&) = delete;
+  gate_between& operator=(const gate_between&) = delete;
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+private:
+  agent::gate_actor gate_;
+  std::uint16_t port_ = 0;
+};
+
+/// Keeps what is logged from then on.
+class kept_log final {
+public:
+  kept_log() { log::install(sink_); }
+  ~kept_log() { log::install(nullptr); }
+  kept_log(const kept_log&) = delete;
+  kept_log& operator=(const kept_log&) = delete;
+  [[nodiscard]] std::string text() const {
+    const std::lock_guard lock{sink_->mutex};
+    return sink_->text;
+  }
+
+private:
+  struct keeper final : log::sink {
+    void write(const log::record& x) noexcept override {
+      const std::lock_guard lock{mutex};
+      text += std::string{x.component} + ": " + std::string{x.message};
+      log::append_logfmt(text, x.fields, x.count);
+      text += '\n';
+    }
+    std::mutex mutex;
+    std::string text;
+  };
+  std::shared_ptr<keeper> sink_ = std::make_shared<keeper>();
+};
 
 /// What runs attempts, on a machine whose GPUs come and go.
 class with_changing_gpus final : public driver, public changing_offer {
@@ -263,6 +320,68 @@ TEST_CASE("an agent that may not join is told why, and stays away") {
           x.pool = "gpu";
         }).find("there is no pool 'gpu' that agents can join; there are: pool") != std::string::npos);
   CHECK(refused([](agent_config& x) { x.node = "../n"; }).find("is no name for a node") != std::string::npos);
+}
+
+TEST_CASE("an agent of another version is refused, and both sides say why") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  const auto ours = std::to_string(agent::protocol_version);
+  const auto theirs = GENERATE(agent::protocol_version - 1, agent::protocol_version + 1);
+  const auto other = std::to_string(theirs);
+  meddling speaks;
+  std::string expected;
+  SECTION("what the agent says") {
+    speaks.with_hello = [theirs](agent::hello& x, const agent::agent_link&) { x.version = theirs; };
+    expected = "this head speaks version " + ours + " of the protocol for agents, and the agent of node n1 version " +
+               other + ": install the same Muster on both";
+  }
+  SECTION("what the head answers") {
+    speaks.with_welcome = [theirs](agent::welcome& x) { x.version = theirs; };
+    expected = "the head speaks version " + other + " of the protocol for agents, and this agent version " + ours +
+               ": install the same Muster on both";
+  }
+  const bool head_refuses = expected.rfind("this head", 0) == 0;
+  const gate_between gate{head, std::move(speaks)};
+  const kept_log logged;
+  auto config = agent_of(head, dir.path(), "n1", make_null_driver());
+  config.head_port = gate.port();
+  std::promise<void> told;
+  config.on_refused = [&] { told.set_value(); };
+  auto started = agent_runtime::start(std::move(config));
+  REQUIRE(started);
+  const auto why = (*started)->wait_refused(soon());
+  REQUIRE(why);
+  CHECK(why->code == ec::unsupported);
+  CHECK(why->message == expected);
+  CHECK(told.get_future().wait_for(patience) == std::future_status::ready);
+  CHECK_FALSE((*started)->wait_connected(std::chrono::steady_clock::now()));
+  CHECK_THAT(logged.text(), ContainsSubstring("agent: cannot join") && ContainsSubstring(expected));
+  started->reset();
+  if (head_refuses) {
+    CHECK_THAT(logged.text(), ContainsSubstring("fleet: agent refused node=n1 why=\"" + expected));
+    CHECK(head.last("n1").node.empty()); // Nothing is left of it.
+  } else {
+    CHECK(head.wait("n1", change::away)); // It was never of use.
+  }
+}
+
+TEST_CASE("what listens and has another interface than a head is refused for good") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  auto& system = head.fleet()->home_system();
+  const auto no_gate = system.spawn(curious, std::make_shared<std::atomic<bool>>(false));
+  const auto port = system.middleman().publish(no_gate, 0, "127.0.0.1");
+  REQUIRE(port);
+  auto config = agent_of(head, dir.path(), "n1", make_null_driver());
+  config.head_port = *port;
+  const auto started = agent_runtime::start(std::move(config));
+  REQUIRE(started);
+  const auto why = (*started)->wait_refused(soon());
+  REQUIRE(why);
+  CHECK(why->code == ec::unsupported);
+  CHECK(why->message ==
+        "what listens at 127.0.0.1:" + std::to_string(*port) + " is not a head that agents of this version can join");
+  caf::anon_send_exit(no_gate, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE("what listens and is no head is not joined") {
@@ -554,12 +673,11 @@ TEST_CASE("no head, nor who is connected as one, can end an agent") {
   fleet_head head{dir.path()};
   const auto kept = std::make_shared<std::promise<agent::agent_link>>();
   auto link = kept->get_future();
-  auto& system = head.fleet()->home_system();
-  const auto gate = system.spawn(keeping_gate, caf::actor_cast<agent::gate_actor>(head.fleet()), kept);
-  const auto port = system.middleman().publish(gate, 0, "127.0.0.1");
-  REQUIRE(port);
+  meddling keeping;
+  keeping.with_hello = [kept](agent::hello&, const agent::agent_link& x) { kept->set_value(x); };
+  const gate_between gate{head, std::move(keeping)};
   auto config = agent_of(head, dir.path(), "n1", make_null_driver());
-  config.head_port = *port;
+  config.head_port = gate.port();
   const auto node = agent_runtime::start(std::move(config));
   REQUIRE(node);
   REQUIRE(head.wait("n1", change::ready));
@@ -576,7 +694,6 @@ TEST_CASE("no head, nor who is connected as one, can end an agent") {
   CHECK(heard.wait_end(spec.id).exited);
   CHECK(head.last("n1").what == change::ready);
   CHECK_FALSE((*node)->wait_refused(std::chrono::steady_clock::now()));
-  caf::anon_send_exit(gate, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE("a node of another pool leaves nothing behind where it is refused") {

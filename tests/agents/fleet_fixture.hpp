@@ -37,6 +37,8 @@ public:
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] const agent::fleet_actor& fleet() const noexcept { return fleet_; }
+  /// Where agents connect.
+  [[nodiscard]] const agent::gate_actor& gate() const noexcept { return gate_; }
   /// Waits until this is said of that node, after what was waited for before: what was said since may be more.
   [[nodiscard]] bool wait(const std::string& node, agent::fleet_change::kind what);
   /// Waits until what was said last of that node is as wanted.
