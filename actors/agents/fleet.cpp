@@ -148,8 +148,8 @@ std::uint32_t alive_interval(std::chrono::milliseconds silence_limit) {
 using welcome_promise = caf::typed_response_promise<welcome, fleet_link>;
 
 /// It is written down: a session begins.
-void welcome_node(fleet_pointer self, node& n, const store::node_record& row, const agent_link& link,
-                  welcome_promise& answer) {
+void welcome_node(fleet_pointer self, node& n, const store::node_record& row, std::uint64_t incarnation,
+                  const agent_link& link, welcome_promise& answer) {
   auto& state = self->state;
   if (n.link)
     go_away(self, n, "its agent has connected again");
@@ -158,6 +158,7 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
   take_offer(n.noted, row);
   n.struck = false;
   n.link = link;
+  n.incarnation = incarnation;
   n.heard = self->clock().now();
   const auto session = state.setup.draw_session();
   n.in.begin(session);
@@ -173,8 +174,21 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, co
                  n.door);
 }
 
+/// An agent that was started anew comes when the former one has ended, and with it its connection: if that one is still
+/// heard of there are two, with copies of one directory. Letting the newcomer in would lose what the other runs.
+error speaks_already(const fleet_state& state, const node& n) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(state.setup.silence_limit).count();
+  return {ec::conflict,
+          "another agent speaks for node " + n.name +
+              (n.noted.address.empty() ? std::string{} : ", whose address is " + n.noted.address) +
+              ": if this machine or its state directory is a copy of that one's, remove the copy of the directory and "
+              "give this agent another name (--node). If that agent has ended, this one joins when nothing was heard "
+              "of it for " +
+              std::to_string(seconds) + " s"};
+}
+
 /// Why somebody may not be this node now.
-result<void> check(const fleet_state& state, const store::node_record& row) {
+result<void> check(const fleet_state& state, const store::node_record& row, std::uint64_t incarnation) {
   if (const auto offered = remote::decode_capabilities(row.offered); !offered)
     return offered.failure();
   const auto found = state.nodes.find(row.name);
@@ -184,6 +198,8 @@ result<void> check(const fleet_state& state, const store::node_record& row) {
   if (n.link && n.noted.memory != row.memory)
     return {ec::conflict,
             "node " + n.name + " is here already, with another agent: give this one another name (--node)"};
+  if (n.link && n.incarnation != incarnation)
+    return speaks_already(state, n);
   if (n.is_being_noted)
     return {ec::unavailable, "node " + n.name + " is just joining, or being removed"};
   if (n.on_struck.pending())
@@ -200,25 +216,25 @@ epoch first_lease_from_now(const fleet_state& state) {
 caf::result<welcome, fleet_link> join(fleet_pointer self, const hello& who, const agent_link& link) {
   auto& state = self->state;
   auto row = row_of(who, self->state.setup.now());
-  if (const auto may = check(state, row); !may) {
-    log::warn("fleet", "agent refused", {{"node", who.node}, {"why", may.failure().message}});
+  if (const auto may = check(state, row, who.incarnation); !may) {
+    log::warn("fleet", "agent refused", {{"node", who.node}, {"address", who.address}, {"why", may.failure().message}});
     return to_caf(may.failure());
   }
   auto& n = known(self, who.node);
   row.since = n.noted.memory == row.memory ? n.noted.since : first_lease_from_now(state);
   auto answer = self->make_response_promise<welcome, fleet_link>();
   if (!state.setup.store || has_same_offer(n.noted, row)) {
-    welcome_node(self, n, row, link, answer);
+    welcome_node(self, n, row, who.incarnation, link, answer);
     return answer;
   }
   n.is_being_noted = true;
   self->request(state.setup.store, caf::infinite, commit_atom::value,
                 service_change_ptr{std::make_shared<store::service_change>(store::node_joined{row})})
       .then(
-          [self, row, link, answer](const service_answer&) mutable {
+          [self, row, incarnation = who.incarnation, link, answer](const service_answer&) mutable {
             auto& noted = known(self, row.name);
             noted.is_being_noted = false;
-            welcome_node(self, noted, row, link, answer);
+            welcome_node(self, noted, row, incarnation, link, answer);
           },
           [self, name = row.name, answer](caf::error& why) mutable {
             auto& refused = known(self, name);

@@ -121,8 +121,9 @@ struct fleet_state {
     std::string name;
     store::node_record noted; ///< As the store has it; without a memory if it does not.
     capabilities offered;
-    agent_link link; ///< Null while it is away. Sent to without a sender: see `node_link`.
-    fleet_link door; ///< What the agent has of the head meanwhile.
+    agent_link link;               ///< Null while it is away. Sent to without a sender: see `node_link`.
+    std::uint64_t incarnation = 0; ///< Of the agent that was welcomed last.
+    fleet_link door;               ///< What the agent has of the head meanwhile.
     end_permit door_may_end;
     inbox in;
     report_reader reader;

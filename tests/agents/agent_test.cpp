@@ -441,6 +441,34 @@ TEST_CASE("a second agent of the same name is refused while the first is there")
   CHECK(head.last("n1").what == change::ready);
 }
 
+TEST_CASE("an agent with a copy of another's directory loses nothing of what that one runs") {
+  const scratch dir;
+  fleet_head head{dir.path()};
+  auto first = agent_runtime::start(agent_of(head, dir.path(), "n1", make_null_driver()));
+  REQUIRE(first);
+  REQUIRE(head.wait("n1", change::ready));
+  auto config = agent_of(head, dir.path(), "n1", make_null_driver());
+  const auto original = std::exchange(config.own_directory, dir.path() / "copy");
+  std::filesystem::copy(original, config.own_directory, std::filesystem::copy_options::recursive);
+  recorder heard;
+  const auto runs = agent::make_fleet_driver(head.fleet(), {});
+  runs->listen(heard);
+  const auto long_one = spec_on(dir.path(), 0, "1h");
+  runs->prepare(long_one);
+  REQUIRE(heard.wait_started(long_one.id).started);
+  const kept_log logged;
+  const auto second = agent_runtime::start(std::move(config));
+  REQUIRE(second);
+  CHECK_FALSE((*second)->wait_connected(std::chrono::steady_clock::now() + std::chrono::milliseconds{500}));
+  CHECK_THAT(logged.text(), ContainsSubstring("agent: cannot join") &&
+                                ContainsSubstring("another agent speaks for node n1, whose address is 127.0.0.1"));
+  CHECK(head.last("n1").what == change::ready);
+  runs->stop(long_one.id, std::chrono::milliseconds{0});
+  CHECK(heard.wait_end(long_one.id).calls == std::vector<std::string>{"started", "exited"});
+  first->reset();
+  CHECK((*second)->wait_connected(soon())); // It may as well be the same one, started again.
+}
+
 TEST_CASE("what a lost node ran is given up when that is the pool's policy") {
   const scratch dir;
   agent::fleet_setup setup;

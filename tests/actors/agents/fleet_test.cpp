@@ -1,5 +1,6 @@
 #include "actors/agents/fleet.hpp"
 
+#include "actors/errors.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "executors/null/null_driver.hpp"
 #include "executors/remote/attempt_text.hpp"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +42,7 @@ public:
     setup.pool = "pool";
     setup.head = "head";
     setup.is_over = [](attempt_id) { return false; };
-    setup.on_change = [this](const fleet_change& x) { last_[x.node] = x.what; };
+    setup.on_change = [this](const fleet_change& x) { said_[x.node].push_back(x.what); };
     fleet_ = system_.spawn(fleet, std::move(setup));
     scheduler_.run();
   }
@@ -55,21 +57,23 @@ public:
   fleet_alone(const fleet_alone&) = delete;
   fleet_alone& operator=(const fleet_alone&) = delete;
 
-  /// An agent joins, and holds nothing. The number of its session.
-  std::uint64_t join(const std::string& node) {
+  /// An agent joins, and holds nothing. The number of its session, or why it may not.
+  result<std::uint64_t> try_join(const std::string& node, std::uint64_t incarnation) {
     agents_.push_back(system_.spawn(quiet));
     hello who;
     who.node = node;
     who.memory = "memory of " + node;
+    who.incarnation = incarnation;
     who.offered = remote::encode(*make_null_driver()->probe());
+    who.address = "10.0.0.7";
     caf::scoped_actor self{system_};
     auto asked =
         self->request(caf::actor_cast<gate_actor>(fleet_), caf::infinite, hello_atom::value, who, agents_.back());
     scheduler_.run();
-    std::uint64_t session = 0;
+    std::optional<result<std::uint64_t>> out;
     asked.receive(
         [&](const welcome& x, const fleet_link& door) {
-          session = x.session;
+          out.emplace(x.session);
           doors_[node] = door;
           reports nothing;
           nothing.session = x.session;
@@ -77,16 +81,30 @@ public:
           nothing.kind = reports_kind::held_last;
           caf::anon_send(door, report_atom::value, nothing);
         },
-        [](const caf::error& why) { FAIL(caf::to_string(why)); });
+        [&](const caf::error& why) { out.emplace(from_caf(why)); });
     scheduler_.run();
-    return session;
+    return *out;
+  }
+  std::uint64_t join(const std::string& node) {
+    const auto session = try_join(node, 1);
+    REQUIRE(session);
+    return *session;
+  }
+  /// The agent that has come last is gone, and its connection with it.
+  void end_newest() {
+    caf::anon_send_exit(agents_.back(), caf::exit_reason::kill);
+    scheduler_.run();
+  }
+  /// The agent of that session says that it is there.
+  void hear(const std::string& node, std::uint64_t session) {
+    caf::anon_send(doors_.at(node), alive_atom::value, session);
+    scheduler_.run();
   }
   /// Time passes, in which the FLEET comes to do nothing; then it hears that the agent is there, and only then does
   /// what was due.
   void hold_up_and_hear(std::chrono::milliseconds x, const std::string& node, std::uint64_t session) {
     scheduler_.clock().current_time += x;
-    caf::anon_send(doors_.at(node), alive_atom::value, session);
-    scheduler_.run();
+    hear(node, session);
     hold_up(0ms);
   }
   /// Time passes, in which the FLEET comes to do nothing; then it does.
@@ -101,7 +119,9 @@ public:
       hold_up(std::min<std::chrono::milliseconds>(x, step));
   }
   /// What was said of it last.
-  [[nodiscard]] change last(const std::string& node) const { return last_.at(node); }
+  [[nodiscard]] change last(const std::string& node) const { return said_.at(node).back(); }
+  /// All that was said of it.
+  [[nodiscard]] const std::vector<change>& said(const std::string& node) const { return said_.at(node); }
 
 private:
   test::stepped_config config_;
@@ -110,7 +130,7 @@ private:
   fleet_actor fleet_;
   std::vector<agent_link> agents_;
   std::map<std::string, fleet_link> doors_;
-  std::map<std::string, change> last_;
+  std::map<std::string, std::vector<change>> said_;
 };
 
 fleet_setup impatient() {
@@ -181,4 +201,43 @@ TEST_CASE("each session has a number that was drawn for it alone") {
   CHECK(std::adjacent_find(drawn.begin(), drawn.end()) == drawn.end());
   const auto above = [](std::uint64_t x) { return x >> 32U != 0; };
   CHECK(std::any_of(drawn.begin(), drawn.end(), above)); // Not of 32 bits.
+}
+
+TEST_CASE("two agents with copies of one directory do not take the node from each other") {
+  fleet_alone f{impatient()};
+  const auto one = f.join("n1");
+  for (int i = 0; i < 20; ++i) {
+    f.pass(1s);
+    f.hear("n1", one);
+    const auto two = f.try_join("n1", 2);
+    REQUIRE_FALSE(two);
+    CHECK(two.failure().code == ec::conflict);
+    CHECK_THAT(two.failure().message,
+               ContainsSubstring("another agent speaks for node n1, whose address is 10.0.0.7") &&
+                   ContainsSubstring("nothing was heard of it for 2 s"));
+  }
+  CHECK(f.said("n1") == std::vector<change>{change::ready});
+  f.pass(2'600ms); // The first is heard of no more: the second is who was started in its place.
+  REQUIRE(f.last("n1") == change::away);
+  REQUIRE(f.try_join("n1", 2));
+  CHECK(f.last("n1") == change::ready);
+  CHECK_FALSE(f.try_join("n1", 1)); // It is the newcomer then.
+  CHECK(f.said("n1") == std::vector<change>{change::ready, change::away, change::ready});
+}
+
+TEST_CASE("an agent that was started again joins as soon as the former connection has ended") {
+  fleet_alone f{impatient()};
+  f.join("n1");
+  f.end_newest();
+  CHECK(f.last("n1") == change::away);
+  REQUIRE(f.try_join("n1", 2));
+  CHECK(f.last("n1") == change::ready);
+}
+
+TEST_CASE("an agent whose connection was lost without its head knowing joins again at once") {
+  fleet_alone f{impatient()};
+  const auto before = f.join("n1");
+  const auto after = f.join("n1");
+  CHECK(before != after);
+  CHECK(f.said("n1") == std::vector<change>{change::ready, change::away, change::ready});
 }
