@@ -365,6 +365,7 @@ TEST_CASE("a forced cancel ends a workflow whose node is lost, and what it runs 
   REQUIRE(becomes(x.muster, "n1", "ready"));
   const auto id = x.submit(waiting_spec(x.muster, 1));
   REQUIRE(has_begun(x.muster, 1));
+  REQUIRE(eventually([&] { return status_of(x.muster, id) == "RUNNING"; })); // Its head has heard of it.
   one.stop(SIGKILL);
   if (is_lost)
     REQUIRE(becomes(x.muster, "n1", "lost"));
