@@ -60,13 +60,18 @@ void decode_bytes(const value_reader& in, value_at x, const field_path& path, st
   const bool has_unit = (text.back() >= 'a' && text.back() <= 'z') || (text.back() >= 'A' && text.back() <= 'Z');
   if (!has_unit && python_repr(*parse_quantity(text) / 1024).find('e') != std::string::npos)
     in.report().error(x.place, path, "'" + text + "' bytes is beyond what can be asked for");
+  if (*bytes < 0)
+    in.report().error(x.place, path, "nobody can ask for less than 0, found '" + text + "'");
   out = *bytes;
 }
 
 void decode_count(const value_reader& in, value_at x, const field_path& path, std::optional<std::int64_t>& out) {
   std::int64_t count = 0;
-  if (!is_null(in, x) && in.integer(x, path, count))
-    out = count;
+  if (is_null(in, x) || !in.integer(x, path, count))
+    return;
+  if (count < 0)
+    in.report().error(x.place, path, "nobody can ask for less than 0, found " + std::to_string(count));
+  out = count;
 }
 
 void decode_topology(const value_reader& in, value_at x, const field_path& path, topology& out) {

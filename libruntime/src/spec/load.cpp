@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::size_t largest_spec = std::size_t{64} << 20U;
 
+/// A short template can make a text of many nodes; see the limits of rendering. What is written out is not counted.
+constexpr std::size_t most_rendered_nodes = 2'000'000;
+
 /// `\r\n` and `\r` as `\n`, as Python reads text files, and without a byte order mark.
 std::string normalize(std::string_view text) {
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
@@ -181,7 +184,9 @@ void decode_document(const value_reader& in, bool templated, const load_options&
     report.error(top.place, std::string{}, "the top-level key `workflow` is missing");
 }
 
-void read_yaml(std::string_view text, bool templated, const load_options& options, workflow& out, reporter& report) {
+/// `written`: bytes of the spec as its user wrote it.
+void read_yaml(std::string_view text, std::size_t written, bool templated, const load_options& options, workflow& out,
+               reporter& report) {
   yaml::tree document;
   yaml::problem why;
   const bool strict = options.profile == profile::osmo;
@@ -189,6 +194,8 @@ void read_yaml(std::string_view text, bool templated, const load_options& option
   // Each workflow within another takes five collections at most.
   if (!strict)
     bounds.depth = 5 * deepest_scope + 64;
+  if (templated)
+    bounds.nodes = written + most_rendered_nodes;
   if (!yaml::parse(text, document, why, strict, bounds)) {
     report.error(why.place, std::string{}, why.message);
     return;
@@ -217,7 +224,7 @@ void load_into(std::string_view raw, const load_options& options, load_outcome& 
         parsed = std::move(rendered.text);
     }
     if (ready)
-      read_yaml(parsed, out.templated, options, result, report);
+      read_yaml(parsed, text.size(), out.templated, options, result, report);
     if (report.clean())
       add_environment(options, result, report);
     if (options.profile == profile::muster && report.clean())

@@ -195,11 +195,13 @@ template_outcome render_around_tokens(std::string_view text, template_dict varia
     at = token.end;
   }
   body.append(text.substr(at));
+  // Room for a hundred thousand tasks. What takes all there is has ended, with reading the text, within a second, also
+  // on a slow machine: docs/spec.md promises that.
   template_limits limits;
-  limits.output_bytes = std::size_t{128} << 20U;
-  limits.memory_bytes = std::size_t{512} << 20U;
-  limits.steps = 20'000'000;
-  limits.wall_time = std::chrono::milliseconds{2000};
+  limits.output_bytes = body.size() + (std::size_t{16} << 20U);
+  limits.memory_bytes = std::size_t{64} << 20U;
+  limits.steps = 10'000'000;
+  limits.wall_time = std::chrono::milliseconds{500};
   return render_template(body, template_value::make_dict(std::move(variables)), limits);
 }
 

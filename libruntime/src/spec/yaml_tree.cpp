@@ -25,7 +25,7 @@ std::string text_of(const yaml_char_t* x) {
 /// Owns libyaml's parser.
 class event_source {
 public:
-  explicit event_source(std::string_view text) {
+  explicit event_source(std::string_view text) : text_(text) {
     ok_ = yaml_parser_initialize(&parser_) != 0;
     if (!ok_)
       return;
@@ -50,9 +50,10 @@ public:
     }
     out.message = parser_.problem;
     if (parser_.error == YAML_READER_ERROR) {
-      if (parser_.problem_value > 0)
+      if (parser_.problem_value >= 0)
         out.message += " (character " + std::to_string(parser_.problem_value) + ")";
-      out.place = to_mark(parser_.mark);
+      // The reader runs ahead of the scanner, whose mark is of what was understood last.
+      out.place = place_of(parser_.problem_offset);
       return out;
     }
     if (parser_.context != nullptr)
@@ -62,6 +63,15 @@ public:
   }
 
 private:
+  [[nodiscard]] mark place_of(std::size_t offset) const {
+    const auto before = text_.substr(0, offset);
+    const auto newline = before.rfind('\n');
+    const auto line = before.substr(newline == std::string_view::npos ? 0 : newline + 1);
+    return {static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n')),
+            static_cast<std::uint32_t>(code_points(line))};
+  }
+
+  std::string_view text_;
   yaml_parser_t parser_{};
   bool ok_ = false;
 };

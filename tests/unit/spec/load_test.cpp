@@ -149,6 +149,35 @@ TEST_CASE("a terminal gets no control characters of a spec") {
   CHECK_THAT(render(loaded.errors[0]), ContainsSubstring("\\x1b[31mx"));
 }
 
+TEST_CASE("a character that no spec may have is shown where it is") {
+  const auto place_in = [](const std::string& text) {
+    const auto loaded = load(text);
+    REQUIRE(loaded.errors.size() == 1);
+    CHECK_THAT(loaded.errors[0].message, ContainsSubstring("control characters are not allowed (character "));
+    return std::pair{loaded.errors[0].line, loaded.errors[0].column};
+  };
+  using place = std::pair<std::size_t, std::size_t>;
+  CHECK(place_in("workflow:\n  name: a\x01z\n") == place{2, 10});
+  CHECK(place_in(std::string("workflow:\n  name: a\0z\n", 22)) == place{2, 10});
+  CHECK(place_in("# \xc3\xbc\r\n\r\n# \xc3\xbc\xc3\xbc\x1b[31m\nworkflow:\n") == place{3, 5});
+  CHECK(place_in("default-values:\n  a: 1\nworkflow:\n  name: {{a}}\n  # \x7f\n") == place{5, 5});
+  // Beyond what is read at once.
+  CHECK(place_in("workflow:\n" + std::string(100'000, '#') + "\n#\x02\n") == place{3, 2});
+}
+
+TEST_CASE("nobody can ask for less than nothing") {
+  for (const auto* field : {"gpu: -1", "cpu: -1", "memory: -1Gi", "storage: -5"})
+    for (const auto rules : {profile::muster, profile::osmo}) {
+      load_options options;
+      options.profile = rules;
+      const auto loaded = load(with_task("", "  resources: {default: {" + std::string{field} + "}}\n"), options);
+      INFO(field << errors_of(loaded));
+      REQUIRE(loaded.errors.size() == 1);
+      const std::string text{field};
+      CHECK(loaded.errors[0].field == "workflow.resources.default." + text.substr(0, text.find(':')));
+    }
+}
+
 TEST_CASE("a long line is shown around its column, and a caret counts characters") {
   const auto loaded =
       load(with_task("    args: [" + std::string(5000, 'x') + ", [], \"" + std::string(5000, 'y') + "\"]\n"));
