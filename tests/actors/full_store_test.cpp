@@ -6,6 +6,7 @@
 #include "executors/null/null_driver.hpp"
 #include "muster/store/reader.hpp"
 #include "support/catch.hpp"
+#include "support/skip_test.hpp"
 #include "support/stepped_config.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -142,7 +143,7 @@ public:
   explicit small_disk(const char* size = "size=4m") {
     mounted_ = ::mount("none", folder_.path().c_str(), "tmpfs", 0, size) == 0;
     if (!mounted_)
-      WARN("skipped: this user may not mount a file system");
+      skip_test("this user may not mount a file system");
   }
   ~small_disk() {
     if (mounted_)

@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/checkout.hpp"
+#include "support/skip_test.hpp"
 #include "support/subprocess.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -15,6 +16,7 @@ namespace fs = std::filesystem;
 using muster::test::in_build;
 using muster::test::in_source;
 using muster::test::run;
+using muster::test::skip_test;
 using muster::test::temporary_folder;
 
 const std::string fan_out_says = "chunk 0: 4950\nchunk 1: 14950\nchunk 2: 24950\nchunk 3: 34950\nchunk 4: 44950\n"
@@ -23,7 +25,7 @@ const std::string fan_out_says = "chunk 0: 4950\nchunk 1: 14950\nchunk 2: 24950\
 bool have_python() {
   if (run({{"python3", "--version"}, {}, {}, false}).exit_code == 0)
     return true;
-  WARN("skipped: this example's tasks need python3, which is not there");
+  skip_test("this example's tasks need python3, which is not there");
   return false;
 }
 

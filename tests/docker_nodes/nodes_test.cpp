@@ -7,6 +7,7 @@
 #include "support/docker_daemon.hpp"
 #include "support/network_ground.hpp"
 #include "support/processes.hpp"
+#include "support/skip_test.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/unix_http.hpp"
 

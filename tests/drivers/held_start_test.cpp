@@ -5,6 +5,7 @@
 #include "executors/process/procfs.hpp"
 
 #include "support/catch.hpp"
+#include "support/skip_test.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -46,7 +47,7 @@ struct gang_bench {
 bool sandboxed_or_not() {
   const bool sandboxed = GENERATE(false, true);
   if (sandboxed && !has_sandbox()) {
-    WARN("skipped: bubblewrap cannot make a mount namespace here");
+    WARN("without a sandbox alone: bubblewrap cannot make a mount namespace here");
     return false;
   }
   return sandboxed;
@@ -416,10 +417,8 @@ TEST_CASE("members that are started in a row all run, once each") {
 }
 
 TEST_CASE("with limits, a member is held in its control group, which goes with it") {
-  if (!why_no_limits().empty()) {
-    WARN("skipped: " << why_no_limits());
-    return;
-  }
+  if (!why_no_limits().empty())
+    return skip_test(why_no_limits());
   process_config config;
   config.enforce_limits = true;
   const gang_bench gang{has_sandbox(), std::move(config)};

@@ -5,6 +5,7 @@
 #include "executors/process/protocol.hpp"
 
 #include "support/catch.hpp"
+#include "support/skip_test.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -36,7 +37,7 @@ process_config limited() {
 /// False, and says why, where no limits can be enforced.
 bool can_limit() {
   if (!why_no_limits().empty())
-    WARN("skipped: " << why_no_limits());
+    skip_test(why_no_limits());
   return why_no_limits().empty();
 }
 
@@ -176,10 +177,8 @@ TEST_CASE("a group of version 2 is joined, killed and removed") {
   const auto unified = std::find_if(mounts.begin(), mounts.end(), [](const cgroup_mount& x) { return x.unified; });
   const auto own = group_in(read_small_file("/proc/self/cgroup"), "");
   const auto parent = unified == mounts.end() || !own ? std::string{} : folder_of(*unified, *own);
-  if (parent.empty() || ::access(parent.c_str(), W_OK) != 0) {
-    WARN("skipped: no writable hierarchy of version 2 is mounted here");
-    return;
-  }
+  if (parent.empty() || ::access(parent.c_str(), W_OK) != 0)
+    return skip_test("no writable hierarchy of version 2 is mounted here");
   const auto name = "muster-test-" + std::to_string(::getpid());
   const auto made = attempt_cgroup::make({{parent, {}, true}}, name, {});
   REQUIRE((made ? "" : made.failure().message) == std::string{});

@@ -2,6 +2,7 @@
 #include "process_bench.hpp"
 
 #include "support/catch.hpp"
+#include "support/skip_test.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -87,7 +88,7 @@ attempt_spec with_file(process_bench& b, const std::string& path, const std::str
 bool sandbox_works() {
   static const bool works = std::system("bwrap --dev-bind / / true >/dev/null 2>&1") == 0;
   if (!works)
-    WARN("skipped: bubblewrap cannot make a mount namespace here");
+    skip_test("bubblewrap cannot make a mount namespace here");
   return works;
 }
 

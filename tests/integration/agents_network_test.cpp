@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/network_ground.hpp"
+#include "support/skip_test.hpp"
 
 #include <csignal>
 #include <fstream>
@@ -96,7 +97,7 @@ private:
 /// Says why a test is not run.
 bool is_missing(const network_farm& x) {
   if (!x.ground.missing().empty())
-    WARN("skipped: " << x.ground.missing());
+    skip_test(x.ground.missing());
   return !x.ground.missing().empty();
 }
 
@@ -140,10 +141,8 @@ TEST_CASE("a node that reaches its head by IPv6 alone says that it must be told 
   network_farm net{1, patient, "[::]:0"};
   if (is_missing(net))
     return;
-  if (!net.ground.add_ipv6()) {
-    WARN("skipped: this host has no IPv6");
-    return;
-  }
+  if (!net.ground.add_ipv6())
+    return skip_test("this host has no IPv6");
   auto& x = net.x;
   const auto listens = agents_address(x.muster);
   const auto head = "[fd78::1]" + listens.substr(listens.rfind(':'));

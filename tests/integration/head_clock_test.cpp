@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
+#include "support/skip_test.hpp"
 
 #include <csignal>
 #include <fstream>
@@ -65,10 +66,8 @@ std::vector<json> events_of(const muster_program& muster) {
 } // namespace
 
 TEST_CASE("the time of day jumps under a head: what runs goes on, and no limit of time is hit or forgotten") {
-  if (faking_library().empty()) {
-    WARN("skipped: the package faketime is not installed");
-    return;
-  }
+  if (faking_library().empty())
+    return skip_test("the package faketime is not installed");
   const muster_program muster;
   const wall_clock clock(muster.folder() / "clock");
   const auto release = muster.folder() / "release";

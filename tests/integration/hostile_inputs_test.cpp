@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/muster_program.hpp"
 #include "support/processes.hpp"
+#include "support/skip_test.hpp"
 #include "support/small_disk.hpp"
 
 #include <csignal>
@@ -51,10 +52,8 @@ TEST_CASE("a spec that may not be read gets a clear error") {
   const muster_program muster;
   const auto spec = muster.file("closed.yaml", one_task("true"));
   REQUIRE(::chmod(spec.c_str(), 0) == 0);
-  if (::access(spec.c_str(), R_OK) == 0) {
-    WARN("skipped: this user may read everything");
-    return;
-  }
+  if (::access(spec.c_str(), R_OK) == 0)
+    return skip_test("this user may read everything");
   const auto said = muster({"run", spec});
   CHECK(said.exit_code == 1);
   CHECK_THAT(said.err, ContainsSubstring("Permission denied"));
@@ -75,10 +74,8 @@ TEST_CASE("a state directory that cannot be made or written to is a clear error"
 TEST_CASE("a full disk holds a run up, which says so and goes on when there is room, also when it was killed") {
   const muster_program muster;
   const small_disk disk(muster.state());
-  if (!disk.mounted()) {
-    WARN("skipped: this user may not mount a small disk");
-    return;
-  }
+  if (!disk.mounted())
+    return skip_test("this user may not mount a small disk");
   const cleaner at_end(muster.state());
   const auto gate = (muster.folder() / "gate").string();
   std::string spec = "workflow:\n  name: full\n  resources: {default: {storage: 1Mi}}\n  tasks:\n";

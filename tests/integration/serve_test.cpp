@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
 #include "support/processes.hpp"
+#include "support/skip_test.hpp"
 #include "support/small_disk.hpp"
 
 #include <array>
@@ -539,10 +540,8 @@ TEST_CASE("the service manager is told how the head is") {
 TEST_CASE("a head on a full disk waits until there is room, and has what it had") {
   const muster_program muster;
   const small_disk disk(muster.state());
-  if (!disk.mounted()) {
-    WARN("skipped: no file system can be mounted here");
-    return;
-  }
+  if (!disk.mounted())
+    return skip_test("no file system can be mounted here");
   const auto spec = muster.file("w.yaml", one_task("true"));
   const auto config =
       muster.file("c.yaml", "admission: {min_free: 0}\nlog: {file: " + (muster.folder() / "head.log").string() + "}\n");
@@ -618,10 +617,8 @@ TEST_CASE("a head with a certificate is reached by who trusts it, and by no othe
            {},
            {},
            false})
-          .exit_code != 0) {
-    WARN("skipped: openssl makes no certificate here");
-    return;
-  }
+          .exit_code != 0)
+    return skip_test("openssl makes no certificate here");
   head_program head(muster,
                     {"--no-auth", "--config", muster.file("tls.yaml", "server: {tls: {cert: c.pem, key: k.pem}}\n")});
   REQUIRE(head.ready());

@@ -1,5 +1,6 @@
 #include "support/docker_daemon.hpp"
 #include "support/checkout.hpp"
+#include "support/skip_test.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -45,10 +46,6 @@ fs::path socket_of(const std::string& host) {
 }
 
 } // namespace
-
-void skip_test(const std::string& why) {
-  std::cout << "MUSTER-TEST-SKIPPED: " << why << std::endl;
-}
 
 std::optional<fs::path> shared_docker() {
   const char* given = std::getenv("MUSTER_TEST_DOCKER_HOST");

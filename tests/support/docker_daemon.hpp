@@ -19,9 +19,6 @@ namespace muster::test {
 ///       return;
 [[nodiscard]] std::optional<std::filesystem::path> shared_docker();
 
-/// Marks the running test as skipped for ctest.
-void skip_test(const std::string& why);
-
 /// How a `docker_daemon` is to be.
 struct docker_options {
   bool host_network = false;          ///< Without bridge and iptables, in this host's network: for tests over TCP.

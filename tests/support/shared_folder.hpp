@@ -6,7 +6,7 @@
 namespace muster::test {
 
 /// The folder of material that is not part of the project (conformance cases, third-party specs), beside the checkout.
-/// Nothing where it is absent: a test that needs it then says so with WARN and returns.
+/// Nothing, after `skip_test`, where it is absent: the test returns.
 [[nodiscard]] std::optional<std::filesystem::path> shared_folder();
 
 } // namespace muster::test

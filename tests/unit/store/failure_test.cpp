@@ -1,5 +1,6 @@
 #include "child.hpp"
 #include "fixture.hpp"
+#include "support/skip_test.hpp"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -9,6 +10,7 @@
 
 using namespace muster;
 using namespace muster::store;
+using test::skip_test;
 
 namespace {
 
@@ -107,20 +109,16 @@ std::string read_as_nobody(const state_directory& where) {
 TEST_CASE("a full disk refuses a transaction, and loses nothing else") {
   const temporary_state state;
   const auto outcome = in_child([&] { return use_up_disk(state.root()); });
-  if (outcome == "skip") {
-    WARN("skipped: no small disk can be mounted here");
-    return;
-  }
+  if (outcome == "skip")
+    return skip_test("no small disk can be mounted here");
   CHECK(outcome.empty());
   INFO(outcome);
   CHECK(outcome == "");
 }
 
 TEST_CASE("a reader needs no right to write") {
-  if (::geteuid() != 0) {
-    WARN("skipped: only root can become another user");
-    return;
-  }
+  if (::geteuid() != 0)
+    return skip_test("only root can become another user");
   const temporary_state state;
   open_up(state.root(), 0755);
   {
@@ -149,10 +147,8 @@ TEST_CASE("a reader needs no right to write") {
 }
 
 TEST_CASE("an unwritable state directory is refused with the reason") {
-  if (::geteuid() != 0) {
-    WARN("skipped: only root can become another user");
-    return;
-  }
+  if (::geteuid() != 0)
+    return skip_test("only root can become another user");
   const temporary_state state;
   open_up(state.root(), 0755);
   const auto outcome = in_child([&]() -> std::string {
