@@ -11,6 +11,9 @@
 #include <string>
 #include <vector>
 
+#include <poll.h>
+#include <unistd.h>
+
 namespace muster::cli {
 
 namespace {
@@ -62,11 +65,12 @@ std::string unexpected(const CLI::App& app, const CLI::App& command, const std::
     return "unknown option '" + name + "'" + did_you_mean(name, option_names(command));
   }
   if (const auto names = command_names(command); !names.empty()) {
-    auto near = did_you_mean(word, names);
-    if (near.empty() && &command != &app)
-      for (const auto& name : names)
-        near += (near.empty() ? "; there are " : ", ") + name;
-    return "unknown command '" + word + "'" + near;
+    auto known = names;
+    if (&command == &app) // Too many to be listed; and `help` is one of the options here.
+      for (const auto& name : option_names(app))
+        known.push_back(name);
+    return "unknown command '" + word + "'" +
+           (&command == &app ? did_you_mean(word, known) : did_you_mean_or_known(word, names));
   }
   return "unexpected argument '" + word + "'" +
          (word.find('=') == std::string::npos ? "" : "; to give several values, repeat the option");
@@ -76,6 +80,12 @@ std::string unexpected(const CLI::App& app, const CLI::App& command, const std::
 std::string full_name(const CLI::App& command) {
   const auto* parent = command.get_parent();
   return parent == nullptr ? std::string("muster") : full_name(*parent) + ' ' + command.get_name();
+}
+
+/// Whether stdout leads to a pipe, a socket or a terminal whose other end is gone.
+bool is_reader_gone() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 int report_misuse(const CLI::App& app, const CLI::ParseError& problem) {
@@ -147,7 +157,7 @@ int run_program(int argc, char* argv[]) {
     add_config(app, ctx);
     add_completion(app, ctx);
     const int code = parse_and_run(app, ctx, argc, argv);
-    if (!std::cout.flush() && code == exit_completed && !ctx.output_is_optional) {
+    if (!std::cout.flush() && code == exit_completed && !(ctx.reader_may_go && is_reader_gone())) {
       std::cerr << "muster: cannot write to stdout\n";
       return exit_error;
     }

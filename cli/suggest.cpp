@@ -1,6 +1,7 @@
 #include "cli/suggest.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <numeric>
 
@@ -28,6 +29,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
 } // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -39,7 +46,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   for (const auto& candidate : candidates) {
     if (candidate.size() > 2 * longest_word)
       continue;
-    const auto distance = edit_distance(word, candidate);
+    const auto distance = edit_distance(lower(word), lower(candidate));
     if (distance < best) {
       best = distance;
       found = candidate;
@@ -51,6 +58,14 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
   const auto found = nearest(word, candidates);
   return found.empty() ? std::string{} : "; did you mean '" + found + "'?";
+}
+
+std::string did_you_mean_or_known(std::string_view word, const std::vector<std::string>& candidates) {
+  auto out = did_you_mean(word, candidates);
+  if (out.empty())
+    for (const auto& candidate : candidates)
+      out += (out.empty() ? "; known are " : ", ") + candidate;
+  return out;
 }
 
 } // namespace muster::cli

@@ -11,9 +11,9 @@ namespace muster::cli {
 
 /// What the command line asked for: filled in while it is parsed, run afterwards.
 struct context {
-  std::string state_dir;           ///< `--state-dir`; empty for the default.
-  std::function<int()> action;     ///< The chosen command; returns the exit code.
-  bool output_is_optional = false; ///< What the command does counts even if nobody can read what it says.
+  std::string state_dir;       ///< `--state-dir`; empty for the default.
+  std::function<int()> action; ///< The chosen command; returns the exit code.
+  bool reader_may_go = false;  ///< What the command does counts even if nobody reads to the end what it says.
 };
 
 // Each adds one command, with its options and its example, to the program. `ctx` must outlive `app`.

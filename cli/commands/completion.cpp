@@ -359,7 +359,7 @@ void add_completion(CLI::App& app, context& ctx) {
         const std::vector<std::string> shells{"bash", "zsh", "fish"};
         return std::find(shells.begin(), shells.end(), name) != shells.end()
                    ? std::string{}
-                   : "unknown shell '" + name + "'" + did_you_mean(name, shells);
+                   : "unknown shell '" + name + "'" + did_you_mean_or_known(name, shells);
       });
   command->footer("Example:\n  source <(muster completion bash)");
   command->callback([&app, &ctx, shell] { ctx.action = [&app, shell] { return print_completion(app, *shell); }; });

@@ -6,6 +6,7 @@
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
 #include "cli/remote/event_reading.hpp"
+#include "cli/remote/run_watch.hpp"
 #include "cli/terminal/event_line.hpp"
 #include "cli/terminal/style.hpp"
 
@@ -90,9 +91,11 @@ std::optional<client::problem> print_pages(client::api& head, std::optional<std:
   }
 }
 
-std::optional<client::problem> follow(client::api& head, const events_options& options, const query_list& filters,
-                                      event_printer& printer) {
+/// `runs` is of the one workflow that is followed; null if all are. False: nobody runs that any more.
+client::outcome<bool> follow(client::api& head, const events_options& options, const query_list& filters,
+                             event_printer& printer, run_watch* runs) {
   bool away = false;
+  bool run = true;
   client::event_handler handler;
   handler.on_event = [&](std::uint64_t seq, std::string_view line) {
     away = false;
@@ -104,8 +107,10 @@ std::optional<client::problem> follow(client::api& head, const events_options& o
     if (!std::exchange(away, true))
       std::cerr << "muster: " << why.detail << "; trying again" << std::endl;
   };
+  if (runs != nullptr)
+    handler.tick = [&run, runs] { return run = runs->goes_on(); };
   const auto done = client::follow_events(head, {options.after, filters}, handler);
-  return done ? std::nullopt : std::optional{done.why()};
+  return done ? client::outcome<bool>{run} : done.why();
 }
 
 int events(const context& ctx, const events_options& options) {
@@ -115,26 +120,40 @@ int events(const context& ctx, const events_options& options) {
   if (!head)
     return report(head.failure());
   query_list filters;
-  bool ended = false;
+  json workflow;
+  const run_probe probe(ctx, options.head);
+  std::optional<run_watch> runs;
+  bool run = true;
   if (!options.id.empty()) {
     const auto id = workflow_id(**head, options.id);
     if (!id)
       return report(id.why());
-    const auto workflow = get_json(**head, client::path_of({"workflows", *id}));
-    if (!workflow)
-      return report(workflow.why());
+    run = runs.emplace(probe, *id).goes_on();
+    const auto got = get_json(**head, client::path_of({"workflows", *id}));
+    if (!got)
+      return report(got.why());
+    workflow = *got;
     filters.emplace_back("workflow", *id);
-    // What has ended already gets no further event, wherever the reading begins.
-    ended = is_finished(status_of(*workflow));
   } else if (options.follow) {
     // A head that was there once is waited for; one that never was is an error at once.
     if (const auto there = get_json(**head, client::path_of({"workflows"}), {{"limit", "1"}}); !there)
       return report(there.why());
   }
+  // What has ended already gets no further event, wherever the reading begins.
+  const bool follows = options.follow && !is_finished(status_of(workflow));
   event_printer printer(options.format);
-  const auto wrong = options.follow && !ended ? follow(**head, options, filters, printer)
-                                              : print_pages(**head, options.after, filters, printer);
+  std::optional<client::problem> wrong;
+  if (follows && run) {
+    const auto followed = follow(**head, options, filters, printer, runs ? &*runs : nullptr);
+    if (!followed)
+      wrong = followed.why();
+    run = !followed || *followed;
+  } else {
+    wrong = print_pages(**head, options.after, filters, printer);
+  }
   printer.finish();
+  if (!wrong && follows && !run)
+    wrong = nobody_runs(workflow);
   return wrong ? report(*wrong) : exit_completed;
 }
 

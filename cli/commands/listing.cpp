@@ -66,7 +66,7 @@ void add_list_format(CLI::App& command, list_format& format, bool* wide) {
       ->check([names](const std::string& name) {
         return std::find(names.begin(), names.end(), name) != names.end()
                    ? std::string{}
-                   : "unknown format '" + name + "'" + did_you_mean(name, names);
+                   : "unknown format '" + name + "'" + did_you_mean_or_known(name, names);
       });
 }
 
@@ -88,13 +88,9 @@ result<store::state_directory> find_state_directory(const context& ctx) {
   return store::state_directory{std::move(path)};
 }
 
-result<store::reader> open_reader(const store::state_directory& directory) {
-  if (!directory.has_store())
-    return {ec::not_found, "no workflow was ever run in the state directory " + directory.root().string()};
-  return store::reader::open(directory);
-}
-
 result<store::workflow_record> find_workflow(store::reader& reader, const std::string& id) {
+  if (id.empty())
+    return {ec::invalid_argument, std::string{empty_id}};
   if (id != "last")
     return reader.workflow(id);
   store::workflow_query newest;
@@ -115,7 +111,8 @@ result<std::vector<status>> parse_statuses(const std::vector<std::string>& names
       std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
       const auto found = parse_status(word);
       if (!found)
-        return {ec::invalid_argument, "unknown status '" + word + "'" + did_you_mean(word, all_status_names())};
+        return {ec::invalid_argument,
+                "unknown status '" + word + "'" + did_you_mean_or_known(word, all_status_names())};
       statuses.push_back(*found);
     }
   }
@@ -138,10 +135,7 @@ void print_held(const nlohmann::ordered_json& workflow) {
     std::cout << "  not live: " << printable(why);
 }
 
-json_list::json_list(list_format format) : array_(format == list_format::json) {
-  if (array_)
-    std::cout << '[';
-}
+json_list::json_list(list_format format) : array_(format == list_format::json) {}
 
 void json_list::add(const nlohmann::ordered_json& x) {
   add_raw(dump(x));
@@ -149,7 +143,7 @@ void json_list::add(const nlohmann::ordered_json& x) {
 
 void json_list::add_raw(const std::string& line) {
   if (array_)
-    std::cout << (first_ ? "\n" : ",\n") << line;
+    std::cout << (first_ ? "[\n" : ",\n") << line;
   else
     std::cout << line << '\n';
   first_ = false;
@@ -157,7 +151,7 @@ void json_list::add_raw(const std::string& line) {
 
 void json_list::finish() {
   if (array_)
-    std::cout << (first_ ? "]\n" : "\n]\n");
+    std::cout << (first_ ? "[]\n" : "\n]\n");
 }
 
 } // namespace muster::cli

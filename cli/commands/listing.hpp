@@ -11,6 +11,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What the commands that read the state directory share.
@@ -35,8 +36,8 @@ void add_state_dir(CLI::App& command, context& ctx);
 /// The state directory that the command line or the environment names.
 [[nodiscard]] result<store::state_directory> find_state_directory(const context& ctx);
 
-/// Opens the store there. `not_found` names the directory.
-[[nodiscard]] result<store::reader> open_reader(const store::state_directory& directory);
+/// What an ID that is empty is refused with.
+inline constexpr std::string_view empty_id = "the ID is empty: name a workflow, or 'last' for the newest";
 
 /// The workflow that the user means by `id`: an id, or `last` for the newest.
 [[nodiscard]] result<store::workflow_record> find_workflow(store::reader& reader, const std::string& id);

@@ -296,7 +296,13 @@ void add_local_options(CLI::App& command, local_options& options) {
   command
       .add_option("--oversubscribe", options.oversubscribe, "Take the machine for so many times as large (default: 1)")
       ->type_name("FACTOR")
-      ->check(CLI::Range(0.01, 10'000.0));
+      ->check([](const std::string& text) {
+        double factor = 0;
+        // In this order it also refuses what is no number.
+        return CLI::detail::lexical_cast(text, factor) && factor >= 0.01 && factor <= 10'000.0
+                   ? std::string{}
+                   : "'" + text + "' is no factor from 0.01 to 10000";
+      });
   add_gpus(command, options.gpus);
   command.add_flag("--enforce-limits", options.enforce_limits,
                    "Hold each task to the memory and CPUs it asked for, by control groups; needs root or delegation");

@@ -5,6 +5,7 @@
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
 #include "cli/remote/remote_watch.hpp"
+#include "cli/remote/run_watch.hpp"
 #include "cli/terminal/style.hpp"
 
 #include <CLI/CLI.hpp>
@@ -49,14 +50,16 @@ private:
 class log_printer {
 public:
   /// `events` is another way to the same head, for what is followed.
-  log_printer(client::api& head, client::api& events, const logs_options& options)
-      : head_(head), events_(events), options_(options) {}
+  log_printer(client::api& head, client::api& events, const logs_options& options, const run_probe& probe)
+      : head_(head), events_(events), options_(options), probe_(probe) {}
 
   int print() {
     const auto id = workflow_id(head_, options_.id);
     if (!id)
       return report(id.why());
     id_ = *id;
+    run_watch runs(probe_, id_);
+    const bool run = runs.goes_on();
     client::request x;
     x.path = client::path_of({"workflows", id_});
     const auto got = head_.send(x);
@@ -65,7 +68,12 @@ public:
     const auto workflow = json::parse(got->body, nullptr, false);
     const auto after = std::strtoull(got->header("x-muster-seq").c_str(), nullptr, 10);
     prefixed_ = options_.task.empty() && (number_of(workflow, "tasks") > 1 || workflow.value("growing", false));
-    return options_.follow && !is_finished(status_of(workflow)) ? follow(after) : print_all();
+    if (!options_.follow || is_finished(status_of(workflow)))
+      return print_all();
+    if (run)
+      return follow(workflow, after, runs);
+    const int code = print_all();
+    return code == exit_completed && more_ ? report(nobody_runs(workflow)) : code;
   }
 
 private:
@@ -75,6 +83,7 @@ private:
       const auto task = get_json(head_, client::path_of({"workflows", id_, "tasks", options_.task}));
       if (!task)
         return task.why();
+      more_ = is_open(*task);
       use(*task);
       return std::nullopt;
     }
@@ -100,9 +109,11 @@ private:
   /// What there is. Where there are no prefixes, byte by byte as it was written.
   int print_all() {
     std::size_t number = 0;
+    bool any = false;
     std::optional<client::problem> wrong;
     const line_printer lines(true);
     const auto failed = each_task([&](const json& task) {
+      any = true;
       if (wrong || !std::cout)
         return;
       const auto name = text_of(task, "name");
@@ -127,6 +138,9 @@ private:
     });
     if (wrong || failed)
       return report(wrong ? *wrong : *failed);
+    if (options_.attempt && !any)
+      return report({ec::not_found, "no task of " + id_ + " has an attempt " + std::to_string(*options_.attempt) +
+                                        "; those that there are: muster show " + id_});
     return exit_completed;
   }
 
@@ -139,13 +153,11 @@ private:
            (*shown == number_of(latest_of(task), "number") && !is_finished(status_of(latest_of(task))));
   }
 
-  int follow(std::uint64_t after) {
+  int follow(const json& workflow, std::uint64_t after, run_watch& runs) {
     const line_printer print(prefixed_);
     std::set<std::pair<std::string, std::uint32_t>> told; // Their ends may come once more, as events.
     remote_logs logs(head_, id_, print, options_.only);
-    bool goes_on = true;
     const auto failed = each_task([&](const json& task) {
-      goes_on = options_.task.empty() || is_open(task);
       const auto number = attempt_of(task);
       if (!number)
         return;
@@ -158,26 +170,32 @@ private:
     });
     if (failed)
       return report(*failed);
-    if (!goes_on)
+    if (!more_)
       return logs.failure() ? report(*logs.failure()) : exit_completed;
     remote_watch_handler handler;
     handler.on_line = print;
-    handler.tick = [] {
+    bool run = true;
+    handler.tick = [&run, &runs] {
       std::cout.flush();
-      return static_cast<bool>(std::cout);
+      run = runs.goes_on();
+      return run && static_cast<bool>(std::cout);
     };
     remote_watch_filter filter{options_.task, options_.attempt, options_.only, std::move(told)};
     const auto done = watch_on_head(events_, head_, id_, after, filter, handler, &logs);
     if (!done)
       return report(done.why());
-    return logs.failure() ? report(*logs.failure()) : exit_completed;
+    if (logs.failure() || !run)
+      return report(logs.failure() ? *logs.failure() : nobody_runs(workflow));
+    return exit_completed;
   }
 
   client::api& head_;
   client::api& events_;
   const logs_options& options_;
+  const run_probe& probe_;
   std::string id_;
   bool prefixed_ = false;
+  bool more_ = true; ///< Whether more may come of what is asked for, if somebody runs the workflow.
 };
 
 int logs(const context& ctx, const logs_options& options) {
@@ -187,7 +205,8 @@ int logs(const context& ctx, const logs_options& options) {
   auto events = find_reading_api(ctx, options.head);
   if (!events)
     return report(events.failure());
-  return log_printer(**head, **events, options).print();
+  const run_probe probe(ctx, options.head);
+  return log_printer(**head, **events, options, probe).print();
 }
 
 } // namespace

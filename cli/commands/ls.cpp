@@ -4,6 +4,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
+#include "cli/remote/run_watch.hpp"
 #include "cli/terminal/text.hpp"
 
 #include <CLI/CLI.hpp>
@@ -38,17 +39,19 @@ std::string labels_of(const json& x) {
   return out;
 }
 
-item_view workflow_view() {
+/// `is_run`: whether somebody works on what has not ended.
+item_view workflow_view(bool is_run) {
   item_view x;
   x.header = {"ID", "STATUS", "TASKS", "SUBMITTED", "TOOK", "REASON"};
   x.wide_header = {"GROUPS", "POOL", "PRIORITY", "USER", "LABELS"};
-  x.cells = [](const json& w) -> std::vector<cell> {
+  x.cells = [is_run](const json& w) -> std::vector<cell> {
+    const bool idle = !is_run && !is_finished(status_of(w));
     return {{text_of(w, "id")},
             {text_of(w, "status"), tone_of(status_of(w))},
             {text_of(w, "tasks") + (w.value("growing", false) ? " so far" : "")},
             {show_time(time_of(w, "submitted"))},
             {elapsed(time_of(w, "started"), time_of(w, "ended"))},
-            {text_of(w, "reason")}};
+            {idle ? nobody_runs(text_of(w, "id")) : text_of(w, "reason")}};
   };
   x.wide_cells = [](const json& w) -> std::vector<cell> {
     return {
@@ -83,8 +86,9 @@ int list(const context& ctx, const ls_options& options) {
   auto head = find_reading_api(ctx, options.head);
   if (!head)
     return report(head.failure());
+  const bool is_run = run_probe(ctx, options.head).is_run();
   return print_list(**head, client::path_of({"workflows"}), query_of(options, *statuses), options.limit,
-                    workflow_view(), options.format, options.wide);
+                    workflow_view(is_run), options.format, options.wide);
 }
 
 } // namespace

@@ -103,7 +103,7 @@ int retry(const context& ctx, const CLI::App& command, retry_options options) {
   if (!directory)
     return report(directory.failure());
   // Asked first, as a reader: a wrong id should not wake the warden or wait for the lock.
-  auto reader = open_reader(*directory);
+  auto reader = store::reader::open(*directory);
   if (!reader)
     return report(reader.failure());
   const auto workflow = find_workflow(*reader, options.id);
@@ -146,7 +146,7 @@ void add_retry(CLI::App& app, context& ctx) {
       "given are those of the run before.\n\n"
       "Examples:\n  muster retry last\n  muster retry sweep-3 --from train.2 --max-parallel 4");
   command->callback([&ctx, command, options] {
-    ctx.output_is_optional = true;
+    ctx.reader_may_go = true;
     ctx.action = [&ctx, command, options] { return retry(ctx, *command, *options); };
   });
 }

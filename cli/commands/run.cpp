@@ -80,7 +80,7 @@ int resume(const context& ctx, const std::string& id, const CLI::App& command, l
   if (!directory)
     return report(directory.failure());
   // Asked first, as a reader: a wrong id should not wake the warden or wait for the lock.
-  auto reader = open_reader(*directory);
+  auto reader = store::reader::open(*directory);
   if (!reader)
     return report(reader.failure());
   const auto workflow = find_workflow(*reader, id);
@@ -119,7 +119,7 @@ void add_run(CLI::App& app, context& ctx) {
       "shown until its end. Ctrl-C cancels the workflow, a second one kills its tasks.\n\n"
       "Example:\n  muster run train.yaml --set epochs=3 --max-parallel 4 --timeout 1h");
   command->callback([&ctx, command, options] {
-    ctx.output_is_optional = true;
+    ctx.reader_may_go = true;
     ctx.action = [&ctx, command, options] { return run(ctx, *command, *options); };
   });
 }
@@ -135,7 +135,7 @@ void add_resume(CLI::App& app, context& ctx) {
       "the run that was interrupted.\n\n"
       "Example:\n  muster resume last");
   command->callback([&ctx, command, options] {
-    ctx.output_is_optional = true;
+    ctx.reader_may_go = true;
     ctx.action = [&ctx, command, options] { return resume(ctx, options->first, *command, options->second); };
   });
 }

@@ -44,12 +44,12 @@ read_spec load_stdin(const spec_input& input) {
       break;
     x.text.append(buffer, 0, static_cast<std::size_t>(got));
     if (x.text.size() > longest_spec) {
-      x.outcome = refuse("<stdin>", "the spec is larger than 64 MiB");
+      x.outcome = refuse(name_of(input), "the spec is larger than 64 MiB");
       return x;
     }
   }
   auto options = options_of(input, x);
-  options.file_name = "<stdin>";
+  options.file_name = name_of(input);
   x.outcome = spec::load(x.text, options);
   return x;
 }
@@ -69,7 +69,7 @@ void add_spec_input(CLI::App& command, spec_input& input) {
       ->check([](const std::string& name) {
         return name == "muster" || name == "osmo"
                    ? std::string{}
-                   : "unknown profile '" + name + "'" + did_you_mean(name, {"muster", "osmo"});
+                   : "unknown profile '" + name + "'" + did_you_mean_or_known(name, {"muster", "osmo"});
       });
   const auto pairs = [&command](const char* name, std::vector<std::string>& into, const char* text) {
     command.add_option(name, into, text)
@@ -84,6 +84,10 @@ void add_spec_input(CLI::App& command, spec_input& input) {
   pairs("--set-env", input.set_env, "Set an environment variable of every task");
   command.add_option("--parameters", input.parameters, "A YAML or JSON file of values for the spec's parameters")
       ->type_name("FILE");
+}
+
+std::string name_of(const spec_input& input) {
+  return input.file == "-" ? "<stdin>" : input.file;
 }
 
 read_spec load(const spec_input& input) {

@@ -35,6 +35,9 @@ struct read_spec {
 /// Adds `FILE`, `--profile`, `--set`, `--set-string`, `--set-env`, `--parameters`.
 void add_spec_input(CLI::App& command, spec_input& input);
 
+/// What it is called in messages: its path, or `<stdin>`.
+[[nodiscard]] std::string name_of(const spec_input& input);
+
 /// Reads and checks the spec. What cannot be read is a diagnostic like any
 /// other.
 [[nodiscard]] read_spec load(const spec_input& input);

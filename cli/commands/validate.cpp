@@ -65,7 +65,7 @@ int validate(const validate_options& options) {
   } else {
     print_diagnostics(spec.outcome);
     if (spec.outcome.ok())
-      print_summary(*spec.outcome.workflow, options.input.file);
+      print_summary(*spec.outcome.workflow, name_of(options.input));
   }
   return spec.outcome.ok() ? exit_completed : exit_error;
 }

@@ -5,14 +5,13 @@
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
 #include "cli/remote/event_reading.hpp"
-#include "cli/remote/store_writer.hpp"
+#include "cli/remote/run_watch.hpp"
 #include "cli/terminal/text.hpp"
 #include "gateway/client/events.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -22,7 +21,6 @@ namespace muster::cli {
 namespace {
 
 using clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
 
 struct wait_options {
   std::vector<std::string> ids;
@@ -34,15 +32,13 @@ struct wait_options {
 /// One workflow, until it has ended: how it stands, and then the events that follow that.
 class end_watch {
 public:
-  /// `is_run` says whether anybody works on it, as far as that can be told.
-  end_watch(client::api& head, std::string id, std::optional<clock::time_point> deadline, std::function<bool()> is_run)
-      : head_(head), id_(std::move(id)), deadline_(deadline), is_run_(std::move(is_run)) {}
+  end_watch(client::api& head, std::string id, std::optional<clock::time_point> deadline, const run_probe& probe)
+      : head_(head), id_(std::move(id)), deadline_(deadline), runs_(probe, id_) {}
 
   /// The status that it ended with; nothing at the deadline.
   client::outcome<std::optional<status>> wait() {
     for (;;) {
-      // Asked first: who has run it to its end may be gone when the answer comes.
-      const bool runs = goes_on();
+      const bool runs = runs_.goes_on();
       client::request x;
       x.path = client::path_of({"workflows", id_});
       const auto got = head_.send(x);
@@ -52,8 +48,7 @@ public:
       if (is_finished(status_of(now)))
         return std::optional{ended(status_of(now), text_of(now, "reason"))};
       if (!runs)
-        return client::problem_of(error{ec::conflict, id_ + " is " + text_of(now, "status") +
-                                                          " and nobody runs it; to go on: muster resume " + id_});
+        return nobody_runs(now);
       if (deadline_ && clock::now() >= *deadline_)
         return std::optional<status>{};
       const auto followed = follow(std::strtoull(got->header("x-muster-seq").c_str(), nullptr, 10));
@@ -76,7 +71,7 @@ private:
         end = ended(x->fact.status, x->fact.text);
       return !end;
     };
-    handler.tick = [this] { return (!deadline_ || clock::now() < *deadline_) && goes_on(); };
+    handler.tick = [this] { return (!deadline_ || clock::now() < *deadline_) && runs_.goes_on(); };
     handler.on_lost = [this](const client::problem& why) {
       if (!std::exchange(away_, true))
         std::cerr << "muster: " << why.detail << "; trying again" << std::endl;
@@ -84,24 +79,6 @@ private:
     const client::event_request which{after, {{"workflow", id_}, {"type", "workflow.status"}}};
     const auto done = client::follow_events(head_, which, handler);
     return done ? client::outcome<std::optional<status>>{end} : done.why();
-  }
-
-  /// False where nobody runs it. Who has just seen it run gives a head some time to come back.
-  bool goes_on() {
-    constexpr std::chrono::seconds patience{30};
-    constexpr milliseconds interval{500};
-    const auto now = clock::now();
-    if (asked_ && now - *asked_ < interval)
-      return goes_on_;
-    asked_ = now;
-    if (is_run_()) {
-      last_run_ = now;
-      told_ = false;
-    } else if (last_run_ && !std::exchange(told_, true)) {
-      std::cerr << "muster: nobody runs " << id_ << " any more; waiting for a head to come back" << std::endl;
-    }
-    goes_on_ = last_run_ && now - *last_run_ < patience;
-    return goes_on_;
   }
 
   status ended(status how, const std::string& reason) const {
@@ -112,11 +89,7 @@ private:
   client::api& head_;
   std::string id_;
   std::optional<clock::time_point> deadline_;
-  std::function<bool()> is_run_;
-  std::optional<clock::time_point> asked_;
-  std::optional<clock::time_point> last_run_;
-  bool goes_on_ = true;
-  bool told_ = false;
+  run_watch runs_;
   bool away_ = false;
 };
 
@@ -127,15 +100,13 @@ int wait(const context& ctx, const wait_options& options) {
   std::optional<clock::time_point> deadline;
   if (const auto limit = parse_duration(options.timeout))
     deadline = clock::now() + *limit;
-  const auto elsewhere = means_other_machine(ctx, options.head);
-  const auto directory = find_state_directory(ctx);
-  const auto is_run = [&] { return !elsewhere || *elsewhere || !directory || has_writer(*directory); };
+  const run_probe probe(ctx, options.head);
   int code = exit_completed;
   for (const auto& name : options.ids) {
     const auto id = workflow_id(**head, name);
     if (!id)
       return report(id.why());
-    const auto ended = end_watch(**head, *id, deadline, is_run).wait();
+    const auto ended = end_watch(**head, *id, deadline, probe).wait();
     if (!ended)
       return report(ended.why());
     if (!*ended)

@@ -150,6 +150,8 @@ client::outcome<std::vector<json>> attempts_of(client::api& head, const std::str
 }
 
 client::outcome<std::string> workflow_id(client::api& head, const std::string& id) {
+  if (id.empty())
+    return client::problem_of(error{ec::invalid_argument, std::string{empty_id}});
   if (id != "last")
     return id;
   std::string newest;

@@ -1,5 +1,7 @@
 #include "cli/remote/local_api.hpp"
 
+#include "cli/remote/run_watch.hpp"
+#include "cli/remote/store_writer.hpp"
 #include "gateway/api/problem.hpp"
 #include "gateway/api/routes.hpp"
 #include "gateway/api/services.hpp"
@@ -43,6 +45,7 @@ public:
       : name_(directory.root().string()), with_(std::make_shared<gateway::services>(directory, 1)),
         routes_(gateway::make_routes(with_)) {
     with_->version = MUSTER_VERSION;
+    with_->why_held = [this](const std::string& id) { return is_run_ ? std::string{} : nobody_runs(id); };
   }
 
   client::outcome<client::reply> send(const client::request& x) override {
@@ -84,7 +87,7 @@ private:
       return gateway::problem("local", target.failure());
     if (x.path == client::path_of({"events"}))
       if (auto started = start_feed(); !started)
-        return gateway::problem("local", started.failure());
+        return gateway::problem("local", to_string(started.failure().code), started.failure().message);
     in.path = std::move(target->path);
     in.parts = std::move(target->parts);
     in.query = std::move(target->query);
@@ -96,6 +99,8 @@ private:
     in.peer = "127.0.0.1";
     in.peer_is_local = true;
     in.id = "local";
+    // Before the store is read: who has run a workflow to its end may be gone right after.
+    is_run_ = has_writer(with_->directory);
     return routes_.route(in);
   }
 
@@ -147,6 +152,7 @@ private:
   std::string name_;
   std::shared_ptr<gateway::services> with_;
   http::router routes_;
+  bool is_run_ = true;
 };
 
 } // namespace

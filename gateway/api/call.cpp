@@ -21,6 +21,9 @@ constexpr std::size_t longest_name = 1024;
 
 /// What went wrong. The client is told no more than it may know, so the whole of it goes to the log.
 http::response refuse(const call& x, const error& why) {
+  // Where nobody serves, whoever asks is whose process this is: there is nothing to keep from them.
+  if (x.with.engine == nullptr && !x.with.access)
+    return problem(x.request.id, to_string(why.code), why.message);
   if (kind(why.code) == error_kind::bug || why.code == ec::io_error || why.code == ec::store_corrupt)
     log::error("api", "request failed",
                {{"code", to_string(why.code)}, {"message", why.message}, {"request", x.request.id}});

@@ -39,8 +39,6 @@ public:
   /// `store::reader::open`.
   [[nodiscard]] result<lease> take();
 
-  [[nodiscard]] bool has_store() const { return directory_.has_store(); }
-
 private:
   void give_back(std::unique_ptr<store::reader> reader);
 

@@ -37,6 +37,8 @@ struct services {
   places event_streams;              ///< So that other requests have connections,
   places checks;                     ///< and workers, whatever specs are only looked at.
   muster::runtime* engine = nullptr; ///< Null: nothing can be changed, only read.
+  /// Why workflows that have not ended are not live, where there is no `engine` to ask. Empty: that is not known.
+  std::function<std::string(const std::string& id)> why_held = [](const std::string&) { return std::string{}; };
   /// Who may ask. Null: whoever can call this is the operator of this machine, as within one process.
   std::unique_ptr<authority> access{};
   std::function<timestamp()> now;                 ///< The wall clock.

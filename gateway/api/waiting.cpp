@@ -84,8 +84,10 @@ std::map<group_index, json> waiting_now(call& x, const store::workflow_record& w
 }
 
 json held_now(const call& x, const store::workflow_record& workflow) {
+  if (is_finished(workflow.status))
+    return nullptr;
   const auto engine = x.engine();
-  return engine ? text_or_null((*engine)->why_held(workflow.key)) : json(nullptr);
+  return text_or_null(engine ? (*engine)->why_held(workflow.key) : x.with.why_held(workflow.id));
 }
 
 } // namespace muster::gateway

@@ -98,9 +98,10 @@ result<http::response> list_workflows(call& x) {
   if (!filter)
     return filter.failure();
   auto items = json::array();
-  if (filter->nothing || !x.with.readers.has_store())
-    return json_response(200, page_of(std::move(items), std::nullopt));
   const auto reader = x.state();
+  // Where nothing was ever run there is nothing to list. A store that cannot be seen is something else.
+  if (filter->nothing || (!reader && reader.failure().code == ec::not_found))
+    return json_response(200, page_of(std::move(items), std::nullopt));
   if (!reader)
     return reader.failure();
   auto found = (*reader)->workflows(filter->query);

@@ -38,6 +38,19 @@ TEST_CASE("logs prints one stream of a log that is told apart") {
   CHECK(muster({"logs", "last", "-t", "only", "--stream", "stderr", "-f"}).out == "e1\ne2\n");
 }
 
+TEST_CASE("logs says so when no task has the attempt that is asked for") {
+  const muster_program muster;
+  REQUIRE(muster({"run", muster.file("a.yaml", one_task("echo up"))}).exit_code == 0);
+  CHECK(muster({"logs", "last", "--attempt", "0"}).out == "up\n");
+  for (const auto& more : {std::vector<std::string>{}, {"-f"}}) {
+    std::vector<std::string> arguments{"logs", "last", "--attempt", "5"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto said = muster(arguments);
+    CHECK(said.exit_code == 4);
+    CHECK_THAT(said.err, ContainsSubstring("no task of single-1 has an attempt 5"));
+  }
+}
+
 TEST_CASE("logs says so when a log is not told apart, and asks for nothing of an empty one") {
   const muster_program muster;
   REQUIRE(muster({"run", muster.file("a.yaml", one_task("echo up"))}).exit_code == 0);

@@ -40,8 +40,12 @@ TEST_CASE("validate says whether a spec is valid") {
     CHECK(said.err.empty());
   }
   SECTION("from stdin") {
-    CHECK(muster({"validate", "-"}, two_groups).exit_code == 0);
-    CHECK(muster({"validate", "-"}, "workflow: 3\n").exit_code == 1);
+    const auto good = muster({"validate", "-"}, two_groups);
+    CHECK(good.exit_code == 0);
+    CHECK(good.out.rfind("<stdin>: valid", 0) == 0);
+    const auto bad = muster({"validate", "-"}, "workflow: 3\n");
+    CHECK(bad.exit_code == 1);
+    CHECK(bad.err.rfind("<stdin>:1:11: error", 0) == 0);
     CHECK(muster({"validate", "-"}).exit_code == 1);
   }
   SECTION("an invalid one, all errors together") {

@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/checkout.hpp"
 #include "support/muster_program.hpp"
+#include "support/processes.hpp"
 
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -198,6 +199,64 @@ TEST_CASE("logs -f and events -f follow a workflow to its end") {
   CHECK(running.finish().exit_code == 0);
 }
 
+TEST_CASE("what nobody runs any more is said to be so, and followed no further") {
+  const muster_program muster;
+  const cleaner at_end(muster.state());
+  subprocess running(muster.with({"run", muster.file("a.yaml", one_task("echo up; while :; do sleep 0.1; done"))}));
+  REQUIRE(running.wait_for("only | up"));
+  CHECK(json::parse(muster({"show", "last", "-o", "json"}).out)["held"].is_null());
+  CHECK_THAT(muster({"ls"}).out, !ContainsSubstring("nobody"));
+  running.signal(SIGKILL);
+  (void)running.finish();
+  const std::string hint = "nobody runs it; to go on: muster resume single-1";
+  CHECK_THAT(muster({"show", "last"}).out, ContainsSubstring("RUNNING  not live: " + hint));
+  CHECK(json::parse(muster({"show", "last", "-o", "json"}).out)["held"] == hint);
+  CHECK_THAT(muster({"explain", "last"}).out, ContainsSubstring(hint));
+  CHECK(json::parse(muster({"explain", "last", "-o", "json"}).out)["held"] == hint);
+  CHECK_THAT(muster({"ls"}).out, ContainsSubstring(hint));
+  for (const auto& arguments : {std::vector<std::string>{"wait", "last"},
+                                {"events", "last", "-f"},
+                                {"logs", "last", "-f"},
+                                {"logs", "last", "-f", "-t", "only"}}) {
+    const auto said = muster(arguments);
+    INFO(arguments[0]);
+    CHECK(said.exit_code == 5);
+    CHECK_THAT(said.err, ContainsSubstring("single-1 is RUNNING and " + hint));
+    if (arguments[0] == "events")
+      CHECK_THAT(said.out, ContainsSubstring("only  RUNNING"));
+    if (arguments[0] == "logs")
+      CHECK(said.out == "up\n");
+  }
+}
+
+TEST_CASE("a state directory that cannot be read is not taken for an empty one") {
+  const muster_program muster;
+  const auto file = muster.file("file", "");
+  const auto loop = (muster.folder() / "loop").string();
+  std::filesystem::create_symlink("loop", loop); // As good as a folder of somebody else, and it stops root, too.
+  for (const auto& [directory, why] :
+       {std::pair{file, "Not a directory"}, {file + "/below", "Not a directory"}, {loop, "symbolic links"}})
+    for (const auto& arguments : {std::vector<std::string>{"ls"},
+                                  {"ls", "-o", "json"},
+                                  {"show", "last"},
+                                  {"show", "a-1"},
+                                  {"events"},
+                                  {"events", "-f"},
+                                  {"logs", "last", "-f"},
+                                  {"wait", "last"},
+                                  {"explain", "last"},
+                                  {"resume", "last"}}) {
+      auto all = arguments;
+      all.insert(all.end(), {"--state-dir", directory});
+      const auto said = muster(all);
+      INFO(directory << ' ' << arguments[0] << '\n' << said.out << said.err);
+      CHECK(said.exit_code == 1);
+      CHECK(said.out.empty());
+      CHECK_THAT(said.err,
+                 ContainsSubstring("the store in " + directory + " cannot be read: ") && ContainsSubstring(why));
+    }
+}
+
 TEST_CASE("show says what a task waits for") {
   const muster_program muster;
   auto spec = one_task("echo up; while :; do sleep 0.1; done", "queue");
@@ -223,6 +282,28 @@ TEST_CASE("output that cannot be written is an error") {
   const auto said = run(what);
   CHECK(said.exit_code == 1);
   CHECK_THAT(said.err, ContainsSubstring("cannot write to stdout"));
+  const auto spec = past.muster.file("a.yaml", one_task("true"));
+  SECTION("of a run as well, which goes on to its end") {
+    what.argv[2] = in_build("muster") + " run " + spec + " >/dev/full";
+    const auto ran = run(what);
+    CHECK(ran.exit_code == 1);
+    CHECK_THAT(ran.err, ContainsSubstring("cannot write to stdout"));
+    CHECK(past.muster({"wait", "single-2"}).exit_code == 0);
+  }
+  SECTION("but a reader that has read enough of a run may go") {
+    what.argv[2] = in_build("muster") + " run " + spec + " | true; exit ${PIPESTATUS[0]}";
+    CHECK(run(what).exit_code == 0);
+  }
+}
+
+TEST_CASE("an empty id is said to be empty") {
+  const history past;
+  for (const auto* command : {"show", "logs", "explain", "timeline", "wait", "resume", "retry"}) {
+    const auto said = past.muster({command, ""});
+    INFO(command << said.err);
+    CHECK(said.exit_code == 1);
+    CHECK_THAT(said.err, ContainsSubstring("the ID is empty"));
+  }
 }
 
 TEST_CASE("the option --state-dir goes before the environment, on either side of the command") {

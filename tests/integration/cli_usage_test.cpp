@@ -2,6 +2,7 @@
 #include "support/checkout.hpp"
 #include "support/head_program.hpp"
 #include "support/muster_program.hpp"
+#include "support/skip_test.hpp"
 #include "support/subprocess.hpp"
 
 #include <algorithm>
@@ -55,6 +56,12 @@ TEST_CASE("misuse is exit code 2, with the nearest word") {
       {{"frobnicate"}, "unknown command 'frobnicate'\n"},
       {{"ls", "--statsu", "running"}, "unknown option '--statsu'; did you mean '--status'?"},
       {{"run", "x.yaml", "--max-paralel=3"}, "unknown option '--max-paralel'; did you mean '--max-parallel'?"},
+      {{"help"}, "unknown command 'help'; did you mean '--help'?"},
+      {{"ls", "--status", "foo"}, "unknown status 'FOO'; known are PENDING, SUBMITTING, "},
+      {{"show", "last", "-o", "csv"}, "unknown format 'csv'; known are table, json, jsonl, name"},
+      {{"validate", "x.yaml", "--profile", "OSMO"}, "unknown profile 'OSMO'; did you mean 'osmo'?"},
+      {{"run", "x.yaml", "--oversubscribe", "nan"}, "'nan' is no factor from 0.01 to 10000"},
+      {{"run", "x.yaml", "--oversubscribe", "inf"}, "'inf' is no factor from 0.01 to 10000"},
       {{"ls", "--status", "runing"}, "unknown status 'RUNING'; did you mean 'RUNNING'?"},
       {{"run", "x.yaml", "--pull", "alway"}, "expected always|missing|never, found 'alway'; did you mean 'always'?"},
       {{"ls", "-o", "jsn"}, "unknown format 'jsn'; did you mean 'json'?"},
@@ -110,10 +117,8 @@ TEST_CASE("names of pools are completed where a pool is named, those of nodes wh
 }
 
 TEST_CASE("fish completes commands, options, values and ids") {
-  if (run({{"bash", "-c", "command -v fish"}, {}, {}, false}).exit_code != 0) {
-    WARN("skipped: fish is not installed");
-    return;
-  }
+  if (run({{"bash", "-c", "command -v fish"}, {}, {}, false}).exit_code != 0)
+    return skip_test("fish is not installed");
   const muster_program muster;
   REQUIRE(muster({"run", "--pool", "null", muster.file("a.yaml", one_task("true", "known"))}).exit_code == 0);
   const auto complete = [&](const std::string& line) {

@@ -46,7 +46,8 @@ reader::~reader() = default;
 result<reader> reader::open(const state_directory& directory) {
   std::error_code problem;
   const auto found = std::filesystem::status(directory.database(), problem);
-  if (found.type() == std::filesystem::file_type::not_found)
+  // What is no directory has no store, but is not where nothing was run yet.
+  if (found.type() == std::filesystem::file_type::not_found && problem != std::errc::not_a_directory)
     return {ec::not_found, "there is no store in " + directory.root().string() + ": nothing was run there yet"};
   if (problem)
     return {ec::io_error, "the store in " + directory.root().string() + " cannot be read: " + problem.message()};
