@@ -26,7 +26,7 @@ held_attempts::calls held_attempts::command(const node_command& x) {
 
 std::pair<std::optional<node_report>, held_attempts::calls> held_attempts::report(const attempt_report& x) {
   const auto at = known_.find(x.id);
-  if (at == known_.end())
+  if (at == known_.end() || at->second.ended) // What has ended stays so, whatever is said late or once more.
     return {};
   auto& e = at->second;
   const node_report told{e.lease, x, e.then_start};

@@ -85,6 +85,8 @@ std::shared_ptr<driver> machine::make_driver(process& where) {
     at = at->second.at == phase::preparing || at->second.at == phase::prepared ? attempts_.erase(at) : std::next(at);
   auto x = std::make_shared<face>(*this, where);
   driver_ = x.get();
+  ++life_;
+  told_until_.clear();
   return x;
 }
 
@@ -103,15 +105,29 @@ chance machine::luck_of(attempt_id id) const {
   return chance{salt_ ^ std::hash<attempt_id>{}(id)};
 }
 
-void machine::tell(const std::function<void(driver_listener&)>& what) {
+/// In order for each attempt; what is told late comes after what others are told meanwhile.
+void machine::tell(attempt_id id, const report& what) {
   if (driver_ == nullptr || driver_->listener() == nullptr || !driver_->is_used())
     return;
-  auto* to = driver_;
-  to->where().when_awake([this, to, what] {
-    if (driver_ != to || !to->is_used())
+  auto& due = told_until_[id];
+  if (all_.random.permille(how_.tells_late))
+    due = std::max(due, all_.time.now() + all_.random.spread(std::chrono::milliseconds{1}, std::chrono::seconds{10}));
+  const auto times = all_.random.permille(how_.tells_twice) ? 2 : 1;
+  for (int i = 0; i < times; ++i)
+    if (due > all_.time.now())
+      all_.time.after(due - all_.time.now(), [this, life = life_, what] { tell_now(life, what); });
+    else
+      tell_now(life_, what);
+}
+
+void machine::tell_now(std::uint64_t life, const report& what) {
+  if (life != life_ || driver_ == nullptr || !driver_->is_used())
+    return;
+  driver_->where().when_awake([this, life, what] {
+    if (life != life_ || driver_ == nullptr || !driver_->is_used())
       return;
-    what(*to->listener());
-    to->listener()->on_batch_end();
+    what(*driver_->listener());
+    driver_->listener()->on_batch_end();
   });
 }
 
@@ -151,24 +167,24 @@ void machine::prepared(attempt_id id) {
   auto& x = attempts_.at(id);
   if (all_.random.permille(how_.prepare_fails)) {
     attempts_.erase(id);
-    return tell([id](driver_listener& to) { to.on_prepared(id, error{ec::unavailable, "no luck"}); });
+    return tell(id, [id](driver_listener& to) { to.on_prepared(id, error{ec::unavailable, "no luck"}); });
   }
   x.at = phase::prepared;
   all_.say(name_ + " has prepared " + described(id));
   if (x.what.then_start)
     return start(id);
-  tell([id](driver_listener& to) { to.on_prepared(id, {}); });
+  tell(id, [id](driver_listener& to) { to.on_prepared(id, {}); });
 }
 
 void machine::start(attempt_id id) {
   const auto at = attempts_.find(id);
   if (at == attempts_.end() || at->second.at == phase::preparing)
-    return tell([id](driver_listener& to) { to.on_started(id, error{ec::not_found, "it is not prepared"}); });
+    return tell(id, [id](driver_listener& to) { to.on_started(id, error{ec::not_found, "it is not prepared"}); });
   if (at->second.at != phase::prepared)
     return;
   if (all_.random.permille(how_.start_fails)) {
     attempts_.erase(at);
-    return tell([id](driver_listener& to) { to.on_started(id, error{ec::start_failed, "no luck"}); });
+    return tell(id, [id](driver_listener& to) { to.on_started(id, error{ec::start_failed, "no luck"}); });
   }
   run(at->second);
 }
@@ -190,7 +206,7 @@ void machine::run(attempt& x) {
   static_cast<void>(luck.pick(1));
   const auto takes = luck.spread(std::chrono::milliseconds{1}, how_.longest_run);
   set_timer(id, takes, false, [this](attempt& y) { finish(y, 0); });
-  tell([id](driver_listener& to) { to.on_started(id, {}); });
+  tell(id, [id](driver_listener& to) { to.on_started(id, {}); });
 }
 
 void machine::stop(attempt_id id, std::chrono::milliseconds grace) {
@@ -200,7 +216,7 @@ void machine::stop(attempt_id id, std::chrono::milliseconds grace) {
   auto& x = at->second;
   if (x.at == phase::preparing) {
     attempts_.erase(at);
-    return tell([id](driver_listener& to) { to.on_prepared(id, error{ec::canceled, "stopped"}); });
+    return tell(id, [id](driver_listener& to) { to.on_prepared(id, error{ec::canceled, "stopped"}); });
   }
   if (x.at == phase::prepared)
     return finish(x, term);
@@ -225,7 +241,7 @@ void machine::finish(attempt& x, std::int32_t signal) {
   auto luck = luck_of(id);
   if (ran && signal == 0 && luck.permille(how_.is_lost)) {
     x.at = phase::lost;
-    return tell([id](driver_listener& to) { to.on_lost(id, "nobody saw how it ended"); });
+    return tell(id, [id](driver_listener& to) { to.on_lost(id, "nobody saw how it ended"); });
   }
   x.at = phase::ended;
   x.end = {};
@@ -236,7 +252,7 @@ void machine::finish(attempt& x, std::int32_t signal) {
     x.end.ended = all_.wall();
   }
   all_.say(name_ + ": " + described(id) + " ends with " + std::to_string(x.end.code));
-  tell([id, end = x.end](driver_listener& to) { to.on_exited(id, end); });
+  tell(id, [id, end = x.end](driver_listener& to) { to.on_exited(id, end); });
 }
 
 void machine::remove(attempt_id id) {
@@ -267,7 +283,7 @@ adoption machine::adopt(attempt_id id) {
     case phase::running: return adoption::running;
     case phase::lost: return adoption::lost;
     case phase::ended:
-      tell([id, end = at->second.end](driver_listener& to) { to.on_exited(id, end); });
+      tell(id, [id, end = at->second.end](driver_listener& to) { to.on_exited(id, end); });
       return adoption::exited;
   }
   return adoption::lost;

@@ -24,6 +24,8 @@ struct behaviour {
   std::uint64_t stubborn = 100;      ///< Ignores the polite stop.
   std::uint64_t hangs = 30;          ///< Does not end for a while, whatever it is told.
   std::uint64_t dies_in_removal = 5; ///< The agent, between what it does there.
+  std::uint64_t tells_late = 20;     ///< A report.
+  std::uint64_t tells_twice = 5;
   moment longest_preparation = std::chrono::seconds{30};
   moment longest_run = std::chrono::minutes{5};
 };
@@ -50,7 +52,10 @@ public:
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const capabilities& offered() const noexcept { return offered_; }
   /// Nothing fails any more that need not.
-  void calm_down() { how_.prepare_fails = how_.start_fails = how_.is_lost = how_.hangs = how_.dies_in_removal = 0; }
+  void calm_down() {
+    how_.prepare_fails = how_.start_fails = how_.is_lost = how_.hangs = how_.dies_in_removal = how_.tells_late =
+        how_.tells_twice = 0;
+  }
 
   /// A driver for an agent in that process. What an earlier one had prepared and not started is forgotten.
   [[nodiscard]] std::shared_ptr<driver> make_driver(process& where);
@@ -88,7 +93,9 @@ private:
   void prepared(attempt_id id);
   void run(attempt& x);
   void finish(attempt& x, std::int32_t signal);
-  void tell(const std::function<void(driver_listener&)>& what);
+  using report = std::function<void(driver_listener&)>;
+  void tell(attempt_id id, const report& what);
+  void tell_now(std::uint64_t life, const report& what);
   [[nodiscard]] chance luck_of(attempt_id id) const;
 
   universe& all_;
@@ -100,6 +107,8 @@ private:
   std::uint64_t timers_ = 0;
   std::map<attempt_id, attempt, attempt_order> attempts_;
   face* driver_ = nullptr; ///< The one that is in use now.
+  std::uint64_t life_ = 0; ///< How many drivers there were: what one of them says late, no other says.
+  std::map<attempt_id, moment, attempt_order> told_until_; ///< When the last that was told of an attempt comes.
   std::function<void(attempt_id, bool)> before_change_;
 };
 

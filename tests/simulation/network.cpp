@@ -10,6 +10,8 @@ namespace muster::simulation {
 
 namespace {
 
+constexpr std::uint64_t sent_twice = 2; ///< In per mille.
+
 struct stand_in_state {
   static inline const char* name = "stand_in";
 };
@@ -70,8 +72,11 @@ moment connection::latency() {
 }
 
 void connection::send(side from, std::string what, std::function<void()> deliver) {
-  if (ends_[from].open && ends_[from].where->is_alive())
-    push(other(from), {std::move(what), std::move(deliver), false});
+  if (!ends_[from].open || !ends_[from].where->is_alive())
+    return;
+  if (all_.random.permille(sent_twice)) // TCP does not, but nobody is to rely on that.
+    push(other(from), {what, deliver, false});
+  push(other(from), {std::move(what), std::move(deliver), false});
 }
 
 void connection::push(side to, packet x) {

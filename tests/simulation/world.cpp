@@ -59,7 +59,8 @@ void world::set_up() {
   setup.policy.seed = random.pick(1'000'000);
   setup.policy.start_timeout = std::chrono::minutes{random.between(1, 60)};
   setup.run_ready = [this] { static_cast<void>(run_ready()); };
-  const moment alive_every = std::chrono::seconds{random.percent(70) ? 1 : 5};
+  const bool is_long = random.percent(2); // Some are away for an hour and more.
+  const moment alive_every = std::chrono::seconds{random.percent(70) && !is_long ? 1 : 5};
   setup.silence_limit = std::chrono::duration_cast<std::chrono::milliseconds>(10 * alive_every);
   head_ = std::make_unique<head>(all_, config_, store::state_directory{folder_ / head_folder}, log_, std::move(setup));
   start_head();
@@ -90,6 +91,11 @@ void world::set_up() {
   weather_.policies = some(40);
   weather_.longest_outage = random.percent(10) ? moment{std::chrono::hours{1}} : moment{std::chrono::minutes{2}};
   weather_.mean_pause = random.spread(std::chrono::seconds{1}, std::chrono::minutes{2});
+  if (is_long) {
+    weather_.trouble = random.between(std::chrono::hours{1}, std::chrono::hours{4});
+    weather_.longest_outage = std::chrono::hours{2};
+    weather_.mean_pause = random.spread(std::chrono::minutes{1}, std::chrono::minutes{20});
+  }
 }
 
 // -- what happens
