@@ -255,6 +255,7 @@ void driver_core::look_at_all() {
 /// Now and then, whatever the events say: one call for all. Who is not listed as running is looked at.
 void driver_core::sweep() {
   loop_.after(pause_of_sweeps, [this] { sweep(); });
+  networks_.wake();
   const bool anything_runs =
       std::any_of(attempts_.begin(), attempts_.end(), [](const auto& x) { return x.second->at == phase::running; });
   if (!anything_runs)

@@ -16,6 +16,8 @@ constexpr std::size_t most_removals = 8;
 constexpr std::size_t most_looks = 16;
 /// How long the end waits for the next of what is still to be removed.
 constexpr std::chrono::seconds closing_patience{20};
+/// How long the end waits for all of it; the rest is removed by the next runtime.
+constexpr std::chrono::seconds longest_closing{60};
 
 std::size_t starts_of(const docker_pool_config& config, const probed_daemon& daemon) {
   if (config.starts_in_flight > 0)
@@ -215,15 +217,17 @@ void driver_core::end() {
 
 void driver_core::close(std::function<void()> done) {
   networks_.close();
-  close_when_removed({removals_.remaining() + networks_.remaining(), clock::now()}, std::move(done));
+  const auto now = clock::now();
+  close_when_removed({removals_.remaining() + networks_.remaining(), now, now}, std::move(done));
 }
 
 /// A busy daemon may need long for many containers: what counts is whether any has gone of late.
 void driver_core::close_when_removed(closing_progress x, std::function<void()> done) {
   const auto remaining = removals_.remaining() + networks_.remaining();
   if (remaining != x.remaining)
-    x = {remaining, clock::now()};
-  if (remaining == 0 || clock::now() - x.since >= closing_patience)
+    x = {remaining, clock::now(), x.began};
+  const auto now = clock::now();
+  if (remaining == 0 || now - x.since >= closing_patience || now - x.began >= longest_closing)
     return done();
   loop_.after(std::chrono::milliseconds(5), [this, x, done = std::move(done)] { close_when_removed(x, done); });
 }

@@ -63,7 +63,7 @@ public:
   void clean_up(leftover_judge is_over);
 
   /// No more requests come: what is to be removed is removed, then `done` is called; also when nothing more goes for
-  /// 20 seconds. Containers that run go on.
+  /// 20 seconds, and after a minute. Containers that run go on.
   void close(std::function<void()> done);
   /// The last call: lets go of all that needs the loop.
   void end();
@@ -133,6 +133,7 @@ private:
   struct closing_progress {
     std::size_t remaining;   ///< To be removed.
     clock::time_point since; ///< Since when there are that many.
+    clock::time_point began;
   };
   void close_when_removed(closing_progress x, std::function<void()> done);
 

@@ -242,8 +242,7 @@ void networks::removed(network& x, const outcome<void>& how) {
     return become_ready(x, x.id);
   if (how.failure().transient() || x.pause.tries() < most_refusals)
     return later(x, &networks::remove);
-  x.pause.reset();
-  x.at = phase::kept;
+  x.at = phase::kept; // The next refusal is the last at once.
 }
 
 void networks::remove_unused(phase at) {

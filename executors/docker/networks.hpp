@@ -30,7 +30,7 @@ public:
   void adopt(const std::string& name, attempt_id user);
   /// The attempt is gone, or never came.
   void release(attempt_id user);
-  /// The daemon is back: it may remove by now what it kept.
+  /// Asks the daemon once more to remove what it kept: it is back, or some time has passed.
   void wake();
   /// The daemon does not have it any more: the next that wants it makes it again.
   void forget(const std::string& name);
@@ -40,6 +40,7 @@ public:
   void close() {
     closing_ = true;
     remove_unused(phase::ready);
+    remove_unused(phase::kept);
   }
   /// How many are being made or are to be removed, without those that the daemon keeps.
   [[nodiscard]] std::size_t remaining() const;

@@ -445,9 +445,9 @@ TEST_CASE(
   REQUIRE(b.engine.wait_for_calls(remove_network, tries));
   b.engine.go_away();
   b.engine.come_back();
-  REQUIRE(b.engine.wait_for_calls(remove_network, 2 * tries));
+  REQUIRE(b.engine.wait_for_calls(remove_network, tries + 1));
   b.restart(); // An end that waited for it would ask more often.
-  CHECK(b.engine.count(remove_network) == 2 * tries);
+  CHECK(b.engine.count(remove_network) <= tries + 3);
   CHECK(b.engine.networks().size() == 1);
 }
 
