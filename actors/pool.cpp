@@ -99,7 +99,7 @@ std::optional<std::string> never_fits(const pool_state& state, const gang& who, 
 }
 
 std::vector<std::string> check(const pool_state& state, const plan& layout, const workflow_terms& asked) {
-  const auto terms = terms_of(state, layout, asked, 0);
+  const auto terms = terms_of(state, layout, asked, 0, 0);
   if (!terms)
     return {terms.failure().message};
   if (!state.has_node() && !state.config.may_grow)
@@ -129,7 +129,7 @@ void take_request(pool_pointer self, const placement_request& request, const pla
   const auto key = key_of(request.workflow, request.group);
   state.clients[key].who = part_of(*layout, request);
   const auto who = gang_of(state, *layout, request.members);
-  const auto terms = terms_of(state, *layout, request.terms, request.at_most);
+  const auto terms = terms_of(state, *layout, request.terms, request.at_most, state.clients[key].who.group_size);
   if (!request.held.empty())
     restore(self, key, who, terms ? *terms : gang_terms{}, request.held);
   else if (terms)
@@ -220,13 +220,13 @@ void take_or_keep(pool_pointer self, const placement_request& request, const pla
 }
 
 /// Who waits and would not fit any more is put off: its group asks again, and waits outside the queue.
-void put_off_stranded(pool_pointer self) {
+void put_off_stranded(pool_pointer self, const std::string& why) {
   auto& state = self->state;
   if (!state.config.may_grow)
     return;
   for (const auto key : state.queue.stranded()) {
     state.queue.withdraw(key);
-    refuse(self, key, ec::unavailable, "the nodes that it would have fitted have left the pool");
+    refuse(self, key, ec::unavailable, why);
   }
 }
 
@@ -258,13 +258,13 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
       depth_of_mailbox(self),
       [self, &state](join_atom, const pool_node_ptr& node) {
         if (join_node(state, node))
-          put_off_stranded(self);
+          put_off_stranded(self, "node " + node->name + " offers less than before");
         give_out(self);
       },
       [self, &state](set_atom, const std::string& node, node_condition x, const std::string& why) {
         const bool is_known = set_node_condition(state, node, x, why);
         if (is_known && x == node_condition::gone)
-          put_off_stranded(self);
+          put_off_stranded(self, "the nodes that it would have fitted have left the pool");
         if (is_known)
           give_out(self);
         else if (x == node_condition::gone)

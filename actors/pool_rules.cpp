@@ -24,7 +24,7 @@ result<gang_request> request_now(const pool_state& state, gang_key key) {
   members.reserve(x.who.positions.size());
   for (const auto position : x.who.positions)
     members.push_back(task_index{first + position});
-  auto terms = terms_of(state, *x.layout, x.terms, x.at_most);
+  auto terms = terms_of(state, *x.layout, x.terms, x.at_most, x.who.group_size);
   if (!terms)
     return terms.failure();
   return gang_request{gang_of(state, *x.layout, members), *std::move(terms)};

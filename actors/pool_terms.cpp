@@ -21,8 +21,8 @@ gang gang_of(const pool_state& state, const plan& layout, const std::vector<task
   return who;
 }
 
-result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x,
-                            std::int64_t at_most) {
+result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x, std::int64_t at_most,
+                            std::uint32_t group_size) {
   const auto& policy = *state.config.policy;
   auto quota = config::quota_of(policy, x.user, layout.header().labels);
   if (!quota)
@@ -33,6 +33,7 @@ result<gang_terms> terms_of(const pool_state& state, const plan& layout, const w
   out.user = x.user;
   out.quota = *std::move(quota);
   out.strategy = policy.strategy;
+  out.group_size = group_size;
   if (at_most > 0)
     out.at_most = std::chrono::seconds{at_most};
   return out;

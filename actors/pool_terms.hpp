@@ -9,9 +9,9 @@ namespace muster {
 [[nodiscard]] gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members);
 
 /// On what terms; fails with `never_fits` if no quota of the pool takes the workflow. `at_most` in seconds, 0 for
-/// unknown.
+/// unknown; `group_size` as in `gang_terms`.
 [[nodiscard]] result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x,
-                                          std::int64_t at_most);
+                                          std::int64_t at_most, std::uint32_t group_size);
 
 /// Whether a gang that does not fit the nodes that there are could fit others: nodes may join, and nothing that the
 /// configuration says rules it out.

@@ -170,9 +170,10 @@ void cluster::forget_unused_masks() {
   masks_kept_ = std::max<std::size_t>(64, 2 * masks_.size());
 }
 
-prepared_gang cluster::prepare(gang who, placement_strategy strategy) {
+prepared_gang cluster::prepare(gang who, placement_strategy strategy, std::uint32_t group_size) {
   prepared_gang x;
   x.who = std::move(who);
+  x.group_size = std::max<std::size_t>(x.who.size(), group_size);
   x.strategy = strategy;
   std::unordered_map<std::string, std::uint32_t> shapes;
   std::vector<std::uint32_t> shape_of;

@@ -58,7 +58,7 @@ bool gang_placer::has_domains(const topology_group& x, std::uint32_t node) const
 
 node_filter gang_placer::whole_filter(const member_shape& shape, const node_mask* area) const {
   auto out = shape.filter(area);
-  out.members = who_.who.size();
+  out.group_size = who_.group_size;
   return out;
 }
 

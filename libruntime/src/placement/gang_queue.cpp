@@ -49,7 +49,7 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
   prepared_gang fresh;
   // Those that hold places may be of a line that nobody could wait in.
   if (!known || !s.lines[*known].fits) {
-    fresh = s.nodes.prepare(who, terms.strategy);
+    fresh = s.nodes.prepare(who, terms.strategy, terms.group_size);
     if (auto why = s.never_fits(fresh, terms))
       return refused{*std::move(why)};
   }
@@ -95,8 +95,8 @@ result<assignment> gang_queue::restore(gang_key key, const gang& who,
   auto text = text_of(who, terms);
   const auto known = s.lines.find(text);
   const auto number = known ? *known
-                            : s.lines.add(std::move(text), s.nodes.prepare(who, terms.strategy), terms,
-                                          s.quotas.find(terms.quota).value_or(0));
+                            : s.lines.add(std::move(text), s.nodes.prepare(who, terms.strategy, terms.group_size),
+                                          terms, s.quotas.find(terms.quota).value_or(0));
   s.lines.enter(number);
   auto& e = s.entries[key];
   e.line = number;
@@ -215,16 +215,16 @@ std::optional<std::string> gang_queue::why_waiting(gang_key key) const {
 }
 
 std::optional<std::string> gang_queue::never_fits(const gang& who, const gang_terms& terms) const {
-  auto prepared = state_->nodes.prepare(who, terms.strategy);
+  auto prepared = state_->nodes.prepare(who, terms.strategy, terms.group_size);
   return state_->never_fits(prepared, terms);
 }
 
 std::optional<std::string> gang_queue::ruled_out(const gang& who, const gang_terms& terms) const {
-  return state_->ruled_out(state_->nodes.prepare(who, terms.strategy), terms);
+  return state_->ruled_out(state_->nodes.prepare(who, terms.strategy, terms.group_size), terms);
 }
 
 std::optional<wait_reason> gang_queue::lacks_nodes(const gang& who, const gang_terms& terms) const {
-  auto prepared = state_->nodes.prepare(who, terms.strategy);
+  auto prepared = state_->nodes.prepare(who, terms.strategy, terms.group_size);
   return state_->nodes.lacks_nodes(prepared);
 }
 

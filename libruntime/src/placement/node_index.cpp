@@ -126,7 +126,7 @@ bool node_index::permits(std::uint32_t node, const node_filter& filter) const no
   return (filter.platform == 0 || platform == 0 || platform == filter.platform) &&
          (filter.allowed == nullptr || filter.allowed->has(node)) &&
          (filter.area == nullptr || filter.area->has(node)) &&
-         (!isolated || (!filter.not_isolated && filter.members <= largest_gang));
+         (!isolated || (!filter.not_isolated && (filter.group_size < 2 || filter.group_size <= largest_gang)));
 }
 
 bool node_index::better(std::uint32_t a, std::uint32_t b) const noexcept {

@@ -56,7 +56,7 @@ std::vector<ruled_out_gang> gang_queue::state::take_over(state& before, const as
     auto anew = asks(key);
     auto why = anew ? std::nullopt : std::make_optional(anew.failure().message);
     if (anew && promised.count(key) == 0)
-      why = ruled_out(nodes.prepare(anew->who, anew->terms.strategy), anew->terms);
+      why = ruled_out(nodes.prepare(anew->who, anew->terms.strategy, anew->terms.group_size), anew->terms);
     if (why && promised.count(key) == 0) {
       heirs.erase(key);
       out.push_back({key, *std::move(why)});
@@ -96,7 +96,8 @@ queue_entry& gang_queue::state::enter(gang_key key, const queue_entry& was, gang
   const auto quota = quotas.find(asks.terms.quota).value_or(0);
   const auto number =
       known ? *known
-            : lines.add(std::move(text), nodes.prepare(std::move(asks.who), asks.terms.strategy), asks.terms, quota);
+            : lines.add(std::move(text), nodes.prepare(std::move(asks.who), asks.terms.strategy, asks.terms.group_size),
+                        asks.terms, quota);
   lines.enter(number);
   lines[number].promised_until = std::max(lines[number].promised_until, old.promised_until);
   auto& e = entries[key];

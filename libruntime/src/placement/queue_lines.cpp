@@ -9,6 +9,7 @@ std::string text_of(const gang& who, const gang_terms& terms) {
   text += static_cast<char>('0' + static_cast<int>(terms.priority));
   text += static_cast<char>('0' + static_cast<int>(terms.strategy));
   text += terms.at_most ? std::to_string(terms.at_most->count()) : std::string{};
+  text += ',' + std::to_string(terms.group_size);
   for (const auto* x : {&terms.user, &terms.quota}) {
     text += '/';
     text += std::to_string(x->size());

@@ -68,7 +68,7 @@ resource_request sum_of(const prepared_gang& x) {
 }
 
 /// Counts nodes, and finds the one that lacks least.
-const node_state* survey(const resource_request& one, const resource_request& lacking,
+const node_state* survey(const resource_request& one, const resource_request& lacking, std::size_t group_size,
                          const std::vector<node_state>& nodes, wait_reason& to) {
   const node_state* best = nullptr;
   std::size_t least = 0;
@@ -83,7 +83,7 @@ const node_state* survey(const resource_request& one, const resource_request& la
       continue;
     ++to.nodes_usable;
     to.nodes_isolated += std::size_t{node.isolated && to.members > 1};
-    if (!node.has_network_for(to.members)) {
+    if (!node.has_network_for(group_size)) {
       ++to.nodes_small_network;
       continue;
     }
@@ -104,7 +104,7 @@ bool is_for_one_node(const prepared_gang& x, const resource_request& one, const 
     return x.who.size() > 1;
   const auto shares = [&](const auto& node) { return !node.isolated && may_use(one, node); };
   const auto is_alone = [&](const auto& node) {
-    return node.isolated && node.has_network_for(x.who.size()) && may_use(one, node);
+    return node.isolated && node.has_network_for(x.group_size) && may_use(one, node);
   };
   return std::any_of(nodes.begin(), nodes.end(), is_alone) && std::none_of(nodes.begin(), nodes.end(), shares);
 }
@@ -131,13 +131,14 @@ wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed, co
   const auto& one = x.who[x.shapes[failed.shape].first];
   found.together = is_for_one_node(x, one, nodes);
   const auto lacking = found.together ? sum_of(x) : one;
-  const auto* best = survey(one, lacking, nodes, found);
+  const auto* best = survey(one, lacking, x.group_size, nodes, found);
   if (best == nullptr) {
     found.cause = wait_cause::nodes;
-    if (found.nodes_small_network > 0) {
-      found.nothing_because = "no node has a network for " + std::to_string(found.members) +
+    const auto away = found.nodes_cordoned + found.nodes_draining + found.nodes_suspect + found.nodes_lost;
+    if (found.nodes_small_network > 0 && (ever || away == 0)) {
+      found.nothing_because = "no node has a network for " + std::to_string(x.group_size) +
                               " tasks: a larger range can be configured there";
-    } else if (found.nodes_cordoned + found.nodes_draining + found.nodes_suspect + found.nodes_lost == 0) {
+    } else if (away == 0) {
       found.nothing_because = nothing_because(one, nodes);
       found.subject = one.platform;
     }

@@ -119,7 +119,8 @@ group_effects group_machine::cannot_place(std::uint32_t ticket, const error& why
   if (any_live()) {
     phase_ = phase::leased;
     end_all(status::failed_backend_error, status::unspecified, why.message, out);
-  } else if (kind(why.code) == error_kind::transient && ++tries_ < policy_->max_tries) {
+  } else if (why.code == ec::unavailable || // Nothing was tried, so that is none of its tries.
+             (kind(why.code) == error_kind::transient && ++tries_ < policy_->max_tries)) {
     auto& m = members_[lead_];
     record(m, std::max(m.status, status::scheduling), no_exit_code, text::again(why.message), out);
     back_off(out);
@@ -486,7 +487,7 @@ void group_machine::back_off(group_effects& out) {
   lease_ = {};
   cancel_timer(group_timer::start, out);
   phase_ = phase::backoff;
-  set_timer(group_timer::backoff, policy_->backoff.delay(tries_ - 1, seed()), out);
+  set_timer(group_timer::backoff, policy_->backoff.delay(std::max(tries_, 1U) - 1, seed()), out);
 }
 
 std::uint64_t group_machine::seed() const noexcept {

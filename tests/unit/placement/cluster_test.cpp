@@ -151,6 +151,27 @@ TEST_CASE("a gang has all its members on a node that is isolated, or none there"
                    ContainsSubstring(", and the networks of 1 are too small for it"));
     CHECK(*never(gang(4, ask(1)), cluster_of({small})) ==
           "no node has a network for 4 tasks: a larger range can be configured there");
+    auto large = isolated("b", 8);
+    large.condition = node_condition::cordoned; // It has one.
+    auto with_cordoned = cluster_of({small, large});
+    CHECK_THAT(reason(gang(4, ask(1)), with_cordoned), ContainsSubstring("cordoned") && !ContainsSubstring("network for"));
+  }
+  SECTION("also those of the group that ask for no place any more count for its network") {
+    auto small = isolated("a", 4);
+    small.largest_gang = 3;
+    auto nodes = cluster_of({small, isolated("b", 8)});
+    for (const std::uint32_t members : {2, 1}) {
+      auto rest = nodes.prepare(gang(members, ask(1)), placement_strategy::pack, 5);
+      const auto where = nodes.place(rest);
+      REQUIRE(where);
+      CHECK(nodes_of(*where) == numbers(members, 1));
+    }
+  }
+  SECTION("which a task alone does not need") {
+    auto none = isolated("a", 4);
+    none.largest_gang = 0;
+    auto nodes = cluster_of({none});
+    CHECK(nodes_of(places({ask(1)}, nodes)) == numbers{0});
   }
   SECTION("beside others, which share it among them") {
     auto nodes = cluster_of({isolated("a", 3), node("b", 2), node("c", 2)});

@@ -331,6 +331,18 @@ TEST_CASE("a transient failure of one prepare rolls the gang back, and it queues
                                                      "finished FAILED: Task b: disk"});
 }
 
+TEST_CASE("a group whose nodes come and go while it waits asks anew, however often") {
+  driven d{{}};
+  auto& m = d.machine;
+  d.run(m.begin());
+  d.run(m.intent_committed(d.ticket));
+  for (int i = 0; i < 10; ++i) {
+    CHECK(d.run(m.cannot_place(d.place, {ec::unavailable, "node n1 offers less than before"})).back() == "timer 4");
+    CHECK(d.run(m.timer_fired(group_timer::backoff, d.generation[4], {})) == did{"place 1"});
+  }
+  CHECK_FALSE(d.run(m.placed(d.place, epoch{1})).empty());
+}
+
 TEST_CASE("what the caller got wrong fails at once") {
   driven d{{}};
   auto& m = d.machine;

@@ -35,7 +35,8 @@ public:
   /// By position. Those that were forgotten have no name.
   [[nodiscard]] const std::vector<node_state>& nodes() const noexcept { return nodes_; }
 
-  [[nodiscard]] prepared_gang prepare(gang who, placement_strategy strategy = placement_strategy::pack);
+  [[nodiscard]] prepared_gang prepare(gang who, placement_strategy strategy = placement_strategy::pack,
+                                      std::uint32_t group_size = 0);
 
   /// False when the gang certainly has no place now; cheap.
   [[nodiscard]] bool could_fit(const prepared_gang& x);

@@ -49,7 +49,7 @@ struct node_filter {
   const node_mask* allowed = nullptr; ///< By names and labels.
   const node_mask* area = nullptr;    ///< A domain of the topology.
   bool not_isolated = false;          ///< Only those whose tasks others reach.
-  std::size_t members = 1;            ///< How many are to be there: isolated nodes may have no network for so many.
+  std::size_t group_size = 1;         ///< Of a gang that is to be there: isolated nodes may have no network for it.
 };
 
 /// How far tasks on a node are reached.

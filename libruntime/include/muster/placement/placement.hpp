@@ -79,9 +79,9 @@ struct node_state {
   std::size_t largest_gang = any_size;
 
   static constexpr std::size_t any_size = std::numeric_limits<std::size_t>::max();
-  /// Whether a gang of so many may have all its members there, whatever is free.
-  [[nodiscard]] bool has_network_for(std::size_t members) const noexcept {
-    return !isolated || members <= largest_gang;
+  /// Whether a group of so many may have all its members there, whatever is free. Who is alone needs no network.
+  [[nodiscard]] bool has_network_for(std::size_t group_size) const noexcept {
+    return !isolated || group_size < 2 || group_size <= largest_gang;
   }
 };
 

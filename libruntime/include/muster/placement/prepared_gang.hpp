@@ -43,6 +43,7 @@ struct topology_group {
 /// A gang, looked through once so that it can be tried often. Made by `cluster::prepare`.
 struct prepared_gang {
   gang who;
+  std::size_t group_size = 0; ///< Members of its network: `who`, or more.
   placement_strategy strategy = placement_strategy::pack;
   std::vector<member_shape> shapes; ///< Biggest first.
   topology_group root;

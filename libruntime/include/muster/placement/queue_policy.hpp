@@ -35,6 +35,9 @@ struct gang_terms {
   std::string quota; ///< Its name; empty for the first one of the policy.
   placement_strategy strategy = placement_strategy::pack;
   std::optional<std::chrono::seconds> at_most; ///< The longest it can hold its places, if that is known.
+  /// Members of its whole group, for whom its network has room: also those that ask for no place any more. 0: as many
+  /// as ask.
+  std::uint32_t group_size = 0;
 };
 
 /// GPUs of those who share nodes, such as the pools of one cluster. -1 is without limit.

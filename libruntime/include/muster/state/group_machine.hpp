@@ -121,7 +121,8 @@ public:
   [[nodiscard]] group_effects placed_ahead(std::uint32_t ticket, epoch lease);
   /// The pool keeps the request; `reason` is for people.
   [[nodiscard]] group_effects must_wait(std::uint32_t ticket, std::string_view reason);
-  /// The pool has dropped the request. Tried again if the error is transient; never if it is `ec::never_fits`.
+  /// The pool has dropped the request. Tried again if the error is transient, without end if it is `ec::unavailable`:
+  /// nodes come and go, and nothing was tried; never if it is `ec::never_fits`.
   [[nodiscard]] group_effects cannot_place(std::uint32_t ticket, const error& why);
   [[nodiscard]] group_effects prepared(task_attempt who, const result<void>& outcome);
   /// What an attempt that is being prepared waits for; recorded as the reason of its INITIALIZING.
