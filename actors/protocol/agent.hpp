@@ -23,12 +23,15 @@
 /// another session's number is dropped. A session ends with its connection, and both sides agree anew in the next:
 /// nothing is repeated because it may have been lost (attempt_table.hpp).
 ///
-/// Fields are only ever appended. No message is much larger than `most_bytes`: a large one would count as silence.
+/// Fields are only ever appended; but `hello` and `welcome` travel with an actor behind them, which an older peer would
+/// look for where the new field is: one with another field gets another name, and an agent then sees before it says
+/// anything that this is no head that it can join. No message is much larger than `most_bytes`: a large one would count
+/// as silence.
 namespace muster::agent {
 
 /// Raised by any change that an older peer would misread.
 constexpr std::uint32_t protocol_version = 3;
-/// Peers that do not name this one are refused when they connect.
+/// Peers that name neither this one nor that of monitors are refused when they connect.
 constexpr const char* application = "muster-agent-1";
 /// Batches in flight, in each direction.
 constexpr std::uint64_t window = 16;
