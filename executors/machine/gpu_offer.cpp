@@ -40,7 +40,8 @@ std::uint32_t smallest_free(const index_set& taken) {
 std::string difference(const index_set& declared, const index_set& found) {
   std::string out;
   if (const auto unknown = without(declared, found); !unknown.empty())
-    out = "GPU " + text_of(unknown) + " is declared, and NVML does not know it";
+    out = "GPU " + text_of(unknown) + " is declared, and NVML does not know it" +
+          (found.empty() ? "" : ": it is not offered");
   if (const auto left = without(found, declared); !left.empty())
     out += (out.empty() ? "" : "; ") + ("NVML knows GPU " + text_of(left) + ", which is not declared and not offered");
   return out;
@@ -91,6 +92,8 @@ gpu_offer choose_gpus_to_offer(nvml_answer found, const std::optional<std::vecto
     const auto text = answered && !wanted.empty() ? difference(offered, usable) : std::string{};
     if (!text.empty())
       out.warnings.push_back(text);
+    if (answered && !usable.empty()) // Its number alone, without a UUID, may be that of another one for the driver.
+      offered = without(offered, without(offered, usable));
   }
   if (!found.problem.empty())
     out.warnings.push_back(found.problem);
