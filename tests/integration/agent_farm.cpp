@@ -133,20 +133,28 @@ void let_go(const muster_program& muster) {
   std::ofstream(muster.folder() / "release").close();
 }
 
-std::string meeting_spec() {
+std::string meeting_spec(int clients) {
   const auto cpus = std::to_string(std::thread::hardware_concurrency());
-  return "workflow:\n  name: meet\n  resources:\n    whole: {cpu: " + cpus +
-         "}\n  groups:\n  - name: pair\n    tasks:\n"
-         "    - name: server\n      lead: true\n      resource: whole\n      image: none\n"
-         "      command: [perl, -MIO::Socket::INET, -e]\n      args:\n      - |\n"
-         "        my $door = IO::Socket::INET->new(LocalAddr => '{{host:server}}', LocalPort => 5617, Listen => 1,\n"
-         "          ReuseAddr => 1) or die \"$@\\n\";\n"
-         "        my $guest = $door->accept; print scalar <$guest>; print $guest \"welcome\\n\";\n"
-         "        $guest->shutdown(1); <$guest>;\n"
-         "    - name: client\n      resource: whole\n      image: none\n      command: [bash, -c]\n      args:\n"
-         "      - |\n"
-         "        until { exec 3<>/dev/tcp/{{host:server}}/5617; } 2>/dev/null; do sleep 0.05; done\n"
-         "        echo 'hello from {{host:client}}' >&3; cat <&3\n";
+  const auto guests = std::to_string(clients);
+  std::string text =
+      "workflow:\n  name: meet\n  resources:\n    whole: {cpu: " + cpus +
+      "}\n  groups:\n  - name: pair\n    tasks:\n"
+      "    - name: server\n      lead: true\n      resource: whole\n      image: none\n"
+      "      command: [perl, -MIO::Socket::INET, -e]\n      args:\n      - |\n"
+      "        my $door = IO::Socket::INET->new(LocalAddr => '{{host:server}}', LocalPort => 5617, Listen => " +
+      guests + ",\n          ReuseAddr => 1) or die \"$@\\n\";\n        for (1.." + guests +
+      ") {\n"
+      "          my $guest = $door->accept; print scalar <$guest>; print $guest \"welcome\\n\";\n"
+      "          $guest->shutdown(1); <$guest>;\n        }\n";
+  for (int i = 1; i <= clients; ++i) {
+    const auto name = "client" + (i == 1 ? std::string{} : std::to_string(i));
+    text += "    - name: " + name +
+            "\n      resource: whole\n      image: none\n      command: [bash, -c]\n      args:\n      - |\n"
+            "        until { exec 3<>/dev/tcp/{{host:server}}/5617; } 2>/dev/null; do sleep 0.05; done\n"
+            "        echo 'hello from {{host:" +
+            name + "}}' >&3; cat <&3\n";
+  }
+  return text;
 }
 
 void farm::start(const std::string& listen, const std::string& pool, const std::string& certs) {

@@ -45,8 +45,8 @@ void let_go(const muster_program& muster);
 /// How often a task has begun.
 [[nodiscard]] std::size_t begins_of(const muster_program& muster, int number);
 
-/// Two members, each as large as this machine, that say a word to each other.
-[[nodiscard]] std::string meeting_spec();
+/// Members, each as large as this machine: a server, and clients that say a word to it and hear one.
+[[nodiscard]] std::string meeting_spec(int clients = 1);
 
 /// A pool in which nobody is lost, however slow this machine is.
 inline const std::string patient = "lost_after: 1h, silence_limit: 10s";

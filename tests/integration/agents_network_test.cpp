@@ -103,20 +103,30 @@ bool is_missing(const network_farm& x) {
 
 } // namespace
 
-TEST_CASE("the members of a gang on two machines find each other, and the head by its certificate") {
-  network_farm net{2, patient};
+TEST_CASE("the members of a gang on three machines find each other, and the head by its certificate") {
+  network_farm net{3, patient};
   if (is_missing(net))
     return;
   auto& x = net.x;
   const auto one = net.node(1);
   const auto two = net.node(2);
-  REQUIRE(becomes(x.muster, "n1", "ready"));
-  REQUIRE(becomes(x.muster, "n2", "ready"));
-  const auto id = x.submit(meeting_spec());
+  const auto three = net.node(3);
+  for (const auto* node : {"n1", "n2", "n3"})
+    REQUIRE(becomes(x.muster, node, "ready"));
+  const auto id = x.submit(meeting_spec(2));
   const auto waited = x.muster({"wait", id});
   INFO(waited.err << x.muster({"show", id}).out << x.muster({"logs", id}).out << x.head->log());
   REQUIRE(waited.out == id + " COMPLETED\n");
-  CHECK(x.muster({"logs", id, "--task", "server"}).out.find("hello from 10.78.0.1") != std::string::npos);
+  const auto heard = x.muster({"logs", id, "--task", "server"}).out;
+  std::set<std::string> nodes;
+  for (const auto* task : {"server", "client", "client2"}) {
+    const auto node = node_of(x.muster, id, task);
+    nodes.insert(node);
+    if (task != std::string{"server"})
+      CHECK(heard.find("hello from " + network_ground::address_of(static_cast<unsigned>(node.back() - '0'))) !=
+            std::string::npos);
+  }
+  CHECK(nodes.size() == 3);
 }
 
 TEST_CASE("who has no certificate, or that of another node, does not join") {
