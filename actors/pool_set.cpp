@@ -158,6 +158,14 @@ std::map<std::string, agent::fleet_actor> pool_set::fleets() const {
   return out;
 }
 
+std::map<std::string, std::map<std::string, std::string>> pool_set::node_labels() const {
+  std::map<std::string, std::map<std::string, std::string>> out;
+  for (const auto& x : setups_)
+    if (x.agents)
+      out.emplace(x.name, x.agents->node_labels);
+  return out;
+}
+
 void pool_set::start(caf::actor_system& system, const store::state_directory& directory, const journal_actor& journal,
                      const std::shared_ptr<meters>& counted, std::chrono::milliseconds stop_grace,
                      const failure_handler& on_failure) {

@@ -57,6 +57,8 @@ public:
 
   /// The FLEET of each pool that agents can join.
   [[nodiscard]] std::map<std::string, agent::fleet_actor> fleets() const;
+  /// What the nodes of each of these carry.
+  [[nodiscard]] std::map<std::string, std::map<std::string, std::string>> node_labels() const;
 
   /// Probes what is down once more; blocks. Names the pools that are available since. They give no places before
   /// `go_on(taking_up)`: first what was left there by an earlier runtime is booked.

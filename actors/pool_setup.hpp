@@ -21,6 +21,7 @@ struct agents_setup {
   std::chrono::milliseconds silence_limit{10'000}; ///< A node that says nothing for so long cannot be reached.
   std::chrono::milliseconds lost_after{60'000};    ///< One that was away for so long is lost.
   bool reschedule_lost = false; ///< What ran on a lost node is given up; else it stays until the node is back.
+  std::map<std::string, std::string> node_labels{}; ///< That its nodes carry.
 };
 
 /// How one pool of a runtime is set up.

@@ -352,6 +352,7 @@ result<std::uint16_t> runtime::impl::publish_agents(const std::string& address, 
   agents_gate_may_end_ = std::make_shared<std::atomic<bool>>(false);
   agent::gate_setup setup;
   setup.fleets = std::move(fleets);
+  setup.node_labels = pools_->node_labels();
   setup.admit = [admit = std::move(admit)](const agent::hello& x) {
     return admit({x.node, x.pool, x.token, x.certificate, x.signature, agent::statement_of(x)});
   };

@@ -19,6 +19,9 @@ struct gate_setup {
   std::function<result<void>(const hello&)> admit;
   std::function<void(const error&)> on_failure{}; ///< A bug of it; from its thread.
   end_permit may_end{};                           ///< Null: anybody may end it.
+  /// What the nodes of a pool carry, by pool. An agent that names none joins the one that asks for most of what it
+  /// carries.
+  std::map<std::string, std::map<std::string, std::string>> node_labels{};
 };
 
 /// State of the GATE.

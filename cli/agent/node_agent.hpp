@@ -17,7 +17,7 @@ struct node_options {
   std::string token_file;
   std::string certs; ///< Folder of certificates; empty: the connection is not encrypted.
   std::string node;  ///< Empty: the name of this host.
-  std::string pool;  ///< Empty: the only one that agents can join.
+  std::string pool;  ///< Empty: the only one that agents can join, or the one whose labels it carries.
   std::string platform;
   std::map<std::string, std::string> labels;
   std::string address;

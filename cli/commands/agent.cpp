@@ -55,7 +55,10 @@ void add_agent(CLI::App& app, context& ctx) {
       ->type_name("DIR");
   command->add_option("--node", x.node, "Name of this node (default: that of its certificate, else of the host)")
       ->type_name("NAME");
-  command->add_option("--pool", x.pool, "Pool to join (default: the only one that agents can join)")->type_name("NAME");
+  command
+      ->add_option("--pool", x.pool,
+                   "Pool to join (default: the only one that agents can join, or the one whose node_labels it carries)")
+      ->type_name("NAME");
   command->add_option("--platform", x.platform, "Platform that specs ask for by this name")->type_name("NAME");
   command->add_option("--label", options->labels, "Label of this node, such as rack=r7; may be repeated")
       ->type_name("NAME=VALUE")

@@ -130,6 +130,7 @@ private:
     x.agents.emplace();
     x.agents->silence_limit = rounded(from.silence_limit);
     x.agents->lost_after = rounded(from.lost_after);
+    x.agents->node_labels = from.node_labels;
     x.agents->reschedule_lost = from.on_loss == config::loss_choice::reschedule;
     return x;
   }

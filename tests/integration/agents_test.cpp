@@ -123,6 +123,38 @@ TEST_CASE("who may not join as a node is told why") {
   CHECK(becomes(x.muster, "n4", "ready"));
 }
 
+TEST_CASE("a node joins the pool that asks for its labels, unless it names one") {
+  farm x;
+  x.start("127.0.0.1:0", patient + "}\n  gpus: {driver: agents, " + patient + ", node_labels: {gpu: h100, disk: fast}");
+  REQUIRE(x.head->ready());
+  const auto labelled = [](int number, std::vector<std::string> labels) {
+    auto options = at(number);
+    for (auto& label : labels)
+      options.insert(options.end(), {"--label", std::move(label)});
+    return options;
+  };
+  node_program with{x.muster, "n1", labelled(1, {"gpu=h100", "disk=fast", "rack=r7"})};
+  node_program without{x.muster, "n2", labelled(2, {"gpu=h100", "disk=slow"})};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  const auto pool_of = [&](const std::string& node) {
+    const auto all = nlohmann::json::parse(x.muster({"node", "ls", "--output", "json"}).out, nullptr, false);
+    for (const auto& one : all)
+      if (one.value("name", "") == node)
+        return one.value("pool", "");
+    return std::string{};
+  };
+  CHECK(pool_of("n1") == "gpus");
+  CHECK(pool_of("n2") == "farm");
+  auto options = labelled(3, {"gpu=a100"});
+  options.insert(options.end(), {"--pool", "gpus"});
+  node_program other{x.muster, "n3", std::move(options)};
+  const auto refused = other.process().finish();
+  CHECK(refused.exit_code != 0);
+  CHECK_THAT(refused.err, Catch::Matchers::Contains("node n3 lacks labels that nodes of pool gpus carry (--label): "
+                                                    "disk=fast, gpu=h100"));
+}
+
 TEST_CASE("of two agents of one name the first is the node") {
   farm x;
   x.start();

@@ -72,6 +72,7 @@ std::string to_json(const pool_policy& x) {
     weights[user] = number(weight);
   out["age_step"] = spec::to_string(x.age_step);
   out["usage_half_life"] = spec::to_string(x.usage_half_life);
+  out["max_passes"] = x.max_passes;
   out["strategy"] = x.strategy == placement_strategy::spread ? "spread" : "pack";
   auto& topology = out["topology"] = json::array();
   for (const auto& level : x.topology)

@@ -22,6 +22,7 @@ const std::vector<std::pair<std::string_view, take_key>>& keys() {
       {"user_weights", [](const auto& from, auto& to) { to.user_weights = from.user_weights; }},
       {"age_step", [](const auto& from, auto& to) { to.age_step = from.age_step; }},
       {"usage_half_life", [](const auto& from, auto& to) { to.usage_half_life = from.usage_half_life; }},
+      {"max_passes", [](const auto& from, auto& to) { to.max_passes = from.max_passes; }},
       {"strategy", [](const auto& from, auto& to) { to.strategy = from.strategy; }},
       {"topology", [](const auto& from, auto& to) { to.topology = from.topology; }},
       {"platforms", [](const auto& from, auto& to) { to.platforms = from.platforms; }},

@@ -33,6 +33,7 @@ queue_policy queue_policy_of(const pool_policy& x) {
   out.quotas.assign(x.quotas.begin(), x.quotas.end());
   out.user_weights = x.user_weights;
   out.age_step = std::chrono::duration_cast<std::chrono::seconds>(x.age_step);
+  out.max_passes = x.max_passes;
   out.usage_half_life = std::chrono::duration_cast<std::chrono::seconds>(x.usage_half_life);
   return out;
 }

@@ -22,9 +22,10 @@ public:
   using field_reader::field_reader;
 
   void policy(value_at x, const field_path& path, pool_policy& out) const {
-    static const names known = {"quotas",        "user_weights",  "age_step",     "usage_half_life",
-                                "strategy",      "topology",      "platforms",    "exec_timeout",
-                                "queue_timeout", "start_timeout", "exit_actions", "maintenance"};
+    constexpr std::int64_t most_passes = 1'000'000;
+    static const names known = {"quotas",        "user_weights", "age_step",   "usage_half_life", "max_passes",
+                                "strategy",      "topology",     "platforms",  "exec_timeout",    "queue_timeout",
+                                "start_timeout", "exit_actions", "maintenance"};
     (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
       if (key == "quotas")
         list(v, where, out.quotas, [this](value_at i, const field_path& at, auto& q) { quota(i, at, q); });
@@ -35,6 +36,8 @@ public:
         time(v, where, out.age_step);
       else if (key == "usage_half_life")
         time(v, where, out.usage_half_life);
+      else if (key == "max_passes")
+        number(v, where, 0, most_passes, out.max_passes);
       else if (key == "strategy")
         strategy(v, where, out.strategy);
       else if (key == "topology")

@@ -79,6 +79,8 @@ key_texts texts_of(const pool_policy& x) {
     line("age_step", spec::to_string(x.age_step));
   if (x.usage_half_life != none.usage_half_life)
     line("usage_half_life", spec::to_string(x.usage_half_life));
+  if (x.max_passes != none.max_passes)
+    line("max_passes", std::to_string(x.max_passes));
   if (x.strategy != none.strategy)
     line("strategy", "spread");
   if (!x.topology.empty())

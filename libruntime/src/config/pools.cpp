@@ -54,10 +54,10 @@ private:
   }
 
   void pool(value_at x, const field_path& path, const std::string& name, pool_settings& out) const {
-    static const names known = {"driver",     "gpus",    "host",        "tls",  "pull",   "pulls",
-                                "starts",     "network", "timeouts",    "user", "init",   "shm_size",
-                                "pids",       "swap",    "permissions", "logs", "labels", "silence_limit",
-                                "lost_after", "on_loss", "policy"};
+    static const names known = {"driver",     "gpus",    "host",        "tls",   "pull",   "pulls",
+                                "starts",     "network", "timeouts",    "user",  "init",   "shm_size",
+                                "pids",       "swap",    "permissions", "logs",  "labels", "silence_limit",
+                                "lost_after", "on_loss", "node_labels", "policy"};
     static const names required = {"driver"};
     std::string driver;
     std::vector<std::pair<std::string, yaml::mark>> others;
@@ -88,7 +88,7 @@ private:
   }
 
   static bool is_of_agents(std::string_view key) {
-    return key == "silence_limit" || key == "lost_after" || key == "on_loss";
+    return key == "silence_limit" || key == "lost_after" || key == "on_loss" || key == "node_labels";
   }
 
   /// What is of another driver than this one.
@@ -112,6 +112,8 @@ private:
         out.on_loss = word == "wait" ? loss_choice::wait : loss_choice::reschedule;
       return;
     }
+    if (key == "node_labels")
+      return labels(v, where, out.node_labels);
     if (key == "lost_after")
       return seconds(v, where, out.lost_after);
     seconds(v, where, out.silence_limit);

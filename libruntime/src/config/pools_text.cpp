@@ -25,6 +25,13 @@ std::string size_or_null(std::int64_t x) {
   return x == 0 ? "null" : spec::bytes_text(x);
 }
 
+std::string labels_text(const std::map<std::string, std::string>& labels) {
+  std::string all;
+  for (const auto& [key, value] : labels)
+    all += (all.empty() ? "" : ", ") + in_quotes(key) + ": " + in_quotes(value);
+  return '{' + all + '}';
+}
+
 void add_docker(key_texts& out, const pool_settings& x) {
   const auto line = [&out](const char* key, std::string value) { out.emplace_back(key, std::move(value)); };
   line("host", x.host.empty() ? "null" : in_quotes(x.host));
@@ -45,16 +52,14 @@ void add_docker(key_texts& out, const pool_settings& x) {
   line("permissions", std::string{"{privileged: "} + word(x.privileged) + ", host_network: " + word(x.host_network) +
                           ", mounts: " + listed(x.mounts, [](const auto& m) { return in_quotes(m.string()); }) + '}');
   line("logs", "{max: " + spec::bytes_text(x.max_log) + '}');
-  std::string labels;
-  for (const auto& [key, value] : x.labels)
-    labels += (labels.empty() ? "" : ", ") + in_quotes(key) + ": " + in_quotes(value);
-  line("labels", '{' + labels + '}');
+  line("labels", labels_text(x.labels));
 }
 
 void add_agents(key_texts& out, const pool_settings& x) {
   out.emplace_back("silence_limit", spec::to_string(x.silence_limit));
   out.emplace_back("lost_after", spec::to_string(x.lost_after));
   out.emplace_back("on_loss", x.on_loss == loss_choice::wait ? "wait" : "reschedule");
+  out.emplace_back("node_labels", labels_text(x.node_labels));
 }
 
 const char* word(pool_driver x) {

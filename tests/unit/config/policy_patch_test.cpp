@@ -22,7 +22,8 @@ pool_policy policy_of(const std::string& yaml) {
 const std::string every_key = R"({
   quotas: [{name: vision, guarantee: 8, maximum: 16, weight: 2.5, users: [ann, "b\"ob"]},
            {name: batch, guarantee: 0, maximum: 32, weight: 1, labels: {kind: "42"}}],
-  user_weights: {ann: 2}, age_step: 30m, usage_half_life: 7d, strategy: spread,
+  user_weights: {ann: 2}, age_step: 30m, usage_half_life: 7d, max_passes: 7,
+  strategy: spread,
   topology: [{key: zone, label: topology/zone}, {key: rack, label: topology/rack}],
   platforms: {dgx: {labels: {gpu: h100}, permissions: {privileged: true, mounts: [/data]}}, plain: {}},
   exec_timeout: {default: 1d, maximum: 7d}, queue_timeout: {maximum: 1h}, start_timeout: {default: 30m},
@@ -63,7 +64,7 @@ TEST_CASE("a policy in JSON is read as the same policy") {
       FAIL(read.failure().message);
     CHECK(to_yaml(*read, "") == to_yaml(policy, ""));
     CHECK(changed_keys(policy, *read).empty());
-    CHECK(keys_of(to_json(policy)).size() == 12);
+    CHECK(keys_of(to_json(policy)).size() == 13);
   }
 }
 

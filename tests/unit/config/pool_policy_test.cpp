@@ -13,11 +13,13 @@ const std::string all = R"yaml(pools:
     silence_limit: 10s
     lost_after: 1m
     on_loss: wait
+    node_labels: {}
     policy:
       quotas: [{name: "vision", guarantee: 8, maximum: 16, weight: 2, users: ["ann", "bob"]}, {name: "batch", guarantee: 0, maximum: 32, weight: 0.5, labels: {"kind": "batch"}}, {name: "rest", guarantee: 4, maximum: -1, weight: 1}]
       user_weights: {"ann": 2.5}
       age_step: 30m
       usage_half_life: 7d
+      max_passes: 0
       strategy: spread
       topology: [{key: "zone", label: "topology/zone"}, {key: "rack", label: "topology/rack"}]
       platforms: {"dgx": {labels: {"gpu": "h100"}, permissions: {privileged: true, host_network: false, mounts: ["/data"]}}, "plain": {labels: {}}}
@@ -52,6 +54,7 @@ TEST_CASE("the policy of a pool is shown as it was read") {
   CHECK(queue.quotas[1].weight == 0.5);
   CHECK(queue.age_step == std::chrono::minutes{30});
   CHECK(queue.usage_half_life == std::chrono::hours{24 * 7});
+  CHECK(queue.max_passes == 0);
   CHECK(queue.topology_keys.size() == 2);
 }
 
@@ -112,6 +115,7 @@ TEST_CASE("what is wrong in a policy is said where it stands") {
       {"{user_weights: {1: 2}}", "the name of a user"},
       {"{user_weights: {ann: -1}}", "between 0.001 and 1000000"},
       {"{age_step: -1s}", "expected"},
+      {"{max_passes: -1}", "expected"},
       {"{strategy: best}", "expected pack or spread, found 'best'"},
       {"{topology: [{key: rack}]}", "`label` is missing"},
       {"{topology: [{key: a, label: b}, {key: a, label: c}]}", "there are two topology keys 'a'"},

@@ -86,7 +86,7 @@ TEST_CASE("what the sample configuration shows in comments loads as well") {
 
 TEST_CASE("a pool of agents is shown as it was read") {
   const std::string text = "pools:\n  \"farm\":\n    driver: agents\n    silence_limit: 3s\n    lost_after: 5m\n"
-                           "    on_loss: reschedule\n";
+                           "    on_loss: reschedule\n    node_labels: {\"rack\": \"r7\"}\n";
   const auto read = load(text, "x");
   REQUIRE(read.ok());
   CHECK(read.value->pools.at("farm").on_loss == loss_choice::reschedule);
@@ -146,6 +146,8 @@ TEST_CASE("what is wrong in a configuration is said where it stands") {
       {"pools: {farm: {driver: agents, lost_after: 0s}}", "at least 1s"},
       {"pools: {farm: {driver: agents, on_loss: panic}}", "expected wait or reschedule, found 'panic'"},
       {"pools: {lab: {driver: docker, on_loss: wait}}", "`on_loss` is of `driver: agents`"},
+      {"pools: {lab: {driver: process, node_labels: {a: b}}}", "`node_labels` is of `driver: agents`"},
+      {"pools: {farm: {driver: agents, node_labels: {a: [b]}}}", "expected a string"},
       {"pools: {lab: {driver: process, lost_after: 1m}}", "`lost_after` is of `driver: agents`"},
       {"pools: {docker: {driver: agents}}", "choose another name"},
       {"pools: \xff", "not UTF-8"},

@@ -47,6 +47,7 @@ struct pool_policy {
   std::map<std::string, double> user_weights;
   duration age_step = std::chrono::hours{1};
   duration usage_half_life{};
+  std::uint32_t max_passes = queue_policy{}.max_passes; ///< As in `queue_policy`.
   placement_strategy strategy = placement_strategy::pack;
   std::vector<topology_key> topology; ///< The coarsest first.
   std::map<std::string, platform_settings> platforms;

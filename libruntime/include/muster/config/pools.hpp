@@ -68,6 +68,8 @@ struct pool_settings {
       std::chrono::seconds{10}; ///< A node that says nothing for so long cannot be reached; 2 s to 10 s.
   duration lost_after = std::chrono::minutes{1}; ///< One that was away for so long is lost.
   loss_choice on_loss = loss_choice::wait;
+  /// What its nodes carry. An agent that names no pool joins the one that asks for most of what it carries.
+  std::map<std::string, std::string> node_labels;
 };
 
 /// `pools` as a file of configuration, with every key that a driver has.
