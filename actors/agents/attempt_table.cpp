@@ -121,8 +121,8 @@ bool attempt_table::may_start(const node_report& x) noexcept {
     case report_kind::exited:
     case report_kind::displaced:
     case report_kind::lost: return true;
-    case report_kind::progress: return x.then_start;
-    case report_kind::prepared:
+    case report_kind::progress:
+    case report_kind::prepared: return x.then_start;
     case report_kind::prepare_failed:
     case report_kind::start_failed: return false;
   }

@@ -28,7 +28,8 @@ struct node_command {
 struct node_report {
   epoch lease;
   attempt_report what;
-  bool then_start = false; ///< It starts by itself when it is prepared, and may have done so meanwhile.
+  /// It starts by itself when it is prepared, or was told to: it may have done so meanwhile.
+  bool then_start = false;
 };
 
 using node_reports = std::vector<node_report>;

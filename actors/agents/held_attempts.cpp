@@ -18,6 +18,9 @@ held_attempts::calls held_attempts::command(const node_command& x) {
   }
   if (at == known_.end() || at->second.lease != x.lease)
     return {};
+  // Its driver says only later that it runs, and a head that is new meanwhile must not take it for one that never did.
+  if (x.verb == node_verb::start)
+    at->second.then_start = true;
   if (x.verb != node_verb::remove)
     return {x};
   at->second.remove = true;

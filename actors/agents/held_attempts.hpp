@@ -31,7 +31,7 @@ public:
 private:
   struct entry {
     epoch lease;
-    bool then_start = false;
+    bool then_start = false; ///< It was told to start, or does so by itself.
     std::optional<attempt_report> newest;
     attempt_spec_ptr again; ///< Its next life, to begin when this one is removed.
     bool ended = false;
