@@ -162,7 +162,7 @@ TEST_CASE("commands below others are suggested or listed") {
   const auto near = muster({"token", "creat", "x"});
   CHECK(near.exit_code == 2);
   CHECK_THAT(near.err, ContainsSubstring("did you mean 'create'?"));
-  CHECK_THAT(muster({"context", "frobnicate"}).err, ContainsSubstring("there are ls, use, rm, set"));
+  CHECK_THAT(muster({"context", "frobnicate"}).err, ContainsSubstring("known are ls, use, rm, set"));
 }
 
 namespace {
