@@ -173,7 +173,7 @@ TEST_CASE("a policy is set from a file, and what is wrong with it is named") {
   const auto again = muster.file("again.json", json{{"policy", now["policy"]}}.dump());
   REQUIRE(muster({"pool", "set", "ws", "-f", again}).exit_code == 0);
   CHECK(shown(muster)["policy"] == now["policy"]);
-  CHECK(shown(muster)["policy_overrides"].size() == 12);
+  CHECK(shown(muster)["policy_overrides"].size() == 13);
 
   const auto wrong = muster({"pool", "set", "ws", "quotas=[{name: a, guarantee: many}]"});
   CHECK(wrong.exit_code == 1);
