@@ -16,8 +16,14 @@ held_attempts::calls held_attempts::command(const node_command& x) {
     e.remove = true;
     return e.ended ? forget(x.id) : calls{{node_verb::stop, x.id, e.lease, 0, nullptr}};
   }
-  if (at == known_.end() || at->second.lease != x.lease)
+  if (at == known_.end())
     return {};
+  if (at->second.lease != x.lease) {
+    auto& next = at->second.again;
+    if (x.verb == node_verb::remove && next && next->lease == x.lease)
+      next.reset(); // Nobody wants it any more, before it has begun.
+    return {};
+  }
   // Its driver says only later that it runs, and a head that is new meanwhile must not take it for one that never did.
   if (x.verb == node_verb::start)
     at->second.then_start = true;

@@ -33,6 +33,29 @@ TEST_CASE("a node says of an attempt that was told to start that it may run, bef
   CHECK(held.all().front().then_start);
 }
 
+TEST_CASE("a next life of an attempt that is removed before it has begun does not begin") {
+  held_attempts held;
+  const auto life = [](std::uint64_t lease) {
+    auto spec = std::make_shared<attempt_spec>();
+    spec->id = {workflow_key{1}, task_index{7}, 0};
+    spec->lease = epoch{lease};
+    return spec;
+  };
+  const auto first = life(304);
+  const auto next = life(305);
+  const auto id = first->id;
+  REQUIRE(held.command({node_verb::prepare, id, first->lease, 0, first}).size() == 1);
+  REQUIRE(held.report(said(id, report_kind::prepared)).first);
+  CHECK(held.command({node_verb::prepare, id, next->lease, 0, next}).front().verb == node_verb::stop);
+  const bool is_removed = GENERATE(true, false);
+  if (is_removed)
+    CHECK(held.command({node_verb::remove, id, next->lease, 0, nullptr}).empty());
+  const auto calls = held.report(said(id, report_kind::exited)).second;
+  REQUIRE(calls.size() == (is_removed ? 1U : 2U));
+  CHECK(calls.front().verb == node_verb::remove);
+  CHECK(held.size() == (is_removed ? 0U : 1U));
+}
+
 TEST_CASE("an attempt that has ended stays so on its node, whatever is said late or once more") {
   held_attempts held;
   auto spec = std::make_shared<attempt_spec>();
