@@ -1,9 +1,9 @@
 #include "executors/docker/attempt_files.hpp"
 
-#include "executors/data/base64.hpp"
 #include "executors/data/folders.hpp"
 #include "executors/data/results.hpp"
 #include "executors/docker/engine/tar.hpp"
+#include "muster/base/base64.hpp"
 #include "muster/spec/storage_url.hpp"
 
 #include <nlohmann/json.hpp>
@@ -274,7 +274,7 @@ result<std::vector<injected_file>> injected_files(const attempt_spec& spec, cons
       return place.failure();
     injected_file x{*std::move(place), {}};
     if (file.base64) {
-      auto decoded = data::decode_base64(file.contents);
+      auto decoded = decode_base64(file.contents);
       if (!decoded)
         return error{ec::data_error, "the contents of the file '" + written + "': " + decoded.failure().message};
       x.content = *std::move(decoded);

@@ -1,9 +1,9 @@
 #include "executors/process/sandbox.hpp"
 
-#include "executors/data/base64.hpp"
 #include "executors/process/environment.hpp"
 #include "executors/process/posix.hpp"
 #include "executors/process/sandbox_plan.hpp"
+#include "muster/base/base64.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -88,7 +88,7 @@ result<injected> read_file(const spec::file& from, const spec::token_values& tok
     out.content = spec::substitute(from.contents, tokens);
     return out;
   }
-  auto decoded = data::decode_base64(from.contents);
+  auto decoded = decode_base64(from.contents);
   if (!decoded)
     return error{ec::data_error, "the contents of the file '" + out.path + "': " + decoded.failure().message};
   out.content = *std::move(decoded);

@@ -1,8 +1,8 @@
 #include "executors/docker/engine/credentials.hpp"
 
-#include "executors/data/base64.hpp"
 #include "executors/docker/engine/helper_process.hpp"
 #include "executors/docker/engine/loop.hpp"
+#include "muster/base/base64.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -55,7 +55,7 @@ result<credential> read_entry(const std::string& server, const nlohmann::json& e
   const auto auth = text_at(entry, "auth");
   if (auth.empty())
     return who;
-  auto plain = data::decode_base64(auth);
+  auto plain = decode_base64(auth);
   const auto colon = plain ? plain->find(':') : std::string::npos;
   if (colon == std::string::npos)
     return error{ec::invalid_argument,

@@ -1,7 +1,7 @@
 #include "executors/docker/engine/credentials.hpp"
 
-#include "executors/data/base64.hpp"
 #include "executors/docker/engine/loop.hpp"
+#include "muster/base/base64.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -54,7 +54,7 @@ nlohmann::json decoded(const secret& header) {
   auto text = header.reveal();
   std::replace(text.begin(), text.end(), '-', '+');
   std::replace(text.begin(), text.end(), '_', '/');
-  const auto plain = data::decode_base64(text);
+  const auto plain = decode_base64(text);
   REQUIRE(plain.ok());
   return nlohmann::json::parse(*plain);
 }

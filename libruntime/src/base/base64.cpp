@@ -1,8 +1,8 @@
-#include "executors/data/base64.hpp"
+#include "muster/base/base64.hpp"
 
 #include <cstdint>
 
-namespace muster::data {
+namespace muster {
 
 namespace {
 
@@ -58,4 +58,4 @@ result<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
-} // namespace muster::data
+} // namespace muster
