@@ -1,6 +1,7 @@
 #include "spec/decode.hpp"
 #include "spec/flow_decode.hpp"
 
+#include "muster/base/base64.hpp"
 #include "muster/base/regex.hpp"
 #include "muster/spec/duration.hpp"
 #include "muster/spec/exit_words.hpp"
@@ -54,6 +55,33 @@ void check_url(const value_reader& in, value_at x, const field_path& path, const
                       rules == profile::muster ? "files of this host are file:///absolute/path" : "");
 }
 
+/// The names on the way to an absolute path; empty for the root, and for what is not absolute.
+std::vector<std::string_view> parts_of(std::string_view path) {
+  std::vector<std::string_view> out;
+  if (path.empty() || path.front() != '/')
+    return out;
+  while (!path.empty()) {
+    const auto part = path.substr(0, path.find('/'));
+    if (!part.empty() && part != ".")
+      out.push_back(part);
+    path.remove_prefix(std::min(path.size(), part.size() + 1));
+  }
+  return out;
+}
+
+/// Where no executor could ever publish to.
+void check_target(const value_reader& in, value_at x, const field_path& path, const std::string& url) {
+  const auto target = parse_file_url(url);
+  if (!target)
+    return; // It was reported, or is of an object store.
+  const auto parts = parts_of(*target);
+  if (parts.empty())
+    in.report().error(x.place, path, "'" + url + "' is the root folder, where nothing can be published",
+                      "name a folder: file:///absolute/path");
+  else if (parts[0] == "proc" || parts[0] == "sys")
+    in.report().error(x.place, path, "'" + url + "' is in /" + std::string{parts[0]} + ", which belongs to the kernel");
+}
+
 // -- inputs, outputs
 
 void decode_input(const value_reader& in, value_at x, const field_path& path, profile rules, input& out) {
@@ -100,10 +128,13 @@ void decode_output(const value_reader& in, value_at x, const field_path& path, p
                std::string& text = name == "url" ? out.url : out.regex;
                if (!in.text(value, where, text, numbers::refuse))
                  return;
-               if (name == "url")
+               if (name == "url") {
                  check_url(in, value, where, text, rules);
-               else
+                 if (rules == profile::muster)
+                   check_target(in, value, where, text);
+               } else {
                  check_regex(in, value, where, text);
+               }
              });
 }
 
@@ -147,32 +178,60 @@ void decode_checkpoint(const value_reader& in, value_at x, const field_path& pat
 
 // -- files
 
+/// Where no executor could ever put a file. What tokens become is not known yet.
+void check_place(const value_reader& in, value_at x, const field_path& path, std::string_view file) {
+  const auto refuse = [&](const std::string& expected) {
+    in.report().error(x.place, path, "expected " + expected + ", found '" + std::string{file.substr(0, 200)} + "'");
+  };
+  if (!file.empty() && file.back() == '/')
+    refuse("the path of a file");
+  if (file.find('\0') != std::string_view::npos)
+    refuse("a path without a NUL byte");
+  for (auto rest = file; !rest.empty();) {
+    const auto part = rest.substr(0, rest.find('/'));
+    if (part == "..")
+      return refuse("a path without '..'");
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+  }
+  const auto parts = parts_of(file);
+  if (!parts.empty() && (parts[0] == "proc" || parts[0] == "sys" || parts[0] == "dev"))
+    refuse("a path outside of /proc, /sys and /dev, which belong to the kernel");
+}
+
+void check_base64(const value_reader& in, value_at x, const field_path& path, const file& read) {
+  // A token of Muster's own may become any text.
+  if (!read.base64 || !find_flow_tokens(read.contents).empty())
+    return;
+  if (const auto bytes = decode_base64(read.contents); !bytes)
+    in.report().error(x.place, path, bytes.failure().message, "leave `base64` out if this is the text itself");
+}
+
 /// Returns whether the contents are those of a local file.
 bool decode_file(const value_reader& in, value_at x, const field_path& path, const load_options& options, file& out) {
-  bool has_contents = false;
+  std::optional<value_at> contents;
   std::optional<value_at> local;
-  value_at path_place = x;
   const bool read = each_field(
       in, x, path, names{"path", "contents", "base64", "localpath"}, {"path"},
       [&](std::string_view name, value_at value, const field_path& where) {
         if (name == "base64") {
           (void)in.boolean(value, where, out.base64);
         } else if (name == "contents") {
-          has_contents = true;
+          contents = value;
           (void)in.text(value, where, out.contents, numbers::as_text);
         } else if (name == "localpath") {
           local = value;
         } else if (in.text(value, where, out.path, numbers::as_text)) {
-          path_place = value;
           if (!good_file_path(out.path))
             in.report().error(value.place, where,
                               "expected a path that is not empty and not below /osmo, found '" + out.path + "'",
                               "only /osmo/data/output/ takes files");
+          else if (options.profile == profile::muster)
+            check_place(in, value, where, out.path);
         }
       });
   if (!read)
     return false;
-  if (local && has_contents) {
+  if (local && contents) {
     in.report().error(local->place, path.field("localpath"), "`localpath` and `contents` exclude each other");
   } else if (local) {
     std::string name;
@@ -181,8 +240,12 @@ bool decode_file(const value_reader& in, value_at x, const field_path& path, con
       return false;
     if (const auto problem = read_local_file(name, options, out); !problem.empty())
       in.report().error(local->place, where, problem);
-  } else if (!has_contents) {
+    else if (options.profile == profile::muster)
+      check_base64(in, *local, where, out);
+  } else if (!contents) {
     in.report().error(x.place, path, "`contents` is missing", "or name a file of this host: `localpath: run.sh`");
+  } else if (options.profile == profile::muster) {
+    check_base64(in, *contents, path.field("contents"), out);
   }
   return local.has_value();
 }
