@@ -146,6 +146,7 @@ private:
       lock.lock();
       if (!offered)
         continue;
+      machine::limit_to(config_.offers, offered->total);
       log::warn("agent", "GPUs of this node have changed",
                 {{"offered", static_cast<long>(offered->total.gpus.size())}});
       offered_ = std::move(offered);
@@ -353,9 +354,12 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   auto memory = store::head_id(own);
   if (!memory)
     return memory.failure();
-  const auto offered = config.executor->probe();
+  auto offered = config.executor->probe();
   if (!offered)
     return offered.failure();
+  if (auto fits = machine::check_share(config.offers, offered->total); !fits)
+    return fits.failure();
+  machine::limit_to(config.offers, offered->total);
   agent::hello who;
   who.node = config.node;
   who.pool = config.pool;

@@ -2,6 +2,7 @@
 
 #include "actors/link_certificates.hpp"
 #include "executors/driver.hpp"
+#include "executors/machine/share.hpp"
 #include "muster/base/result.hpp"
 
 #include <chrono>
@@ -31,6 +32,7 @@ struct agent_config {
   std::string address;
   /// Runs the attempts. The agent ends it; who made it must not keep it.
   std::shared_ptr<driver> executor;
+  machine::share offers;                         ///< Of what the executor has.
   std::filesystem::path own_directory;           ///< Of this agent alone: its identity, and what it was told.
   std::function<result<void>()> on_owned;        ///< `own_directory` is this agent's alone, and nothing was read yet.
   std::optional<link_certificates> certificates; ///< Set: the connection is encrypted.
@@ -47,7 +49,7 @@ struct agent_config {
 class agent_runtime {
 public:
   /// Probes the driver and begins to connect. Fails with what the driver or the directory reports; `store_locked` while
-  /// another agent uses that directory.
+  /// another agent uses that directory; `invalid_argument` if it is to offer more than there is.
   [[nodiscard]] static result<std::unique_ptr<agent_runtime>> start(agent_config config);
 
   /// Ends the agent. What it runs goes on where the executor lets it, and is found again.

@@ -126,6 +126,7 @@ result<agent_config> config_of(const node_options& options, const store::state_d
   out.platform = options.platform;
   out.labels = options.labels;
   out.address = options.address;
+  out.offers = options.offers;
   out.own_directory = directory.root();
   auto executor = make_executor(options, directory);
   if (!executor)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "executors/machine/share.hpp"
 #include "muster/base/log.hpp"
 #include "muster/store/layout.hpp"
 
@@ -22,6 +23,7 @@ struct node_options {
   std::map<std::string, std::string> labels;
   std::string address;
   std::optional<std::vector<std::uint32_t>> gpus; ///< Unset: those that are found.
+  machine::share offers;
   std::string driver = "process";
   std::string docker_host;
   std::string config_file;

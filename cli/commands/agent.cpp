@@ -4,11 +4,16 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/gpus.hpp"
 #include "cli/commands/listing.hpp"
+#include "muster/spec/quantity.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace muster::cli {
@@ -26,6 +31,43 @@ result<store::state_directory> own_directory(const context& ctx) {
   if (!found || !ctx.state_dir.empty())
     return found;
   return store::state_directory{found->root().parent_path() / (found->root().filename().string() + "-agent")};
+}
+
+std::optional<std::int64_t> parse_cpus(const std::string& text) {
+  constexpr std::int64_t most = 1'000'000;
+  std::int64_t out = 0;
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, out);
+  const bool good = read.ec == std::errc{} && read.ptr == end && out > 0 && out <= most;
+  return good ? std::optional{out} : std::nullopt;
+}
+
+std::optional<std::int64_t> parse_size(const std::string& text) {
+  const auto size = spec::parse_bytes(text);
+  return size && *size > 0 ? std::optional{*size} : std::nullopt;
+}
+
+/// An amount that `parse` understands.
+void add_amount(CLI::App& command, const char* name, std::optional<std::int64_t>& into,
+                std::optional<std::int64_t> (*parse)(const std::string&), const char* type, const char* such_as,
+                const char* text) {
+  command
+      .add_option_function<std::string>(
+          name, [&into, parse](const std::string& given) { into = parse(given); }, text)
+      ->type_name(type)
+      ->check([parse, such_as](const std::string& given) {
+        return parse(given) ? std::string{} : "'" + given.substr(0, 80) + "' is no " + such_as;
+      });
+}
+
+/// As much of the machine as is offered.
+void add_share(CLI::App& command, machine::share& into) {
+  add_amount(command, "--cpu", into.cpu, parse_cpus, "N", "number of CPUs such as 8",
+             "CPUs of this machine that are offered (default: all)");
+  add_amount(command, "--memory", into.memory, parse_size, "SIZE", "size such as 16Gi",
+             "Memory of this machine that is offered (default: all)");
+  add_amount(command, "--storage", into.storage, parse_size, "SIZE", "size such as 500Gi",
+             "Storage that is offered, if as much is free (default: what is free)");
 }
 
 int run_agent(const context& ctx, agent_options options) {
@@ -83,6 +125,7 @@ void add_agent(CLI::App& app, context& ctx) {
             return std::string{};
           },
           ""));
+  add_share(*command, x.offers);
   add_gpus(*command, x.gpus);
   add_choice(*command, "--driver", x.driver, "What runs tasks here (default: process)", {"process", "docker"});
   command->add_option("--docker-host", x.docker_host, "The Docker daemon, with --driver docker")->type_name("HOST");
