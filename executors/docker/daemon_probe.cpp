@@ -50,7 +50,8 @@ void add_machine(probe_result& out, const docker_pool_config& config) {
   const bool gives_gpus = out.daemon.facts.nvidia;
   machine::discovery found;
   if (out.daemon.shares_disk) {
-    machine::machine_watch watch{config.state_directory, gives_gpus ? config.gpus : std::vector<std::uint32_t>{}};
+    machine::machine_watch watch{
+        config.state_directory, gives_gpus ? config.gpus : std::vector<std::uint32_t>{}, {}, config.most_gpus};
     found = watch.look();
     if (gives_gpus)
       out.machine.emplace(std::move(watch));

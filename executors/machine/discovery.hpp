@@ -1,9 +1,11 @@
 #pragma once
 
 #include "executors/driver.hpp"
+#include "executors/machine/gpu_claim.hpp"
 #include "executors/machine/nvml.hpp"
 #include "executors/machine_facts.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -17,6 +19,7 @@ namespace muster::machine {
 struct sources {
   std::filesystem::path root = "/";
   std::string nvml = nvml_library;
+  std::filesystem::path claims = claims_folder();
 };
 
 /// What was found out.
@@ -29,22 +32,27 @@ struct discovery {
 };
 
 /// Looks at this machine. `declared` are the GPUs that somebody says it has: they win, and where they differ from what
-/// is found that is a warning. GPUs keep their indices in the file `gpu-numbers` of `state` until the machine is
-/// started anew. May block for seconds.
+/// is found that is a warning. What another program of this machine has claimed is not offered, the rest is claimed.
+/// GPUs keep their indices in the file `gpu-numbers` of `state` until the machine is started anew. May block for
+/// seconds.
 [[nodiscard]] discovery discover(const std::filesystem::path& state,
-                                 const std::optional<std::vector<std::uint32_t>>& declared, const sources& at = {});
+                                 const std::optional<std::vector<std::uint32_t>>& declared, gpu_claims& claims,
+                                 const sources& at = {});
 
-/// Looks at a machine again and again, as `discover`, and logs the warnings that are new. For one thread at a time.
+/// Looks at a machine again and again, as `discover`, and logs the warnings that are new. What it has claimed it keeps
+/// while it lives: at most `most_gpus`. For one thread at a time.
 class machine_watch {
 public:
-  machine_watch(std::filesystem::path state, std::optional<std::vector<std::uint32_t>> declared, sources at = {})
-      : state_(std::move(state)), declared_(std::move(declared)), at_(std::move(at)) {}
+  machine_watch(std::filesystem::path state, std::optional<std::vector<std::uint32_t>> declared, sources at = {},
+                std::optional<std::size_t> most_gpus = std::nullopt)
+      : state_(std::move(state)), declared_(std::move(declared)), at_(std::move(at)), claims_(at_.claims, most_gpus) {}
   [[nodiscard]] discovery look();
 
 private:
   std::filesystem::path state_;
   std::optional<std::vector<std::uint32_t>> declared_;
   sources at_;
+  gpu_claims claims_;
   std::vector<std::string> said_; ///< Of the last time.
 };
 

@@ -2,27 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 #include <utility>
 
 namespace muster::machine {
 
 namespace {
-
-using index_set = std::set<std::uint32_t>;
-
-/// `0-3,6`
-std::string text_of(const index_set& x) {
-  std::string out;
-  for (auto at = x.begin(); at != x.end();) {
-    const auto first = *at;
-    auto last = first;
-    for (++at; at != x.end() && *at == last + 1; ++at)
-      last = *at;
-    out += (out.empty() ? "" : ",") + std::to_string(first) + (last == first ? "" : '-' + std::to_string(last));
-  }
-  return out;
-}
 
 index_set without(const index_set& x, const index_set& others) {
   index_set out;
@@ -48,6 +32,18 @@ std::string difference(const index_set& declared, const index_set& found) {
 }
 
 } // namespace
+
+std::string text_of(const index_set& x) {
+  std::string out;
+  for (auto at = x.begin(); at != x.end();) {
+    const auto first = *at;
+    auto last = first;
+    for (++at; at != x.end() && *at == last + 1; ++at)
+      last = *at;
+    out += (out.empty() ? "" : ",") + std::to_string(first) + (last == first ? "" : '-' + std::to_string(last));
+  }
+  return out;
+}
 
 void keep_numbers(nvml_answer& found, gpu_numbers& known) {
   index_set taken;

@@ -6,10 +6,16 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace muster::machine {
+
+using index_set = std::set<std::uint32_t>;
+
+/// `0-3,6`
+[[nodiscard]] std::string text_of(const index_set& x);
 
 /// Which numbers GPUs had before: UUID -> number.
 using gpu_numbers = std::map<std::string, std::uint32_t>;

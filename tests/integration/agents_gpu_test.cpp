@@ -29,11 +29,13 @@ public:
     return {{"LD_LIBRARY_PATH", library_.string()}};
   }
 
-  /// Runs the program itself so.
-  [[nodiscard]] outcome run(const muster_program& muster, const std::vector<std::string>& words) const {
+  /// The program itself so, on the machine of the programs of `where`.
+  [[nodiscard]] command with(const muster_program& muster, const std::vector<std::string>& words,
+                             const muster_program& where) const {
     auto what = muster.with(words);
     what.env["LD_LIBRARY_PATH"] = library_.string();
-    return muster::test::run(what);
+    what.env["MUSTER_GPU_LOCKS"] = where.folder().string();
+    return what;
   }
 
 private:
@@ -173,12 +175,12 @@ TEST_CASE("a run on this machine finds its GPUs, unless they are declared") {
   const gpus_for_programs gpus{fake_gpus(2)};
   const muster_program muster;
   const auto spec = muster.file("spec.yaml", gang_of(2, 1));
-  const auto found = gpus.run(muster, {"run", spec});
+  const auto found = run(gpus.with(muster, {"run", spec}, muster));
   INFO(found.out << found.err);
   CHECK(found.exit_code == 0);
   CHECK(found.out.find("GPU-0") != std::string::npos);
   CHECK(found.out.find("GPU-1") != std::string::npos);
-  const auto none = gpus.run(muster, {"run", spec, "--gpus", "0"});
+  const auto none = run(gpus.with(muster, {"run", spec, "--gpus", "0"}, muster));
   CHECK(none.exit_code != 0);
   CHECK_THAT(none.err, Catch::Matchers::Contains("none is declared"));
 }
@@ -201,4 +203,98 @@ TEST_CASE("the GPUs of a head's machine are the default pool's, and nobody's whe
   CHECK(total_of("pools:\n  other: {driver: process, gpus: [1]}\n", "other") == json({1}));
   CHECK(total_of("pools:\n  other: {driver: process, gpus: [1]}\n", "local") == empty);
   CHECK(total_of("pools:\n  farm: {driver: agents}\nagents: {listen: \"off\"}\n", "local") == empty);
+}
+
+TEST_CASE("of two agents on a machine the first offers its GPUs, and the second says why not until it may") {
+  const gpus_for_programs gpus{fake_gpus(2)};
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  node_program one{x.muster, "n1", at(1), gpus.prefix()};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  node_program two{x.muster, "n2", at(2), gpus.prefix()};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json({0, 1}));
+  CHECK(node_shown(x.muster, "n2")["total"]["gpus"] == json::array());
+
+  const auto holder = std::to_string(one.process().pid());
+  one.stop(SIGKILL);
+  two.process().signal(SIGHUP); // It would look by itself in half a minute.
+  REQUIRE(eventually([&] { return node_shown(x.muster, "n2")["total"]["gpus"] == json({0, 1}); }));
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  const auto id = x.submit(gang_of(1, 2));
+  REQUIRE(x.muster({"wait", id}).out == id + " COMPLETED\n");
+  CHECK(node_of(x.muster, id, "t0") == "n2");
+
+  one.start(); // Now it is the one that comes late.
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json::array());
+  CHECK_THAT(two.stop(SIGTERM).err,
+             ContainsSubstring("GPU 0-1 is not offered: process " + holder + " (muster) offers it"));
+}
+
+TEST_CASE("an agent that is given some GPUs leaves the others to the next") {
+  const gpus_for_programs gpus{fake_gpus(2)};
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  auto options = at(1);
+  options.insert(options.end(), {"--gpus", "1"});
+  const node_program one{x.muster, "n1", options, gpus.prefix()};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const node_program two{x.muster, "n2", at(2), gpus.prefix()};
+  REQUIRE(becomes(x.muster, "n2", "ready"));
+  CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json({0}));
+  CHECK(node_shown(x.muster, "n2")["total"]["gpus"] == json({1}));
+}
+
+TEST_CASE("a head and a run leave to an agent what it offers") {
+  const gpus_for_programs gpus{fake_gpus(2)};
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  const node_program node{x.muster, "n1", {"--gpus", "1"}, gpus.prefix()}; // Its first one.
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  const muster_program beside;
+  const auto run_beside = [&](const std::string& spec) {
+    return run(gpus.with(beside, {"run", beside.file("spec.yaml", spec)}, x.muster));
+  };
+  const auto one = run_beside(gang_of(1, 1));
+  INFO(one.out << one.err);
+  CHECK(one.exit_code == 0);
+  CHECK(one.out.find("GPU-1") != std::string::npos);
+  const auto two = run_beside(gang_of(1, 2));
+  CHECK(two.exit_code == 1);
+  CHECK_THAT(two.err, ContainsSubstring("GPU 0 is not offered: process ") &&
+                          ContainsSubstring("needs 2 GPUs: node local has 1"));
+  const auto none = run_beside(gang_of(1, 0));
+  CHECK(none.exit_code == 0);
+  CHECK(none.err.find("GPU") == std::string::npos);
+
+  auto environment = gpus.environment();
+  environment["MUSTER_GPU_LOCKS"] = x.muster.folder().string();
+  const head_program head{beside, {"--no-auth"}, environment};
+  REQUIRE(head.ready());
+  const auto shown = json::parse(beside({"pool", "show", "local", "-o", "json"}).out, nullptr, false);
+  CHECK(shown["total"]["gpus"] == json({1}));
+}
+
+TEST_CASE("runs at the same time get different GPUs") {
+  const gpus_for_programs gpus{fake_gpus(2)};
+  const muster_program one;
+  const muster_program two;
+  const auto waits = [&](const muster_program& muster) {
+    const auto spec = "workflow:\n  name: one\n  resources:\n    default: {gpu: 1}\n  tasks:\n  - name: t0\n"
+                      "    image: none\n    command: [bash, -c]\n    args: [\"echo got $CUDA_VISIBLE_DEVICES; " +
+                      waiting_script(muster, 0) + "\"]\n";
+    return gpus.with(muster, {"run", muster.file("spec.yaml", spec)}, one);
+  };
+  subprocess first{waits(one)};
+  REQUIRE(has_begun(one, 1));
+  subprocess second{waits(two)};
+  REQUIRE(has_begun(two, 1));
+  let_go(one);
+  let_go(two);
+  CHECK_THAT(first.finish().out, ContainsSubstring("got GPU-0"));
+  CHECK_THAT(second.finish().out, ContainsSubstring("got GPU-1"));
 }

@@ -90,7 +90,8 @@ head_program::head_program(const muster_program& muster, std::vector<std::string
   all.insert(all.end(), options.begin(), options.end());
   const ready_socket told(muster.folder() / "head.ready");
   auto what = muster.with(all);
-  what.env.insert(environment.begin(), environment.end());
+  for (const auto& [name, value] : environment)
+    what.env[name] = value;
   what.env["NOTIFY_SOCKET"] = told.path();
   process_ = std::make_unique<subprocess>(what);
   ready_ = told.wait(process_->pid());

@@ -10,6 +10,7 @@ command muster_program::with(const std::vector<std::string>& arguments) const {
   what.argv.push_back(in_build("muster"));
   what.argv.insert(what.argv.end(), arguments.begin(), arguments.end());
   what.env["MUSTER_STATE_DIR"] = state().string();
+  what.env["MUSTER_GPU_LOCKS"] = folder_.path().string(); // The GPUs of other tests have the same names.
   // Whatever this machine has: tests that want a daemon name it.
   what.env["DOCKER_HOST"] = "unix://" + (folder_.path() / "no-docker.sock").string();
   for (const auto* name : {"MUSTER_CONFIG", "MUSTER_ADDRESS", "MUSTER_TOKEN_FILE"})

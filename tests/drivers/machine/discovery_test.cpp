@@ -25,12 +25,13 @@ struct gpu_machine {
   gpu_machine() { make_two_sockets(files); }
 
   [[nodiscard]] machine::sources sources(const std::string& version = "whole") const {
-    return {files.root(), fake_nvml_library(version).string()};
+    return {files.root(), fake_nvml_library(version).string(), state.path()};
   }
 
   machine::discovery look(const std::string& answer, const std::optional<indices>& declared = {}) {
     const fake_nvml_answer nvml{state.path(), answer};
-    return machine::discover(state.path(), declared, sources());
+    machine::gpu_claims claims{state.path()};
+    return machine::discover(state.path(), declared, claims, sources());
   }
 };
 
@@ -175,4 +176,22 @@ TEST_CASE("a task is told the UUID of a GPU that came while the driver ran") {
   held.gpus = {1};
   b.run(held);
   CHECK(b.log_of(held) == "[GPU-2]\n");
+}
+
+TEST_CASE("of two that look at a machine the first offers its GPUs, and the second when that one has gone") {
+  gpu_machine m;
+  const fake_nvml_answer nvml{m.state.path(), fake_gpus(2)};
+  const warnings_heard heard;
+  auto first = std::make_unique<machine::machine_watch>(m.state.path(), indices{0}, m.sources());
+  machine::machine_watch second{m.state.path(), {}, m.sources()};
+  CHECK(first->look().gpus == indices{0});
+  const auto beside = second.look();
+  CHECK(beside.gpus == indices{1}); // What the first does not offer is not claimed.
+  CHECK(beside.has_gpus);
+  CHECK(beside.facts.gpus.size() == 1);
+  CHECK(second.look().gpus == indices{1});
+  CHECK(heard.all().size() == 2); // One by each: of GPU 1, that it is not declared, and of GPU 0.
+  first.reset();
+  CHECK(second.look().gpus == indices{0, 1});
+  CHECK(second.look().warnings.empty());
 }
