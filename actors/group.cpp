@@ -109,6 +109,7 @@ public:
     request.members = x.members;
     request.terms = state_.context->terms;
     request.at_most = longest_hold(*state_.context->policy);
+    request.waited = std::chrono::duration_cast<std::chrono::milliseconds>(x.waited).count();
     state_.asked = x.members;
     if (!x.restore)
       drop_stop_note();
@@ -402,7 +403,7 @@ group_effects take_up(group_pointer self, group_restore restore) {
     self->send(state.tasks[i], watch_atom::value, member.attempt, epoch{}, state.places[i]);
   }
   state.has_stop_note = restore.stopping.has_value();
-  auto effects = state.machine->resume(restore.members, restore.ran, restore.stopping);
+  auto effects = state.machine->resume(restore.members, restore.clocks, restore.stopping);
   if (restore.cancel)
     for (auto& x : state.machine->cancel(*restore.cancel, false))
       effects.push_back(std::move(x));

@@ -16,7 +16,7 @@ namespace muster {
 struct group_restore {
   std::vector<recorded_member> members; ///< In the order of the plan.
   std::vector<placed_member> places;    ///< Likewise; of the newest attempts, where they have one.
-  duration ran{};                       ///< How long the group was RUNNING.
+  group_clocks clocks;
   std::optional<stop_purpose> stopping; ///< What attempts of it were told to end for.
   /// It was to be cancelled, and why. What is known of its attempts is told by others, at once: a message that says so
   /// might come behind the end of an attempt that was killed for it.

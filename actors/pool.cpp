@@ -71,8 +71,9 @@ void ask(pool_pointer self, const placement_request& request, const plan_ptr& la
   if ((state.leaving > 0 || state.has_changed) && may_fit_later(state, who, terms))
     if (auto lacks = state.queue.lacks_nodes(who, terms))
       return keep_until_more_nodes(self, request, layout, *std::move(lacks));
-  state.queue.advance(state.clients[key].asked);
-  const auto answer = state.queue.submit(key, who, terms);
+  const auto now = self->clock().now();
+  state.queue.advance(now);
+  const auto answer = state.queue.submit(key, who, terms, now - state.clients[key].asked);
   if (const auto* where = std::get_if<assignment>(&answer)) {
     take_places(self, key, *where);
   } else if (const auto* wait = std::get_if<no_place>(&answer)) {
@@ -212,7 +213,7 @@ void take_or_keep(pool_pointer self, const placement_request& request, const pla
   client.layout = layout;
   client.terms = request.terms;
   client.at_most = request.at_most;
-  client.asked = self->clock().now();
+  client.asked = self->clock().now() - std::chrono::milliseconds{request.waited};
   if (const auto why = why_kept(state, request))
     keep_request(self, {request, layout}, why->text);
   else

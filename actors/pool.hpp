@@ -57,7 +57,7 @@ struct pool_state {
     attempt_id last;                    ///< See `placement_request`.
     std::optional<gang_key> heir_of;    ///< Whose place it was promised.
     caf::actor_clock::time_point since; ///< When it had its places; zero before.
-    caf::actor_clock::time_point asked; ///< When it asked for them.
+    caf::actor_clock::time_point asked; ///< When it asked for them; before this head began, if it waited then.
     std::uint64_t early = 0;            ///< Its entry in `early`; 0 for none.
   };
   /// What came before there was a node, or before that on which it holds places, or while nothing was placed.

@@ -80,11 +80,21 @@ result<void> count_preemptions(store::reader& from, workflow_key key, const stor
   return {};
 }
 
+/// How long those of its members wait that ask for places: zero if none does.
+duration waited_for_place(const store::group_record& g, const std::vector<store::task_record>& tasks, timestamp now) {
+  for (std::uint32_t i = 0; i < g.tasks; ++i) {
+    const auto& newest = tasks[g.first_task.value + i].attempt;
+    if (newest && (newest->status == status::processing || newest->status == status::scheduling))
+      return passed_since(newest->times.processing, now);
+  }
+  return duration::zero();
+}
+
 result<group_restore> restore_group(store::reader& from, workflow_key key, const store::group_record& g,
                                     const std::vector<store::task_record>& tasks, const caf::strong_actor_ptr& executor,
                                     timestamp now) {
   group_restore x;
-  x.ran = passed_since(g.times.running, now);
+  x.clocks = {passed_since(g.times.running, now), waited_for_place(g, tasks, now)};
   x.stopping = g.stopping;
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
     const auto& t = tasks[g.first_task.value + i];

@@ -194,12 +194,13 @@ struct placement_request {
   attempt_id last{};
   workflow_terms terms{};
   std::int64_t at_most = 0; ///< Seconds that the group can hold its places; 0 if that is not known.
+  std::int64_t waited = 0;  ///< Milliseconds that it has waited already, with an earlier head.
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, placement_request& x) {
   return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held, x.last, x.terms,
-           x.at_most);
+           x.at_most, x.waited);
 }
 
 /// Task name -> address, of one group. Shared by its members.

@@ -109,6 +109,7 @@ placement_request pool_alone::request_of(std::int64_t workflow, const request& w
   x.held = what.held;
   x.terms = {what.priority, what.user};
   x.at_most = what.at_most;
+  x.waited = what.waited.count();
   return x;
 }
 

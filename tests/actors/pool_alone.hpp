@@ -39,6 +39,7 @@ public:
     gang_priority priority = gang_priority::normal;
     std::string user{};
     std::int64_t at_most = 0;
+    std::chrono::milliseconds waited{};          ///< With an earlier head.
     std::map<std::string, std::string> labels{}; ///< Of the workflow.
   };
 

@@ -75,6 +75,32 @@ TEST_CASE("who is of higher priority goes first, and then the user with the smal
   CHECK_FALSE(low->lease);
 }
 
+TEST_CASE("what was waited with an earlier head counts, also of who is kept for more nodes") {
+  config::pool_policy policy;
+  policy.age_step = std::chrono::hours{1};
+  auto config = with(policy);
+  config.may_grow = true;
+  pool_alone f{config};
+  f.join(pool_alone::make_node("a", 64, 1));
+  const auto [first, held] = f.ask(gpus(1, 1, "ann"));
+  const auto [second, normal] = f.ask(gpus(1, 1, "ann"));
+  auto old = gpus(1, 1, "ann", gang_priority::low);
+  old.waited = std::chrono::hours{2};
+  const auto [third, low] = f.ask(old);
+  CHECK(f.why(third)->placement->position == 1);
+  const auto [fourth, large] = f.ask(gpus(1, 4, "ann", gang_priority::high));
+  auto larger = gpus(1, 4, "ann", gang_priority::low);
+  larger.waited = std::chrono::hours{4};
+  const auto [fifth, aged] = f.ask(larger);
+  CHECK(f.why(fifth)->cause == "more_nodes");
+  f.join(pool_alone::make_node("b", 64, 4));
+  f.release(first);
+  f.release(second);
+  f.release(third);
+  CHECK(aged->lease);
+  CHECK_FALSE(large->lease);
+}
+
 TEST_CASE("members are spread where the pool says so") {
   config::pool_policy policy;
   policy.strategy = placement_strategy::spread;

@@ -131,7 +131,7 @@ TEST_CASE("a group goes to the quota that takes it now; one that none takes, or 
   REQUIRE(bobs->refused);
   CHECK(bobs->refused->code == ec::never_fits);
   CHECK_THAT(bobs->refused->message, ContainsSubstring("the policy of pool local has changed") &&
-                                      ContainsSubstring("only LOW priority may use more"));
+                                         ContainsSubstring("only LOW priority may use more"));
   REQUIRE(cids->refused);
   CHECK_THAT(cids->refused->message, ContainsSubstring("no quota of pool local takes workflows of user cid"));
   CHECK(f.view().waiting_gangs == 1);

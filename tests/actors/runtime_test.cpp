@@ -1,5 +1,6 @@
 #include "actor_fixture.hpp"
 
+#include "actors/restore.hpp"
 #include "actors/runtime.hpp"
 #include "executors/null/null_driver.hpp"
 #include "muster/store/reader.hpp"
@@ -7,6 +8,7 @@
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <condition_variable>
 #include <mutex>
 
 using namespace muster;
@@ -115,6 +117,41 @@ TEST_CASE("a workflow of a stopped runtime is resumed by the next one") {
   CHECK(r->wait(who.key, deadline()) == status::completed);
   CHECK(r->resume(who.id).failure().code == ec::conflict);
   CHECK(r->resume("wf-99").failure().code == ec::not_found);
+}
+
+TEST_CASE("how long a task waits for a place is known to the next runtime") {
+  const temporary_folder state;
+  accepted_workflow who;
+  {
+    null_config slow;
+    slow.run = std::chrono::hours{1};
+    slow.total.cpu = 1;
+    std::mutex mutex;
+    std::condition_variable told;
+    bool waits = false;
+    auto r = start(null_runtime(state.path(), slow));
+    r->subscribe([&](const std::vector<event>& all) {
+      const std::lock_guard guard{mutex};
+      for (const auto& x : all)
+        waits = waits || (x.type == event_type::task_status && x.status == status::scheduling);
+      told.notify_all();
+    });
+    who = submit(*r, make_workflow({make_task("runs"), make_task("waits")}));
+    std::unique_lock lock{mutex};
+    REQUIRE(told.wait_until(lock, deadline(), [&] { return waits; }));
+  }
+  const store::state_directory directory{state.path()};
+  auto from = store::reader::open(directory);
+  REQUIRE(from);
+  const auto in_an_hour =
+      std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now()) + std::chrono::hours{1};
+  const auto stored = load_workflow(*from, directory, who.id, nullptr, in_an_hour);
+  REQUIRE(stored);
+  const auto& groups = stored->restore->members;
+  REQUIRE(groups.size() == 2);
+  CHECK(groups.at(0).clocks.waited == duration::zero());
+  CHECK(groups.at(1).clocks.waited >= std::chrono::hours{1});
+  CHECK(groups.at(1).clocks.ran == duration::zero());
 }
 
 TEST_CASE("a node of a pool that is not in the configuration any more can be struck off") {

@@ -146,6 +146,36 @@ TEST_CASE("a workflow is taken up where it was left") {
   CHECK(f.task_status("next") == status::completed);
 }
 
+TEST_CASE("a time that a place is waited for goes on with the next head") {
+  actor_fixture f;
+  f.offered.total.cpu = 1;
+  f.behaviour = [](const std::string&, std::uint32_t) { return script{ec::none, ec::none, false, 0, -1ms}; };
+  auto restore = std::make_shared<workflow_restore>();
+  restore->groups = {status::initializing, status::scheduling};
+  restore->recorded = status::running;
+  group_restore starts;
+  starts.members.push_back({0, status::initializing, found::never_started});
+  starts.places.emplace_back();
+  restore->members[0] = starts;
+  group_restore waits;
+  waits.members.push_back({0, status::scheduling, found::nothing});
+  waits.places.emplace_back();
+  waits.clocks.waited = 4s;
+  restore->members[1] = waits;
+  auto w = make_workflow({make_task("runs"), make_task("waits")});
+  w.timeout.queue = 5s;
+  f.take_up(w, restore);
+  f.settle();
+  CHECK(f.task_status("waits") != status::failed_queue_timeout);
+  f.advance(900ms);
+  CHECK(f.task_status("waits") != status::failed_queue_timeout);
+  f.advance(200ms);
+  CHECK(f.task_status("waits") == status::failed_queue_timeout);
+  f.cancel(false);
+  f.settle();
+  CHECK(f.ended() == status::failed_canceled);
+}
+
 TEST_CASE("nobody is told to end before it is written down what for") {
   actor_fixture f;
   f.behaviour = [](const std::string&, std::uint32_t) {

@@ -40,7 +40,8 @@ void gang_queue::advance(queue_time now) {
   state_->now = std::max(state_->now, now);
 }
 
-std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, const gang& who, const gang_terms& terms) {
+std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, const gang& who, const gang_terms& terms,
+                                                               queue_time::duration waited) {
   auto& s = *state_;
   if (s.entries.count(key) != 0)
     return refused{"it is in the queue already"};
@@ -65,6 +66,7 @@ std::variant<assignment, no_place, refused> gang_queue::submit(gang_key key, con
     return e.where;
   }
   e.arrival = s.next_arrival++;
+  e.since = s.now - waited;
   s.wait(key, e);
   if (const auto& brief = s.lines.brief(number); !s.head && s.quota_allows(brief))
     s.set_head(key, !s.has_slots(brief.members));

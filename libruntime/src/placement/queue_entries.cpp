@@ -78,8 +78,6 @@ bool gang_queue::state::waits(const arrived& x) const {
 }
 
 void gang_queue::state::wait(gang_key key, queue_entry& e) {
-  if (e.stage != gang_stage::reserved)
-    e.since = now;
   e.stage = gang_stage::waits;
   lines.push(e.line, {e.arrival, key}, e.since);
   ++waiting;

@@ -106,7 +106,7 @@ group_effects group_machine::must_wait(std::uint32_t ticket, std::string_view re
       record(m, status::scheduling, no_exit_code, std::string{reason}, out);
   record_group(status::scheduling, std::string{reason}, out);
   if (policy_->queue_timeout && generation(group_timer::queue) == 0)
-    set_timer(group_timer::queue, *policy_->queue_timeout, out);
+    set_timer(group_timer::queue, std::max(duration::zero(), *policy_->queue_timeout - waited_), out);
   return out;
 }
 
@@ -388,7 +388,7 @@ void group_machine::ask_place(bool restore, group_effects& out) {
   phase_ = phase::queued;
   in_pool_ = true;
   place_ticket_ = ++ticket_;
-  effect::ask_place ask{place_ticket_, restore, {}};
+  effect::ask_place ask{place_ticket_, restore, {}, restore ? duration::zero() : waited_};
   for (const auto& m : members_)
     if (open(m))
       ask.members.push_back(who(m).task);
@@ -397,6 +397,7 @@ void group_machine::ask_place(bool restore, group_effects& out) {
 
 void group_machine::leave_queue(epoch lease, group_effects& out) {
   cancel_timer(group_timer::queue, out);
+  waited_ = duration::zero();
   lease_ = lease;
   phase_ = phase::leased;
 }

@@ -17,12 +17,13 @@ status group_status_of(status members) {
 
 } // namespace
 
-group_effects group_machine::resume(const std::vector<recorded_member>& recorded, duration ran,
+group_effects group_machine::resume(const std::vector<recorded_member>& recorded, const group_clocks& clocks,
                                     const std::optional<stop_purpose>& stopping) {
   if (phase_ != phase::fresh)
     return ignore();
   group_effects out;
   phase_ = phase::intent;
+  waited_ = clocks.waited;
   std::vector<member*> to_commit;
   for (std::size_t i = 0; i < members_.size(); ++i)
     if (resume_member(members_[i], i < recorded.size() ? recorded[i] : recorded_member{}))
@@ -33,7 +34,7 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
   if (!to_commit.empty())
     commit(to_commit, out);
   if (policy_->exec_timeout && any_live())
-    set_timer(group_timer::exec, std::max(duration::zero(), *policy_->exec_timeout - ran), out);
+    set_timer(group_timer::exec, std::max(duration::zero(), *policy_->exec_timeout - clocks.ran), out);
   for (std::size_t i = 0; i < members_.size(); ++i) {
     auto& m = members_[i];
     if (i >= recorded.size() || !live(m))

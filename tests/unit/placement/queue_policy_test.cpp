@@ -86,6 +86,19 @@ TEST_CASE("a gang that waited long is raised, and comes first when it is overdue
   CHECK(granted(q) == keys{2});
 }
 
+TEST_CASE("what a gang waited before it was taken up again counts") {
+  queue_policy policy;
+  policy.age_step = 60s;
+  gang_queue q{gpu_nodes(1), policy};
+  CHECK(submit(q, 1, gpus(8)) == answer::placed);
+  CHECK(submit(q, 2, gpus(8), terms(normal)) == answer::waits);
+  CHECK(std::holds_alternative<no_place>(q.submit(3, gpus(8), terms(low), 121s)));
+  CHECK(q.explain(3)->position == 1); // As of HIGH by now.
+  q.advance(at(1s));
+  q.withdraw(1);
+  CHECK(granted(q) == keys{3});
+}
+
 TEST_CASE("users get the same share, or what their weight says") {
   queue_policy policy;
   policy.user_weights["b"] = 3;

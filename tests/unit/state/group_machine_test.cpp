@@ -72,7 +72,9 @@ public:
   std::uint32_t ticket = 0;
   std::uint32_t place = 0;
   std::uint32_t generation[6] = {};
-  std::optional<stop_purpose> noted; ///< What is being ended, and what for, as was said last.
+  std::map<group_timer, duration> limits; ///< Of the timers, as they were set last.
+  duration waited{};                      ///< As the newest request for places says.
+  std::optional<stop_purpose> noted;      ///< What is being ended, and what for, as was said last.
 
 private:
   static std::string name(task_attempt x) {
@@ -96,6 +98,7 @@ private:
   }
   std::string say(const effect::ask_place& x) {
     place = x.ticket;
+    waited = x.waited;
     return std::string{x.restore ? "restore " : "place "} + std::to_string(x.members.size());
   }
   std::string say(const effect::release&) { return "release"; }
@@ -112,6 +115,7 @@ private:
   std::string say(const effect::remove& x) { return (x.ran ? "remove " : "undo ") + name(x.who); }
   std::string say(const effect::set_timer& x) {
     generation[static_cast<std::size_t>(x.timer)] = x.generation;
+    limits[x.timer] = x.delay;
     return "timer " + std::to_string(static_cast<int>(x.timer));
   }
   std::string say(const effect::cancel_timer& x) { return "no timer " + std::to_string(static_cast<int>(x.timer)); }
@@ -430,9 +434,29 @@ TEST_CASE("a group is taken up after a restart") {
   }
   SECTION("running: booked where it is, followed to its end") {
     driven d{{}};
-    CHECK(d.run(d.machine.resume({{0, status::initializing, found::running}}, std::chrono::seconds{2})) ==
+    CHECK(d.run(d.machine.resume({{0, status::initializing, found::running}}, {std::chrono::seconds{2}})) ==
           did{"timer 1", "a0 RUNNING", "restore 1"});
     CHECK(d.run(d.machine.exited(driven::who(0), code(0))).back() == "finished COMPLETED");
+  }
+  SECTION("it waits for a place: what it has waited counts, until it has one") {
+    driven d{{}};
+    d.run(d.machine.resume({{0, status::scheduling, found::nothing}}, {{}, std::chrono::seconds{5}}));
+    CHECK(d.waited == std::chrono::seconds{5});
+    d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
+    CHECK(d.limits.at(group_timer::queue) == std::chrono::seconds{2});
+    d.run(d.machine.placed(d.place, epoch{9}));
+    d.run(d.machine.preempt("others need it"));
+    d.run(d.machine.exited(driven::who(0), code(143)));
+    d.run(d.machine.intent_committed(d.ticket));
+    CHECK(d.waited == duration::zero());
+    d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
+    CHECK(d.limits.at(group_timer::queue) == std::chrono::seconds{7});
+  }
+  SECTION("it waited longer than it may") {
+    driven d{{}};
+    d.run(d.machine.resume({{0, status::scheduling, found::nothing}}, {{}, std::chrono::hours{5}}));
+    d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
+    CHECK(d.limits.at(group_timer::queue) == duration::zero());
   }
   SECTION("lost") {
     driven d{{}};

@@ -334,7 +334,7 @@ void group_world::crash() {
     }
     members.push_back(m);
   }
-  carry_out(machine_.resume(members, duration::zero(), noted_));
+  carry_out(machine_.resume(members, {}, noted_));
   if (canceled_ && !finished_)
     carry_out(machine_.cancel("enough", false));
 }

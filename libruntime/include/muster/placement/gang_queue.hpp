@@ -71,9 +71,10 @@ public:
   // Gangs
 
   /// A gang asks for places: has them (`assignment`), waits (`no_place`; `poll` will grant it), or never fits
-  /// (`refused`). A key that is known already is refused, as is a quota that there is not.
-  [[nodiscard]] std::variant<assignment, no_place, refused> submit(gang_key key, const gang& who,
-                                                                   const gang_terms& terms = {});
+  /// (`refused`). A key that is known already is refused, as is a quota that there is not. Its age counts from `waited`
+  /// before now: its turn among equals does not.
+  [[nodiscard]] std::variant<assignment, no_place, refused>
+  submit(gang_key key, const gang& who, const gang_terms& terms = {}, queue_time::duration waited = {});
 
   /// Books a gang that runs already, by the names of its members' nodes and their GPU indices. A member without a name
   /// goes where the first one with a name is; one without GPU indices that needs some gets free ones, as far as they

@@ -72,6 +72,7 @@ struct ask_place {
   std::uint32_t ticket = 0;
   bool restore = false;
   std::vector<task_index> members;
+  duration waited{}; ///< What it had waited for a place when it was taken up, if it has had none since.
 };
 
 /// Give up what the pool holds for this group: its lease, or its place in the queue, or a lease whose message is still

@@ -93,6 +93,12 @@ struct recorded_member {
   std::int32_t left = 0;         ///< The attempt before left its places with this code, and this one has none yet.
 };
 
+/// How long a group was in a state before it was taken up; limits of time go on from there.
+struct group_clocks {
+  duration ran{};    ///< RUNNING.
+  duration waited{}; ///< For a place; zero if it had one.
+};
+
 /// The life of one admitted group, from the intent to start its members until the last of them has ended; a pure state
 /// machine. Each input returns what must be done about it, in order. Inputs may come late, twice, or for an attempt
 /// that is over: those change nothing and are counted.
@@ -109,9 +115,9 @@ public:
 
   /// The upstream is done. Once, instead of `resume`.
   [[nodiscard]] group_effects begin();
-  /// Takes up a recorded group: one entry per member. `ran` is how long the group was RUNNING before; `stopping` what
-  /// was noted of attempts that were told to end, as `effect::note_stop` said last.
-  [[nodiscard]] group_effects resume(const std::vector<recorded_member>& members, duration ran,
+  /// Takes up a recorded group: one entry per member. `stopping` is what was noted of attempts that were told to end,
+  /// as `effect::note_stop` said last.
+  [[nodiscard]] group_effects resume(const std::vector<recorded_member>& members, const group_clocks& clocks,
                                      const std::optional<stop_purpose>& stopping = {});
   [[nodiscard]] group_effects intent_committed(std::uint32_t ticket);
   /// All members asked for have a node, an address and GPU indices under this lease. The owner keeps those.
@@ -258,6 +264,7 @@ private:
   std::string leaving_;    ///< Of members that leave their places.
   std::string group_text_; ///< Of the group, if another.
   epoch lease_;
+  duration waited_{}; ///< For a place, when it was taken up; zero once it has had one.
   task_index first_task_;
   std::uint32_t lead_ = 0;
   std::uint32_t ticket_ = 0;
