@@ -30,6 +30,7 @@ struct numa_facts {
 struct machine_facts {
   std::vector<gpu_facts> gpus;                       ///< Ascending by index; those that were found and are offered.
   std::vector<std::vector<std::uint32_t>> gpu_links; ///< Indices that NVLink connects with each other; disjoint.
+  std::vector<std::string> gpu_warnings;             ///< For people: what is not offered and why.
   std::vector<numa_facts> numa;                      ///< Ascending.
   std::map<std::string, std::string> labels;         ///< `muster/arch`, `muster/gpu-model`, ...
 };

@@ -74,6 +74,9 @@ void print_one(const json& x, std::ostream& out) {
   print_amounts(x, out);
   if (const auto gpus = x.value("gpus", json::array()); !gpus.empty())
     print_gpus(gpus, out);
+  for (const auto& why : x.value("gpu_warnings", json::array()))
+    if (why.is_string())
+      out << printable(why.get<std::string>()) << '\n';
   if (const auto numa = x.value("numa", json::array()); !numa.empty())
     print_numa(numa, out);
   const auto labels = x.value("labels", json::object());

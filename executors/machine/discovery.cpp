@@ -73,6 +73,7 @@ discovery discover(const fs::path& state, const std::optional<std::vector<std::u
   out.warnings = std::move(offer.warnings);
   out.facts.gpus = std::move(offer.facts);
   out.facts.gpu_links = std::move(offer.links);
+  out.facts.gpu_warnings = out.warnings;
   out.facts.numa = numa_nodes(at.root);
   out.facts.labels = labels_of(at.root, out.facts.gpus);
   return out;

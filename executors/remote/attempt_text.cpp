@@ -191,7 +191,10 @@ json machine_to_json(const machine_facts& x) {
   json numa = json::array();
   for (const auto& node : x.numa)
     numa.push_back({{"number", node.number}, {"cpus", node.cpus}, {"memory", node.memory}});
-  return {{"gpus", std::move(gpus)}, {"gpu_links", x.gpu_links}, {"numa", std::move(numa)}};
+  return {{"gpus", std::move(gpus)},
+          {"gpu_links", x.gpu_links},
+          {"gpu_warnings", x.gpu_warnings},
+          {"numa", std::move(numa)}};
 }
 
 /// Labels travel in the greeting, with those that the agent was given.
@@ -214,6 +217,7 @@ machine_facts machine_from_json(const json& x) {
     for (const auto index : group)
       if (!linked.insert(index).second)
         throw std::invalid_argument("a GPU is linked twice");
+  out.gpu_warnings = x.value("gpu_warnings", std::vector<std::string>{});
   for (const auto& from : x.at("numa"))
     out.numa.push_back({from.at("number").get<std::uint32_t>(), from.at("cpus").get<std::string>(),
                         from.at("memory").get<std::int64_t>()});

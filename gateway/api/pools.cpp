@@ -58,7 +58,8 @@ json json_of(const node_view& x) {
   return {{"name", x.name},           {"pool", x.pool},           {"available", x.available},
           {"condition", x.condition}, {"reason", x.reason},       {"address", x.address},
           {"platform", x.platform},   {"labels", x.labels},       {"total", json_of(x.total)},
-          {"free", json_of(x.free)},  {"gpus", gpus_of(machine)}, {"numa", numa_of(machine)}};
+          {"free", json_of(x.free)},  {"gpus", gpus_of(machine)}, {"gpu_warnings", machine.gpu_warnings},
+          {"numa", numa_of(machine)}};
 }
 
 json json_of(const pool_view& x) {

@@ -218,6 +218,10 @@ TEST_CASE("of two agents on a machine the first offers its GPUs, and the second 
   CHECK(node_shown(x.muster, "n2")["total"]["gpus"] == json::array());
 
   const auto holder = std::to_string(one.process().pid());
+  const auto why = "GPU 0-1 is not offered: process " + holder + " (muster) offers it";
+  CHECK(node_shown(x.muster, "n1")["gpu_warnings"] == json::array());
+  CHECK(node_shown(x.muster, "n2")["gpu_warnings"] == json::array({why}));
+  CHECK_THAT(x.muster({"node", "show", "n2"}).out, ContainsSubstring('\n' + why + '\n'));
   one.stop(SIGKILL);
   two.process().signal(SIGHUP); // It would look by itself in half a minute.
   REQUIRE(eventually([&] { return node_shown(x.muster, "n2")["total"]["gpus"] == json({0, 1}); }));
@@ -229,8 +233,8 @@ TEST_CASE("of two agents on a machine the first offers its GPUs, and the second 
   one.start(); // Now it is the one that comes late.
   REQUIRE(becomes(x.muster, "n1", "ready"));
   CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json::array());
-  CHECK_THAT(two.stop(SIGTERM).err,
-             ContainsSubstring("GPU 0-1 is not offered: process " + holder + " (muster) offers it"));
+  CHECK(node_shown(x.muster, "n2")["gpu_warnings"] == json::array());
+  CHECK_THAT(two.stop(SIGTERM).err, ContainsSubstring(why));
 }
 
 TEST_CASE("an agent that is given some GPUs leaves the others to the next") {
@@ -270,6 +274,10 @@ TEST_CASE("a head and a run leave to an agent what it offers") {
   const auto none = run_beside(gang_of(1, 0));
   CHECK(none.exit_code == 0);
   CHECK(none.err.find("GPU") == std::string::npos);
+  CHECK(run_beside(one_task("exit 1")).exit_code == 3);
+  const auto again = run(gpus.with(beside, {"retry", "last"}, x.muster));
+  CHECK(again.exit_code == 3);
+  CHECK(again.err.find("GPU") == std::string::npos);
 
   auto environment = gpus.environment();
   environment["MUSTER_GPU_LOCKS"] = x.muster.folder().string();
@@ -277,6 +285,17 @@ TEST_CASE("a head and a run leave to an agent what it offers") {
   REQUIRE(head.ready());
   const auto shown = json::parse(beside({"pool", "show", "local", "-o", "json"}).out, nullptr, false);
   CHECK(shown["total"]["gpus"] == json({1}));
+}
+
+TEST_CASE("a run whose tasks are not all known yet takes what there is") {
+  const gpus_for_programs gpus{fake_gpus(2)};
+  const muster_program muster;
+  const auto spec = muster.file("spec.yaml", "workflow:\n  name: each\n  resources:\n    default: {gpu: 2}\n  tasks:\n"
+                                             "  - name: t\n    foreach: [1]\n    image: none\n    command: [bash, -c]\n"
+                                             "    args: ['echo got $CUDA_VISIBLE_DEVICES']\n");
+  const auto done = run(gpus.with(muster, {"run", spec}, muster));
+  INFO(done.err);
+  CHECK_THAT(done.out, ContainsSubstring("got GPU-0,GPU-1"));
 }
 
 TEST_CASE("runs at the same time get different GPUs") {

@@ -162,6 +162,7 @@ TEST_CASE("what is known of a node's machine is told, but for its labels") {
   gpu_facts bare;
   x.machine.gpus = {bare, gpu};
   x.machine.gpu_links = {{0, 3}};
+  x.machine.gpu_warnings = {"GPU 4 is not offered: GPU is lost"};
   x.machine.numa = {{1, "8-15", 1 << 30}};
   x.machine.labels = {{"muster/arch", "x86_64"}};
   const auto got = remote::decode_capabilities(remote::encode(x));
@@ -176,6 +177,7 @@ TEST_CASE("what is known of a node's machine is told, but for its labels") {
   CHECK(same.pci == gpu.pci);
   CHECK(same.numa_node == 1U);
   CHECK(got->machine.gpu_links == x.machine.gpu_links);
+  CHECK(got->machine.gpu_warnings == x.machine.gpu_warnings);
   REQUIRE(got->machine.numa.size() == 1);
   CHECK(got->machine.numa[0].cpus == "8-15");
   CHECK(got->machine.labels.empty()); // They travel with those that the agent was given.
