@@ -46,7 +46,7 @@ clock_actor::behavior_type clock(clock_actor::stateful_pointer<clock_state> self
       [self, &state](set_atom, const group_actor& target, std::uint8_t kind, std::uint32_t generation, task_index task,
                      std::int64_t microseconds) {
         const clock_state::key who{target.id(), generation};
-        const auto when = self->clock().now() + std::chrono::microseconds{microseconds};
+        const auto when = self->clock().now() + std::min(std::chrono::microseconds{microseconds}, longest_delay);
         const auto entry = state.due.emplace(when, clock_state::timer{who, target, kind, task});
         state.by_key[who] = entry;
         arm(self);

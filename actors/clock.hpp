@@ -6,10 +6,14 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
 #include <map>
 #include <utility>
 
 namespace muster {
+
+/// What is due later than that is never due: points of time are counted in nanoseconds, which end after 292 years.
+constexpr std::chrono::microseconds longest_delay = std::chrono::hours{24} * 365 * 100;
 
 /// State of the CLOCK: timers by the time at which they are due.
 struct clock_state {

@@ -1,5 +1,6 @@
 #include "actors/group.hpp"
 
+#include "actors/clock.hpp"
 #include "actors/meters.hpp"
 #include "actors/task.hpp"
 #include "muster/spec/names.hpp"
@@ -44,7 +45,8 @@ group_setup setup_of(const workflow_context& context, group_index g) {
 std::int64_t longest_hold(const group_policy& x) {
   if (!x.exec_timeout || !x.start_timeout)
     return 0;
-  return std::chrono::duration_cast<std::chrono::seconds>(*x.exec_timeout + *x.start_timeout + x.grace).count();
+  const auto all = std::min(*x.exec_timeout, longest_delay) + std::min(*x.start_timeout, longest_delay) + x.grace;
+  return std::chrono::duration_cast<std::chrono::seconds>(all).count();
 }
 
 /// Carries out effects, one kind a function.

@@ -3,6 +3,7 @@
 #include "actors/pool_addresses.hpp"
 #include "actors/pool_nodes.hpp"
 #include "actors/pool_terms.hpp"
+#include "muster/base/bounded_sum.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -103,8 +104,8 @@ kept_reason why_more_nodes(const pool_state& state, const pool_state::early_requ
   std::int64_t gpus = 0;
   std::int64_t cpus = 0;
   for (const auto& one : who) {
-    gpus += one.gpu;
-    cpus += one.cpu;
+    gpus = bounded_sum(gpus, one.gpu);
+    cpus = bounded_sum(cpus, one.cpu);
   }
   std::size_t nodes = 0;
   std::size_t gpus_there = 0;

@@ -95,6 +95,17 @@ TEST_CASE("timeouts are told by the clock") {
     CHECK(f.ended() == status::failed_exec_timeout);
     CHECK(f.position("stop endless 0") >= 0);
   }
+  SECTION("longer than clocks count") {
+    auto w = make_workflow({make_task("endless")});
+    w.timeout = {duration::max(), duration::max()};
+    f.begin(w);
+    f.settle();
+    f.advance(24h);
+    CHECK(f.task_status("endless") == status::running);
+    f.cancel(false);
+    f.settle();
+    CHECK(f.ended() == status::failed_canceled);
+  }
   SECTION("queue") {
     std::vector<spec::task> tasks;
     for (const auto* name : {"a", "b", "c", "d", "waits"})

@@ -1,5 +1,6 @@
 #include "muster/placement/defaults.hpp"
 
+#include "muster/base/bounded_sum.hpp"
 #include "muster/spec/gangs.hpp"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ struct demand {
   std::int64_t with_defaults = 0;
 
   void add(const std::optional<std::int64_t>& x, std::int64_t fallback) {
-    asked += x.value_or(0);
-    with_defaults += x.value_or(fallback);
+    asked = bounded_sum(asked, x.value_or(0));
+    with_defaults = bounded_sum(with_defaults, x.value_or(fallback));
   }
 };
 
@@ -67,9 +68,7 @@ node_amounts largest_gang(const plan& layout) {
     const auto range = layout.tasks(g);
     for (std::uint32_t i = 0; i < range.count; ++i) {
       const auto x = request_of(layout.resource(task_index{range.first.value + i}));
-      sum.cpu += x.cpu;
-      sum.memory += x.memory;
-      sum.storage += x.storage;
+      sum = {bounded_sum(sum.cpu, x.cpu), bounded_sum(sum.memory, x.memory), bounded_sum(sum.storage, x.storage)};
     }
     largest = {std::max(largest.cpu, sum.cpu), std::max(largest.memory, sum.memory),
                std::max(largest.storage, sum.storage)};

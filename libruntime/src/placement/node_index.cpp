@@ -1,5 +1,7 @@
 #include "muster/placement/node_index.hpp"
 
+#include "muster/base/bounded_sum.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -9,13 +11,6 @@ namespace muster {
 namespace {
 
 constexpr auto most_of_all = std::numeric_limits<std::int64_t>::max();
-
-std::int64_t plus(std::int64_t a, std::int64_t b) noexcept {
-  std::int64_t sum = 0;
-  if (!__builtin_add_overflow(a, b, &sum))
-    return sum;
-  return a > 0 ? most_of_all : std::numeric_limits<std::int64_t>::min();
-}
 
 std::int64_t times(std::int64_t a, std::int64_t n) noexcept {
   std::int64_t product = 0;
@@ -30,7 +25,8 @@ node_room at_least_0(const node_room& x) noexcept {
 } // namespace
 
 node_room plus(const node_room& a, const node_room& b) noexcept {
-  return {plus(a.gpus, b.gpus), plus(a.cpu, b.cpu), plus(a.memory, b.memory), plus(a.storage, b.storage)};
+  return {bounded_sum(a.gpus, b.gpus), bounded_sum(a.cpu, b.cpu), bounded_sum(a.memory, b.memory),
+          bounded_sum(a.storage, b.storage)};
 }
 
 node_room times(const node_room& a, std::int64_t n) noexcept {

@@ -2,6 +2,8 @@
 
 #include "muster/placement/defaults.hpp"
 
+#include <limits>
+
 using namespace muster;
 
 namespace {
@@ -53,6 +55,18 @@ TEST_CASE("what was asked for counts") {
   const auto needs = needs_of_defaults(gang_of(3, much_memory), laptop);
   CHECK(needs.at_least.cpu == 3);
   CHECK(needs.at_least.memory == 0);
+}
+
+TEST_CASE("who asks for all that can be counted asks for no less together") {
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  spec::resource all;
+  all.cpu = all.memory = all.storage = most;
+  CHECK(needs_of_defaults(gang_of(3, all), laptop).at_least.cpu == 0);
+  const auto built = make_plan(gang_of(3, all));
+  REQUIRE(built);
+  CHECK(largest_gang(*built).cpu == most);
+  CHECK(largest_gang(*built).memory == most);
+  CHECK(largest_gang(*built).storage == most);
 }
 
 TEST_CASE("the largest gang of a plan is what a machine must be taken for") {
