@@ -101,6 +101,14 @@ std::optional<std::string> quoted_integer(std::string_view text) {
   return digits && negative && *digits != "0" ? std::optional{"-" + *digits} : digits;
 }
 
+std::string in_words(whole_range x, bool found_negative) {
+  constexpr whole_range all;
+  if (x.least != all.least || x.most != all.most)
+    return "a whole number between " + std::to_string(x.least) + " and " + std::to_string(x.most);
+  return found_negative ? "a whole number of at least " + std::to_string(x.least)
+                        : "a whole number of at most " + std::to_string(x.most);
+}
+
 std::optional<bool> boolean_word(std::string_view text) {
   constexpr std::array<std::string_view, 7> yes = {"1", "on", "t", "true", "y", "yes", ""};
   constexpr std::array<std::string_view, 7> no = {"0", "off", "f", "false", "n", "no", ""};
@@ -214,33 +222,36 @@ bool value_reader::boolean(value_at x, const field_path& path, bool& out) const 
   return refuse(x, path, expected);
 }
 
-bool value_reader::integer(value_at x, const field_path& path, std::int64_t& out) const {
+bool value_reader::integer(value_at x, const field_path& path, std::int64_t& out, whole_range range) const {
   constexpr std::string_view expected = "a whole number";
   if (!is_scalar(x))
     return refuse(x, path, expected);
   const auto value = scalar(x);
+  std::optional<std::string> digits;
   switch (value.type) {
-    case yaml::scalar_type::boolean: out = value.boolean ? 1 : 0; return true;
-    case yaml::scalar_type::integer: out = saturate(value.text); return true;
+    case yaml::scalar_type::boolean: digits = value.boolean ? "1" : "0"; break;
+    case yaml::scalar_type::integer: digits = value.text; break;
     case yaml::scalar_type::real: {
       if (!std::isfinite(value.real) || value.real != std::floor(value.real))
         return refuse(x, path, expected);
       constexpr double bound = 9223372036854775808.0;
       if (std::abs(value.real) >= bound)
-        return refuse(x, path, "a whole number of 64 bits");
-      out = static_cast<std::int64_t>(value.real);
-      return true;
+        return refuse(x, path, in_words(range, value.real < 0));
+      digits = std::to_string(static_cast<std::int64_t>(value.real));
+      break;
     }
     case yaml::scalar_type::text:
-    case yaml::scalar_type::bytes: {
-      const auto digits = quoted_integer(value.text);
-      if (!digits)
-        return refuse(x, path, expected);
-      out = saturate(*digits);
-      return true;
-    }
-    default: return refuse(x, path, expected);
+    case yaml::scalar_type::bytes: digits = quoted_integer(value.text); break;
+    default: break;
   }
+  if (!digits)
+    return refuse(x, path, expected);
+  const auto nearest = saturate(*digits);
+  const bool fits = std::to_string(nearest) == *digits || rules_ == profile::osmo;
+  if (!fits || nearest < range.least || nearest > range.most)
+    return refuse(x, path, in_words(range, nearest < 0));
+  out = nearest;
+  return true;
 }
 
 bool value_reader::list(value_at x, const field_path& path, std::vector<value_at>& out) const {

@@ -7,6 +7,7 @@
 #include "muster/base/time.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,16 +30,25 @@ struct map_entry {
   value_at value;
 };
 
+/// The whole numbers that a place takes.
+struct whole_range {
+  std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  std::int64_t most = std::numeric_limits<std::int64_t>::max();
+};
+
 /// Whether a number is taken for a string.
 enum class numbers : std::uint8_t { refuse, as_text };
 
 /// Reads values of one document and reports what does not fit. Every `bool` result says whether the value was good.
 class value_reader {
 public:
-  value_reader(const yaml::tree& document, reporter& report) : document_(document), report_(report) {}
+  /// Numbers of OSMO have no bounds: under its rules what is too much for Muster becomes the nearest bound.
+  value_reader(const yaml::tree& document, reporter& report, profile rules = profile::muster)
+      : document_(document), report_(report), rules_(rules) {}
 
   [[nodiscard]] const yaml::tree& document() const noexcept { return document_; }
   [[nodiscard]] reporter& report() const noexcept { return report_; }
+  [[nodiscard]] profile rules() const noexcept { return rules_; }
 
   [[nodiscard]] bool is_scalar(value_at x) const { return at(x).kind == yaml::kind::scalar; }
   [[nodiscard]] bool is_list(value_at x) const { return at(x).kind == yaml::kind::sequence; }
@@ -52,7 +62,7 @@ public:
 
   [[nodiscard]] bool text(value_at x, const field_path& path, std::string& out, numbers coerce) const;
   [[nodiscard]] bool boolean(value_at x, const field_path& path, bool& out) const;
-  [[nodiscard]] bool integer(value_at x, const field_path& path, std::int64_t& out) const;
+  [[nodiscard]] bool integer(value_at x, const field_path& path, std::int64_t& out, whole_range range = {}) const;
   /// The entries of a mapping, keys not yet looked at.
   [[nodiscard]] bool map(value_at x, const field_path& path, std::vector<map_entry>& out) const;
   [[nodiscard]] bool list(value_at x, const field_path& path, std::vector<value_at>& out) const;
@@ -70,6 +80,7 @@ private:
 
   const yaml::tree& document_;
   reporter& report_;
+  profile rules_;
 };
 
 } // namespace muster::spec

@@ -16,6 +16,10 @@ namespace {
 
 using names = std::vector<std::string_view>;
 
+/// What 64 bits hold of them, in whole steps of the largest unit.
+constexpr std::int64_t most_bytes = std::int64_t{8'388'607} << 40U;
+constexpr duration longest_time = std::chrono::hours{24} * 106'751'991;
+
 bool is_null(const value_reader& in, value_at x) {
   return in.is_scalar(x) && in.scalar(x).type == yaml::scalar_type::null;
 }
@@ -58,7 +62,9 @@ void decode_bytes(const value_reader& in, value_at x, const field_path& path, st
   }
   // OSMO writes a number of bytes as Ki, and cannot read that back where Python prints it with an exponent.
   const bool has_unit = (text.back() >= 'a' && text.back() <= 'z') || (text.back() >= 'A' && text.back() <= 'Z');
-  if (!has_unit && python_repr(*parse_quantity(text) / 1024).find('e') != std::string::npos)
+  if (in.rules() == profile::muster && *bytes > most_bytes)
+    in.refuse(x, path, "at most " + bytes_text(most_bytes));
+  else if (!has_unit && python_repr(*parse_quantity(text) / 1024).find('e') != std::string::npos)
     in.report().error(x.place, path, "'" + text + "' bytes is beyond what can be asked for");
   if (*bytes < 0)
     in.report().error(x.place, path, "nobody can ask for less than 0, found '" + text + "'");
@@ -262,6 +268,11 @@ bool decode_duration(const value_reader& in, value_at x, const field_path& path,
     case yaml::scalar_type::integer: parsed = parse_duration(value.text + "s"); break;
     default: return in.refuse(x, path, expected);
   }
+  const bool ours = in.rules() == profile::muster;
+  const bool bounded =
+      parsed ? *parsed <= longest_time && *parsed >= -longest_time : parsed.failure().code != ec::limit_exceeded;
+  if (ours && !bounded)
+    return in.refuse(x, path, "a duration of at most " + to_string(longest_time));
   if (!parsed) {
     in.report().error(x.place, path, parsed.failure().message);
     return false;

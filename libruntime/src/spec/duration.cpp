@@ -24,7 +24,7 @@ error not_recognized(std::string_view text) {
 
 result<duration> from_microseconds(double count) {
   if (!(std::abs(count) < (longest_days + 1) * microseconds_per_day))
-    return {ec::invalid_argument, "the duration is longer than 999,999,999 days"};
+    return {ec::limit_exceeded, "the duration is longer than 999,999,999 days"};
   constexpr auto highest = static_cast<double>(std::numeric_limits<std::int64_t>::max());
   if (count >= highest)
     return duration::max();

@@ -160,13 +160,7 @@ void note_tokens(const flow_reader& from, value_at x, const field_path& path, si
 
 bool decode_count(const flow_reader& from, value_at x, const field_path& path, std::int64_t least, std::int64_t most,
                   std::int64_t& out) {
-  std::int64_t count = 0;
-  if (!from.in.integer(x, path, count))
-    return false;
-  if (count < least || count > most)
-    return from.in.refuse(x, path, "a whole number between " + std::to_string(least) + " and " + std::to_string(most));
-  out = count;
-  return true;
+  return from.in.integer(x, path, out, {least, most});
 }
 
 } // namespace muster::spec

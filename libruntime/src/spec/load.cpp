@@ -200,7 +200,7 @@ void read_yaml(std::string_view text, std::size_t written, bool templated, const
     report.error(why.place, std::string{}, why.message);
     return;
   }
-  decode_document(value_reader{document, report}, templated, options, out, report);
+  decode_document(value_reader{document, report, options.profile}, templated, options, out, report);
 }
 
 void load_into(std::string_view raw, const load_options& options, load_outcome& out) {

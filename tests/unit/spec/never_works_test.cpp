@@ -61,7 +61,8 @@ TEST_CASE("contents that are no base64 are refused") {
 
 TEST_CASE("a file is refused where none can be put") {
   const auto with = [](const std::string& path) { return "    files: [{path: \"" + path + "\", contents: x}]\n"; };
-  for (const auto* kernel : {"/proc/a", "/sys/a/b", "/dev/shm/a", "//proc/a", "/./dev/a", "/proc", "/proc/{{workflow_id}}"})
+  for (const auto* kernel :
+       {"/proc/a", "/sys/a/b", "/dev/shm/a", "//proc/a", "/./dev/a", "/proc", "/proc/{{workflow_id}}"})
     refuses(with(kernel), "files[0].path", "outside of /proc, /sys and /dev");
   for (const auto* up : {"../a", "/a/../b", "/tmp/..", ".."})
     refuses(with(up), "files[0].path", "without '..'");
@@ -83,4 +84,64 @@ TEST_CASE("an output is refused where nothing can be published") {
   for (const auto* good : {"file:///out", "file:///dev/shm/out", "file:///{{workflow_id}}", "s3://bucket"})
     takes(with(good));
   takes("    inputs: [{url: \"file:///proc/self\"}, {url: \"file:///\"}]\n");
+}
+
+TEST_CASE("a number that is too large is refused, with the greatest that is taken") {
+  const auto workflow = [](const std::string& lines, const std::string& of_task = "") {
+    return "workflow:\n  name: wf\n" + lines + "  tasks: [{name: t1, image: ubuntu, command: [echo]" + of_task + "}]\n";
+  };
+  const auto check = [](const std::string& text, const std::string& field, const std::string& message) {
+    INFO(text);
+    CHECK(errors_of(load(text)) == "workflow." + field + ": " + message + '\n');
+  };
+  const std::string huge = "99999999999999999999";
+  const auto resource = [&](const std::string& key, const std::string& value) {
+    return workflow("  resources: {default: {" + key + ": " + value + "}}\n");
+  };
+  for (const std::string key : {"cpu", "gpu"}) {
+    const auto field = "resources.default." + key;
+    const std::string most = "9223372036854775807";
+    const auto expected = "expected a whole number of at most " + most + ", found ";
+    check(resource(key, huge), field, expected + "the integer " + huge);
+    check(resource(key, '"' + huge + '"'), field, expected + "the string '" + huge + "'");
+    check(resource(key, "9223372036854775808"), field, expected + "the integer 9223372036854775808");
+    check(resource(key, "1.0e+20"), field, expected + "the number 1.0e+20");
+    CHECK(load(resource(key, most)).ok());
+    CHECK(load(resource(key, huge), as_osmo()).ok());
+  }
+  for (const std::string key : {"memory", "storage"}) {
+    const auto field = "resources.default." + key;
+    for (const std::string amount : {"8388608Ti", "99999999T"})
+      check(resource(key, amount), field, "expected at most 8388607Ti, found the string '" + amount + "'");
+    check(resource(key, huge), field, "expected at most 8388607Ti, found the integer " + huge);
+    CHECK(load(resource(key, "8388607Ti")).ok());
+    CHECK(load(resource(key, "99999999T"), as_osmo()).ok());
+  }
+  for (const std::string key : {"exec_timeout", "queue_timeout"}) {
+    const auto time = [&](const std::string& value) { return workflow("  timeout: {" + key + ": " + value + "}\n"); };
+    const std::string expected = "expected a duration of at most 106751991d, found the ";
+    for (const std::string value : {"106751992d", "99999999999999999999s", "P999999999D"})
+      check(time(value), "timeout." + key, expected + "string '" + value + "'");
+    check(time(huge), "timeout." + key, expected + "integer " + huge);
+    CHECK(load(time("106751991d")).ok());
+    CHECK(load(time("999999999d"), as_osmo()).ok());
+    CHECK_FALSE(load(time("1000000000d"), as_osmo()).ok());
+  }
+  const auto step = [&](const std::string& keys) { return workflow("", ", " + keys); };
+  const auto between = [&](const std::string& range) {
+    return "expected a whole number between " + range + ", found the integer " + huge;
+  };
+  check(step("retry: " + huge), "tasks[0].retry", between("0 and 1000"));
+  check(step("retry: {max: " + huge + "}"), "tasks[0].retry.max", between("0 and 1000"));
+  check(step("foreach: [a], max_parallel: " + huge), "tasks[0].max_parallel", between("0 and 1000000"));
+  check(step("foreach: [a], max_failures: " + huge), "tasks[0].max_failures", between("0 and 1000000"));
+  check(step("repeat: {max: " + huge + "}"), "tasks[0].repeat.max", between("1 and 1000000"));
+  check(step("foreach: {from: 1, to: " + huge + "}"), "tasks[0].foreach.to",
+        "expected a whole number of at most 9223372036854775807, found the integer " + huge);
+  check(step("foreach: {from: -" + huge + ", to: 1}"), "tasks[0].foreach.from",
+        "expected a whole number of at least -9223372036854775808, found the integer -" + huge);
+  check(step("timeout: 106751992d"), "tasks[0].timeout",
+        "expected a duration of at most 106751991d, found the string '106751992d'");
+  check(step("retry: {max: 1, backoff: 106751992d}"), "tasks[0].retry.backoff",
+        "expected a duration of at most 106751991d, found the string '106751992d'");
 }

@@ -9,7 +9,8 @@
 namespace muster::spec {
 
 /// A duration as OSMO's specs write it: an integer and one of `d h m s ms us` (`90s`), or ISO 8601 of days and smaller
-/// (`P1DT2H`, `PT1.5S`). Negative ones parse. What 64 bits of microseconds do not hold becomes the nearest bound.
+/// (`P1DT2H`, `PT1.5S`). Negative ones parse. What 64 bits of microseconds do not hold becomes the nearest bound;
+/// beyond 999,999,999 days it fails with `limit_exceeded`.
 [[nodiscard]] result<duration> parse_duration(std::string_view text);
 
 /// A number of seconds as a duration, rounded to microseconds. Fails for what is not finite or beyond 999,999,999 days.
