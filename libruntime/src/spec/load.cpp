@@ -7,11 +7,13 @@
 #include "spec/line_map.hpp"
 #include "spec/local_files.hpp"
 #include "spec/render_spec.hpp"
+#include "spec/repeated_keys.hpp"
 #include "spec/sections.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 
@@ -201,6 +203,8 @@ void read_yaml(std::string_view text, std::size_t written, bool templated, const
     return;
   }
   decode_document(value_reader{document, report, options.profile}, templated, options, out, report);
+  if (!strict)
+    warn_of_repeated_keys(document, report);
 }
 
 void load_into(std::string_view raw, const load_options& options, load_outcome& out) {
@@ -220,6 +224,9 @@ void load_into(std::string_view raw, const load_options& options, load_outcome& 
     if (out.templated) {
       auto rendered = render_spec(text, options, report);
       ready = rendered.ok;
+      // What is said until here is of the text as it was written.
+      out.warnings = report.take_warnings();
+      place_in_source(out.warnings, text, text);
       if (ready)
         parsed = std::move(rendered.text);
     }
@@ -232,9 +239,10 @@ void load_into(std::string_view raw, const load_options& options, load_outcome& 
   }
   const bool good = report.clean();
   out.errors = report.take_errors();
-  out.warnings = report.take_warnings();
   place_in_source(out.errors, text, parsed);
-  place_in_source(out.warnings, text, parsed);
+  auto warnings = report.take_warnings();
+  place_in_source(warnings, text, parsed);
+  std::move(warnings.begin(), warnings.end(), std::back_inserter(out.warnings));
   out.rendered = std::move(parsed);
   if (good)
     out.workflow = std::move(result);

@@ -4,6 +4,7 @@
 #include "muster/spec/template.hpp"
 #include "spec/decode_values.hpp"
 #include "spec/python_number.hpp"
+#include "spec/repeated_keys.hpp"
 #include "spec/sections.hpp"
 
 #include <algorithm>
@@ -56,7 +57,7 @@ template_value to_template_value(const value_reader& in, value_at x, const field
 }
 
 /// The value of `default-values`, a dict.
-void add_defaults(const section& x, template_dict& out, reporter& report) {
+void add_defaults(const section& x, const load_options& options, template_dict& out, reporter& report) {
   yaml::tree document;
   yaml::problem why;
   // Newlines in front give every line its number in the file.
@@ -65,6 +66,8 @@ void add_defaults(const section& x, template_dict& out, reporter& report) {
     report.error(why.place, "default-values", why.message);
     return;
   }
+  if (options.profile == profile::muster)
+    warn_of_repeated_keys(document, report);
   const value_reader in{document, report};
   const field_path root{};
   std::vector<map_entry> top;
@@ -231,7 +234,7 @@ rendered_spec render_spec(std::string_view text, const load_options& options, re
   }
   template_dict variables;
   if (defaults != nullptr)
-    add_defaults(*defaults, variables, report);
+    add_defaults(*defaults, options, variables, report);
   if (const auto problem = add_settings(options, variables); !problem.empty())
     report.error(problem);
   if (body == nullptr)

@@ -86,7 +86,7 @@ std::vector<diagnostic> reporter::take_errors() {
 }
 
 std::vector<diagnostic> reporter::take_warnings() {
-  return std::move(warnings_);
+  return std::exchange(warnings_, {});
 }
 
 } // namespace muster::spec

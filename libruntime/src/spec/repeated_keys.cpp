@@ -1,0 +1,96 @@
+#include "spec/repeated_keys.hpp"
+
+#include "spec/yaml_scalar.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muster::spec {
+
+namespace {
+
+class key_check {
+public:
+  key_check(const yaml::tree& document, reporter& report)
+      : document_(document), report_(report), seen_(document.size()) {}
+
+  /// Looks at each node once, whatever aliases lead to it. The parser bounds the depth.
+  void run(yaml::node_id x, const field_path& path) {
+    if (seen_[x])
+      return;
+    seen_[x] = true;
+    const auto& node = document_.at(x);
+    if (node.kind == yaml::kind::sequence) {
+      std::size_t n = 0;
+      for (auto i = node.first_link; i != yaml::no_node; i = document_.link_at(i).next)
+        run(document_.link_at(i).target, path.item(n++));
+    } else if (node.kind == yaml::kind::mapping) {
+      check(node, path);
+      for (auto i = node.first_link; i != yaml::no_node;) {
+        const auto& key = document_.link_at(i);
+        const auto& value = document_.link_at(key.next);
+        const bool named = document_.at(key.target).kind == yaml::kind::scalar;
+        run(value.target, path.field(named ? document_.text(key.target) : std::string_view{}));
+        i = value.next;
+      }
+    }
+  }
+
+private:
+  struct written_key {
+    std::string_view text;
+    yaml::node_id id;
+    yaml::mark place;
+  };
+
+  void check(const yaml::node& map, const field_path& path) {
+    std::vector<written_key> keys;
+    keys.reserve(map.size / 2);
+    for (auto i = map.first_link; i != yaml::no_node; i = document_.link_at(document_.link_at(i).next).next) {
+      const auto& link = document_.link_at(i);
+      if (document_.at(link.target).kind == yaml::kind::scalar)
+        keys.push_back({document_.text(link.target), link.target, link.start});
+    }
+    std::stable_sort(keys.begin(), keys.end(),
+                     [](const written_key& a, const written_key& b) { return a.text < b.text; });
+    for (std::size_t i = 1; i < keys.size(); ++i)
+      if (is_same(keys[i - 1], keys[i]))
+        warn(keys[i - 1], keys[i], path);
+  }
+
+  /// `1` and `"1"` are two keys; a mapping may be merged with several others.
+  [[nodiscard]] bool is_same(const written_key& a, const written_key& b) const {
+    if (a.text != b.text)
+      return false;
+    const auto type = [&](const written_key& x) {
+      return yaml::resolve(x.text, document_.at(x.id).plain, document_.tag(x.id)).type;
+    };
+    return type(a) == type(b) && type(a) != yaml::scalar_type::merge;
+  }
+
+  void warn(const written_key& first, const written_key& again, const field_path& path) {
+    const auto line = [](const written_key& x) { return std::to_string(x.place.line + 1); };
+    const auto name = "'" + std::string{again.text.substr(0, 80)} + "'";
+    report_.warning(again.place, path.field(again.text),
+                    first.place.line == again.place.line
+                        ? "the key " + name + " is in line " + line(again) + " twice, the last one counts"
+                        : "the key " + name + " is in line " + line(first) + " already, line " + line(again) +
+                              " takes its place",
+                    "take one of them out");
+  }
+
+  const yaml::tree& document_;
+  reporter& report_;
+  std::vector<bool> seen_;
+};
+
+} // namespace
+
+void warn_of_repeated_keys(const yaml::tree& document, reporter& report) {
+  if (!document.empty())
+    key_check{document, report}.run(document.root(), field_path{});
+}
+
+} // namespace muster::spec
