@@ -108,8 +108,9 @@ result<std::vector<status>> parse_statuses(const std::vector<std::string>& names
   for (const auto& list : names) {
     std::istringstream words(list);
     for (std::string word; std::getline(words, word, ',');) {
-      std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
-      const auto found = parse_status(word);
+      auto name = word;
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+      const auto found = parse_status(name);
       if (!found)
         return {ec::invalid_argument,
                 "unknown status '" + word + "'" + did_you_mean_or_known(word, all_status_names())};

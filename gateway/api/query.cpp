@@ -125,9 +125,10 @@ result<bool> query_reader::flag(std::string_view name) {
 
 result<std::vector<status>> query_reader::statuses(std::string_view name) {
   std::vector<status> out;
-  for (auto word : list(name)) {
-    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
-    const auto found = parse_status(word);
+  for (const auto& word : list(name)) {
+    std::string upper = word;
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+    const auto found = parse_status(upper);
     if (!found || *found == status::unspecified)
       return refuse(name, "there is no status '" + shown(word) + "'" + hint(word, status_names()));
     out.push_back(*found);
