@@ -3,7 +3,9 @@
 #include "support/muster_program.hpp"
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -18,6 +20,11 @@ std::vector<json> parse_lines(const std::string& text) {
   for (std::string line; std::getline(lines, line);)
     objects.push_back(json::parse(line));
   return objects;
+}
+
+std::string read(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 /// A task that says that it runs, ends politely when asked to, and otherwise never.
@@ -114,6 +121,31 @@ TEST_CASE("the first signal cancels politely") {
   CHECK_THAT(said.out, ContainsSubstring("canceling single-1; once more kills its tasks"));
   CHECK_THAT(said.out, ContainsSubstring("only | bye"));
   CHECK_THAT(muster({"ls"}).out, ContainsSubstring("FAILED_CANCELED"));
+}
+
+TEST_CASE("run --keep keeps what ended tasks left in their working folders") {
+  const muster_program muster;
+  const auto spec = muster.file("a.yaml", R"(workflow:
+  name: wf
+  tasks:
+  - {name: good, image: u, command: [sh, -c, "echo good > note"]}
+  - {name: bad, image: u, command: [sh, -c, "mkdir a; echo bad > a/note; exit 3"]}
+  - {name: tidy, image: u, command: ["true"]}
+)");
+  const auto folder = muster.state() / "workflows" / "wf-1" / "tasks";
+  const auto work = [&](const char* task) { return folder / (std::string{task} + ".0") / "work"; };
+  SECTION("with it") {
+    CHECK(muster({"run", "--pool", "process", "--keep", spec}).exit_code == 3);
+    CHECK(read(work("good") / "note") == "good\n");
+    CHECK(read(work("bad") / "a" / "note") == "bad\n");
+    CHECK_FALSE(std::filesystem::exists(work("tidy"))); // Nothing was in it.
+  }
+  SECTION("without it") {
+    CHECK(muster({"run", "--pool", "process", spec}).exit_code == 3);
+    CHECK(std::filesystem::exists(folder / "good.0.log"));
+    for (const auto* task : {"good", "bad", "tidy"})
+      CHECK_FALSE(std::filesystem::exists(work(task)));
+  }
 }
 
 TEST_CASE("the second signal kills") {
