@@ -582,16 +582,17 @@ TEST_CASE("a head on a full disk waits until there is room, and has what it had"
 
 TEST_CASE("a stop ends streams, and a second signal waits for nobody") {
   const muster_program muster;
-  head_program head(muster);
+  // Who waited for what is under way would wait for an hour.
+  const auto config = muster.file(
+      "c.yaml", "server: {drain: 1h}\nlog: {level: debug, file: " + (muster.folder() / "head.log").string() + "}\n");
+  head_program head(muster, {"--no-auth", "--config", config});
   REQUIRE(head.ready());
   subprocess follower(muster.with({"events", "-f", "-o", "jsonl", "--address", head.address()}));
   REQUIRE(head.wait_for_log("route=/v1/events"));
-  const auto began = std::chrono::steady_clock::now();
   head.process().signal(SIGTERM);
   REQUIRE(head.wait_for_log("head is asked to stop")); // Else the two may come as one.
   head.process().signal(SIGTERM);
   CHECK(head.process().finish().exit_code == 0);
-  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(15));
 }
 
 TEST_CASE("nobody waits for what nobody runs") {

@@ -164,14 +164,13 @@ TEST_CASE("a helper is asked, without a shell and with a deadline") {
 
 TEST_CASE("a helper that does not end is ended") {
   const helper_folder helpers;
+  // Waited for, they would outlive the time that a test has.
   helpers.add("silent", "exec sleep 1000");
   helpers.add("closed", "exec sleep 1000 >/dev/null");
   for (const auto* name : {"silent", "closed"}) {
-    const auto begin = std::chrono::steady_clock::now();
     const auto late = ask_helper(name, "ghcr.io", 200ms);
     REQUIRE_FALSE(late.ok());
     CHECK(late.failure().code == ec::timed_out);
-    CHECK(std::chrono::steady_clock::now() - begin < 100s);
   }
 }
 

@@ -2,7 +2,7 @@
 
 #include "muster/spec/load.hpp"
 
-#include <chrono>
+#include <algorithm>
 
 using namespace muster::spec;
 
@@ -84,16 +84,24 @@ TEST_CASE("a templated file is cut apart at its top-level keys") {
   CHECK_THAT(x.hint, ContainsSubstring("default-values"));
 }
 
-TEST_CASE("a template bomb ends soon") {
-  const auto start = std::chrono::steady_clock::now();
+TEST_CASE("a template bomb ends at a bound") {
+  // Which one it reaches first depends on the machine.
+  const auto names_a_bound = [](const std::string& text) {
+    const texts bounds = {"more than 10000000 steps", "longer than 500 ms", "bytes of memory",
+                          "nests deeper than 800 levels", "integer of 64 bits"};
+    return std::any_of(bounds.begin(), bounds.end(),
+                       [&](const std::string& x) { return text.find(x) != std::string::npos; });
+  };
   for (const std::string bomb :
        {"{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% "
         "endfor %}",
         "{{ 'x' * 9999999999 }}", "{{ [1] * 9999999999 }}", "{{ 9 ** 9 ** 9 ** 9 }}",
         "{% macro m(x) %}{{ m(x) }}{{ m(x) }}{% endmacro %}{{ m(1) }}",
-        "{% set ns = namespace(s='x') %}{% for i in range(99999) %}{% set ns.s = ns.s + ns.s %}{% endfor %}"})
-    CHECK_FALSE(load(with_args("[\"" + bomb + "\"]")).ok());
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{30});
+        "{% set ns = namespace(s='x') %}{% for i in range(99999) %}{% set ns.s = ns.s + ns.s %}{% endfor %}"}) {
+    const auto said = only_error(with_args("[\"" + bomb + "\"]")).message;
+    INFO(said);
+    CHECK(names_a_bound(said));
+  }
 }
 
 // A time that is asserted would fail on somebody's machine; what it is made of does not.

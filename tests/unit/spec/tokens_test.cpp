@@ -2,8 +2,6 @@
 
 #include "muster/spec/tokens.hpp"
 
-#include <chrono>
-
 using namespace muster::spec;
 
 TEST_CASE("tokens are replaced, with or without spaces, unknown ones stay") {
@@ -23,15 +21,14 @@ TEST_CASE("what a token becomes is not looked at again") {
   CHECK(substitute("{{output}}", values) == "{{workflow_id}}");
 }
 
+// In the square of its length it would not end within the time that a test has.
 TEST_CASE("substitution takes linear time") {
   const token_values values{{"output", "/out"}};
-  const auto start = std::chrono::steady_clock::now();
   std::string hostile;
   for (int i = 0; i < 1'000'000; ++i)
     hostile += "{{ ";
   CHECK(substitute(hostile, values) == hostile);
   CHECK(substitute(std::string(2'000'000, '{'), values).size() == 2'000'000);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{10});
 }
 
 TEST_CASE("every string of a task is looked at") {
