@@ -253,8 +253,6 @@ private:
     const auto listen = config::parse_listen(where);
     if (!listen)
       return listen.failure();
-    if (!listen->is_loopback())
-      log::warn(component, "what monitors and the head say to each other is not encrypted", {{"listen", where}});
     const auto port = engine_->publish_monitors(listen->address, listen->port, admission_of_monitors());
     if (!port)
       return port.failure();

@@ -239,6 +239,12 @@ void check(const value_reader& in, const std::vector<map_entry>& top, const serv
           agents->value.place, "agents.listen",
           "without encryption agents join on loopback only, and " + x.agents.listen + " is not",
           "name the folder with certificates by `certs` (`muster ca` makes them), or listen at 127.0.0.1");
+  if (const auto* monitors = find_key(top, "monitors"))
+    if (const auto listen = parse_listen(x.monitors.listen); listen && !listen->is_loopback())
+      in.report().error(monitors->value.place, "monitors.listen",
+                        "monitors connect on loopback only, since nothing is encrypted there, and " +
+                            x.monitors.listen + " is not",
+                        "listen at 127.0.0.1, and let those on other machines come through SSH");
   const auto* server = find_key(top, "server");
   if (server == nullptr)
     return;

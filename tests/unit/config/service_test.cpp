@@ -140,6 +140,7 @@ TEST_CASE("what is wrong in the settings of a head is said where it stands") {
       {"log: {levels: {htp: debug}}", "did you mean 'http'?"},
       {"log: {max_size: 1}", "log.max_size"},
       {"monitors: {listen: everywhere}", "no address to listen at"},
+      {"monitors: {listen: '0.0.0.0:7719'}", "monitors connect on loopback only"},
       {"agents: {listen: nowhere}", "no address to listen at"},
       {"agents: {listen: '10.0.0.1:7718'}", "agents join on loopback only"},
       {"defaults: {oversubscribe: 0}", "a number from 0.01 to 10000"},
