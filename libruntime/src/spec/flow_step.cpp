@@ -362,8 +362,7 @@ bool uses_flow(const value_reader& in, value_at x) {
       return true;
   auto keys = step_keys();
   keys.insert(keys.end(), scope_bodies.begin(), scope_bodies.end());
-  const auto has_any = [&](value_at entry) {
-    const auto entries = keys_of(in, entry);
+  const auto has_any = [&](const std::vector<map_entry>& entries) {
     return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) { return find(entries, key) != nullptr; });
   };
   reporter ignored;
@@ -377,10 +376,11 @@ bool uses_flow(const value_reader& in, value_at x) {
   };
   for (const auto name : {"tasks", "groups"})
     for (const auto& item : items_of(top, name)) {
-      if (has_any(item))
+      const auto entries = keys_of(in, item);
+      if (has_any(entries))
         return true;
-      for (const auto& member : items_of(keys_of(in, item), "tasks"))
-        if (has_any(member))
+      for (const auto& member : items_of(entries, "tasks"))
+        if (has_any(keys_of(in, member)))
           return true;
     }
   // A token is enough: without a flow nobody would replace it.

@@ -120,10 +120,11 @@ fs::path state_directory::workflow(std::string_view id) const {
   return root_ / "workflows" / component(id);
 }
 fs::path state_directory::task(std::string_view id, std::string_view task) const {
-  return workflow(id) / "tasks" / component(task);
+  // As one text: a path takes itself to pieces at each step, and every attempt needs some.
+  return workflow(id).native() + "/tasks/" + component(task);
 }
 fs::path state_directory::attempt(std::string_view id, std::string_view task_name, std::uint32_t number) const {
-  return task(id, task_name) += '.' + std::to_string(number);
+  return task(id, task_name).native() + '.' + std::to_string(number);
 }
 fs::path state_directory::log(std::string_view id, std::string_view task_name, std::uint32_t number) const {
   return attempt(id, task_name, number) += ".log";
