@@ -29,7 +29,7 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   if (const auto offered = pools_->offered(**pool); !offered)
     return offered.failure();
   const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
-  auto stored = load_workflow(from, directory_, record.id, pools_->executor_of(**pool), now);
+  auto stored = load_workflow(from, directory_, record.id, pools_->executor_of(**pool), {now, recorded_until_});
   if (!stored)
     return stored.failure();
   const auto asked = adopt(*stored, pools_->driver_of(**pool));

@@ -80,21 +80,23 @@ result<void> count_preemptions(store::reader& from, workflow_key key, const stor
   return {};
 }
 
-/// How long those of its members wait that ask for places: zero if none does.
-duration waited_for_place(const store::group_record& g, const std::vector<store::task_record>& tasks, timestamp now) {
+/// How long those of its members waited that the POOL had no places for. Not while they were asked for at all: a retry
+/// that is to come later does not wait for any.
+duration waited_for_place(const store::group_record& g, const std::vector<store::task_record>& tasks,
+                          timestamp recorded_until) {
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
     const auto& newest = tasks[g.first_task.value + i].attempt;
-    if (newest && (newest->status == status::processing || newest->status == status::scheduling))
-      return passed_since(newest->times.processing, now);
+    if (newest && newest->status == status::scheduling)
+      return passed_since(newest->times.scheduling, recorded_until);
   }
   return duration::zero();
 }
 
 result<group_restore> restore_group(store::reader& from, workflow_key key, const store::group_record& g,
                                     const std::vector<store::task_record>& tasks, const caf::strong_actor_ptr& executor,
-                                    timestamp now) {
+                                    const restore_times& at) {
   group_restore x;
-  x.clocks = {passed_since(g.times.running, now), waited_for_place(g, tasks, now)};
+  x.clocks = {passed_since(g.times.running, at.now), waited_for_place(g, tasks, at.recorded_until)};
   x.stopping = g.stopping;
   for (std::uint32_t i = 0; i < g.tasks; ++i) {
     const auto& t = tasks[g.first_task.value + i];
@@ -155,8 +157,24 @@ result<void> take_flow(store::reader& from, workflow_key key, const plan& layout
 
 } // namespace
 
+result<timestamp> recorded_until(store::reader& from) {
+  const auto last = from.latest();
+  if (!last)
+    return last.failure();
+  if (last->value == 0)
+    return timestamp{};
+  store::event_query newest;
+  newest.after = sequence{last->value - 1};
+  newest.limit = 1;
+  const auto page = from.events(newest);
+  if (!page)
+    return page.failure();
+  return page->events.empty() ? timestamp{} : page->events.front().fact.time;
+}
+
 result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
-                                      const std::string& id, const caf::strong_actor_ptr& executor, timestamp now) {
+                                      const std::string& id, const caf::strong_actor_ptr& executor,
+                                      const restore_times& at) {
   const auto record = from.workflow(id);
   if (!record)
     return record.failure();
@@ -187,7 +205,7 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
     restore->groups.push_back(g.status);
     if (g.status <= status::waiting || is_group_finished(g.status))
       continue;
-    auto members = restore_group(from, record->key, g, rows->tasks, executor, now);
+    auto members = restore_group(from, record->key, g, rows->tasks, executor, at);
     if (!members)
       return members.failure();
     restore->members[g.index.value] = std::move(*members);

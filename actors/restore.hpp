@@ -22,11 +22,20 @@ struct stored_workflow {
   std::vector<attempt_spec> unasked;
 };
 
-/// Reads an unfinished workflow. Clocks of groups go on as of `now`. `not_found` if there is no such workflow,
-/// `conflict` if it is finished.
+/// When an earlier runtime recorded something last, to be asked before this one does: until then it was there, and
+/// whoever waited could have had places. The beginning of time if nothing is recorded.
+[[nodiscard]] result<timestamp> recorded_until(store::reader& from);
+
+/// Points in time that clocks of groups go on from.
+struct restore_times {
+  timestamp now;
+  timestamp recorded_until; ///< See there.
+};
+
+/// Reads an unfinished workflow. `not_found` if there is no such workflow, `conflict` if it is finished.
 [[nodiscard]] result<stored_workflow> load_workflow(store::reader& from, const store::state_directory& directory,
                                                     const std::string& id, const caf::strong_actor_ptr& executor,
-                                                    timestamp now);
+                                                    const restore_times& at);
 
 /// Asks the driver what became of each attempt that may have been started. If it fails, nothing was asked.
 [[nodiscard]] result<void> adopt(stored_workflow& x, driver& runs);

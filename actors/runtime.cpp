@@ -1,5 +1,6 @@
 #include "actors/runtime.hpp"
 
+#include "actors/restore.hpp"
 #include "actors/runtime_impl.hpp"
 
 #include <utility>
@@ -11,6 +12,12 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
   auto writer = store::writer::open(directory);
   if (!writer)
     return writer.failure();
+  auto recorded = store::reader::open(directory);
+  if (!recorded)
+    return recorded.failure();
+  const auto until = recorded_until(*recorded);
+  if (!until)
+    return until.failure();
   auto pools = pool_set::probe(std::move(config.pools), config.default_pool, config.any_pool_name);
   if (!pools)
     return pools.failure();
@@ -20,7 +27,7 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
     if (auto read = (*pools)->read_policies(directory); !read)
       return read.failure();
   return std::unique_ptr<runtime>{new runtime{
-      std::make_unique<impl>(std::move(config), std::move(directory), std::move(*writer), std::move(*pools))}};
+      std::make_unique<impl>(std::move(config), std::move(directory), std::move(*writer), std::move(*pools), *until)}};
 }
 
 runtime::runtime(std::unique_ptr<impl> x) : impl_(std::move(x)) {}

@@ -70,10 +70,10 @@ result<void> check_blindly(const spec::workflow& workflow, const config::pool_po
 } // namespace
 
 runtime::impl::impl(runtime_config config, store::state_directory directory, store::writer writer,
-                    std::unique_ptr<pool_set> pools)
+                    std::unique_ptr<pool_set> pools, timestamp recorded_until)
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
-      configuration_(config.threads, config.with_network, config.agent_certificates),
+      recorded_until_(recorded_until), configuration_(config.threads, config.with_network, config.agent_certificates),
       can_edit_policies_(config.can_edit_policies), encrypts_(config.agent_certificates.has_value()),
       system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {

@@ -30,7 +30,9 @@ struct stored_workflow;
 /// Owns the actor system and the long-lived actors; ends them in order.
 class runtime::impl {
 public:
-  impl(runtime_config config, store::state_directory directory, store::writer writer, std::unique_ptr<pool_set> pools);
+  /// `recorded_until`: see there.
+  impl(runtime_config config, store::state_directory directory, store::writer writer, std::unique_ptr<pool_set> pools,
+       timestamp recorded_until);
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
   ~impl();
@@ -133,6 +135,7 @@ private:
   std::future<result<void>> policy_change_; ///< The last one, if it was not answered in time.
   std::mutex mutex_;
   group_policy policy_; ///< Of workflows that are taken up from now on.
+  timestamp recorded_until_;
   std::condition_variable unclaimed_;
   std::set<workflow_key> claimed_;
   std::unordered_map<workflow_key, held_workflow> held_;

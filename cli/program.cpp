@@ -28,7 +28,7 @@ constexpr const char* exit_code_text =
     "  MUSTER_ADDRESS    the head that commands speak to, see also 'muster context'\n"
     "  MUSTER_TOKEN_FILE the file with the token for it\n"
     "  MUSTER_CONFIG     the configuration file: which pools there are\n"
-    "  MUSTER_GPU_LOCKS  where programs settle which of them offers a GPU (default: /run/lock)\n"
+    "  MUSTER_GPU_LOCKS  where agents settle which of them offers a GPU (default: /run/lock)\n"
     "  DOCKER_HOST       the Docker daemon, as for the docker command\n"
     "  NO_COLOR          when set, no colours\n\n"
     "Example:\n"

@@ -38,6 +38,7 @@ result<std::shared_ptr<driver>> make_executor(const node_options& options, const
   how.config_file = options.config_file;
   how.docker_host = options.docker_host;
   how.gpus = options.gpus;
+  how.claims_gpus = true;
   how.enforce_limits = options.enforce_limits;
   config::configuration known;
   if (options.driver == "docker" || !options.config_file.empty()) {

@@ -17,7 +17,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -322,24 +321,6 @@ void add_local_options(CLI::App& command, local_options& options) {
   command.add_flag("--keep", options.keep, "Keep the working folders of tasks that ended (processes only)");
 }
 
-std::optional<std::size_t> gpus_of_use(const spec::workflow& workflow) {
-  const auto gpus_in = [&workflow](const std::string& resource) -> std::size_t {
-    const auto found = workflow.resources.find(resource);
-    const auto count = found == workflow.resources.end() ? 0 : found->second.gpu.value_or(0);
-    return static_cast<std::size_t>(std::max<std::int64_t>(count, 0));
-  };
-  std::size_t out = 0;
-  for (const auto& group : workflow.groups)
-    for (const auto& task : group.tasks)
-      out += gpus_in(task.resource);
-  if (!workflow.flow)
-    return out;
-  for (const auto& [name, resource] : workflow.resources)
-    if (gpus_in(name) > 0)
-      return std::nullopt; // How many tasks of it there will be at once is decided while it runs.
-  return out;
-}
-
 nlohmann::json to_json(const local_options& options) {
   return {{"pool", options.pool},
           {"config", options.config_file.empty() ? "" : std::filesystem::absolute(options.config_file).string()},
@@ -348,7 +329,6 @@ nlohmann::json to_json(const local_options& options) {
           {"max_parallel", options.max_parallel},
           {"oversubscribe", options.oversubscribe},
           {"gpus", options.gpus ? nlohmann::json(*options.gpus) : nlohmann::json{}},
-          {"most_gpus", options.most_gpus ? nlohmann::json(*options.most_gpus) : nlohmann::json{}},
           {"max_retries", options.max_retries},
           {"keep", options.keep},
           {"no_cache", options.no_cache},
@@ -380,8 +360,6 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
   if (const auto found = stored.find("gpus");
       found != stored.end() && found->is_array() && command.count("--gpus") == 0)
     options.gpus = std::move(gpus);
-  if (const auto found = stored.find("most_gpus"); found != stored.end() && found->is_number_unsigned())
-    options.most_gpus = found->get<std::size_t>();
   take("max_retries", "--max-retries", options.max_retries);
   take("keep", "--keep", options.keep);
   take("no_cache", "--no-cache", options.no_cache);

@@ -8,7 +8,6 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -30,7 +29,7 @@ struct local_options {
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
   std::optional<std::vector<std::uint32_t>> gpus; ///< Unset: those that are found.
-  std::optional<std::size_t> most_gpus;           ///< Of use to the workflow at once; unset: not known.
+  bool claims_gpus = false;                       ///< Of this machine, among agents.
   bool enforce_limits = false;
   std::uint32_t max_retries = 3;
   std::string output = "text";
@@ -42,9 +41,6 @@ struct local_options {
 
 /// Adds their options.
 void add_local_options(CLI::App& command, local_options& options);
-
-/// How many GPUs `workflow` can use at once, if that is known before it runs.
-[[nodiscard]] std::optional<std::size_t> gpus_of_use(const spec::workflow& workflow);
 
 /// The options that a later `resume` should run with as well, as JSON; kept with the workflow.
 [[nodiscard]] nlohmann::json to_json(const local_options& options);

@@ -28,7 +28,7 @@ docker_pool_config docker_of(const config::pool_settings& x, const local_options
   out.start_timeout = rounded(x.start_timeout);
   out.range = x.range;
   out.gpus = options.gpus ? options.gpus : x.gpus;
-  out.most_gpus = options.most_gpus;
+  out.claims_gpus = options.claims_gpus;
   out.user = x.user;
   out.init = x.init;
   out.pids_limit = x.pids;
@@ -145,7 +145,7 @@ result<std::unique_ptr<driver>> make_driver(chosen_pool pool, const local_option
   process_config config;
   config.state_directory = directory.root();
   config.gpus = std::get<process_choice>(pool.how).gpus;
-  config.most_gpus = options.most_gpus;
+  config.claims_gpus = options.claims_gpus;
   config.keep_work = options.keep;
   config.enforce_limits = options.enforce_limits;
   return make_process_driver(std::move(config));

@@ -64,7 +64,6 @@ int run(const context& ctx, const CLI::App& command, run_options options) {
   print_diagnostics(spec.outcome);
   if (!spec.outcome.ok())
     return exit_error;
-  options.local.most_gpus = gpus_of_use(*spec.outcome.workflow);
   auto pool = choose_pool(options.local, *known, *spec.outcome.workflow);
   if (!pool)
     return refuse_pool(pool.failure());

@@ -51,7 +51,7 @@ void add_machine(probe_result& out, const docker_pool_config& config) {
   machine::discovery found;
   if (out.daemon.shares_disk) {
     machine::machine_watch watch{
-        config.state_directory, gives_gpus ? config.gpus : std::vector<std::uint32_t>{}, {}, config.most_gpus};
+        config.state_directory, gives_gpus ? config.gpus : std::vector<std::uint32_t>{}, {}, config.claims_gpus};
     found = watch.look();
     if (gives_gpus)
       out.machine.emplace(std::move(watch));

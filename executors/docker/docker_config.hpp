@@ -4,7 +4,6 @@
 #include "muster/base/ipv4.hpp"
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -72,8 +71,7 @@ struct docker_pool_config {
   /// Indices of the GPUs that may be leased, if the daemon has the NVIDIA runtime. Unset: those that NVML finds, if the
   /// daemon is on this host.
   std::optional<std::vector<std::uint32_t>> gpus;
-  /// Of those that NVML knows, so many are offered at most. Unset: all.
-  std::optional<std::size_t> most_gpus;
+  bool claims_gpus = false; ///< Offers none that another one of this machine has claimed, and claims the others.
 
   /// Who a container's command runs as: `uid`, `uid:gid`, a name of the image. Empty: as the image says. `host`: uid
   /// and gid of this process.

@@ -61,13 +61,14 @@ nvml_answer find_gpus(const fs::path& state, const sources& at) {
 
 } // namespace
 
-discovery discover(const fs::path& state, const std::optional<std::vector<std::uint32_t>>& declared, gpu_claims& claims,
+discovery discover(const fs::path& state, const std::optional<std::vector<std::uint32_t>>& declared, gpu_claims* claims,
                    const sources& at) {
   auto found = find_gpus(state, at);
   discovery out;
   out.has_gpus = !found.gpus.empty() || !found.unusable.empty() || (declared && !declared->empty());
   auto offer = choose_gpus_to_offer(std::move(found), declared);
-  claims.claim(offer);
+  if (claims != nullptr)
+    claims->claim(offer);
   out.gpus = std::move(offer.indices);
   out.no_gpus_because = std::move(offer.none_because);
   out.warnings = std::move(offer.warnings);
@@ -80,7 +81,7 @@ discovery discover(const fs::path& state, const std::optional<std::vector<std::u
 }
 
 discovery machine_watch::look() {
-  auto out = discover(state_, declared_, claims_, at_);
+  auto out = discover(state_, declared_, claims_ ? &*claims_ : nullptr, at_);
   for (const auto& x : out.warnings)
     if (std::find(said_.begin(), said_.end(), x) == said_.end())
       log::warn("machine", x);

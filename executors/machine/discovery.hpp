@@ -5,7 +5,6 @@
 #include "executors/machine/nvml.hpp"
 #include "executors/machine_facts.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -32,27 +31,30 @@ struct discovery {
 };
 
 /// Looks at this machine. `declared` are the GPUs that somebody says it has: they win, and where they differ from what
-/// is found that is a warning. What another program of this machine has claimed is not offered, the rest is claimed.
-/// GPUs keep their indices in the file `gpu-numbers` of `state` until the machine is started anew. May block for
-/// seconds.
+/// is found that is a warning. With `claims`, what another agent of this machine has claimed is not offered, and the
+/// rest is claimed. GPUs keep their indices in the file `gpu-numbers` of `state` until the machine is started anew. May
+/// block for seconds.
 [[nodiscard]] discovery discover(const std::filesystem::path& state,
-                                 const std::optional<std::vector<std::uint32_t>>& declared, gpu_claims& claims,
+                                 const std::optional<std::vector<std::uint32_t>>& declared, gpu_claims* claims,
                                  const sources& at = {});
 
-/// Looks at a machine again and again, as `discover`, and logs the warnings that are new. What it has claimed it keeps
-/// while it lives: at most `most_gpus`. For one thread at a time.
+/// Looks at a machine again and again, as `discover`, and logs the warnings that are new. What it has claimed, if it
+/// claims anything, it keeps while it lives. For one thread at a time.
 class machine_watch {
 public:
   machine_watch(std::filesystem::path state, std::optional<std::vector<std::uint32_t>> declared, sources at = {},
-                std::optional<std::size_t> most_gpus = std::nullopt)
-      : state_(std::move(state)), declared_(std::move(declared)), at_(std::move(at)), claims_(at_.claims, most_gpus) {}
+                bool claims = false)
+      : state_(std::move(state)), declared_(std::move(declared)), at_(std::move(at)) {
+    if (claims)
+      claims_.emplace(at_.claims);
+  }
   [[nodiscard]] discovery look();
 
 private:
   std::filesystem::path state_;
   std::optional<std::vector<std::uint32_t>> declared_;
   sources at_;
-  gpu_claims claims_;
+  std::optional<gpu_claims> claims_;
   std::vector<std::string> said_; ///< Of the last time.
 };
 

@@ -120,10 +120,6 @@ void gpu_claims::claim(gpu_offer& offer) {
   for (const auto& x : offer.facts) {
     if (x.uuid.empty() || held_.count(x.uuid) != 0)
       continue;
-    if (most_ && held_.size() >= *most_) {
-      dropped.insert(x.index);
-      continue;
-    }
     auto taken = gpu_claim::take(folder_, x.uuid);
     if (taken) {
       held_.emplace(x.uuid, std::move(*taken));
@@ -141,7 +137,7 @@ void gpu_claims::claim(gpu_offer& offer) {
       offer.none_because = offer.warnings.back();
   }
   for (const auto& [why, which] : unsure)
-    offer.warnings.push_back("whether another program of this machine offers GPU " + text_of(which) +
+    offer.warnings.push_back("whether another agent of this machine offers GPU " + text_of(which) +
                              " cannot be told: " + why);
 }
 

@@ -4,14 +4,12 @@
 #include "muster/base/result.hpp"
 #include "muster/base/unique_fd.hpp"
 
-#include <cstddef>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 
-/// Who offers which GPU, among all programs of a machine: each is offered by one at a time.
+/// Which agent offers which GPU, among all of a machine: each is offered by one at a time.
 namespace muster::machine {
 
 /// Where that is settled, by a file for each GPU: what MUSTER_GPU_LOCKS says, else /run/lock.
@@ -33,17 +31,14 @@ private:
 /// The claims of one who offers GPUs. For one thread at a time.
 class gpu_claims {
 public:
-  /// Of at most so many; unset: of all.
-  explicit gpu_claims(std::filesystem::path folder, std::optional<std::size_t> most = std::nullopt)
-      : folder_(std::move(folder)), most_(most) {}
+  explicit gpu_claims(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// Claims what is to be offered and has a UUID. What another one has is offered no more, and the reason is a warning;
-  /// what goes beyond `most` is not offered either. Claims stay, also those of what is not to be offered any more.
+  /// Claims what is to be offered and has a UUID. What another one has is offered no more, and the reason is a warning.
+  /// Claims stay, also those of what is not to be offered any more.
   void claim(gpu_offer& offer);
 
 private:
   std::filesystem::path folder_;
-  std::optional<std::size_t> most_;
   std::map<std::string, gpu_claim> held_; ///< By UUID.
 };
 

@@ -105,7 +105,7 @@ public:
     out.driver = "process";
     out.total = *std::move(total);
     // After the launch of the warden: it must not inherit what a library opens.
-    watch_.emplace(config_.state_directory, config_.gpus, config_.look_at, config_.most_gpus);
+    watch_.emplace(config_.state_directory, config_.gpus, config_.look_at, config_.claims_gpus);
     auto found = watch_->look();
     learn_gpus(gpus_of(found));
     machine::take_machine(std::move(found), out);

@@ -5,7 +5,6 @@
 #include "executors/process/log_guard.hpp"
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -19,9 +18,9 @@ struct process_config {
   std::filesystem::path state_directory;
   /// Indices that this host has for tasks. Unset: those that NVML finds.
   std::optional<std::vector<std::uint32_t>> gpus;
-  std::optional<std::size_t> most_gpus; ///< Of those that NVML knows, so many are offered at most. Unset: all.
-  machine::sources look_at;             ///< Where the machine is looked at.
-  bool keep_work = false;               ///< Work folders with something in them stay when attempts are removed.
+  bool claims_gpus = false;    ///< Offers none that another one of this machine has claimed, and claims the others.
+  machine::sources look_at;    ///< Where the machine is looked at.
+  bool keep_work = false;      ///< Work folders with something in them stay when attempts are removed.
   bool enforce_limits = false; ///< Each attempt gets a control group with its memory, CPU time and processes as limits;
                                ///< `probe` fails with `unsupported` where that is not permitted.
   std::int64_t most_processes = 4'096; ///< Processes and threads of an attempt whose limits are enforced.

@@ -143,14 +143,20 @@ TEST_CASE("how long a task waits for a place is known to the next runtime") {
   const store::state_directory directory{state.path()};
   auto from = store::reader::open(directory);
   REQUIRE(from);
-  const auto in_an_hour =
-      std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now()) + std::chrono::hours{1};
-  const auto stored = load_workflow(*from, directory, who.id, nullptr, in_an_hour);
+  const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
+  const auto until = recorded_until(*from);
+  REQUIRE(until);
+  CHECK(*until <= now);
+  CHECK(*until > now - std::chrono::hours{1});
+  // As if something had been recorded in an hour, and all had been down for another.
+  const auto stored =
+      load_workflow(*from, directory, who.id, nullptr, {now + std::chrono::hours{2}, *until + std::chrono::hours{1}});
   REQUIRE(stored);
   const auto& groups = stored->restore->members;
   REQUIRE(groups.size() == 2);
   CHECK(groups.at(0).clocks.waited == duration::zero());
   CHECK(groups.at(1).clocks.waited >= std::chrono::hours{1});
+  CHECK(groups.at(1).clocks.waited < std::chrono::hours{2});
   CHECK(groups.at(1).clocks.ran == duration::zero());
 }
 

@@ -142,6 +142,10 @@ void head::start() {
   ++incarnation_;
   live_ = std::make_unique<body>();
   live_->where = std::make_unique<process>("head", config_, all_.time.now());
+  const auto until = muster::recorded_until(told_.stored());
+  if (!until)
+    return all_.violate("when something was recorded last is not known: " + until.failure().message);
+  recorded_until_ = *until;
   spawn_all(*live_);
   store::workflow_query query;
   query.unfinished = true;
@@ -301,8 +305,8 @@ bool head::take_up(const std::string& id, bool is_held) {
   all_.say((is_held ? "head holds " : "head takes up ") + id);
   auto* now = live_.get();
   const auto runs = now->runs;
-  auto stored =
-      load_workflow(told_.stored(), directory_, id, caf::actor_cast<caf::strong_actor_ptr>(now->executor), all_.wall());
+  auto stored = load_workflow(told_.stored(), directory_, id, caf::actor_cast<caf::strong_actor_ptr>(now->executor),
+                              {all_.wall(), recorded_until_});
   if (stored && !is_held)
     if (const auto asked = adopt(*stored, *runs); !asked)
       stored = asked.failure();

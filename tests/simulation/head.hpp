@@ -99,6 +99,7 @@ private:
   config::pool_policy policy_; ///< Of its pool.
   barrier_watch watch_;
   std::uint64_t incarnation_ = 0;
+  timestamp recorded_until_; ///< By the one before.
   std::unique_ptr<body> live_;
   std::vector<std::unique_ptr<body>> dead_;
 };

@@ -97,6 +97,12 @@ group_effects group_machine::placed_ahead(std::uint32_t ticket, epoch lease) {
   return out;
 }
 
+duration group_machine::rest_of_queue_timeout() const {
+  // Nodes join again after a restart, and nobody should fail before they could.
+  constexpr duration least = std::chrono::minutes{1};
+  return std::max(*policy_->queue_timeout - waited_, std::min(*policy_->queue_timeout, least));
+}
+
 group_effects group_machine::must_wait(std::uint32_t ticket, std::string_view reason) {
   if (phase_ != phase::queued || ticket != place_ticket_)
     return ignore();
@@ -106,7 +112,7 @@ group_effects group_machine::must_wait(std::uint32_t ticket, std::string_view re
       record(m, status::scheduling, no_exit_code, std::string{reason}, out);
   record_group(status::scheduling, std::string{reason}, out);
   if (policy_->queue_timeout && generation(group_timer::queue) == 0)
-    set_timer(group_timer::queue, std::max(duration::zero(), *policy_->queue_timeout - waited_), out);
+    set_timer(group_timer::queue, rest_of_queue_timeout(), out);
   return out;
 }
 

@@ -31,7 +31,7 @@ struct gpu_machine {
   machine::discovery look(const std::string& answer, const std::optional<indices>& declared = {}) {
     const fake_nvml_answer nvml{state.path(), answer};
     machine::gpu_claims claims{state.path()};
-    return machine::discover(state.path(), declared, claims, sources());
+    return machine::discover(state.path(), declared, &claims, sources());
   }
 };
 
@@ -182,8 +182,8 @@ TEST_CASE("of two that look at a machine the first offers its GPUs, and the seco
   gpu_machine m;
   const fake_nvml_answer nvml{m.state.path(), fake_gpus(2)};
   const warnings_heard heard;
-  auto first = std::make_unique<machine::machine_watch>(m.state.path(), indices{0}, m.sources());
-  machine::machine_watch second{m.state.path(), {}, m.sources()};
+  auto first = std::make_unique<machine::machine_watch>(m.state.path(), indices{0}, m.sources(), true);
+  machine::machine_watch second{m.state.path(), {}, m.sources(), true};
   CHECK(first->look().gpus == indices{0});
   const auto beside = second.look();
   CHECK(beside.gpus == indices{1}); // What the first does not offer is not claimed.

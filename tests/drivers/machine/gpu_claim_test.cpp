@@ -129,24 +129,6 @@ TEST_CASE("what another has claimed is not offered until it gives it up") {
   CHECK(offer.indices == indices{0, 2});
 }
 
-TEST_CASE("no more is claimed than is of use") {
-  const temporary_folder folder;
-  gpu_claims two{folder.path(), 2};
-  auto offer = offer_of(4);
-  two.claim(offer);
-  CHECK(offer.indices == indices{0, 1});
-  CHECK(offer.warnings.empty());
-  gpu_claims one{folder.path(), 1};
-  auto next = offer_of(4);
-  one.claim(next);
-  CHECK(next.indices == indices{2});
-  gpu_claims nothing{folder.path(), 0};
-  auto unused = offer_of(4);
-  nothing.claim(unused);
-  CHECK(unused.indices.empty());
-  CHECK(unused.warnings.empty());
-}
-
 TEST_CASE("what is only declared is not claimed, and where claims cannot be made that is a warning") {
   const temporary_folder folder;
   const auto declared = choose_gpus_to_offer({}, indices{0, 1});
@@ -164,7 +146,7 @@ TEST_CASE("what is only declared is not claimed, and where claims cannot be made
   CHECK(offer.indices == indices{0, 1});
   REQUIRE(offer.warnings.size() == 1);
   CHECK_THAT(offer.warnings[0],
-             ContainsSubstring("whether another program of this machine offers GPU 0-1 cannot be told: no file can be "
+             ContainsSubstring("whether another agent of this machine offers GPU 0-1 cannot be told: no file can be "
                                "made in ") &&
                  ContainsSubstring("missing: No such file or directory"));
 }

@@ -19,6 +19,7 @@ struct options {
   bool ignore_nonlead = true;
   std::uint32_t max_retries = 3;
   duration backoff = duration::zero();
+  duration queue_timeout = std::chrono::seconds{7};
 };
 
 /// Drives one machine; members are tasks 10, 11, ... named a, b, ...; exit code 7 asks for a retry.
@@ -29,7 +30,7 @@ public:
   static group_setup setup(options x) {
     auto policy = std::make_shared<group_policy>();
     policy->exec_timeout = std::chrono::seconds{5};
-    policy->queue_timeout = std::chrono::seconds{7};
+    policy->queue_timeout = x.queue_timeout;
     policy->max_retries = x.max_retries;
     policy->backoff.first = x.backoff;
     policy->grace = std::chrono::seconds{3};
@@ -439,24 +440,32 @@ TEST_CASE("a group is taken up after a restart") {
     CHECK(d.run(d.machine.exited(driven::who(0), code(0))).back() == "finished COMPLETED");
   }
   SECTION("it waits for a place: what it has waited counts, until it has one") {
-    driven d{{}};
-    d.run(d.machine.resume({{0, status::scheduling, found::nothing}}, {{}, std::chrono::seconds{5}}));
-    CHECK(d.waited == std::chrono::seconds{5});
+    options x;
+    x.queue_timeout = std::chrono::hours{7};
+    driven d{x};
+    d.run(d.machine.resume({{0, status::scheduling, found::nothing}}, {{}, std::chrono::hours{5}}));
+    CHECK(d.waited == std::chrono::hours{5});
     d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
-    CHECK(d.limits.at(group_timer::queue) == std::chrono::seconds{2});
+    CHECK(d.limits.at(group_timer::queue) == std::chrono::hours{2});
     d.run(d.machine.placed(d.place, epoch{9}));
     d.run(d.machine.preempt("others need it"));
     d.run(d.machine.exited(driven::who(0), code(143)));
     d.run(d.machine.intent_committed(d.ticket));
     CHECK(d.waited == duration::zero());
     d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
-    CHECK(d.limits.at(group_timer::queue) == std::chrono::seconds{7});
+    CHECK(d.limits.at(group_timer::queue) == std::chrono::hours{7});
   }
-  SECTION("it waited longer than it may") {
-    driven d{{}};
-    d.run(d.machine.resume({{0, status::scheduling, found::nothing}}, {{}, std::chrono::hours{5}}));
-    d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
-    CHECK(d.limits.at(group_timer::queue) == duration::zero());
+  SECTION("it has waited as long as it may: nodes have a minute to be there again") {
+    const auto least = [](duration timeout) {
+      options x;
+      x.queue_timeout = timeout;
+      driven d{x};
+      d.run(d.machine.resume({{0, status::scheduling, found::nothing}}, {{}, std::chrono::hours{5}}));
+      d.run(d.machine.must_wait(d.place, "waiting for 1 CPU"));
+      return d.limits.at(group_timer::queue);
+    };
+    CHECK(least(std::chrono::hours{4}) == std::chrono::minutes{1});
+    CHECK(least(std::chrono::seconds{7}) == std::chrono::seconds{7});
   }
   SECTION("lost") {
     driven d{{}};

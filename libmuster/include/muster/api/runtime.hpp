@@ -143,8 +143,7 @@ struct local_options {
   std::string pull = "missing";   ///< When images are pulled: `always`, `missing`, `never`.
   std::uint32_t max_parallel = 0; ///< Tasks at once; 0 for as many as fit.
   double oversubscribe = 1.0;     ///< Takes the machine for so many times as large, where tasks are light.
-  /// Indices of this host's GPUs for tasks. Unset: those that NVML finds, if the NVIDIA driver is installed, and
-  /// that no other program of this machine offers.
+  /// Indices of this host's GPUs for tasks. Unset: those that NVML finds, if the NVIDIA driver is installed.
   std::optional<std::vector<std::uint32_t>> gpus;
   bool enforce_limits = false;                  ///< `process`: by control groups.
   bool keep_work = false;                       ///< `process`: working folders stay.

@@ -96,7 +96,7 @@ struct recorded_member {
 /// How long a group was in a state before it was taken up; limits of time go on from there.
 struct group_clocks {
   duration ran{};    ///< RUNNING.
-  duration waited{}; ///< For a place; zero if it had one.
+  duration waited{}; ///< For a place, while there was somebody to give it; zero if it had one.
 };
 
 /// The life of one admitted group, from the intent to start its members until the last of them has ended; a pure state
@@ -232,6 +232,7 @@ private:
   void decide_preempted(member& m, group_effects& out);
   void leave(member& m, std::int32_t code, std::string why, bool free, group_effects& out);
   void back_off(group_effects& out);
+  [[nodiscard]] duration rest_of_queue_timeout() const;
   // ends
   void forget(task_attempt who, group_effects& out) const;
   void decide(member& m, const attempt_exit& how, group_effects& out);
