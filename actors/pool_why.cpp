@@ -70,9 +70,14 @@ gang_name name_of(gang_key key) noexcept {
 }
 
 std::optional<kept_reason> why_kept(const pool_state& state, const placement_request& request) {
-  if (!state.has_node())
-    return kept_reason{"unavailable", "pool " + state.config.name + " is unavailable" +
-                                          (state.unavailable.empty() ? "" : ": " + state.unavailable)};
+  if (!state.has_node()) {
+    const auto& why = state.unavailable;
+    if (why.empty() && state.config.may_grow)
+      return kept_reason{"unavailable",
+                         "pool " + state.config.name + " has no nodes: none has joined, or all have left"};
+    return kept_reason{"unavailable",
+                       "pool " + state.config.name + " is unavailable" + (why.empty() ? "" : ": " + why)};
+  }
   if (const auto missing = missing_node(state, request); !missing.empty())
     return kept_reason{"node", "waiting for node " + missing + ", where it holds places: it has not joined yet"};
   if (!request.held.empty()) // What runs already holds its place, whatever comes.

@@ -46,7 +46,8 @@ public:
                 bool claims = false)
       : state_(std::move(state)), declared_(std::move(declared)), at_(std::move(at)) {
     if (claims)
-      claims_.emplace(at_.claims);
+      claims_.emplace(at_.claims,
+                      claimant{std::filesystem::absolute(state_).lexically_normal(), declared_.has_value()});
   }
   [[nodiscard]] discovery look();
 

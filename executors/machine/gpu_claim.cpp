@@ -38,15 +38,17 @@ fs::path file_of(const fs::path& folder, const std::string& uuid) {
 /// What is there already may be of another user. Never opened with O_CREAT: in a folder like /tmp the kernel refuses
 /// that for files of others (fs.protected_regular). Others must be able to read it, whatever the umask.
 result<unique_fd> open_file(const fs::path& path) {
-  constexpr int how = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  constexpr int how = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   for (;;) {
-    unique_fd file{::open(path.c_str(), how)};
+    unique_fd file{::open(path.c_str(), how | O_RDWR)};
+    if (!file && (errno == EACCES || errno == EROFS))
+      file.reset(::open(path.c_str(), how | O_RDONLY));
     if (file)
       return file;
     if (errno != ENOENT)
       return error{ec::conflict,
                    "who offers it cannot be told, as " + path.string() + " cannot be read: " + reason(errno)};
-    file.reset(::open(path.c_str(), how | O_CREAT | O_EXCL, 0644));
+    file.reset(::open(path.c_str(), how | O_RDWR | O_CREAT | O_EXCL, 0644));
     if (file) {
       ::fchmod(file.get(), 0644);
       return file;
@@ -83,6 +85,27 @@ std::string holder_of(const struct stat& file) {
   return "process " + number + (name.empty() ? "" : " (" + name + ')');
 }
 
+/// The state directory of who had it last; empty if nobody is noted.
+std::string noted_in(int file) {
+  std::string out(4096, '\0');
+  const auto size = ::pread(file, out.data(), out.size(), 0);
+  out.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  out.erase(std::min(out.find('\n'), out.size()));
+  return out;
+}
+
+/// Who cannot write the file leaves it as it is: nobody else loses anything by that.
+void note(int file, const std::string& state) {
+  const auto line = state + '\n';
+  if (::ftruncate(file, 0) == 0)
+    static_cast<void>(::pwrite(file, line.data(), line.size(), 0));
+}
+
+bool is_gone(const fs::path& state) {
+  std::error_code problem;
+  return !fs::exists(state, problem) && !problem;
+}
+
 void drop(gpu_offer& from, const index_set& which) {
   const auto is_dropped = [&](std::uint32_t x) { return which.count(x) != 0; };
   const auto erase = [](auto& all, auto is) { all.erase(std::remove_if(all.begin(), all.end(), is), all.end()); };
@@ -100,12 +123,21 @@ fs::path claims_folder() {
   return named != nullptr && *named != '\0' ? named : "/run/lock";
 }
 
-result<gpu_claim> gpu_claim::take(const fs::path& folder, const std::string& uuid) {
+result<gpu_claim> gpu_claim::take(const fs::path& folder, const std::string& uuid, const claimant& who) {
   auto file = open_file(file_of(folder, uuid));
   if (!file)
     return file.failure();
-  if (::flock(file->get(), LOCK_EX | LOCK_NB) == 0)
+  if (::flock(file->get(), LOCK_EX | LOCK_NB) == 0) {
+    const auto before = noted_in(file->get());
+    if (before == who.state.native())
+      return gpu_claim{std::move(*file)};
+    if (!before.empty() && !who.is_told_to_have && !is_gone(before))
+      return error{ec::conflict, "the agent of " + before +
+                                     " offered it, and what it left may run there: start that agent again, or, if "
+                                     "nothing runs there, name the GPU by --gpus"};
+    note(file->get(), who.state.native());
     return gpu_claim{std::move(*file)};
+  }
   const auto why = errno;
   struct stat facts {};
   if (why != EWOULDBLOCK || ::fstat(file->get(), &facts) != 0)
@@ -120,7 +152,7 @@ void gpu_claims::claim(gpu_offer& offer) {
   for (const auto& x : offer.facts) {
     if (x.uuid.empty() || held_.count(x.uuid) != 0)
       continue;
-    auto taken = gpu_claim::take(folder_, x.uuid);
+    auto taken = gpu_claim::take(folder_, x.uuid, who_);
     if (taken) {
       held_.emplace(x.uuid, std::move(*taken));
     } else if (taken.failure().code == ec::conflict) {

@@ -390,6 +390,18 @@ TEST_CASE("what holds places is booked while nothing is placed") {
   CHECK(waiting->lease);
 }
 
+TEST_CASE("who waits in a pool that agents join is told that none has") {
+  pool_config config;
+  config.may_grow = true;
+  pool_alone f{config};
+  const auto [key, single] = f.ask({});
+  CHECK_THAT(single->delayed, ContainsSubstring("has no nodes: none has joined"));
+  REQUIRE(f.why(key));
+  CHECK(f.why(key)->cause == "unavailable");
+  f.join(pool_alone::make_node("a", 4));
+  CHECK(single->lease);
+}
+
 TEST_CASE("a pool without a node is unavailable, and takes what will be looked at later") {
   pool_alone f;
   CHECK_FALSE(f.view().available);

@@ -222,7 +222,18 @@ TEST_CASE("of two agents on a machine the first offers its GPUs, and the second 
   CHECK(node_shown(x.muster, "n1")["gpu_warnings"] == json::array());
   CHECK(node_shown(x.muster, "n2")["gpu_warnings"] == json::array({why}));
   CHECK_THAT(x.muster({"node", "show", "n2"}).out, ContainsSubstring('\n' + why + '\n'));
+  one.stop(SIGKILL); // What it runs goes on.
+  const node_program three{x.muster, "n3", at(3), gpus.prefix()};
+  REQUIRE(becomes(x.muster, "n3", "ready"));
+  CHECK(node_shown(x.muster, "n3")["total"]["gpus"] == json::array());
+  CHECK_THAT(node_shown(x.muster, "n3")["gpu_warnings"].dump(),
+             ContainsSubstring("the agent of " + one.state().string() + " offered it"));
+  one.start();
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json({0, 1}));
+
   one.stop(SIGKILL);
+  std::filesystem::remove_all(one.state());
   two.process().signal(SIGHUP); // It would look by itself in half a minute.
   REQUIRE(eventually([&] { return node_shown(x.muster, "n2")["total"]["gpus"] == json({0, 1}); }));
   REQUIRE(becomes(x.muster, "n2", "ready"));
@@ -230,9 +241,6 @@ TEST_CASE("of two agents on a machine the first offers its GPUs, and the second 
   REQUIRE(x.muster({"wait", id}).out == id + " COMPLETED\n");
   CHECK(node_of(x.muster, id, "t0") == "n2");
 
-  one.start(); // Now it is the one that comes late.
-  REQUIRE(becomes(x.muster, "n1", "ready"));
-  CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json::array());
   CHECK(node_shown(x.muster, "n2")["gpu_warnings"] == json::array());
   CHECK_THAT(two.stop(SIGTERM).err, ContainsSubstring(why));
 }

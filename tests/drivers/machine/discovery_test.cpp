@@ -30,7 +30,7 @@ struct gpu_machine {
 
   machine::discovery look(const std::string& answer, const std::optional<indices>& declared = {}) {
     const fake_nvml_answer nvml{state.path(), answer};
-    machine::gpu_claims claims{state.path()};
+    machine::gpu_claims claims{state.path(), {}};
     return machine::discover(state.path(), declared, &claims, sources());
   }
 };
