@@ -328,7 +328,7 @@ result<std::uint16_t> runtime::impl::publish_monitors(const std::string& address
     return {ec::conflict, "monitors can connect already"};
   const auto signal = std::make_shared<gate_signal>();
   auto gate = system_.spawn<caf::detached>(monitor_gate, directory_, counted_, signal, std::move(admit));
-  const auto bound = publish(gate, "monitors", address, port);
+  auto bound = publish(gate, "monitors", address, port);
   if (!bound)
     return bound;
   gate_ = gate;

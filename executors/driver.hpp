@@ -141,7 +141,7 @@ public:
   virtual void on_displaced(attempt_id id, std::string why) { on_lost(id, std::move(why)); }
   /// What an attempt that is being prepared waits for, for people: "pulling busybox: 34 of 80 MB". Seldom: seconds
   /// apart.
-  virtual void on_progress(attempt_id /*id*/, std::string /*text*/) {}
+  virtual void on_progress(attempt_id /*id*/, std::string /*text*/) {} // NOLINT(performance-unnecessary-value-param)
   /// No further call follows at once: what was gathered since the last `on_batch_end` should be passed on now.
   virtual void on_batch_end() {}
 };
@@ -208,7 +208,7 @@ public:
 
   /// At the start, after `listen`: removes, in its own time, what earlier runtimes left of workflows and attempts that
   /// are over. What lives and was not adopted yet is left alone.
-  virtual void clean_up(leftover_judge /*is_over*/) {}
+  virtual void clean_up(leftover_judge /*is_over*/) {} // NOLINT(performance-unnecessary-value-param)
 };
 
 } // namespace muster

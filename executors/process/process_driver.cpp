@@ -315,6 +315,7 @@ private:
   /// Asks the warden about attempts.
   void ask(const std::vector<attempt_id>& ids, warden_queries::handler answered) {
     std::vector<wire::query_item> about;
+    about.reserve(ids.size());
     for (const auto id : ids)
       about.push_back({id, attempts_.at(id).folder.string()});
     queries_.ask(about, link_.unsent(), std::move(answered));

@@ -154,7 +154,8 @@ TEST_CASE("a gang has all its members on a node that is isolated, or none there"
     auto large = isolated("b", 8);
     large.condition = node_condition::cordoned; // It has one.
     auto with_cordoned = cluster_of({small, large});
-    CHECK_THAT(reason(gang(4, ask(1)), with_cordoned), ContainsSubstring("cordoned") && !ContainsSubstring("network for"));
+    CHECK_THAT(reason(gang(4, ask(1)), with_cordoned),
+               ContainsSubstring("cordoned") && !ContainsSubstring("network for"));
   }
   SECTION("also those of the group that ask for no place any more count for its network") {
     auto small = isolated("a", 4);
