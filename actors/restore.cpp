@@ -167,6 +167,8 @@ result<timestamp> recorded_until(store::reader& from) {
   newest.after = sequence{last->value - 1};
   newest.limit = 1;
   const auto page = from.events(newest);
+  if (!page && page.failure().code == ec::not_found)
+    return timestamp{}; // It was compacted, as all before it.
   if (!page)
     return page.failure();
   return page->events.empty() ? timestamp{} : page->events.front().fact.time;

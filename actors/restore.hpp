@@ -23,7 +23,7 @@ struct stored_workflow {
 };
 
 /// When an earlier runtime recorded something last, to be asked before this one does: until then it was there, and
-/// whoever waited could have had places. The beginning of time if nothing is recorded.
+/// whoever waited could have had places. The beginning of time if no event is there.
 [[nodiscard]] result<timestamp> recorded_until(store::reader& from);
 
 /// Points in time that clocks of groups go on from.

@@ -119,6 +119,34 @@ TEST_CASE("a workflow of a stopped runtime is resumed by the next one") {
   CHECK(r->resume("wf-99").failure().code == ec::not_found);
 }
 
+TEST_CASE("a runtime starts over a log of which every event was compacted") {
+  const temporary_folder state;
+  {
+    auto r = start(null_runtime(state.path()));
+    const auto who = submit(*r, make_workflow({make_task("a")}));
+    REQUIRE(r->wait(who.key, deadline()) == status::completed);
+  }
+  const store::state_directory directory{state.path()};
+  {
+    auto writer = store::writer::open(directory);
+    REQUIRE(writer);
+    auto from = store::reader::open(directory);
+    REQUIRE(from);
+    const auto last = from->latest();
+    REQUIRE(last);
+    const auto removed = writer->compact(*last, 1'000'000);
+    REQUIRE(removed);
+    CHECK(*removed > 0);
+    REQUIRE(writer->commit());
+    const auto until = recorded_until(*from);
+    REQUIRE(until);
+    CHECK(*until == timestamp{});
+  }
+  auto r = start(null_runtime(state.path()));
+  const auto next = submit(*r, make_workflow({make_task("a")}));
+  CHECK(r->wait(next.key, deadline()) == status::completed);
+}
+
 TEST_CASE("how long a task waits for a place is known to the next runtime") {
   const temporary_folder state;
   accepted_workflow who;
