@@ -4,9 +4,7 @@
 
 namespace muster {
 
-namespace {
-
-int value_of(char c) {
+int base64_value(char c) noexcept {
   if (c >= 'A' && c <= 'Z')
     return c - 'A';
   if (c >= 'a' && c <= 'z')
@@ -17,6 +15,8 @@ int value_of(char c) {
     return 62;
   return c == '/' ? 63 : -1;
 }
+
+namespace {
 
 bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
@@ -38,7 +38,7 @@ result<std::string> decode_base64(std::string_view text) {
       ++padding;
       continue;
     }
-    const int value = value_of(c);
+    const int value = base64_value(c);
     if (value < 0 || padding > 0)
       return error{ec::data_error, "invalid base64 at byte " + std::to_string(at)};
     bits = bits << 6U | static_cast<std::uint32_t>(value);

@@ -1,5 +1,6 @@
 #include "spec/yaml_scalar.hpp"
 
+#include "muster/base/base64.hpp"
 #include "spec/python_number.hpp"
 
 #include <algorithm>
@@ -251,16 +252,6 @@ scalar make_real(std::string_view text) {
   if (negative)
     x.real = -x.real;
   return x;
-}
-
-int base64_value(char c) {
-  if (c >= 'A' && c <= 'Z')
-    return c - 'A';
-  if (c >= 'a' && c <= 'z')
-    return c - 'a' + 26;
-  if (c >= '0' && c <= '9')
-    return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 /// As Python's `base64.decodebytes`: other characters are skipped, padding must be right.
