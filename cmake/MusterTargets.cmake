@@ -30,6 +30,13 @@ if(MUSTER_SANITIZE)
   endif()
 endif()
 
+# What our programs take their memory from (docs/decisions/libraries.md); sanitizers bring their own allocator.
+add_library(muster_allocator INTERFACE)
+if(NOT MUSTER_SANITIZE)
+  find_package(Jemalloc REQUIRED)
+  target_link_libraries(muster_allocator INTERFACE Jemalloc::Jemalloc)
+endif()
+
 # muster_library(NAME [FOLDER...]): a static library of the calling folder's sources, without those of these subfolders.
 function(muster_library name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
