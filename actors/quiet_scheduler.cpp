@@ -14,6 +14,33 @@ namespace muster {
 
 namespace {
 
+/// CAF's own policy, as a type that only the scheduler below uses.
+class sharing final : public caf::policy::work_sharing {};
+
+} // namespace
+
+} // namespace muster
+
+/// As CAF's, but threads of actors have no logger of CAF's, which is silent: else each turn of an actor looks by a
+/// `dynamic_cast` for its number, and tells it to the logger and takes it back twice.
+template <>
+void caf::scheduler::worker<muster::sharing>::run() {
+  caf::logger::set_current_actor_system(nullptr);
+  for (;;) {
+    auto* job = policy_.dequeue(this);
+    switch (job->resume(this, max_throughput_)) {
+      case resumable::resume_later: policy_.resume_job_later(this, job); break;
+      case resumable::done:
+      case resumable::awaiting_message: intrusive_ptr_release(job); break;
+      case resumable::shutdown_execution_unit: return;
+    }
+  }
+}
+
+namespace muster {
+
+namespace {
+
 /// Passes everything on to the scheduler's own clock, but what would change nothing. Is of that type because the
 /// scheduler must return one.
 class quiet_clock final : public caf::detail::thread_safe_actor_clock {
@@ -69,9 +96,9 @@ private:
   std::unordered_set<caf::abstract_actor*> have_timeouts_;
 };
 
-class quiet_scheduler final : public caf::scheduler::coordinator<caf::policy::work_sharing> {
+class quiet_scheduler final : public caf::scheduler::coordinator<sharing> {
 public:
-  using base = caf::scheduler::coordinator<caf::policy::work_sharing>;
+  using base = caf::scheduler::coordinator<sharing>;
 
   explicit quiet_scheduler(caf::actor_system& system) : base(system), clock_(base::clock()) {}
 
