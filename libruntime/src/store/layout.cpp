@@ -58,6 +58,23 @@ std::string component(std::string_view name) {
   return out.empty() ? "%" : out;
 }
 
+// Paths as texts until they are whole: a path takes itself to pieces at each step, and every attempt needs some.
+
+std::string workflow_text(const fs::path& root, std::string_view id) {
+  auto text = root.native();
+  if (!text.empty() && text.back() != '/')
+    text += '/';
+  return text.append("workflows/").append(component(id));
+}
+
+std::string task_text(const fs::path& root, std::string_view id, std::string_view task) {
+  return workflow_text(root, id).append("/tasks/").append(component(task));
+}
+
+std::string attempt_text(const fs::path& root, std::string_view id, std::string_view task, std::uint32_t number) {
+  return task_text(root, id, task).append(".").append(std::to_string(number));
+}
+
 result<void> make(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0)
     return {};
@@ -117,23 +134,22 @@ bool state_directory::has_store() const {
 }
 
 fs::path state_directory::workflow(std::string_view id) const {
-  return root_ / "workflows" / component(id);
+  return workflow_text(root_, id);
 }
-fs::path state_directory::task(std::string_view id, std::string_view task) const {
-  // As one text: a path takes itself to pieces at each step, and every attempt needs some.
-  return workflow(id).native() + "/tasks/" + component(task);
+fs::path state_directory::task(std::string_view id, std::string_view task_name) const {
+  return task_text(root_, id, task_name);
 }
 fs::path state_directory::attempt(std::string_view id, std::string_view task_name, std::uint32_t number) const {
-  return task(id, task_name).native() + '.' + std::to_string(number);
+  return attempt_text(root_, id, task_name, number);
 }
 fs::path state_directory::log(std::string_view id, std::string_view task_name, std::uint32_t number) const {
-  return attempt(id, task_name, number) += ".log";
+  return attempt_text(root_, id, task_name, number) + ".log";
 }
 fs::path state_directory::output(std::string_view id, std::string_view task_name, std::uint32_t number) const {
-  return attempt(id, task_name, number) / "output";
+  return attempt_text(root_, id, task_name, number) + "/output";
 }
 fs::path state_directory::output_link(std::string_view id, std::string_view task_name) const {
-  return task(id, task_name) += ".output";
+  return task_text(root_, id, task_name) + ".output";
 }
 
 // -- the lock
