@@ -93,7 +93,11 @@ const error broken{ec::io_error, "the store does not accept writes any more"};
 
 /// What was committed, in the order of its numbers.
 std::vector<event> committed(journal_writer_state& state) {
+  std::size_t count = 0;
+  for (const auto* list : state.appended)
+    count += list == nullptr ? 1 : list->events.size();
   std::vector<event> out;
+  out.reserve(count);
   auto submitted = state.submitted.events.begin();
   for (auto* list : state.appended) {
     if (list == nullptr) {
