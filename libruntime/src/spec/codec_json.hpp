@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 /// How the parts of a spec become JSON and come back; for the codecs only. What reads throws on what it cannot read.
@@ -56,28 +57,31 @@ public:
     if (!in.is_object())
       throw std::invalid_argument("not an object");
   }
-  void text(const char* key, std::string& value) const {
-    if (const auto at = in_.find(key); at != in_.end())
+  void text(std::string_view key, std::string& value) const {
+    if (const auto* at = find(key))
       value = text_from_json(*at);
   }
   template <class T>
-  void get(const char* key, T& value) const {
-    if (const auto at = in_.find(key); at != in_.end())
+  void get(std::string_view key, T& value) const {
+    if (const auto* at = find(key))
       value = at->get<T>();
   }
-  void number(const char* key, std::optional<std::int64_t>& value) const {
-    if (const auto at = in_.find(key); at != in_.end())
+  void number(std::string_view key, std::optional<std::int64_t>& value) const {
+    if (const auto* at = find(key))
       value = at->get<std::int64_t>();
   }
   template <class List, class Convert>
-  void list(const char* key, List& values, Convert convert) const {
-    if (const auto at = in_.find(key); at != in_.end())
+  void list(std::string_view key, List& values, Convert convert) const {
+    if (const auto* at = find(key))
       for (const auto& value : at->get_ref<const json::array_t&>())
         values.push_back(convert(value));
   }
-  [[nodiscard]] const json* find(const char* key) const {
-    const auto at = in_.find(key);
-    return at == in_.end() ? nullptr : &*at;
+  /// Null if it is absent, as most are: so without the key's length being counted for each that is there.
+  [[nodiscard]] const json* find(std::string_view key) const {
+    for (const auto& [name, value] : in_.get_ref<const json::object_t&>())
+      if (name == key)
+        return &value;
+    return nullptr;
   }
 
 private:
