@@ -3,9 +3,10 @@
 //   overhead_bench [TASKS] [ROUNDS]
 //
 // Without arguments: 1,000 tasks in 9 rounds, 10,000 in 3, and the chain. All contestants run `true` TASKS times, two
-// at a time, each with its output in a file of its own or, for xargs and make, dropped. Muster is the program as users
-// run it: it reads the file, journals every transition with an fsync per commit, and ends. The chain compares hops: a
-// serial spawn plus one durable commit of SQLite, against a workflow in which each task waits for the one before.
+// at a time, each with its output in a file of its own or, for xargs, make and GNU parallel (if it is installed),
+// dropped. Muster is the program as users run it: it reads the file, journals every transition with an fsync per
+// commit, and ends. The chain compares hops: a serial spawn plus one durable commit of SQLite, against a workflow in
+// which each task waits for the one before.
 
 #include "measure.hpp"
 
@@ -77,6 +78,16 @@ void xargs(const std::string& numbers) {
   run_program({"xargs", "-a", numbers, "-P", std::to_string(parallel), "-n", "1", "true"});
 }
 
+/// GNU parallel, where it is installed. It takes 10 ms for each task, so it is spared the long runs.
+bool has_parallel(int tasks) {
+  constexpr int most = 1000;
+  return tasks <= most && std::filesystem::exists("/usr/bin/parallel");
+}
+
+void gnu_parallel(const std::string& numbers) {
+  run_program({"parallel", "--will-cite", "-a", numbers, "-j", std::to_string(parallel), "true"});
+}
+
 void make(const std::string& makefile) {
   run_program({"make", "-s", "-j", std::to_string(parallel), "-f", makefile});
 }
@@ -134,12 +145,14 @@ void compare_independent(int tasks, int rounds) {
   numbers_file(inputs.path() + "/numbers", tasks);
   const auto spec = write(inputs.path() + "/flat.yaml", independent_spec(tasks));
   const auto makefile = write(inputs.path() + "/flat.mk", makefile_of(tasks, false));
-  const std::vector<contestant> contestants{
+  std::vector<contestant> contestants{
       {"posix_spawn loop, output to a file", [&] { spawn_loop(tasks, parallel); }},
       {"xargs -P2", [&] { xargs(inputs.path() + "/numbers"); }},
       {"make -j2", [&] { make(makefile); }},
       {"muster run", [&] { muster_run(spec); }},
   };
+  if (has_parallel(tasks))
+    contestants.push_back({"GNU parallel -j2", [&] { gnu_parallel(inputs.path() + "/numbers"); }});
   print(std::to_string(tasks) + " independent tasks", contestants, run_interleaved(contestants, rounds), tasks, 0);
 }
 
