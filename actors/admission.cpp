@@ -119,7 +119,34 @@ std::string platform_of(const spec::workflow& workflow, const spec::task& t) {
   return found == workflow.resources.end() ? std::string{} : found->second.platform;
 }
 
+std::string by(const std::string& driver) {
+  return driver.empty() ? "what its node has first" : "`" + driver + "`";
+}
+
+/// Members meet in a network of their driver, or by addresses of their nodes: one has both.
+void check_drivers(const spec::workflow& workflow, const spec::group& g, const config::pool_policy& rules,
+                   reasons& out) {
+  const auto driver = [&](const spec::task& t) { return config::driver_of(rules, platform_of(workflow, t)); };
+  const auto& first = g.tasks.front();
+  const auto other =
+      std::find_if(g.tasks.begin(), g.tasks.end(), [&](const auto& t) { return driver(t) != driver(first); });
+  if (other != g.tasks.end())
+    out.add(ec::unsupported, "group " + g.name + ": task " + first.name + " is run by " + by(driver(first)) +
+                                 " and task " + other->name + " by " + by(driver(*other)) +
+                                 ", as the pool says for their platforms; members of a group are run by the same");
+}
+
 } // namespace
+
+std::optional<spec::workflow> with_drivers(const spec::workflow& workflow, const config::pool_policy& rules) {
+  if (!config::names_drivers(rules))
+    return std::nullopt;
+  auto out = workflow;
+  for (const auto* g : spec::gangs_of(workflow))
+    for (const auto& t : g->tasks)
+      out.resources[t.resource].driver = config::driver_of(rules, platform_of(workflow, t));
+  return out;
+}
 
 result<void> check_admission(const spec::workflow& workflow, const capabilities& offered,
                              const config::pool_policy& rules, store::reader& history) {
@@ -128,13 +155,16 @@ result<void> check_admission(const spec::workflow& workflow, const capabilities&
   check_time("queue_timeout", workflow.timeout.queue, rules.queue_timeout, out);
   for (const auto& x : spec::unsupported_urls(workflow))
     out.add(ec::unsupported, x.field + ": " + x.message + (x.hint.empty() ? "" : "; " + x.hint));
-  for (const auto* g : spec::gangs_of(workflow))
+  for (const auto* g : spec::gangs_of(workflow)) {
+    if (g->tasks.size() > 1)
+      check_drivers(workflow, *g, rules, out);
     for (const auto& t : g->tasks) {
       check_task(t, platform_of(workflow, t), offered, rules, out);
       for (const auto& input : t.inputs)
         if (const auto* from = std::get_if<spec::task_input>(&input.from); from != nullptr && !from->workflow.empty())
           check_earlier_workflow(t.name, *from, history, out);
     }
+  }
   return std::move(out).outcome();
 }
 

@@ -6,6 +6,8 @@
 #include "muster/spec/model.hpp"
 #include "muster/store/reader.hpp"
 
+#include <optional>
+
 namespace muster {
 
 /// Whether this runtime can do what a checked spec asks: storage that can be reached, tasks of earlier workflows that
@@ -13,5 +15,9 @@ namespace muster {
 /// line: `unsupported`, `not_found`, `conflict` or `invalid_argument`.
 [[nodiscard]] result<void> check_admission(const spec::workflow& workflow, const capabilities& offered,
                                            const config::pool_policy& rules, store::reader& history);
+
+/// The workflow, with what is to run its tasks as the rules say now; nothing if they say nothing.
+[[nodiscard]] std::optional<spec::workflow> with_drivers(const spec::workflow& workflow,
+                                                         const config::pool_policy& rules);
 
 } // namespace muster

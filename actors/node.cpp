@@ -1,5 +1,7 @@
 #include "actors/node.hpp"
 
+#include "actors/driver_labels.hpp"
+
 #include <caf/all.hpp>
 
 namespace muster {
@@ -18,6 +20,7 @@ node_actor::behavior_type node(node_actor::stateful_pointer<node_state_data> sel
         x.executor = caf::actor_cast<caf::strong_actor_ptr>(state.executor);
         x.offered = state.offered;
         x.labels = state.offered.machine.labels;
+        add_driver_labels(state.offered, x.labels);
         x.gpu_links = state.offered.machine.gpu_links;
         x.is_local = true;
         self->send(target, join_atom::value, pool_node_ptr{std::make_shared<pool_node>(std::move(x))});

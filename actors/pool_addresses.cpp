@@ -13,14 +13,23 @@ pool_state::member_node& node_at(pool_state& state, const member_place& x) {
   return state.nodes.at(state.queue.nodes()[x.node].name);
 }
 
+/// Whether a gang is run there by what makes networks: not so where another driver is asked for.
+bool is_run_in_network(const pool_state::client& x, gang_key key, const capabilities& offered) {
+  if (offered.besides.empty() || !x.layout)
+    return true;
+  const auto first = x.layout->tasks(name_of(key).group).first;
+  return driver_of(offered, x.layout->resource(first).driver) == maker_of_networks(offered);
+}
+
 /// The node whose networks a gang at these places is in; null if it is in none. One over several nodes is in none, nor
 /// is what is left of one.
-pool_state::member_node* network_node(pool_state& state, const pool_state::client& x, const assignment& where) {
+pool_state::member_node* network_node(pool_state& state, gang_key key, const pool_state::client& x,
+                                      const assignment& where) {
   const auto is_here = [&](const member_place& place) { return place.node == where.front().node; };
   if (where.empty() || !std::all_of(where.begin(), where.end(), is_here))
     return nullptr;
   auto& node = node_at(state, where.front());
-  if (!node.networks)
+  if (!node.networks || !is_run_in_network(x, key, node.what->offered))
     return nullptr;
   const auto& address = node.what->address;
   if (x.who.group_size < 2 || address.empty())
@@ -42,10 +51,12 @@ pool_state::network_line& line_of(pool_state::network_lines& on, const pool_stat
 void find_needs(pool_state::client& x, gang_key key, const pool_state::member_node& on) {
   if (!x.who.needs.empty() || !x.layout)
     return;
+  const auto* maker = maker_of_networks(on.what->offered);
+  const bool alone_without_address = maker != nullptr && maker->alone_without_address;
   const auto first = x.layout->tasks(name_of(key).group).first;
   for (const auto position : x.who.positions) {
     const auto task = x.layout->task(task_index{first.value + position});
-    x.who.needs.push_back(task ? address_need_of(*task, x.who.group_size < 2, on.what->offered.alone_without_address)
+    x.who.needs.push_back(task ? address_need_of(*task, x.who.group_size < 2, alone_without_address)
                                : address_need::own);
   }
 }
@@ -83,8 +94,12 @@ group_part part_of(const plan& layout, const placement_request& request) {
 
 void set_up_networks(pool_state& state, const pool_node& as) {
   auto& node = state.nodes[as.name];
-  const auto& space = as.offered.addresses;
-  if (node.networks && node.what && is_same(node.what->offered.addresses, space))
+  const auto space_of = [](const capabilities& offered) {
+    const auto* maker = maker_of_networks(offered);
+    return maker != nullptr ? maker->addresses : std::nullopt;
+  };
+  const auto space = space_of(as.offered);
+  if (node.networks && node.what && is_same(space_of(node.what->offered), space))
     return;
   node.networks.reset();
   if (!space)
@@ -103,7 +118,7 @@ bool all_have_addresses(const pool_state::client& x) {
 }
 
 void choose_network(pool_state& state, gang_key key, pool_state::client& x, const assignment& where) {
-  const auto* node = network_node(state, x, where);
+  const auto* node = network_node(state, key, x, where);
   x.network_of = node != nullptr ? node->what->name : std::string{};
   if (node != nullptr)
     find_needs(x, key, *node);

@@ -11,7 +11,7 @@ namespace {
 
 /// Who is in a network of that node is not reached from others, and has no other address there.
 bool is_isolated(const pool_node& x) {
-  return !x.is_local && x.offered.addresses && x.address.empty();
+  return !x.is_local && maker_of_networks(x.offered) != nullptr && x.address.empty();
 }
 
 /// Of those that would be in a network there.

@@ -59,6 +59,9 @@ pool_view_ptr view_of(const pool_state& state) {
     y.address = known.what->address;
     y.platform = node.platform;
     y.labels = node.labels;
+    y.drivers.emplace_back(known.what->offered.driver, known.what->offered.version);
+    for (const auto& other : known.what->offered.besides)
+      y.drivers.emplace_back(other.driver, other.version);
     y.total = to_capacity(node.total, node.gpus);
     y.free = to_capacity(node.free, node.free_gpus);
     y.machine = {known.what, &known.what->offered.machine};

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// Pools, as those above the actors set them up and see them. Plain values.
@@ -68,6 +69,7 @@ struct node_view {
   std::string reason;    ///< Why it is so, for people.
   std::string address;   ///< Where other nodes reach its tasks; empty if there are none.
   std::string platform;
+  std::vector<std::pair<std::string, std::string>> drivers; ///< What runs tasks there, and the version of each.
   std::map<std::string, std::string> labels;
   capacity total; ///< As far as it is shared out: `oversubscribe` counts.
   capacity free;  ///< Amounts are below 0 where more was taken than there is, as after a restart.

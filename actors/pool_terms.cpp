@@ -1,5 +1,7 @@
 #include "actors/pool_terms.hpp"
 
+#include "actors/driver_labels.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -10,12 +12,14 @@ gang gang_of(const pool_state& state, const plan& layout, const std::vector<task
   gang who;
   who.reserve(members.size());
   for (const auto t : members) {
-    auto wanted = request_of(layout.resource(t));
+    const auto& resource = layout.resource(t);
+    auto wanted = request_of(resource);
     // A platform that is known by labels is none that nodes name.
     if (const auto known = platforms.find(wanted.platform); known != platforms.end() && !known->second.labels.empty()) {
       wanted.labels = known->second.labels;
       wanted.platform.clear();
     }
+    ask_for_driver(resource.driver, wanted.gpu > 0, wanted.labels);
     who.push_back(std::move(wanted));
   }
   return who;

@@ -389,6 +389,7 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
     return history.failure();
   const auto offered = pools_->offered(*out.pool);
   const auto rules = pools_->policy_of(*out.pool).now;
+  out.as = with_drivers(workflow, *rules);
   if (!offered) {
     if (auto checked = check_blindly(workflow, *rules, offered.failure(), *history); !checked)
       return checked.failure();
@@ -411,7 +412,7 @@ result<std::vector<std::string>> runtime::impl::check(const spec::workflow& work
   auto admitted = admit(workflow, pool);
   if (!admitted)
     return admitted.failure();
-  auto rows = make_submission(workflow, {}, admitted->pool->name, admitted->at_least);
+  auto rows = make_submission(admitted->as ? *admitted->as : workflow, {}, admitted->pool->name, admitted->at_least);
   if (!rows)
     return rows.failure();
   const auto& gangs = (*rows)->gangs ? (*rows)->gangs : (*rows)->layout;
@@ -430,7 +431,8 @@ result<accepted_workflow> runtime::impl::submit(const spec::workflow& workflow, 
   auto admitted = admit(workflow, info.pool);
   if (!admitted)
     return admitted.failure();
-  auto rows = make_submission(workflow, std::move(info), admitted->pool->name, admitted->at_least);
+  auto rows = make_submission(admitted->as ? *admitted->as : workflow, std::move(info), admitted->pool->name,
+                              admitted->at_least);
   if (!rows)
     return rows.failure();
   auto done = public_form(ask<accepted>(registry_, submit_atom::value, *rows));

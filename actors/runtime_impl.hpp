@@ -92,6 +92,7 @@ private:
   /// What `submit` has to know of a workflow before it is stored.
   struct admission {
     const pool_set::entry* pool = nullptr;
+    std::optional<spec::workflow> as; ///< What is to be run, if the pool's rules add to what was submitted.
     node_amounts at_least;
     std::vector<std::string> notes;
   };

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,7 +56,16 @@ struct capabilities {
   bool starts_after = false;     ///< Heeds `attempt_spec::after`.
   std::string no_gpus_because{}; ///< Why `total` has no GPUs, for people: "this Docker daemon has no NVIDIA runtime".
   machine_facts machine{};       ///< What was found out about the machine, if the driver is on it.
+  /// Other drivers on the same machine, which a task may ask for by name. They share `total`: their own says only
+  /// whether they can give its GPUs to tasks, by having all of them or none. `machine` is told once.
+  std::vector<capabilities> besides{};
 };
+
+/// That driver of a machine, its first one for an empty name; null if it has none of that name.
+[[nodiscard]] const capabilities* driver_of(const capabilities& machine, std::string_view name);
+
+/// The one whose members are in networks of their own; null if there is none.
+[[nodiscard]] const capabilities* maker_of_networks(const capabilities& machine);
 
 /// One input of an attempt, located.
 struct located_input {
@@ -86,7 +96,7 @@ struct attempt_spec {
   std::string workflow_id; ///< `<name>-<n>`
   std::string group;
   spec::task task;
-  spec::resource resource;      ///< With the pool's defaults filled in.
+  spec::resource resource;      ///< With the pool's defaults filled in; its `driver` says which one of several.
   std::filesystem::path folder; ///< The attempt's own folder, `<task>.<n>`: work/, output/, input/. The driver makes
                                 ///< it, and the log beside it: `<task>.<n>.log`.
   std::vector<located_input> inputs;        ///< Same order as `task.inputs`.

@@ -46,18 +46,27 @@ std::map<std::string, std::string> labels_of(const agent_config& config, const c
   return out;
 }
 
+std::vector<std::string> drivers_of(const capabilities& offered) {
+  std::vector<std::string> out{offered.driver};
+  for (const auto& x : offered.besides)
+    out.push_back(x.driver);
+  return out;
+}
+
 } // namespace
 
 /// Owns the actor system, the AGENT, and the threads that connect it and look at its machine.
 class agent_runtime::impl {
 public:
-  impl(agent_config config, agent::hello who, bool makes_networks, store::writer_lock lock)
-      : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)), makes_networks_(makes_networks),
+  impl(agent_config config, agent::hello who, const capabilities& offered, store::writer_lock lock)
+      : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)),
+        makes_networks_(maker_of_networks(offered) != nullptr), drivers_(drivers_of(offered)),
         configuration_(scheduler_threads, true, config_.certificates), system_(configuration_) {}
 
   void start() {
     agent::agent_setup setup;
     setup.runs = config_.executor;
+    setup.drivers = drivers_;
     setup.ledger = config_.own_directory / "attempts";
     setup.on_end = [this] { disconnected(); };
     setup.on_failure = [this](const error& why) { fail(why); };
@@ -328,6 +337,7 @@ private:
   agent_config config_;
   agent::hello who_;
   const bool makes_networks_; ///< The executor does.
+  const std::vector<std::string> drivers_;
   std::string last_refusal_;
   system_config configuration_;
   caf::actor_system system_;
@@ -370,7 +380,7 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   who.platform = config.platform;
   who.labels = labels_of(config, *offered);
   who.address = config.address;
-  auto x = std::make_unique<impl>(std::move(config), std::move(who), offered->addresses.has_value(), std::move(*lock));
+  auto x = std::make_unique<impl>(std::move(config), std::move(who), *offered, std::move(*lock));
   x->start();
   return std::unique_ptr<agent_runtime>{new agent_runtime(std::move(x))};
 }

@@ -48,19 +48,38 @@ void take_report(agent_pointer self, const attempt_report& x) {
     tell(self, *told);
 }
 
-/// What cannot be noted must not be started: nobody would know of it after a crash.
+/// Empty if this node has the driver that the attempt names.
+std::string why_no_driver(const agent_setup& setup, const attempt_spec& x) {
+  const auto& wanted = x.resource.driver;
+  if (wanted.empty() || std::find(setup.drivers.begin(), setup.drivers.end(), wanted) != setup.drivers.end())
+    return {};
+  std::string all;
+  for (const auto& has : setup.drivers)
+    all += (all.empty() ? "" : " and ") + has;
+  return "this node runs tasks by " + all + ", and not by " + wanted;
+}
+
+void refuse(agent_pointer self, attempt_id id, const error& why) {
+  attempt_report failed;
+  failed.id = id;
+  failed.kind = report_kind::prepare_failed;
+  failed.problem = why.code;
+  failed.exit.message = why.message;
+  take_report(self, failed);
+}
+
+/// What cannot be noted must not be started: nobody would know of it after a crash. Its driver is noted as well: the
+/// first one may be another when this node is started again.
 void prepare(agent_pointer self, const node_command& x) {
   auto& state = self->state;
-  if (const auto noted = state.ledger->note(*x.spec); !noted) {
-    attempt_report failed;
-    failed.id = x.id;
-    failed.kind = report_kind::prepare_failed;
-    failed.problem = noted.failure().code;
-    failed.exit.message = noted.failure().message;
-    take_report(self, failed);
-    return;
-  }
-  state.setup.runs->prepare(*x.spec);
+  if (auto why = why_no_driver(state.setup, *x.spec); !why.empty())
+    return refuse(self, x.id, {ec::unsupported, std::move(why)});
+  auto spec = *x.spec;
+  if (spec.resource.driver.empty())
+    spec.resource.driver = state.setup.drivers.front();
+  if (const auto noted = state.ledger->note(spec); !noted)
+    return refuse(self, x.id, noted.failure());
+  state.setup.runs->prepare(std::move(spec));
 }
 
 /// A driver that has forgotten an attempt takes it for one that was never started: it must not be asked again.
@@ -72,6 +91,16 @@ void remove(agent_state& state, attempt_id id) {
   }
   if (!done)
     log::warn("agent", "attempt cannot be forgotten", {{"why", done.failure().message}});
+}
+
+/// A driver that is not here cannot say what became of what it runs.
+result<void> check_drivers(const agent_setup& setup, const std::vector<attempt_spec>& noted) {
+  for (const auto& x : noted)
+    if (const auto why = why_no_driver(setup, x); !why.empty())
+      return {ec::unsupported, why + ", which may still run " + to_string(x.id) +
+                                   ": have the agent start with --driver " + setup.drivers.front() + ',' +
+                                   x.resource.driver + " until that has ended"};
+  return {};
 }
 
 /// Lets go of what it was letting go of when it was ended.
@@ -126,6 +155,9 @@ result<void> take_up(agent_pointer self, const std::string& head, const std::fil
   if (!opened)
     return opened.failure();
   state.ledger.emplace(std::move(*opened));
+  for (const auto* noted : {&state.ledger->found(), &state.ledger->leaving()})
+    if (auto good = check_drivers(state.setup, *noted); !good)
+      return good;
   if (auto finished = finish_removals(state); !finished)
     return finished;
   const auto& noted = state.ledger->found();

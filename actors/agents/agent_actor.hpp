@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace muster::agent {
 
@@ -37,6 +38,7 @@ using agent_actor = agent_link::extend<
 /// What an AGENT works with.
 struct agent_setup {
   std::shared_ptr<driver> runs;                    ///< Probed, and not listened to by anybody.
+  std::vector<std::string> drivers;                ///< Which it has; the first is for attempts that name none.
   std::filesystem::path ledger;                    ///< Where what it was told is noted.
   std::chrono::milliseconds look_every{250};       ///< Where no head is, whether one has come.
   std::chrono::milliseconds silence_limit{10'000}; ///< A head that says nothing for so long is not there.

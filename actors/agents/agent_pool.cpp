@@ -1,6 +1,7 @@
 #include "actors/agents/agent_pool.hpp"
 
 #include "actors/agents/node_rows.hpp"
+#include "actors/driver_labels.hpp"
 #include "actors/leftovers.hpp"
 #include "executors/remote/attempt_text.hpp"
 #include "muster/base/random.hpp"
@@ -36,6 +37,7 @@ pool_node_ptr node_of(const agent::fleet_change& x, const executor_actor& runs, 
   out.offered = x.offered;
   out.platform = x.platform;
   out.labels = x.labels;
+  add_driver_labels(x.offered, out.labels);
   out.gpu_links = x.offered.machine.gpu_links;
   out.address = x.address;
   out.condition = condition;

@@ -30,7 +30,7 @@
 namespace muster::agent {
 
 /// Raised by any change that an older peer would misread.
-constexpr std::uint32_t protocol_version = 3;
+constexpr std::uint32_t protocol_version = 4;
 /// Peers that name neither this one nor that of monitors are refused when they connect.
 constexpr const char* application = "muster-agent-1";
 /// Batches in flight, in each direction.

@@ -8,6 +8,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/serve/head_pools.hpp"
 #include "cli/serve/log_sink.hpp"
+#include "executors/several/several_drivers.hpp"
 #include "gateway/auth/certificates.hpp"
 #include "gateway/client/http_client.hpp"
 #include "muster/config/service.hpp"
@@ -31,22 +32,26 @@ std::string host_name() {
   return ::gethostname(text.data(), text.size() - 1) == 0 ? std::string{text.data()} : std::string{};
 }
 
-/// What runs the attempts: the warden, or the labels of containers, belong to the agent's own directory.
-result<std::shared_ptr<driver>> make_executor(const node_options& options, const store::state_directory& directory) {
+bool has_driver(const node_options& options, const char* name) {
+  return std::find(options.drivers.begin(), options.drivers.end(), name) != options.drivers.end();
+}
+
+/// The first one claims the GPUs: those beside it are given by it.
+local_options options_for(const node_options& options, const std::string& driver) {
   local_options how;
-  how.pool = options.driver;
+  how.pool = driver;
   how.config_file = options.config_file;
-  how.docker_host = options.docker_host;
+  if (driver == "docker" || !has_driver(options, "docker")) // Who cannot take it says so.
+    how.docker_host = options.docker_host;
   how.gpus = options.gpus;
-  how.claims_gpus = true;
+  how.claims_gpus = driver == options.drivers.front();
   how.enforce_limits = options.enforce_limits;
-  config::configuration known;
-  if (options.driver == "docker" || !options.config_file.empty()) {
-    auto read = read_configuration(how);
-    if (!read)
-      return {ec::invalid_argument, "the configuration file is wrong"};
-    known = std::move(*read);
-  }
+  return how;
+}
+
+result<std::shared_ptr<driver>> make_one(const node_options& options, const std::string& name,
+                                         const config::configuration& known, const store::state_directory& directory) {
+  const auto how = options_for(options, name);
   auto chosen = choose_pool(how, known);
   if (!chosen)
     return chosen.failure();
@@ -54,10 +59,31 @@ result<std::shared_ptr<driver>> make_executor(const node_options& options, const
     docker->confine_files = true; // Whose tasks the head sends is not known here.
     docker->node_address = options.address;
   }
-  if (auto made = directory.create(); !made)
-    return made.failure();
   auto made = make_driver(std::move(*chosen), how, directory);
   return made ? result<std::shared_ptr<driver>>{std::shared_ptr<driver>{std::move(*made)}} : made.failure();
+}
+
+/// What runs the attempts: the warden, or the labels of containers, belong to the agent's own directory.
+result<std::shared_ptr<driver>> make_executor(const node_options& options, const store::state_directory& directory) {
+  config::configuration known;
+  if (has_driver(options, "docker") || !options.config_file.empty()) {
+    auto read = read_configuration(options_for(options, options.drivers.front()));
+    if (!read)
+      return {ec::invalid_argument, "the configuration file is wrong"};
+    known = std::move(*read);
+  }
+  if (auto made = directory.create(); !made)
+    return made.failure();
+  std::vector<std::shared_ptr<driver>> all;
+  for (const auto& name : options.drivers) {
+    auto made = make_one(options, name, known, directory);
+    if (!made)
+      return made;
+    all.push_back(std::move(*made));
+  }
+  if (all.size() == 1)
+    return std::move(all.front());
+  return std::shared_ptr<driver>{make_several_drivers(std::move(all))};
 }
 
 timestamp now() {
@@ -220,7 +246,7 @@ int run_node(const node_options& options, const store::state_directory& director
              {"head", options.head},
              {"pid", static_cast<long>(::getpid())},
              {"state", directory.root().string()}});
-  if (options.driver == "docker" && options.address.empty())
+  if (has_driver(options, "docker") && options.address.empty())
     log::info(component, "groups are placed here as a whole or not at all: no --address says where other nodes reach "
                          "the host's network");
   const auto code = wait(**agent, *inbox, [&] {

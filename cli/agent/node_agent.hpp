@@ -24,7 +24,7 @@ struct node_options {
   std::string address;
   std::optional<std::vector<std::uint32_t>> gpus; ///< Unset: those that are found.
   machine::share offers;
-  std::string driver = "process";
+  std::vector<std::string> drivers{"process"}; ///< The first runs what asks for none.
   std::string docker_host;
   std::string config_file;
   bool enforce_limits = false;

@@ -4,14 +4,17 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/gpus.hpp"
 #include "cli/commands/listing.hpp"
+#include "muster/spec/names.hpp"
 #include "muster/spec/quantity.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -70,7 +73,29 @@ void add_share(CLI::App& command, machine::share& into) {
              "Storage that is offered, if as much is free (default: what is free)");
 }
 
+/// One or more of those that an agent can have.
+void add_drivers(CLI::App& command, std::vector<std::string>& into) {
+  command
+      .add_option("--driver", into,
+                  "What runs tasks here: process, docker, or process,docker for both; the first one runs those that "
+                  "ask for none (default: process)")
+      ->type_name("NAMES")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) {
+        static const std::vector<std::string> known{"process", "docker"};
+        if (std::find(known.begin(), known.end(), text) != known.end())
+          return std::string{};
+        const auto near = spec::nearest(text, known);
+        return "'" + text.substr(0, 80) + "' is neither process nor docker" +
+               (near.empty() ? "" : "; did you mean " + std::string{near} + "?");
+      });
+}
+
 int run_agent(const context& ctx, agent_options options) {
+  const auto& drivers = options.node.drivers;
+  if (std::set<std::string>{drivers.begin(), drivers.end()}.size() < drivers.size())
+    return report_usage("--driver names the same one twice");
   for (const auto& x : options.labels) {
     const auto at = x.find('=');
     options.node.labels[x.substr(0, at)] = x.substr(at + 1);
@@ -127,7 +152,7 @@ void add_agent(CLI::App& app, context& ctx) {
           ""));
   add_share(*command, x.offers);
   add_gpus(*command, x.gpus);
-  add_choice(*command, "--driver", x.driver, "What runs tasks here (default: process)", {"process", "docker"});
+  add_drivers(*command, x.drivers);
   command->add_option("--docker-host", x.docker_host, "The Docker daemon, with --driver docker")->type_name("HOST");
   command->add_option("--config", x.config_file, "Configuration file; its pool docker sets --driver docker")
       ->type_name("PATH");

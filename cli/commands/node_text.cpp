@@ -71,6 +71,13 @@ void print_one(const json& x, std::ostream& out) {
   for (const auto* field : {"address", "platform"})
     if (const auto text = said(field); !text.empty())
       out << field << ' ' << text << '\n';
+  std::string drivers;
+  for (const auto& driver : x.value("drivers", json::array())) {
+    const auto version = text_of(driver, "version");
+    drivers += (drivers.empty() ? "" : ", ") + text_of(driver, "name") + (version.empty() ? "" : ' ' + version);
+  }
+  if (!drivers.empty())
+    out << "runs tasks by " << printable(drivers) << '\n';
   print_amounts(x, out);
   if (const auto gpus = x.value("gpus", json::array()); !gpus.empty())
     print_gpus(gpus, out);

@@ -224,6 +224,46 @@ machine_facts machine_from_json(const json& x) {
   return out;
 }
 
+json capabilities_to_json(const capabilities& x) {
+  json out{{"driver", x.driver},
+           {"version", x.version},
+           {"images", x.images},
+           {"total", capacity_to_json(x.total)},
+           {"starts_after", x.starts_after},
+           {"no_gpus_because", x.no_gpus_because},
+           {"machine", machine_to_json(x.machine)},
+           {"alone_without_address", x.alone_without_address}};
+  if (x.addresses)
+    out["addresses"] = addresses_to_json(*x.addresses);
+  if (x.permits)
+    out["permits"] = permissions_to_json(*x.permits);
+  for (const auto& other : x.besides)
+    out["besides"].push_back(capabilities_to_json(other));
+  return out;
+}
+
+/// Drivers beside others have none beside themselves.
+capabilities capabilities_from_json(const json& in, bool is_first) {
+  capabilities x;
+  x.driver = in.at("driver").get<std::string>();
+  x.version = in.at("version").get<std::string>();
+  x.images = in.at("images").get<bool>();
+  x.total = capacity_from_json(in.at("total"));
+  x.starts_after = in.at("starts_after").get<bool>();
+  x.no_gpus_because = in.at("no_gpus_because").get<std::string>();
+  x.alone_without_address = in.value("alone_without_address", false);
+  if (const auto addresses = in.find("addresses"); addresses != in.end())
+    x.addresses = addresses_from_json(*addresses);
+  if (const auto permits = in.find("permits"); permits != in.end())
+    x.permits = permissions_from_json(*permits);
+  if (const auto machine = in.find("machine"); machine != in.end())
+    x.machine = machine_from_json(*machine);
+  if (const auto besides = in.find("besides"); is_first && besides != in.end())
+    for (const auto& other : *besides)
+      x.besides.push_back(capabilities_from_json(other, false));
+  return x;
+}
+
 /// What JSON's library throws is of this machine's own making or comes from the network: an error either way.
 template <class T, class Convert>
 result<T> guarded(const char* what, Convert convert) {
@@ -246,40 +286,12 @@ result<attempt_spec> decode(std::string_view text, const path& root) {
 }
 
 std::string encode(const capabilities& x) {
-  json out{{"driver", x.driver},
-           {"version", x.version},
-           {"images", x.images},
-           {"total", capacity_to_json(x.total)},
-           {"starts_after", x.starts_after},
-           {"no_gpus_because", x.no_gpus_because},
-           {"machine", machine_to_json(x.machine)},
-           {"alone_without_address", x.alone_without_address}};
-  if (x.addresses)
-    out["addresses"] = addresses_to_json(*x.addresses);
-  if (x.permits)
-    out["permits"] = permissions_to_json(*x.permits);
-  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+  return capabilities_to_json(x).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 result<capabilities> decode_capabilities(std::string_view text) {
-  return guarded<capabilities>("not a description of a node", [&] {
-    const auto in = json::parse(text);
-    capabilities x;
-    x.driver = in.at("driver").get<std::string>();
-    x.version = in.at("version").get<std::string>();
-    x.images = in.at("images").get<bool>();
-    x.total = capacity_from_json(in.at("total"));
-    x.starts_after = in.at("starts_after").get<bool>();
-    x.no_gpus_because = in.at("no_gpus_because").get<std::string>();
-    x.alone_without_address = in.value("alone_without_address", false);
-    if (const auto addresses = in.find("addresses"); addresses != in.end())
-      x.addresses = addresses_from_json(*addresses);
-    if (const auto permits = in.find("permits"); permits != in.end())
-      x.permits = permissions_from_json(*permits);
-    if (const auto machine = in.find("machine"); machine != in.end())
-      x.machine = machine_from_json(*machine);
-    return x;
-  });
+  return guarded<capabilities>("not a description of a node",
+                               [&] { return capabilities_from_json(json::parse(text), true); });
 }
 
 } // namespace muster::remote

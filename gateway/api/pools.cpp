@@ -55,10 +55,22 @@ json numa_of(const machine_facts& x) {
 
 json json_of(const node_view& x) {
   const auto machine = x.machine ? *x.machine : machine_facts{};
-  return {{"name", x.name},           {"pool", x.pool},           {"available", x.available},
-          {"condition", x.condition}, {"reason", x.reason},       {"address", x.address},
-          {"platform", x.platform},   {"labels", x.labels},       {"total", json_of(x.total)},
-          {"free", json_of(x.free)},  {"gpus", gpus_of(machine)}, {"gpu_warnings", machine.gpu_warnings},
+  auto drivers = json::array();
+  for (const auto& [name, version] : x.drivers)
+    drivers.push_back({{"name", name}, {"version", version}});
+  return {{"name", x.name},
+          {"pool", x.pool},
+          {"available", x.available},
+          {"condition", x.condition},
+          {"reason", x.reason},
+          {"address", x.address},
+          {"platform", x.platform},
+          {"drivers", std::move(drivers)},
+          {"labels", x.labels},
+          {"total", json_of(x.total)},
+          {"free", json_of(x.free)},
+          {"gpus", gpus_of(machine)},
+          {"gpu_warnings", machine.gpu_warnings},
           {"numa", numa_of(machine)}};
 }
 

@@ -78,3 +78,43 @@ TEST_CASE("who names no platform is held to the permissions of each, as it may b
   CHECK_THAT(verdict(mounting("/data:/data"), pool, rules), ContainsSubstring("not permitted by this platform closed"));
   CHECK(verdict(mounting("/data:/data"), pool, rules, "open").empty());
 }
+
+TEST_CASE("what runs a task is as the pool says for its platform when it is submitted") {
+  auto w = make_workflow({make_task("a"), make_task("b")});
+  w.groups[0].tasks[0].resource = "boxed";
+  w.resources["boxed"].platform = "containers";
+  config::pool_policy rules;
+  CHECK_FALSE(with_drivers(w, rules));
+  rules.platforms["containers"].driver = "docker";
+  const auto named = with_drivers(w, rules);
+  REQUIRE(named);
+  CHECK(named->resources.at("boxed").driver == "docker");
+  CHECK(named->resources.at("default").driver.empty());
+  rules.default_driver = "process";
+  CHECK(with_drivers(w, rules)->resources.at("default").driver == "process");
+}
+
+TEST_CASE("members of a group are run by the same driver") {
+  const temporary_folder folder;
+  const store::state_directory directory{folder.path()};
+  auto writer = store::writer::open(directory);
+  REQUIRE(writer);
+  auto reader = store::reader::open(directory);
+  REQUIRE(reader);
+  capabilities offered;
+  offered.images = true;
+  auto w = make_workflow({make_task("a")});
+  w.groups[0].tasks.push_back(make_task("b"));
+  w.groups[0].tasks[0].resource = "boxed";
+  w.resources["boxed"].platform = "containers";
+  config::pool_policy rules;
+  CHECK(check_admission(w, offered, rules, *reader));
+  rules.platforms["containers"].driver = "docker";
+  const auto refused = check_admission(w, offered, rules, *reader);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.failure().code == ec::unsupported);
+  CHECK_THAT(refused.failure().message,
+             ContainsSubstring("task a is run by `docker` and task b by what its node has first"));
+  rules.default_driver = "docker";
+  CHECK(check_admission(w, offered, rules, *reader));
+}

@@ -1,5 +1,6 @@
 #include "pool_alone.hpp"
 
+#include "actors/driver_labels.hpp"
 #include "support/catch.hpp"
 
 #include <set>
@@ -32,6 +33,25 @@ pool_node with_networks(const std::string& name, std::int64_t cpus, const char* 
   auto x = pool_alone::make_node(name, cpus);
   x.address.clear();
   x.offered.addresses = address_space{*parse_ipv4_block(range), {}};
+  return x;
+}
+
+/// As of an agent that runs processes, and containers beside them.
+pool_node with_both(const std::string& name, std::int64_t cpus, std::int64_t gpus = 0) {
+  auto x = pool_alone::make_node(name, cpus, gpus);
+  x.offered.driver = "process";
+  capabilities containers;
+  containers.driver = "docker";
+  containers.addresses = address_space{*parse_ipv4_block("10.213.0.0/16"), {}};
+  x.offered.besides = {containers};
+  add_driver_labels(x.offered, x.labels);
+  return x;
+}
+
+spec::resource run_by(const std::string& driver, std::int64_t gpus = 0) {
+  spec::resource x;
+  x.driver = driver;
+  x.gpu = gpus;
   return x;
 }
 
@@ -575,4 +595,47 @@ TEST_CASE("who waits in line for a node that leaves for good is put off, and wai
   CHECK_THAT(again->delayed, ContainsSubstring("would fit only with more nodes"));
   f.join(pool_alone::make_node("c", 4, 2));
   CHECK(again->lease);
+}
+
+TEST_CASE("who asks for a driver is placed where it is, in a network if that makes one") {
+  pool_alone f;
+  auto plain = pool_alone::make_node("a", 8);
+  plain.offered.driver = "process";
+  add_driver_labels(plain.offered, plain.labels);
+  f.join(plain);
+  f.join(with_both("b", 4));
+  const auto [boxed, containers] = f.ask({2, run_by("docker")});
+  REQUIRE(containers->lease);
+  for (const auto& x : containers->lease->places) {
+    CHECK(x.node == "b");
+    CHECK(x.address.substr(0, 7) == "10.213.");
+  }
+  // Processes there have the address of the node, and are in one group with those of other nodes.
+  const auto [bare, processes] = f.ask({10, run_by("process")});
+  REQUIRE(processes->lease);
+  const auto all = processes->places();
+  CHECK(std::set<std::string>(all.begin(), all.end()) == std::set<std::string>{"a/10.0.0.1/", "b/10.0.0.2/"});
+  f.release(bare);
+  // Who asks for none is run by what the node has first.
+  const auto [any, first] = f.ask({10, {}});
+  REQUIRE(first->lease);
+  CHECK(first->places().back().substr(2, 5) == "10.0.");
+
+  CHECK_THAT(f.check({1, run_by("slurm")}).at(0),
+             ContainsSubstring("no node carries the labels that it asks for: muster/driver-slurm=yes"));
+}
+
+TEST_CASE("a task with GPUs goes where its driver gives them to it") {
+  pool_alone f;
+  f.join(with_both("a", 4, 2)); // Its containers get none.
+  CHECK(f.ask({1, run_by("process", 1)}).second->lease);
+  CHECK(f.ask({1, run_by("docker")}).second->lease);
+  CHECK_THAT(f.check({1, run_by("docker", 1)}).at(0), ContainsSubstring("muster/driver-docker-gpu=yes"));
+  auto both = with_both("b", 4, 2);
+  both.offered.besides[0].total.gpus = both.offered.total.gpus;
+  add_driver_labels(both.offered, both.labels);
+  f.join(both);
+  const auto [key, placed] = f.ask({1, run_by("docker", 1)});
+  REQUIRE(placed->lease);
+  CHECK(placed->lease->places[0].node == "b");
 }

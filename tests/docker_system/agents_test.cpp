@@ -3,7 +3,13 @@
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
 
+#include "muster/store/layout.hpp"
+
 #include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 
 using namespace muster::test;
 using json = nlohmann::json;
@@ -61,4 +67,84 @@ TEST_CASE("one machine offers processes and containers, by an agent with its sha
       return x.muster({"explain", id}).out.find("would fit only with more nodes") != std::string::npos;
     }));
   }
+}
+
+TEST_CASE("one agent runs processes and containers, as the platforms of its pool say") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  farm x;
+  x.start("127.0.0.1:0", patient + ", policy: {default_driver: process, platforms: {boxes: {driver: docker}}}");
+  REQUIRE(x.head->ready());
+  node_program node{x.muster, "n1", {"--driver", "process,docker", "--docker-host", "unix://" + docker->string()}};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK_THAT(x.muster({"node", "show", "n1"}).out, ContainsSubstring("runs tasks by process, docker 2"));
+  CHECK(json::parse(x.muster({"node", "show", "n1", "-o", "json"}).out)["pools"][0]["drivers"][1]["name"] == "docker");
+
+  // In one workflow: a gang of containers that meets in a network of its own, a gang of processes, and a task of each.
+  const auto spec = x.muster.file("both.yaml", R"(workflow:
+  name: both
+  resources:
+    default: {memory: 16Mi, storage: 1Mi}
+    boxed: {memory: 16Mi, storage: 1Mi, platform: boxes}
+  groups:
+  - name: inside
+    tasks:
+    - {name: a, lead: true, image: busybox, resource: boxed, command: [sh, -c, "until ping -c1 -w2 b; do :; done; command -v bash || echo contained"]}
+    - {name: b, image: busybox, resource: boxed, command: [sleep, "60"]}
+  - name: outside
+    tasks:
+    - {name: c, lead: true, image: busybox, command: [sh, -c, "command -v bash && echo bare"]}
+    - {name: d, image: busybox, command: ["true"]}
+)");
+  const auto run = [&] {
+    const auto said = x.muster({"submit", spec, "--pool", "farm"}).out;
+    const auto id = said.substr(0, said.find('\n'));
+    CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+    CHECK_THAT(x.muster({"logs", id, "-t", "a"}).out, ContainsSubstring("contained"));
+    CHECK_THAT(x.muster({"logs", id, "-t", "c"}).out, ContainsSubstring("bare"));
+  };
+  run();
+
+  // Both kinds outlive the agent, and are found by the next one.
+  const auto waits = x.muster.file("waits.yaml", R"(workflow:
+  name: waits
+  resources:
+    default: {memory: 16Mi, storage: 1Mi}
+    boxed: {memory: 16Mi, storage: 1Mi, platform: boxes}
+  tasks:
+  - {name: a, image: busybox, resource: boxed, command: [sh, -c, "touch {{output}}/here; until test -e {{output}}/go; do sleep 0.1; done"]}
+  - {name: c, image: busybox, command: [sh, -c, "touch {{output}}/here; until test -e {{output}}/go; do sleep 0.1; done"]}
+)");
+  const auto said = x.muster({"submit", waits, "--pool", "farm"}).out;
+  const auto id = said.substr(0, said.find('\n'));
+  const auto output = [&](const char* task) {
+    return muster::store::state_directory{x.muster.state()}.attempt(id, task, 0) / "output";
+  };
+  for (const auto* task : {"a", "c"})
+    REQUIRE(eventually([&] { return std::filesystem::exists(output(task) / "here"); }));
+  CHECK(node.stop(SIGTERM).exit_code == 0);
+  REQUIRE(becomes(x.muster, "n1", "suspect"));
+  node.start();
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  for (const auto* task : {"a", "c"})
+    std::ofstream{output(task) / "go"};
+  CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+  const auto shown = json::parse(x.muster({"show", id, "-o", "json"}).out);
+  REQUIRE(shown["task_list"].size() == 2);
+  for (const auto& task : shown["task_list"])
+    CHECK(task["attempt"]["number"] == 0);
+
+  const auto mixed = x.muster({"submit", x.muster.file("mixed.yaml", R"(workflow:
+  name: mixed
+  resources: {default: {}, boxed: {platform: boxes}}
+  groups:
+  - name: g
+    tasks:
+    - {name: a, lead: true, image: busybox, resource: boxed, command: ["true"]}
+    - {name: b, image: busybox, command: ["true"]}
+)"),
+                               "--pool", "farm"});
+  CHECK(mixed.exit_code == 1);
+  CHECK_THAT(mixed.err, ContainsSubstring("task a is run by `docker` and task b by `process`"));
 }

@@ -2,6 +2,7 @@
 
 #include "executors/null/null_driver.hpp"
 #include "executors/process/process_driver.hpp"
+#include "executors/several/several_drivers.hpp"
 
 namespace muster::test {
 
@@ -63,10 +64,34 @@ subject limited_subject() {
   return out;
 }
 
+/// Processes beside something else: each attempt has to say that it is one.
+subject second_subject() {
+  auto out = process_subject();
+  out.name = "process, as the second of two";
+  out.probed_as = "null";
+  out.make = [](const std::filesystem::path& state) {
+    return make_several_drivers({make_null_driver(), make_process_driver(quick_config(state))});
+  };
+  const auto name = [](attempt_spec& spec) { spec.resource.driver = "process"; };
+  out.shape = [name, shape = out.shape](attempt_spec& spec, const wish& x) {
+    name(spec);
+    shape(spec, x);
+  };
+  out.run_script = [name, run = out.run_script](attempt_spec& spec, const std::string& script) {
+    name(spec);
+    run(spec, script);
+  };
+  out.spoil_prepare = [name, spoil = out.spoil_prepare](attempt_spec& spec) {
+    name(spec);
+    spoil(spec);
+  };
+  return out;
+}
+
 } // namespace
 
 std::vector<subject> local_subjects() {
-  std::vector<subject> out{null_subject(), process_subject()};
+  std::vector<subject> out{null_subject(), process_subject(), second_subject()};
   if (why_no_limits().empty())
     out.push_back(limited_subject());
   return out;

@@ -36,6 +36,7 @@ void node::start() {
   ++incarnations_;
   agent::agent_setup x;
   x.runs = runs_.make_driver(*process_);
+  x.drivers = {"simulated"};
   x.ledger = how_.folder / "attempts";
   x.look_every = std::chrono::duration_cast<std::chrono::milliseconds>(how_.alive_every);
   x.silence_limit = 10 * x.look_every;

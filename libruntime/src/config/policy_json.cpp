@@ -41,6 +41,8 @@ json json_of(const quota_settings& x) {
 
 json json_of(const platform_settings& x) {
   json out{{"labels", json_of(x.labels)}};
+  if (!x.driver.empty())
+    out["driver"] = x.driver;
   if (const auto& p = x.permissions) {
     auto mounts = json::array();
     for (const auto& path : p->mounts)
@@ -80,6 +82,7 @@ std::string to_json(const pool_policy& x) {
   auto& platforms = out["platforms"] = json::object();
   for (const auto& [name, platform] : x.platforms)
     platforms[name] = json_of(platform);
+  out["default_driver"] = x.default_driver;
   out["exec_timeout"] = json_of(x.exec_timeout);
   out["queue_timeout"] = json_of(x.queue_timeout);
   out["start_timeout"] = json_of(x.start_timeout);

@@ -26,6 +26,7 @@ const std::vector<std::pair<std::string_view, take_key>>& keys() {
       {"strategy", [](const auto& from, auto& to) { to.strategy = from.strategy; }},
       {"topology", [](const auto& from, auto& to) { to.topology = from.topology; }},
       {"platforms", [](const auto& from, auto& to) { to.platforms = from.platforms; }},
+      {"default_driver", [](const auto& from, auto& to) { to.default_driver = from.default_driver; }},
       {"exec_timeout", [](const auto& from, auto& to) { to.exec_timeout = from.exec_timeout; }},
       {"queue_timeout", [](const auto& from, auto& to) { to.queue_timeout = from.queue_timeout; }},
       {"start_timeout", [](const auto& from, auto& to) { to.start_timeout = from.start_timeout; }},

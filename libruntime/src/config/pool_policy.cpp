@@ -47,4 +47,14 @@ std::optional<std::string> quota_of(const pool_policy& x, const std::string& use
   return found == x.quotas.end() ? std::nullopt : std::make_optional(found->name);
 }
 
+std::string driver_of(const pool_policy& x, const std::string& platform) {
+  const auto found = x.platforms.find(platform);
+  return found == x.platforms.end() || found->second.driver.empty() ? x.default_driver : found->second.driver;
+}
+
+bool names_drivers(const pool_policy& x) {
+  return !x.default_driver.empty() ||
+         std::any_of(x.platforms.begin(), x.platforms.end(), [](const auto& p) { return !p.second.driver.empty(); });
+}
+
 } // namespace muster::config

@@ -23,9 +23,9 @@ public:
 
   void policy(value_at x, const field_path& path, pool_policy& out) const {
     constexpr std::int64_t most_passes = 1'000'000;
-    static const names known = {"quotas",        "user_weights", "age_step",   "usage_half_life", "max_passes",
-                                "strategy",      "topology",     "platforms",  "exec_timeout",    "queue_timeout",
-                                "start_timeout", "exit_actions", "maintenance"};
+    static const names known = {"quotas",        "user_weights",  "age_step",     "usage_half_life", "max_passes",
+                                "strategy",      "topology",      "platforms",    "default_driver",  "exec_timeout",
+                                "queue_timeout", "start_timeout", "exit_actions", "maintenance"};
     (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
       if (key == "quotas")
         list(v, where, out.quotas, [this](value_at i, const field_path& at, auto& q) { quota(i, at, q); });
@@ -45,6 +45,8 @@ public:
       else if (key == "platforms")
         named(v, where, "a platform", out.platforms,
               [this](value_at i, const field_path& at, auto& p) { platform(i, at, p); });
+      else if (key == "default_driver")
+        driver(v, where, out.default_driver);
       else if (key == "exit_actions")
         spec::decode_exit_actions(in_, v, where, out.exit_actions);
       else if (key == "maintenance")
@@ -177,15 +179,25 @@ private:
   }
 
   void platform(value_at x, const field_path& path, platform_settings& out) const {
-    static const names known = {"labels", "permissions"};
+    static const names known = {"labels", "permissions", "driver"};
     if (in_.is_scalar(x) && in_.scalar(x).type == scalar_type::null)
       return;
     (void)each_field(in_, x, path, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
       if (key == "labels")
         labels(v, where, out.labels);
+      else if (key == "driver")
+        driver(v, where, out.driver);
       else
         permissions(v, where, out.permissions.emplace());
     });
+  }
+
+  /// Of those that agents have; an empty text for none.
+  void driver(value_at x, const field_path& path, std::string& out) const {
+    if (in_.is_scalar(x) && in_.scalar(x).type == scalar_type::text && in_.scalar(x).text.empty())
+      out.clear();
+    else
+      (void)choice(x, path, out, {"process", "docker"});
   }
 
   /// `true`, `false` or why.

@@ -47,6 +47,8 @@ std::string text_of(const quota_settings& x) {
 
 std::string text_of(const platform_settings& x) {
   auto out = "{labels: " + text_of(x.labels);
+  if (!x.driver.empty())
+    out += ", driver: " + x.driver;
   if (const auto& p = x.permissions)
     out += std::string{", permissions: {privileged: "} + word(p->privileged) +
            ", host_network: " + word(p->host_network) + ", mounts: [" +
@@ -90,6 +92,8 @@ key_texts texts_of(const pool_policy& x) {
   if (!x.platforms.empty())
     line("platforms",
          '{' + joined(x.platforms, [](const auto& p) { return in_quotes(p.first) + ": " + text_of(p.second); }) + '}');
+  if (!x.default_driver.empty())
+    line("default_driver", x.default_driver);
   for (const auto& [key, limits] : {std::pair{"exec_timeout", &x.exec_timeout},
                                     {"queue_timeout", &x.queue_timeout},
                                     {"start_timeout", &x.start_timeout}})

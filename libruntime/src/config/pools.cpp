@@ -85,6 +85,9 @@ private:
       error(x.place, path, "the pool 'docker' has `driver: docker`; choose another name for this one");
     for (const auto& [key, place] : others)
       refuse_foreign(key, place, path, driver);
+    if (names_drivers(out.policy) && (driver == "process" || driver == "docker"))
+      error(x.place, path.field("policy"),
+            "`default_driver` and `driver` of a platform are of `driver: agents`; all of this pool runs by " + driver);
   }
 
   static bool is_of_agents(std::string_view key) {

@@ -38,6 +38,14 @@ bool may_use(const resource_request& x, const node_state& node) {
          !excludes(x, node);
 }
 
+/// `disk=fast, zone=a`
+std::string text_of(const std::map<std::string, std::string>& labels) {
+  std::string out;
+  for (const auto& [name, value] : labels)
+    out.append(out.empty() ? "" : ", ").append(name).append("=").append(value);
+  return out;
+}
+
 /// Why no node at all may be used.
 std::string nothing_because(const resource_request& x, const std::vector<node_state>& nodes) {
   std::size_t there = 0;
@@ -54,7 +62,8 @@ std::string nothing_because(const resource_request& x, const std::vector<node_st
     return "there is no node";
   if (of_platform == 0)
     return "no node is of platform " + x.platform;
-  return with_labels == 0 ? "no node carries the labels that it asks for" : "nodesExcluded leaves no node";
+  return with_labels == 0 ? "no node carries the labels that it asks for: " + text_of(x.labels)
+                          : "nodesExcluded leaves no node";
 }
 
 /// What a gang needs all together.

@@ -282,6 +282,7 @@ json resource_to_json(const resource& x) {
   out.text("platform", x.platform);
   out.list("nodesExcluded", x.nodes_excluded, text_to_json);
   out.list("topology", x.topologies, topology_to_json);
+  out.text("driver", x.driver);
   return out.take();
 }
 
@@ -295,6 +296,7 @@ resource resource_from_json(const json& x) {
   in.text("platform", result.platform);
   in.list("nodesExcluded", result.nodes_excluded, text_from_json);
   in.list("topology", result.topologies, topology_from_json);
+  in.text("driver", result.driver);
   return result;
 }
 

@@ -150,6 +150,28 @@ TEST_CASE("a node tells what networks it can make") {
   }
 }
 
+TEST_CASE("a node tells of each driver that it has") {
+  capabilities second;
+  second.driver = "docker";
+  second.version = "27.1";
+  second.images = true;
+  second.addresses = address_space{*parse_ipv4_block("10.213.0.0/16"), {}};
+  second.total.gpus = {0};
+  capabilities x;
+  x.driver = "process";
+  x.besides = {second};
+  const auto got = remote::decode_capabilities(remote::encode(x));
+  REQUIRE(got);
+  REQUIRE(got->besides.size() == 1);
+  CHECK(driver_of(*got, "")->driver == "process");
+  REQUIRE(driver_of(*got, "docker"));
+  CHECK(driver_of(*got, "docker")->version == "27.1");
+  CHECK(driver_of(*got, "docker")->total.gpus == std::vector<std::uint32_t>{0});
+  CHECK(driver_of(*got, "slurm") == nullptr);
+  CHECK(maker_of_networks(*got) == driver_of(*got, "docker"));
+  CHECK(maker_of_networks(capabilities{}) == nullptr);
+}
+
 TEST_CASE("what is known of a node's machine is told, but for its labels") {
   capabilities x;
   gpu_facts gpu;

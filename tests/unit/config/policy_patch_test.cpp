@@ -25,7 +25,7 @@ const std::string every_key = R"({
   user_weights: {ann: 2}, age_step: 30m, usage_half_life: 7d, max_passes: 7,
   strategy: spread,
   topology: [{key: zone, label: topology/zone}, {key: rack, label: topology/rack}],
-  platforms: {dgx: {labels: {gpu: h100}, permissions: {privileged: true, mounts: [/data]}}, plain: {}},
+  platforms: {dgx: {labels: {gpu: h100}, permissions: {privileged: true, mounts: [/data]}}, plain: {driver: docker}}, default_driver: process,
   exec_timeout: {default: 1d, maximum: 7d}, queue_timeout: {maximum: 1h}, start_timeout: {default: 30m},
   exit_actions: {RESCHEDULE: "3004,3006", FAIL: "2"}, maintenance: "new switches: ünttil noon"})";
 
@@ -64,7 +64,7 @@ TEST_CASE("a policy in JSON is read as the same policy") {
       FAIL(read.failure().message);
     CHECK(to_yaml(*read, "") == to_yaml(policy, ""));
     CHECK(changed_keys(policy, *read).empty());
-    CHECK(keys_of(to_json(policy)).size() == 13);
+    CHECK(keys_of(to_json(policy)).size() == 14);
   }
 }
 

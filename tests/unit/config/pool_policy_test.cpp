@@ -22,7 +22,8 @@ const std::string all = R"yaml(pools:
       max_passes: 0
       strategy: spread
       topology: [{key: "zone", label: "topology/zone"}, {key: "rack", label: "topology/rack"}]
-      platforms: {"dgx": {labels: {"gpu": "h100"}, permissions: {privileged: true, host_network: false, mounts: ["/data"]}}, "plain": {labels: {}}}
+      platforms: {"dgx": {labels: {"gpu": "h100"}, permissions: {privileged: true, host_network: false, mounts: ["/data"]}}, "images": {labels: {}, driver: docker}, "plain": {labels: {}}}
+      default_driver: process
       exec_timeout: {default: 1d, maximum: 7d}
       queue_timeout: {maximum: 1h}
       exit_actions: {RESCHEDULE: "3004,3006", FAIL: "2"}
@@ -48,6 +49,9 @@ TEST_CASE("the policy of a pool is shown as it was read") {
   CHECK(policy.quotas[0].guarantee == 8);
   CHECK(policy.topology[1].label == "topology/rack");
   CHECK(policy.platforms.at("dgx").permissions->privileged);
+  CHECK(driver_of(policy, "images") == "docker");
+  CHECK(driver_of(policy, "plain") == "process");
+  CHECK(driver_of(policy, "") == "process");
   CHECK(policy.exit_actions.size() == 2);
   const auto queue = queue_policy_of(policy);
   CHECK(queue.quotas.size() == 3);
@@ -119,6 +123,8 @@ TEST_CASE("what is wrong in a policy is said where it stands") {
       {"{strategy: best}", "expected pack or spread, found 'best'"},
       {"{topology: [{key: rack}]}", "`label` is missing"},
       {"{topology: [{key: a, label: b}, {key: a, label: c}]}", "there are two topology keys 'a'"},
+      {"{default_driver: slurm}", "default_driver: expected process or docker, found 'slurm'"},
+      {"{platforms: {dgx: {driver: podman}}}", "platforms.dgx.driver: expected process or docker, found 'podman'"},
       {"{platforms: {dgx: {label: {}}}}", "did you mean 'labels'?"},
       {"{platforms: {dgx: {permissions: {mounts: [data]}}}}", "an absolute path of the host"},
       {"{exec_timeout: {default: 2d, maximum: 1d}}", "`default` is longer than `maximum`"},

@@ -30,6 +30,7 @@ struct platform_permissions {
 struct platform_settings {
   std::map<std::string, std::string> labels; ///< Of its nodes; empty: they say themselves that they are of it.
   std::optional<platform_permissions> permissions;
+  std::string driver; ///< What runs its tasks; empty: `pool_policy::default_driver`.
 };
 
 /// A time that specs may name. 0 is no limit.
@@ -51,6 +52,7 @@ struct pool_policy {
   placement_strategy strategy = placement_strategy::pack;
   std::vector<topology_key> topology; ///< The coarsest first.
   std::map<std::string, platform_settings> platforms;
+  std::string default_driver; ///< What runs tasks whose platform does not say; empty: the first one of their node.
   time_settings exec_timeout;
   time_settings queue_timeout;
   time_settings start_timeout; ///< No spec names one: `most` counts for that of all pools.
@@ -64,6 +66,12 @@ struct pool_policy {
 /// The name of the quota that a workflow falls under; empty where there are none. Nothing if no quota takes it.
 [[nodiscard]] std::optional<std::string> quota_of(const pool_policy& x, const std::string& user,
                                                   const std::map<std::string, std::string>& labels);
+
+/// What is to run tasks that ask for that platform; empty: the first driver of their node.
+[[nodiscard]] std::string driver_of(const pool_policy& x, const std::string& platform);
+
+/// Whether that depends on the rules at all.
+[[nodiscard]] bool names_drivers(const pool_policy& x);
 
 /// Which keys of it have other values, by the names that files have.
 [[nodiscard]] std::vector<std::string> changed_keys(const pool_policy& before, const pool_policy& after);
