@@ -1,18 +1,23 @@
 #include "actors/driver_labels.hpp"
 
+#include <string_view>
+
 namespace muster {
 
 namespace {
 
 constexpr auto carried = "yes";
+constexpr std::string_view prefix = "muster/driver-";
 
 std::string label_of(const std::string& driver, bool with_gpus) {
-  return "muster/driver-" + driver + (with_gpus ? "-gpu" : "");
+  return std::string{prefix} + driver + (with_gpus ? "-gpu" : "");
 }
 
 } // namespace
 
 void add_driver_labels(const capabilities& offered, std::map<std::string, std::string>& to) {
+  for (auto at = to.lower_bound(std::string{prefix}); at != to.end() && at->first.rfind(prefix, 0) == 0;)
+    at = to.erase(at);
   const auto add = [&](const capabilities& x) {
     if (x.driver.empty())
       return; // It was never heard of what it has.

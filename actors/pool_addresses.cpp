@@ -13,10 +13,15 @@ pool_state::member_node& node_at(pool_state& state, const member_place& x) {
   return state.nodes.at(state.queue.nodes()[x.node].name);
 }
 
-/// Whether a gang is run there by what makes networks: not so where another driver is asked for.
+/// Whether a gang is run there by what makes networks: not so where another driver is asked for. What it holds already
+/// says so best: the node may have had another driver first.
 bool is_run_in_network(const pool_state::client& x, gang_key key, const capabilities& offered) {
   if (offered.besides.empty() || !x.layout)
     return true;
+  const auto& range = maker_of_networks(offered)->addresses->range;
+  for (const auto& held : x.addresses)
+    if (const auto address = parse_ipv4(held))
+      return range.contains(*address);
   const auto first = x.layout->tasks(name_of(key).group).first;
   return driver_of(offered, x.layout->resource(first).driver) == maker_of_networks(offered);
 }

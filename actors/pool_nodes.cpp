@@ -29,7 +29,8 @@ node_state state_of(const pool_state& state, const pool_node& x) {
   out.gpu_links = x.gpu_links;
   out.condition = x.condition;
   out.isolated = is_isolated(x);
-  out.largest_gang = largest_gang(state, x.name);
+  if (x.offered.besides.empty()) // Else not all are in networks there.
+    out.largest_gang = largest_gang(state, x.name);
   return out;
 }
 

@@ -304,15 +304,19 @@ void pool_set::set_policy(const entry& x, const config::pool_policy& from_file) 
 
 result<config::pool_policy> pool_set::policy_with(const entry& x, const std::string& set) const {
   const std::lock_guard lock{mutex_};
-  return config::with_set(rules_[position_of(x)].from_file, set);
+  auto now = config::with_set(rules_[position_of(x)].from_file, set);
+  if (now && !x.has_agents && config::names_drivers(*now))
+    return error{ec::invalid_argument,
+                 "policy: `default_driver` and `driver` of a platform are of pools that agents join"};
+  return now;
 }
 
 result<void> pool_set::override_policy(const entry& x, const std::string& set) {
-  const std::lock_guard lock{mutex_};
-  auto& known = rules_[position_of(x)];
-  auto now = config::with_set(known.from_file, set);
+  auto now = policy_with(x, set);
   if (!now)
     return now.failure();
+  const std::lock_guard lock{mutex_};
+  auto& known = rules_[position_of(x)];
   known.in_force = {std::make_shared<const config::pool_policy>(*std::move(now)), set};
   if (system_ != nullptr)
     tell_rules(x);

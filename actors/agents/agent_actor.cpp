@@ -73,7 +73,7 @@ void refuse(agent_pointer self, attempt_id id, const error& why) {
 void prepare(agent_pointer self, const node_command& x) {
   auto& state = self->state;
   if (auto why = why_no_driver(state.setup, *x.spec); !why.empty())
-    return refuse(self, x.id, {ec::unsupported, std::move(why)});
+    return refuse(self, x.id, {ec::unavailable, std::move(why)}); // Another node may have it.
   auto spec = *x.spec;
   if (spec.resource.driver.empty())
     spec.resource.driver = state.setup.drivers.front();

@@ -139,27 +139,14 @@ public:
   }
 
   result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) override {
-    std::unordered_map<const member*, std::vector<std::size_t>> shares;
-    for (std::size_t i = 0; i < attempts.size(); ++i) {
-      const auto* by = find(attempts[i].resource.driver);
-      if (by == nullptr)
-        return error{ec::not_found, "attempt " + to_string(attempts[i].id) + " is run by " +
-                                        attempts[i].resource.driver + ", and no such driver is here"};
-      shares[by].push_back(i);
-    }
+    for (const auto& x : attempts)
+      if (find(x.resource.driver) == nullptr)
+        return error{ec::not_found,
+                     "attempt " + to_string(x.id) + " is run by " + x.resource.driver + ", and no such driver is here"};
     std::vector<adoption> out(attempts.size(), adoption::never_started);
-    for (const auto& [by, positions] : shares) {
-      std::vector<attempt_spec> own;
-      for (const auto i : positions)
-        own.push_back(attempts[i]);
-      const auto answers = by->runs->adopt(own);
-      if (!answers)
-        return answers.failure();
-      for (std::size_t i = 0; i < positions.size(); ++i) {
-        out[positions[i]] = (*answers)[i];
-        note(own[i].id, *by);
-      }
-    }
+    for (const auto& x : members_)
+      if (auto asked = ask(x, attempts, out); !asked)
+        return asked.failure();
     return out;
   }
 
@@ -196,9 +183,35 @@ private:
     return out;
   }
 
+  /// Asks about those that may be its own: also those that name no driver, of an agent that had one and has others now.
+  /// Of these that one counts which knows more.
+  result<void> ask(const member& x, const std::vector<attempt_spec>& attempts, std::vector<adoption>& out) {
+    std::vector<std::size_t> positions;
+    std::vector<attempt_spec> own;
+    for (std::size_t i = 0; i < attempts.size(); ++i)
+      if (const auto& by = attempts[i].resource.driver; by.empty() || by == x.name) {
+        positions.push_back(i);
+        own.push_back(attempts[i]);
+      }
+    if (own.empty())
+      return {};
+    const auto answers = x.runs->adopt(own);
+    if (!answers)
+      return answers.failure();
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const auto found = (*answers)[i];
+      auto& known = out[positions[i]];
+      if (found == adoption::never_started || (found == adoption::lost && known != adoption::never_started))
+        continue;
+      known = found;
+      note(own[i].id, x);
+    }
+    return {};
+  }
+
   void note(attempt_id id, const member& by) {
     const std::lock_guard lock{mutex_};
-    known_.emplace(id, by.runs.get());
+    known_.insert_or_assign(id, by.runs.get());
   }
 
   /// Of what nobody knows the first one knows nothing either, and says so.

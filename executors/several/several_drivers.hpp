@@ -13,7 +13,7 @@ namespace muster {
 ///
 /// What they offer together has the amounts that all of them have, and the GPUs of the first; another one is offered
 /// for tasks with GPUs if it has those. Which attempts may come is up to the caller: one that names none of them is
-/// ignored, and `adopt` fails.
+/// ignored, and `adopt` fails. All are asked by `adopt` about attempts that name no driver.
 [[nodiscard]] std::unique_ptr<driver> make_several_drivers(std::vector<std::shared_ptr<driver>> all);
 
 } // namespace muster

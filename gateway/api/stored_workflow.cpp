@@ -61,6 +61,7 @@ private:
     auto decoded = spec::decode_resource(text);
     if (!decoded)
       return decoded.failure();
+    decoded->driver.clear();
     auto name = names_.empty() ? std::string{"default"} : "r" + std::to_string(names_.size());
     into_.resources.emplace(name, std::move(*decoded));
     return names_.emplace(text, std::move(name)).first->second;
@@ -78,8 +79,11 @@ result<spec::workflow> rebuild_workflow(store::reader& reader, const store::work
   auto definition = picture::read_definition(reader, record);
   if (!definition)
     return definition.failure();
-  if (*definition)
+  if (*definition) {
+    for (auto& [name, resource] : (*definition)->resources)
+      resource.driver.clear();
     return std::move(**definition);
+  }
   if (record.tasks > most_tasks)
     return {ec::limit_exceeded, record.id + " has more than 1,000,000 tasks; submit its spec instead"};
   spec::workflow out;

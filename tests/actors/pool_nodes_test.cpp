@@ -639,3 +639,33 @@ TEST_CASE("a task with GPUs goes where its driver gives them to it") {
   REQUIRE(placed->lease);
   CHECK(placed->lease->places[0].node == "b");
 }
+
+TEST_CASE("a gang that holds addresses of a network is taken up in it, whatever its node has first by now") {
+  pool_alone f;
+  f.join(with_both("a", 8));
+  // Of a workflow that asks for no driver, from when the node had containers alone.
+  const auto held = std::vector<placed_member>{at(f, "a", {}, "10.213.0.66"), at(f, "a", {}, "10.213.0.67")};
+  pool_alone::request x{2, {}};
+  x.held = held;
+  const auto [old, taken_up] = f.ask(x);
+  REQUIRE(taken_up->lease);
+  CHECK(taken_up->lease->places[0].address == "10.213.0.66");
+  const auto [key, next] = f.ask({2, run_by("docker")});
+  REQUIRE(next->lease);
+  const auto block = [](const std::string& address) { return address.substr(0, address.rfind('.')); };
+  for (const auto& place : next->lease->places) {
+    CHECK(place.address.substr(0, 7) == "10.213.");
+    CHECK(place.address != "10.213.0.66");
+    CHECK(place.address != "10.213.0.67");
+  }
+  CHECK(block(next->lease->places[0].address) == block(next->lease->places[1].address));
+}
+
+TEST_CASE("nobody says by a label of its own what it runs tasks by") {
+  capabilities offered;
+  offered.driver = "process";
+  std::map<std::string, std::string> labels{
+      {"muster/driver-docker", "yes"}, {"muster/driver-docker-gpu", "yes"}, {"muster/os", "debian-12"}};
+  add_driver_labels(offered, labels);
+  CHECK(labels == std::map<std::string, std::string>{{"muster/driver-process", "yes"}, {"muster/os", "debian-12"}});
+}

@@ -106,6 +106,21 @@ TEST_CASE("one agent runs processes and containers, as the platforms of its pool
   };
   run();
 
+  // The rules count when a workflow is submitted, as that of an earlier one is when it is run once more.
+  const auto where = says_where("busybox");
+  auto boxed = where;
+  boxed.replace(boxed.find("storage: 1Mi}"), 13, "storage: 1Mi, platform: boxes}");
+  const auto first = x.muster({"submit", x.muster.file("where.yaml", boxed), "--pool", "farm"}).out;
+  const auto first_id = first.substr(0, first.find('\n'));
+  CHECK(x.muster({"wait", first_id}).out == first_id + " COMPLETED\n");
+  CHECK_THAT(x.muster({"logs", first_id}).out, ContainsSubstring("contained"));
+  CHECK(x.muster({"pool", "set", "farm", "platforms.boxes.driver=process"}).exit_code == 0);
+  const auto again = x.muster({"restart", first_id}).out;
+  const auto again_id = again.substr(0, again.find('\n'));
+  CHECK(x.muster({"wait", again_id}).out == again_id + " COMPLETED\n");
+  CHECK_THAT(x.muster({"logs", again_id}).out, ContainsSubstring("bare"));
+  CHECK(x.muster({"pool", "set", "farm", "platforms.boxes.driver=docker"}).exit_code == 0);
+
   // Both kinds outlive the agent, and are found by the next one.
   const auto waits = x.muster.file("waits.yaml", R"(workflow:
   name: waits

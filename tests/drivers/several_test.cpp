@@ -6,6 +6,7 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <map>
 
 using namespace muster;
 using namespace muster::test;
@@ -25,9 +26,13 @@ public:
   void publish(attempt_id id) override { note("publish", id); }
   void remove(attempt_id id) override { note("remove", id); }
   result<std::vector<adoption>> adopt(const std::vector<attempt_spec>& attempts) override {
-    for (const auto& x : attempts)
+    std::vector<adoption> out;
+    for (const auto& x : attempts) {
       note("adopt", x.id);
-    return std::vector<adoption>(attempts.size(), offered_.images ? adoption::exited : adoption::running);
+      const auto found = knows.find(x.id.task.value);
+      out.push_back(found == knows.end() ? adoption::never_started : found->second);
+    }
+    return out;
   }
   void clean(workflow_key workflow) override {
     notes_.push_back(offered_.driver + " clean " + std::to_string(workflow.value));
@@ -38,6 +43,7 @@ public:
   std::optional<capabilities> look_again() override { return std::exchange(newer_, std::nullopt); }
 
   std::optional<capabilities> newer_;
+  std::map<std::uint32_t, adoption> knows; ///< By number of the task.
 
 private:
   void note(const char* what, attempt_id id) {
@@ -67,11 +73,13 @@ struct two {
   explicit two(capabilities first = offer("process", 8, {}), capabilities second = offer("docker", 6, {})) {
     auto a = std::make_shared<noting_driver>(std::move(first), notes);
     auto b = std::make_shared<noting_driver>(std::move(second), notes);
+    process = a.get();
     docker = b.get();
     both = make_several_drivers({std::move(a), std::move(b)});
   }
 
   std::vector<std::string> notes;
+  noting_driver* process = nullptr;
   noting_driver* docker = nullptr;
   std::unique_ptr<driver> both;
 };
@@ -103,9 +111,11 @@ TEST_CASE("of several drivers each attempt is that of the one which it names, or
 TEST_CASE("several drivers are asked for their own attempts after a restart, and each cleans up") {
   two x;
   REQUIRE(x.both->probe());
+  x.docker->knows = {{1, adoption::exited}, {2, adoption::running}, {3, adoption::running}};
+  x.process->knows = {{2, adoption::exited}};
   const auto found = x.both->adopt({spec_of(1, "docker"), spec_of(2, "process"), spec_of(3, "docker")});
   REQUIRE(found);
-  CHECK(*found == std::vector<adoption>{adoption::exited, adoption::running, adoption::exited});
+  CHECK(*found == std::vector<adoption>{adoption::exited, adoption::exited, adoption::running});
   x.both->stop({{1}, {3}, 0}, {});
   CHECK(x.notes.back() == "docker stop 3");
   const auto unknown = x.both->adopt({spec_of(4, "slurm")});
@@ -116,6 +126,22 @@ TEST_CASE("several drivers are asked for their own attempts after a restart, and
   x.both->clean_up({[](workflow_key key) { return key.value == 7; }, [](attempt_id) { return false; }});
   CHECK(x.notes ==
         std::vector<std::string>{"process clean 7", "docker clean 7", "process cleans up", "docker cleans up"});
+}
+
+TEST_CASE("what names no driver is that of the one which knows it") {
+  two x; // The agent had one driver when it started these, and now it has two.
+  REQUIRE(x.both->probe());
+  // A process driver finds the log of a container, and takes it for a process that nobody saw end.
+  x.process->knows = {{1, adoption::lost}, {2, adoption::running}, {4, adoption::lost}};
+  x.docker->knows = {{1, adoption::running}, {3, adoption::exited}};
+  const auto found = x.both->adopt({spec_of(1, ""), spec_of(2, ""), spec_of(3, ""), spec_of(4, ""), spec_of(5, "")});
+  REQUIRE(found);
+  CHECK(*found == std::vector<adoption>{adoption::running, adoption::running, adoption::exited, adoption::lost,
+                                        adoption::never_started});
+  x.notes.clear();
+  for (const std::uint32_t task : {1U, 2U, 3U, 4U})
+    x.both->stop({{1}, {task}, 0}, {});
+  CHECK(x.notes == std::vector<std::string>{"docker stop 1", "process stop 2", "docker stop 3", "process stop 4"});
 }
 
 TEST_CASE("several drivers offer what all of them have, and the GPUs of the first") {

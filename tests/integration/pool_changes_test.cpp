@@ -173,11 +173,15 @@ TEST_CASE("a policy is set from a file, and what is wrong with it is named") {
   const auto again = muster.file("again.json", json{{"policy", now["policy"]}}.dump());
   REQUIRE(muster({"pool", "set", "ws", "-f", again}).exit_code == 0);
   CHECK(shown(muster)["policy"] == now["policy"]);
-  CHECK(shown(muster)["policy_overrides"].size() == 13);
+  CHECK(shown(muster)["policy_overrides"].size() == 14);
 
   const auto wrong = muster({"pool", "set", "ws", "quotas=[{name: a, guarantee: many}]"});
   CHECK(wrong.exit_code == 1);
   CHECK_THAT(wrong.err, ContainsSubstring("policy.quotas[0].guarantee"));
+  const auto foreign = muster({"pool", "set", "ws", "default_driver=docker"});
+  CHECK(foreign.exit_code == 1);
+  CHECK_THAT(foreign.err,
+             ContainsSubstring("`default_driver` and `driver` of a platform are of pools that agents join"));
   CHECK(shown(muster)["policy"] == now["policy"]);
   CHECK(muster({"pool", "set", "ws"}).exit_code == 2);
   CHECK(muster({"pool", "set", "ws", "strategy"}).exit_code == 2);
