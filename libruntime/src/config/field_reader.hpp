@@ -64,6 +64,8 @@ public:
       error(x.place, path, value.failure().message);
     else if (*value < 1)
       error(x.place, path, "expected an amount of memory such as 64Mi, found '" + text + "'");
+    else if (*value > spec::most_bytes)
+      error(x.place, path, "expected at most " + spec::bytes_text(spec::most_bytes) + ", found '" + text + "'");
     else
       out = *value;
   }
@@ -104,6 +106,8 @@ public:
       error(x.place, path, read.failure().message);
     else if (*read < std::chrono::seconds{1})
       error(x.place, path, "expected at least 1s");
+    else if (*read > spec::longest_time)
+      error(x.place, path, "expected at most " + spec::to_string(spec::longest_time) + ", found '" + text + "'");
     else
       out = *read;
   }

@@ -97,6 +97,8 @@ public:
         error(v.place, where, value.failure().message);
       else if (*value < least)
         error(v.place, where, "expected at least " + spec::bytes_text(least) + ", found '" + read + "'");
+      else if (*value > spec::most_bytes)
+        error(v.place, where, "expected at most " + spec::bytes_text(spec::most_bytes) + ", found '" + read + "'");
       else
         x = *value;
     });
@@ -112,6 +114,8 @@ public:
         error(v.place, where, value.failure().message);
       else if (*value < least)
         error(v.place, where, "expected at least " + spec::to_string(least) + ", found '" + read + "'");
+      else if (*value > spec::longest_time)
+        error(v.place, where, "expected at most " + spec::to_string(spec::longest_time) + ", found '" + read + "'");
       else
         x = *value;
     });

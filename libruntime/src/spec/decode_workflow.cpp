@@ -16,10 +16,6 @@ namespace {
 
 using names = std::vector<std::string_view>;
 
-/// What 64 bits hold of them, in whole steps of the largest unit.
-constexpr std::int64_t most_bytes = std::int64_t{8'388'607} << 40U;
-constexpr duration longest_time = std::chrono::hours{24} * 106'751'991;
-
 bool is_null(const value_reader& in, value_at x) {
   return in.is_scalar(x) && in.scalar(x).type == yaml::scalar_type::null;
 }

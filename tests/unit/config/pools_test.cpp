@@ -130,6 +130,8 @@ TEST_CASE("what is wrong in a configuration is said where it stands") {
       {"pools: {lab: {driver: docker, timeouts: {start: soon}}}", "pools.lab.timeouts.start"},
       {"pools: {lab: {driver: docker, timeouts: {prepare: 0s}}}", "at least 1s"},
       {"pools: {lab: {driver: docker, shm_size: 0}}", "amount of memory"},
+      {"pools: {lab: {driver: docker, shm_size: 99999999999T}}", "expected at most 8388607Ti, found '99999999999T'"},
+      {"pools: {lab: {driver: docker, timeouts: {start: 999999999d}}}", "expected at most 106751991d"},
       {"pools: {lab: {driver: docker, network: {range: 10.213.5.0/16}}}", "10.213.0.0/16"},
       {"pools: {lab: {driver: docker, network: {range: 10.213.0.0/27}}}", "between /8 and /26"},
       {"pools: {lab: {driver: docker, network: {ranges: x}}}", "did you mean 'range'?"},

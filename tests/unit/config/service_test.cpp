@@ -132,6 +132,8 @@ TEST_CASE("what is wrong in the settings of a head is said where it stands") {
       {"server: {auth: none, listen: '0.0.0.0:80'}", "without tokens the head listens on loopback only"},
       {"server: {tls: {cert: a}}", "`key` is missing"},
       {"server: {limits: {workers: 0}}", "expected 1 to 256, found 0"},
+      {"server: {limits: {body_bytes: 9999999999T}}", "expected at most 8388607Ti, found '9999999999T'"},
+      {"server: {limits: {body_timeout: 999999999d}}", "expected at most 106751991d, found '999999999d'"},
       {"server: {limits: {body_bytes: 10}}", "at least 1Ki"},
       {"server: {limits: {idle_timeout: soon}}", "is no duration"},
       {"server: [1]", "a mapping"},

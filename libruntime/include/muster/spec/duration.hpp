@@ -13,6 +13,9 @@ namespace muster::spec {
 /// beyond 999,999,999 days it fails with `limit_exceeded`.
 [[nodiscard]] result<duration> parse_duration(std::string_view text);
 
+/// What 64 bits hold in whole days: more is refused where it can be said.
+constexpr duration longest_time = std::chrono::hours{24} * 106'751'991;
+
 /// A number of seconds as a duration, rounded to microseconds. Fails for what is not finite or beyond 999,999,999 days.
 [[nodiscard]] result<duration> duration_from_seconds(double seconds);
 

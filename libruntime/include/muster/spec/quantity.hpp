@@ -15,6 +15,9 @@ namespace muster::spec {
 /// The same in whole bytes, rounded up; what 64 bits do not hold becomes the highest value.
 [[nodiscard]] result<std::int64_t> parse_bytes(std::string_view text);
 
+/// What 64 bits hold in whole steps of the largest unit: more is refused where it can be said.
+constexpr std::int64_t most_bytes = std::int64_t{8'388'607} << 40U;
+
 /// `bytes` in the largest unit that divides it, such as `16Gi`.
 [[nodiscard]] std::string bytes_text(std::int64_t bytes);
 
