@@ -11,19 +11,13 @@
 #include "actors/runtime.hpp"
 #include "executors/null/null_driver.hpp"
 
-#include <malloc.h>
-
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <future>
 #include <string>
 
 #include <sys/wait.h>
 #include <unistd.h>
-
-/// jemalloc's; absent where sanitizers bring their own allocator.
-extern "C" int mallctl(const char*, void*, std::size_t*, void*, std::size_t) __attribute__((weak));
 
 namespace {
 
@@ -76,18 +70,6 @@ void run(const spec::workflow& w, std::uint32_t parallel) {
   const auto who = r->submit(w, {"", "muster", "{}"});
   if (!who || r->wait(who->key) != status::completed)
     std::exit(1);
-}
-
-/// What was freed, and is kept by the allocator for a while, does not count.
-std::size_t resident_bytes() {
-  if (mallctl != nullptr)
-    mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0); // 4096: of all arenas.
-  malloc_trim(0);
-  std::ifstream file{"/proc/self/statm"};
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * 4096;
 }
 
 /// Memory per task while `tasks` of them are in `wanted`.

@@ -12,12 +12,9 @@
 #include "executors/null/null_driver.hpp"
 #include "muster/spec/flow.hpp"
 
-#include <malloc.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <future>
 #include <memory>
 #include <string>
@@ -83,15 +80,6 @@ void run(const spec::workflow& w) {
   const auto who = r->submit(w, {"", "muster", "{}"});
   if (!who || r->wait(who->key) != status::completed)
     std::exit(1);
-}
-
-std::size_t resident_bytes() {
-  malloc_trim(0);
-  std::ifstream file{"/proc/self/statm"};
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  file >> all >> resident;
-  return resident * 4096;
 }
 
 /// How long a submission takes, and what its elements take while few of them run and the others wait.

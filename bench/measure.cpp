@@ -1,6 +1,7 @@
 #include "measure.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,8 +10,34 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+
+// Of tcmalloc (gperftools/malloc_extension_c.h); absent where sanitizers bring their own allocator.
+extern "C" {
+int MallocExtension_GetNumericProperty(const char* property, std::size_t* value) __attribute__((weak));
+void MallocExtension_ReleaseFreeMemory() __attribute__((weak));
+}
 
 namespace muster::bench {
+
+std::size_t allocated_bytes() {
+  std::size_t bytes = 0;
+  if (MallocExtension_GetNumericProperty == nullptr)
+    return mallinfo2().uordblks;
+  MallocExtension_GetNumericProperty("generic.current_allocated_bytes", &bytes);
+  return bytes;
+}
+
+std::size_t resident_bytes() {
+  if (MallocExtension_ReleaseFreeMemory != nullptr)
+    MallocExtension_ReleaseFreeMemory();
+  malloc_trim(0);
+  std::ifstream file{"/proc/self/statm"};
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGE_SIZE));
+}
 
 timings run_interleaved(const std::vector<contestant>& contestants, int rounds) {
   timings times(contestants.size());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,6 +29,12 @@ using timings = std::vector<std::vector<double>>;
 /// ratio is the median of the ratios of each round.
 void print(const std::string& title, const std::vector<contestant>& contestants, const timings& times, double items,
            std::size_t floor);
+
+/// Memory that was asked for and not given back.
+[[nodiscard]] std::size_t allocated_bytes();
+
+/// Memory that this program has, without what was given back and is kept for a while.
+[[nodiscard]] std::size_t resident_bytes();
 
 /// Runs a program and waits; its output is dropped. Ends the benchmark if it fails.
 void run_program(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {});

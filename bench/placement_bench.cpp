@@ -6,9 +6,9 @@
 // waiting gangs takes that all ask for something else, how long it takes to find out whom to preempt, and what 100,000
 // equal gangs that wait cost. The target stands beside each.
 
-#include "muster/placement/gang_queue.hpp"
+#include "measure.hpp"
 
-#include <malloc.h>
+#include "muster/placement/gang_queue.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -202,12 +202,12 @@ void measure_equal() {
   constexpr gang_key count = 100'000;
   for (gang_key k = 0; k < 64; ++k)
     static_cast<void>(q.submit(k, equal_members(1, 0)));
-  const auto before = mallinfo2().uordblks;
+  const auto before = bench::allocated_bytes();
   auto begun = processor_time();
   for (gang_key k = 64; k < count + 64; ++k)
     static_cast<void>(q.submit(k, equal_members(1, 0)));
   const auto took = seconds_of(begun);
-  const auto bytes = static_cast<double>(mallinfo2().uordblks - before) / count;
+  const auto bytes = static_cast<double>(bench::allocated_bytes() - before) / count;
   std::printf("%-64s %12.0f bytes each, %.0f/s\n", "100,000 equal gangs begin to wait", bytes, count / took);
   begun = processor_time();
   for (gang_key k = 0; k < count; ++k) {

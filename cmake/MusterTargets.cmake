@@ -33,8 +33,8 @@ endif()
 # What our programs take their memory from (docs/decisions/libraries.md); sanitizers bring their own allocator.
 add_library(muster_allocator INTERFACE)
 if(NOT MUSTER_SANITIZE)
-  find_package(Jemalloc REQUIRED)
-  target_link_libraries(muster_allocator INTERFACE Jemalloc::Jemalloc)
+  find_package(Tcmalloc REQUIRED)
+  target_link_libraries(muster_allocator INTERFACE Tcmalloc::minimal)
 endif()
 
 # muster_library(NAME [FOLDER...]): a static library of the calling folder's sources, without those of these subfolders.
