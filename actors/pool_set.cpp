@@ -51,6 +51,16 @@ std::string names_of(const std::vector<pool_set::entry>& pools) {
   return out;
 }
 
+/// What counts where `set` is set over the file.
+result<config::pool_policy> policy_of_file(const config::pool_policy& from_file, const std::string& set,
+                                           bool has_agents) {
+  auto now = config::with_set(from_file, set);
+  if (now && !has_agents && config::names_drivers(*now))
+    return error{ec::invalid_argument,
+                 "policy: `default_driver` and `driver` of a platform are of pools that agents join"};
+  return now;
+}
+
 } // namespace
 
 result<std::unique_ptr<pool_set>> pool_set::probe(std::vector<pool_setup> pools, std::string default_pool,
@@ -304,19 +314,15 @@ void pool_set::set_policy(const entry& x, const config::pool_policy& from_file) 
 
 result<config::pool_policy> pool_set::policy_with(const entry& x, const std::string& set) const {
   const std::lock_guard lock{mutex_};
-  auto now = config::with_set(rules_[position_of(x)].from_file, set);
-  if (now && !x.has_agents && config::names_drivers(*now))
-    return error{ec::invalid_argument,
-                 "policy: `default_driver` and `driver` of a platform are of pools that agents join"};
-  return now;
+  return policy_of_file(rules_[position_of(x)].from_file, set, x.has_agents);
 }
 
 result<void> pool_set::override_policy(const entry& x, const std::string& set) {
-  auto now = policy_with(x, set);
-  if (!now)
-    return now.failure();
   const std::lock_guard lock{mutex_};
   auto& known = rules_[position_of(x)];
+  auto now = policy_of_file(known.from_file, set, x.has_agents);
+  if (!now)
+    return now.failure();
   known.in_force = {std::make_shared<const config::pool_policy>(*std::move(now)), set};
   if (system_ != nullptr)
     tell_rules(x);

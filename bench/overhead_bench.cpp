@@ -78,7 +78,7 @@ void xargs(const std::string& numbers) {
   run_program({"xargs", "-a", numbers, "-P", std::to_string(parallel), "-n", "1", "true"});
 }
 
-/// GNU parallel, where it is installed. It takes 10 ms for each task, so it is spared the long runs.
+/// GNU parallel, where it is installed. It takes several milliseconds for each task, so it is spared the long runs.
 bool has_parallel(int tasks) {
   constexpr int most = 1000;
   return tasks <= most && std::filesystem::exists("/usr/bin/parallel");

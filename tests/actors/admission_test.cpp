@@ -10,22 +10,27 @@ using namespace muster::test;
 
 namespace {
 
-/// What a pool of containers with these permissions says to a task; empty if it takes it.
-std::string verdict(const spec::task& t, const host_permissions& permits, const config::pool_policy& rules = {},
-                    const std::string& platform = {}) {
+/// What a pool of that driver says to a workflow.
+result<void> admission_of(const spec::workflow& w, const capabilities& offered, const config::pool_policy& rules) {
   const temporary_folder folder;
   const store::state_directory directory{folder.path()};
   auto writer = store::writer::open(directory);
   REQUIRE(writer);
   auto reader = store::reader::open(directory);
   REQUIRE(reader);
+  return check_admission(w, offered, rules, *reader);
+}
+
+/// What a pool of containers with these permissions says to a task; empty if it takes it.
+std::string verdict(const spec::task& t, const host_permissions& permits, const config::pool_policy& rules = {},
+                    const std::string& platform = {}) {
   capabilities offered;
   offered.driver = "docker";
   offered.images = true;
   offered.permits = permits;
   auto w = make_workflow({t});
   w.resources["default"].platform = platform;
-  const auto admitted = check_admission(w, offered, rules, *reader);
+  const auto admitted = admission_of(w, offered, rules);
   return admitted ? std::string{} : admitted.failure().message;
 }
 
@@ -95,12 +100,6 @@ TEST_CASE("what runs a task is as the pool says for its platform when it is subm
 }
 
 TEST_CASE("members of a group are run by the same driver") {
-  const temporary_folder folder;
-  const store::state_directory directory{folder.path()};
-  auto writer = store::writer::open(directory);
-  REQUIRE(writer);
-  auto reader = store::reader::open(directory);
-  REQUIRE(reader);
   capabilities offered;
   offered.images = true;
   auto w = make_workflow({make_task("a")});
@@ -108,13 +107,13 @@ TEST_CASE("members of a group are run by the same driver") {
   w.groups[0].tasks[0].resource = "boxed";
   w.resources["boxed"].platform = "containers";
   config::pool_policy rules;
-  CHECK(check_admission(w, offered, rules, *reader));
+  CHECK(admission_of(w, offered, rules));
   rules.platforms["containers"].driver = "docker";
-  const auto refused = check_admission(w, offered, rules, *reader);
+  const auto refused = admission_of(w, offered, rules);
   REQUIRE_FALSE(refused);
   CHECK(refused.failure().code == ec::unsupported);
   CHECK_THAT(refused.failure().message,
              ContainsSubstring("task a is run by `docker` and task b by what its node has first"));
   rules.default_driver = "docker";
-  CHECK(check_admission(w, offered, rules, *reader));
+  CHECK(admission_of(w, offered, rules));
 }
