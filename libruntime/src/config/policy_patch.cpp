@@ -1,12 +1,13 @@
 #include "muster/config/policy_patch.hpp"
 
 #include "config/decode.hpp"
+#include "config/decode_json.hpp"
 #include "muster/spec/names.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <stdexcept>
+#include <utility>
 
 namespace muster::config {
 
@@ -54,32 +55,13 @@ json parsed(std::string_view text) {
   return json::parse(text, nullptr, false);
 }
 
-std::string text_of(const std::vector<spec::diagnostic>& all) {
-  std::string out;
-  for (const auto& x : all)
-    out += (out.empty() ? "" : "\n") + x.field + (x.field.empty() ? "" : ": ") + x.message +
-           (x.hint.empty() ? "" : "; " + x.hint);
-  return out;
-}
-
-/// Reads those keys, as a file has them: JSON is YAML.
+/// Reads those keys, as a file has them.
 result<pool_policy> decode(std::string_view set) {
-  try {
-    spec::reporter report;
-    spec::yaml::tree document;
-    spec::yaml::problem why;
-    if (!spec::yaml::parse(set, document, why))
-      return error{ec::invalid_argument, "policy: " + why.message};
-    pool_policy out;
-    const spec::value_reader in{document, report};
-    decode_policy(in, {}, {document.root(), document.at(document.root()).start}, spec::field_path{}.field("policy"),
-                  out);
-    if (!report.clean())
-      return error{ec::invalid_argument, text_of(report.take_errors())};
-    return out;
-  } catch (const std::exception& problem) {
-    return error{ec::invalid_argument, std::string{"policy: it cannot be read: "} + problem.what()};
-  }
+  pool_policy out;
+  const auto read = decode_json(set, "policy", [&](const spec::value_reader& in, spec::value_at top) {
+    decode_policy(in, {}, top, spec::field_path{}.field("policy"), out);
+  });
+  return read ? result<pool_policy>{std::move(out)} : result<pool_policy>{read.failure()};
 }
 
 } // namespace

@@ -1,7 +1,10 @@
 #include "muster/config/pools.hpp"
 
 #include "config/decode.hpp"
+#include "config/decode_json.hpp"
 #include "config/field_reader.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -30,21 +33,36 @@ public:
       return;
     for (const auto& entry : entries) {
       if (entry.key.type != yaml::scalar_type::text || !good_name(entry.key.text)) {
-        error(entry.key_place, path, "the name of a pool has letters, digits, '-', '_' and '.', at most 63",
-              "put it in quotes if it looks like a number");
+        error(entry.key_place, path, rule_of_names, "put it in quotes if it looks like a number");
         continue;
       }
       const auto where = path.field(entry.key.text);
-      if (entry.key.text != "docker" &&
-          std::find(std::begin(built_in_pools), std::end(built_in_pools), entry.key.text) != std::end(built_in_pools)) {
-        error(entry.key_place, where, "'" + entry.key.text + "' is a pool that is always there; choose another name");
+      if (entry.key.text != "docker" && is_built_in(entry.key.text)) {
+        error(entry.key_place, where, always_there(entry.key.text));
         continue;
       }
       pool(entry.value, where, entry.key.text, out[entry.key.text]);
     }
   }
 
+  /// One that is made while a head runs.
+  void made(value_at x, const std::string& name, pool_settings& out) const {
+    if (!good_name(name))
+      error(x.place, field_path{}.field("name"), rule_of_names);
+    else if (is_built_in(name))
+      error(x.place, field_path{}.field("name"), always_there(name));
+    else
+      pool(x, {}, name, out);
+  }
+
 private:
+  static constexpr auto rule_of_names = "the name of a pool has letters, digits, '-', '_' and '.', at most 63";
+  static std::string always_there(const std::string& name) {
+    return "'" + name + "' is a pool that is always there; choose another name";
+  }
+  static bool is_built_in(const std::string& x) {
+    return std::find(std::begin(built_in_pools), std::end(built_in_pools), x) != std::end(built_in_pools);
+  }
   static bool good_name(const std::string& x) {
     constexpr std::string_view others = "-_.";
     return !x.empty() && x.size() <= 63 && std::all_of(x.begin(), x.end(), [&](char c) {
@@ -246,6 +264,25 @@ private:
 void decode_pools(const value_reader& in, const std::filesystem::path& base, value_at x, const field_path& path,
                   std::map<std::string, pool_settings>& out) {
   pool_decoder{in, base}.pools(x, path, out);
+}
+
+result<pool_settings> read_made_pool(const std::string& name, std::string_view text) {
+  auto asked = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (!asked.is_object())
+    return error{ec::invalid_argument, "a pool: expected an object"};
+  // Others would have to be set up on the head's own machine.
+  if (const auto driver = asked.find("driver"); driver != asked.end() && *driver != "agents")
+    return error{ec::invalid_argument, "driver: only pools with `driver: agents` are made while a head runs; others "
+                                       "are of its configuration file"};
+  asked["driver"] = "agents";
+  if (asked.contains("policy"))
+    return error{ec::invalid_argument, "policy: it is set apart from the other keys of a pool"};
+  pool_settings out;
+  const auto read = decode_json(asked.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace), "a pool",
+                                [&](const value_reader& in, value_at top) {
+                                  pool_decoder{in, {}}.made(top, name, out);
+                                });
+  return read ? result<pool_settings>{std::move(out)} : result<pool_settings>{read.failure()};
 }
 
 } // namespace muster::config

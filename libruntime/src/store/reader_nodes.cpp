@@ -67,4 +67,19 @@ result<std::map<std::string, std::string>> reader::pool_policies() {
   return out;
 }
 
+result<std::vector<pool_record>> reader::pools() {
+  auto prepared = impl_->statement("SELECT number, name, settings, created FROM pool ORDER BY number");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  std::vector<pool_record> out;
+  int code = SQLITE_ROW;
+  while ((code = q.step()) == SQLITE_ROW)
+    out.push_back({q.integer(0), std::string{q.text(1)}, std::string{q.text(2)}, from_micros(q.integer(3))});
+  if (code != SQLITE_DONE)
+    return impl_->failed("listing pools");
+  return out;
+}
+
 } // namespace muster::store

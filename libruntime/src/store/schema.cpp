@@ -164,6 +164,14 @@ constexpr const char* version_10 = R"sql(
 CREATE TABLE pool_policy(pool TEXT PRIMARY KEY, policy TEXT NOT NULL, changed INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
+/// Pools that were made while a head ran, in the order of their making; `settings` are as JSON, see
+/// `config::read_made_pool`.
+constexpr const char* version_11 = R"sql(
+CREATE TABLE pool(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, settings TEXT NOT NULL,
+  created INTEGER NOT NULL);
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -212,9 +220,9 @@ std::string statements_of(const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2},  {3, version_3}, {4, version_4},
-                                            {5, version_5}, {6, version_6},  {7, version_7}, {8, version_8},
-                                            {9, version_9}, {10, version_10}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2},   {3, version_3},  {4, version_4},
+                                            {5, version_5}, {6, version_6},   {7, version_7},  {8, version_8},
+                                            {9, version_9}, {10, version_10}, {11, version_11}};
   return steps;
 }
 

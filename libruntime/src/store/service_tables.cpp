@@ -60,6 +60,8 @@ result<service_tables> service_tables::prepare(sqlite::connection& db) {
       {&x.node_assign_, "UPDATE node SET duty=?2, reason=?3, deadline=?4 WHERE name=?1"},
       {&x.node_remove_, "DELETE FROM node WHERE name=?1"},
       {&x.stopping_, "UPDATE task_group SET stopping=?2 WHERE id=?1"},
+      {&x.pool_, "INSERT INTO pool(name, settings, created) VALUES(?,?,?)"},
+      {&x.pool_remove_, "DELETE FROM pool WHERE name=?1"},
       {&x.policy_, "INSERT INTO pool_policy(pool, policy, changed) VALUES(?1, ?2, ?3) ON CONFLICT(pool) DO UPDATE SET "
                    "policy=excluded.policy, changed=excluded.changed"},
       {&x.policy_remove_, "DELETE FROM pool_policy WHERE pool=?1"}};
@@ -297,6 +299,32 @@ struct service_tables::apply_one {
     q.bind(2, x.set);
     q.bind(3, to_micros(x.time));
     return t.run(q, "storing what is set of a pool's policy");
+  }
+
+  result<std::int64_t> operator()(const pool_created& x) const {
+    const auto& pool = x.pool;
+    if (pool.name.empty())
+      return error{ec::invalid_argument, "a pool needs a name"};
+    auto& q = t.pool_;
+    q.bind(1, pool.name);
+    q.bind(2, pool.settings);
+    q.bind(3, to_micros(pool.created));
+    auto number = t.insert(q, "pool", pool.name);
+    if (!number)
+      return number;
+    if (auto done = (*this)(pool_policy_set{pool.name, x.set, pool.created}); !done)
+      return done;
+    return number;
+  }
+
+  result<std::int64_t> operator()(const pool_deleted& x) const {
+    t.pool_remove_.bind(1, x.name);
+    auto changed = t.run(t.pool_remove_, "deleting a pool");
+    if (changed && *changed == 0)
+      return unknown("pool", x.name);
+    if (auto done = (*this)(pool_policy_set{x.name, "{}", {}}); changed && !done)
+      return done;
+    return changed;
   }
 
   // What touches events and rows of workflows is the writer's own.

@@ -39,7 +39,7 @@ private:
       letters_cut_;
   sqlite::statement measured_, stopping_;
   sqlite::statement node_, node_seen_, node_assign_, node_remove_;
-  sqlite::statement policy_, policy_remove_;
+  sqlite::statement pool_, pool_remove_, policy_, policy_remove_;
 };
 
 } // namespace muster::store

@@ -181,3 +181,36 @@ TEST_CASE("a configuration file may be absent unless it was named") {
   CHECK(!load_user("", environment_of({{"MUSTER_CONFIG", here + "/no.yaml"}})).ok());
   CHECK(!load_file(here).ok());
 }
+
+TEST_CASE("a pool that is made while a head runs has the keys of one that agents join") {
+  const auto plain = read_made_pool("farm", "{}");
+  REQUIRE(plain);
+  CHECK(plain->driver == pool_driver::agents);
+  CHECK(plain->lost_after == std::chrono::minutes{1});
+  const auto whole = read_made_pool("farm", R"({"driver": "agents", "silence_limit": "4s", "lost_after": "2m",
+      "on_loss": "reschedule", "node_labels": {"rack": 7, "a.b/c": "\u00e4 \"x\""}})");
+  REQUIRE(whole);
+  CHECK(whole->silence_limit == std::chrono::seconds{4});
+  CHECK(whole->lost_after == std::chrono::minutes{2});
+  CHECK(whole->on_loss == loss_choice::reschedule);
+  CHECK(whole->node_labels == std::map<std::string, std::string>{{"rack", "7"}, {"a.b/c", "\u00e4 \"x\""}});
+
+  const auto problem = [](const std::string& name, const std::string& text) {
+    const auto read = read_made_pool(name, text);
+    REQUIRE_FALSE(read);
+    CHECK(read.failure().code == ec::invalid_argument);
+    return read.failure().message;
+  };
+  CHECK_THAT(problem("a b", "{}"), ContainsSubstring("name: the name of a pool has letters"));
+  CHECK_THAT(problem("", "{}"), ContainsSubstring("the name of a pool has letters"));
+  for (const auto* name : {"local", "process", "docker", "null"})
+    CHECK_THAT(problem(name, "{}"), ContainsSubstring("always there"));
+  CHECK_THAT(problem("farm", R"({"silence_limit": "1m"})"), ContainsSubstring("silence_limit: expected 2s to 10s"));
+  CHECK_THAT(problem("farm", R"({"on_loss": "stay"})"), ContainsSubstring("on_loss: expected wait or reschedule"));
+  CHECK_THAT(problem("farm", R"({"lost_afte": "1m"})"), ContainsSubstring("lost_after"));
+  CHECK_THAT(problem("farm", R"({"gpus": 2})"), ContainsSubstring("muster agent --gpus"));
+  CHECK_THAT(problem("farm", R"({"user": "x"})"), ContainsSubstring("`driver: docker`"));
+  CHECK_THAT(problem("farm", R"({"driver": "docker"})"), ContainsSubstring("of its configuration file"));
+  CHECK_THAT(problem("farm", R"({"policy": {}})"), ContainsSubstring("policy: "));
+  CHECK_THAT(problem("farm", "[]"), ContainsSubstring("expected an object"));
+}

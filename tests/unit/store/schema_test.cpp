@@ -236,6 +236,9 @@ TEST_CASE("a store of version 8 is brought up to date with all that it holds") {
   REQUIRE(hooks.size() == 1);
   CHECK(hooks[0].token == tokens[1].id);
 
+  CHECK(must(r.pools()).empty());
+  CHECK(must(w.change_service(pool_created{{0, "lab", "{}", at(9)}, R"({"strategy":"spread"})"})) == 1);
+
   // What runs there goes on where it was, and what is new works on it.
   const auto flow = must(r.workflow("flow-1"));
   CHECK(flow.priority == gang_priority::low);
@@ -251,6 +254,8 @@ TEST_CASE("a store of version 8 is brought up to date with all that it holds") {
   must(w.append(task_event(flow.key, 0, 0, status::rescheduled)));
   must(w.commit());
   const auto groups = must(r.groups(flow.key, {}, 9));
+  CHECK(must(r.pools()).at(0).name == "lab");
+  CHECK(must(r.pool_policies()).count("lab") == 1);
   CHECK(groups.at(0).stopping->text == "make way");
   CHECK_FALSE(groups.at(1).stopping);
   CHECK(must(r.task_result(must(r.workflow("over-1")).key, {0})) == "{\"v\":8}");

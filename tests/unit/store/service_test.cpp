@@ -385,6 +385,32 @@ TEST_CASE("what is set of a pool's policy is kept until nothing is") {
   CHECK(must(store.r.pool_policies()).size() == 1);
 }
 
+TEST_CASE("pools that were made are kept in the order of their making, with what is set of their policies") {
+  store_pair store;
+  CHECK(must(store.r.pools()).empty());
+  store.change(pool_policy_set{"west", R"({"strategy":"spread"})", at(1)}); // Of one that a file had.
+  const auto west = store.change(pool_created{{0, "west", R"({"lost_after":"2m"})", at(2)}, "{}"});
+  const auto east = store.change(pool_created{{0, "east", "{}", at(3)}, R"({"maintenance":"disks"})"});
+  CHECK(west < east);
+  CHECK(code_of(store.w.change_service(pool_created{{0, "east", "{}", at(4)}, "{}"})) == ec::conflict);
+  CHECK(code_of(store.w.change_service(pool_created{{0, "", "{}", at(4)}, "{}"})) == ec::invalid_argument);
+  const auto all = must(store.r.pools());
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].name == "west");
+  CHECK(all[0].number == west);
+  CHECK(all[0].settings == R"({"lost_after":"2m"})");
+  CHECK(all[0].created == at(2));
+  CHECK(all[1].name == "east");
+  const std::map<std::string, std::string> only{{"east", R"({"maintenance":"disks"})"}};
+  CHECK(must(store.r.pool_policies()) == only);
+
+  CHECK(store.change(pool_deleted{"east"}) == 1);
+  CHECK(must(store.r.pool_policies()).empty());
+  CHECK(code_of(store.w.change_service(pool_deleted{"east"})) == ec::not_found);
+  CHECK(store.change(pool_created{{0, "east", "{}", at(5)}, "{}"}) > east);
+  CHECK(must(store.r.pools()).size() == 2);
+}
+
 TEST_CASE("a token may be for one node") {
   store_pair store;
   auto x = token("t1");

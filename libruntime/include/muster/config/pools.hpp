@@ -1,6 +1,7 @@
 #pragma once
 
 #include "muster/base/ipv4.hpp"
+#include "muster/base/result.hpp"
 #include "muster/base/time.hpp"
 #include "muster/config/pool_policy.hpp"
 #include "muster/config/service.hpp"
@@ -10,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Which pools there are: `pools` of the configuration file. config/config.yaml has every key.
@@ -71,6 +73,11 @@ struct pool_settings {
   /// What its nodes carry. An agent that names no pool joins the one that asks for most of what it carries.
   std::map<std::string, std::string> node_labels;
 };
+
+/// A pool that is made while a head runs, which agents join: `text` is a JSON object with the keys that a pool with
+/// `driver: agents` has in a file, but for `policy`. `invalid_argument` names the field and says what is wrong, one a
+/// line.
+[[nodiscard]] result<pool_settings> read_made_pool(const std::string& name, std::string_view text);
 
 /// `pools` as a file of configuration, with every key that a driver has.
 [[nodiscard]] std::string to_yaml(const std::map<std::string, pool_settings>& pools);

@@ -179,6 +179,8 @@ public:
   /// All nodes, by name.
   [[nodiscard]] result<std::vector<node_record>> nodes();
 
+  /// Pools that were made while a head ran, in the order of their making.
+  [[nodiscard]] result<std::vector<pool_record>> pools();
   /// What is set of pools' policies beside the configuration, by pool.
   [[nodiscard]] result<std::map<std::string, std::string>> pool_policies();
   [[nodiscard]] result<webhook_record> webhook(std::string_view id);

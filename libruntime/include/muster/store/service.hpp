@@ -174,6 +174,16 @@ struct node_record {
   timestamp last_seen{};
 };
 
+// -- pools
+
+/// A pool that was made while a head ran, beside those of the configuration.
+struct pool_record {
+  std::int64_t number = 0; ///< Given by the store, in the order of making.
+  std::string name;        ///< Unique.
+  std::string settings;    ///< How it treats its nodes, as JSON; what it means is the caller's.
+  timestamp created{};
+};
+
 // -- changes
 
 struct token_created {
@@ -249,6 +259,16 @@ struct pool_policy_set {
   std::string set;
   timestamp time{};
 };
+/// With what is set of its policy, as in `pool_policy_set`, in place of what may have been set of one of that name.
+/// `conflict` if there is one.
+struct pool_created {
+  pool_record pool;
+  std::string set;
+};
+/// With what is set of its policy. That nobody needs it any more is the caller's to know.
+struct pool_deleted {
+  std::string name;
+};
 /// What attempts of a group were told to end for; in place of what was noted before. Nothing: they have ended.
 struct group_stopping {
   workflow_key workflow;
@@ -283,6 +303,6 @@ using service_change =
     std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
                  idempotency_expired, webhook_created, webhook_deleted, webhook_progress, workflow_measured,
                  workflow_removed, rows_swept, events_compacted, audit_abandoned, node_joined, nodes_seen,
-                 node_assigned, node_removed, group_stopping, pool_policy_set>;
+                 node_assigned, node_removed, group_stopping, pool_policy_set, pool_created, pool_deleted>;
 
 } // namespace muster::store
