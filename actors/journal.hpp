@@ -28,6 +28,8 @@ struct submission {
   /// Of a flow: what it is run by, and each of its gangs once, for the POOL to look at. Null for others.
   std::shared_ptr<const spec::workflow> definition{};
   plan_ptr gangs{};
+  /// The pool stays as long as this is on its way; see `pool_users`.
+  std::shared_ptr<const void> keeps_pool{};
 };
 
 /// More of a workflow on its way into the store; owns what the rows' views point to.

@@ -9,7 +9,7 @@ namespace {
 using meter_pointer = mailbox_meter_actor::stateful_pointer<mailbox_meter_state>;
 
 void ask_all(meter_pointer self) {
-  for (const auto& x : self->state.watched) {
+  for (const auto& x : self->state.watched()) {
     if (x.gauge->asked_at != 0)
       continue;
     x.gauge->asked(mailbox_gauge::clock::now());
@@ -22,8 +22,7 @@ void ask_all(meter_pointer self) {
 } // namespace
 
 mailbox_meter_actor::behavior_type mailbox_meter(mailbox_meter_actor::stateful_pointer<mailbox_meter_state> self,
-                                                 std::vector<watched_mailbox> watched,
-                                                 std::chrono::milliseconds pause) {
+                                                 list_mailboxes watched, std::chrono::milliseconds pause) {
   auto& state = self->state;
   state.watched = std::move(watched);
   state.pause = pause;

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "actors/agents/agent_gate.hpp"
 #include "actors/agents/agent_pool.hpp"
 #include "actors/context.hpp"
 #include "actors/executor.hpp"
 #include "actors/mailbox_meter.hpp"
 #include "actors/pool.hpp"
 #include "actors/pool_setup.hpp"
+#include "actors/pool_users.hpp"
 
 #include <caf/actor_system.hpp>
 
@@ -20,20 +22,32 @@
 
 namespace muster {
 
-/// The pools of a runtime: for each a POOL and a NODE, or a FLEET where agents join; for each driver an EXECUTOR. The
-/// list is fixed; whether a pool is available and its policy change. All members may be called from any thread.
+/// The pools of a runtime: for each a POOL and a NODE, or a FLEET where agents join; for each driver an EXECUTOR. Pools
+/// that agents join come and go while it works. All members may be called from any thread.
 class pool_set {
+  struct hosted;
+
 public:
-  /// One pool.
+  /// One pool. Who has one keeps it alive, also when it is gone from the list.
   struct entry {
     std::string name;
-    std::size_t executor = 0; ///< Which one runs its attempts.
+    pool_setup setup; ///< Without its executor; its policy is not the one that counts.
     pool_actor actor;
-    node_actor node; ///< Null while it is unavailable, and where agents join.
-    bool has_agents = false;
-    double oversubscribe = 1.0;
-    std::optional<std::vector<std::uint32_t>> gpus;
+    /// Who is bringing work into it, which keeps it in the list.
+    std::shared_ptr<pool_users> users = std::make_shared<pool_users>();
+
+    [[nodiscard]] bool has_agents() const noexcept { return setup.agents.has_value(); }
+
+  private:
+    friend class pool_set;
+    std::shared_ptr<hosted> runs; ///< What runs its attempts.
+    std::size_t position = 0;     ///< Differs between those that are there at the same time.
+    std::shared_ptr<mailbox_gauge> mailbox;
+    mutable node_actor node; ///< Null while it is unavailable, and where agents join.
+    mutable config::pool_policy from_file;
+    mutable policy_in_force rules;
   };
+  using entry_ptr = std::shared_ptr<const entry>;
 
   /// Checks names, and probes every driver. Fails with `invalid_argument`, or with what a driver says of a pool that
   /// must not be down.
@@ -55,10 +69,22 @@ public:
              const std::shared_ptr<meters>& counted, std::chrono::milliseconds stop_grace,
              const failure_handler& on_failure);
 
-  /// The FLEET of each pool that agents can join.
-  [[nodiscard]] std::map<std::string, agent::fleet_actor> fleets() const;
-  /// What the nodes of each of these carry.
-  [[nodiscard]] std::map<std::string, std::map<std::string, std::string>> node_labels() const;
+  /// The pools that agents can join.
+  [[nodiscard]] agent::joinable_pools joinable() const;
+
+  /// Why a pool of that name cannot be made now.
+  [[nodiscard]] result<void> may_add(const std::string& name) const;
+  /// Puts a pool that agents join behind those that are there; `set` is what is set of its policy, `known` its nodes as
+  /// the store has them. After `start`; does not block. `conflict` if there is one of that name.
+  [[nodiscard]] result<void> add(pool_setup setup, const std::string& set, std::vector<store::node_record> known,
+                                 epoch first_lease);
+  /// Takes it out and ends its actors. Nobody is to need it any more: it has no nodes and no work.
+  void drop(const entry_ptr& x);
+  /// The FLEET of a pool that agents join.
+  [[nodiscard]] agent::fleet_actor fleet_of(const entry& x) const;
+  [[nodiscard]] bool is_default(const entry& x) const { return x.name == default_; }
+  /// Whether it is in the list.
+  [[nodiscard]] bool has(const entry& x) const;
 
   /// Probes what is down once more; blocks. Names the pools that are available since. They give no places before
   /// `go_on(taking_up)`: first what was left there by an earlier runtime is booked.
@@ -73,8 +99,9 @@ public:
 
   /// The pool of a workflow that names this one; the default one for an empty name. `invalid_argument` names the pools
   /// that there are.
-  [[nodiscard]] result<const entry*> find(const std::string& name) const;
-  [[nodiscard]] const std::vector<entry>& all() const noexcept { return pools_; }
+  [[nodiscard]] result<entry_ptr> find(const std::string& name) const;
+  /// Those that are there now, in their order.
+  [[nodiscard]] std::vector<entry_ptr> all() const;
 
   /// By which rules it takes workflows and places groups, as of now.
   [[nodiscard]] policy_in_force policy_of(const entry& x) const;
@@ -90,7 +117,7 @@ public:
 
   /// What the executor of a pool offers; `unavailable` while that is not known, with the reason.
   [[nodiscard]] result<std::shared_ptr<const capabilities>> offered(const entry& x) const;
-  [[nodiscard]] driver& driver_of(const entry& x) const { return *executors_[x.executor]->runs; }
+  [[nodiscard]] driver& driver_of(const entry& x) const;
   [[nodiscard]] caf::strong_actor_ptr executor_of(const entry& x) const;
   [[nodiscard]] std::vector<driver_measures> measure() const;
   /// Those of its POOLs and EXECUTORs, once they are started.
@@ -102,43 +129,42 @@ public:
   void end_drivers();
 
 private:
-  /// A driver, the EXECUTOR that wraps it, and what is known of it.
-  struct hosted {
-    std::shared_ptr<driver> runs;
-    executor_actor actor;
-    std::unique_ptr<executor_listener> listener;
-    std::shared_ptr<driver_meter> counted = std::make_shared<driver_meter>();
-    std::shared_ptr<const capabilities> offered; ///< Null while it is down.
-    error problem;                               ///< Why it is.
-    std::optional<agent_pool> agents;            ///< Of a pool that they join, which is the only one of this driver.
-  };
+  using entries = std::vector<std::shared_ptr<entry>>;
 
   pool_set(std::string default_pool, bool any_name) : default_(std::move(default_pool)), any_name_(any_name) {}
-  [[nodiscard]] std::size_t host(std::shared_ptr<driver> runs);
-  [[nodiscard]] std::size_t host_agents();
-  void make_fleets(const failure_handler& on_failure);
-  void bring_up(std::size_t executor);
-  [[nodiscard]] std::string names_of_pools(std::size_t executor) const;
-  void tell_unavailable(const entry& x);
-  void tell_rules(const entry& x);
-  [[nodiscard]] std::size_t position_of(const entry& x) const { return static_cast<std::size_t>(&x - pools_.data()); }
+  [[nodiscard]] static std::shared_ptr<hosted> host_agents();
+  [[nodiscard]] std::shared_ptr<hosted> host(std::shared_ptr<driver> runs) const;
+  [[nodiscard]] result<void> take(pool_setup setup);
+  /// What runs pools, and which.
+  struct host_of_pools {
+    std::shared_ptr<hosted> host;
+    entries pools;
+    [[nodiscard]] std::string names() const;
+  };
+  [[nodiscard]] static std::vector<host_of_pools> by_host(const entries& pools);
+  [[nodiscard]] entries listed() const;
+  void make_fleet(const entry& x, const fleet_ground& on) const;
+  void spawn_executor(hosted& x) const;
+  void spawn_pool(entry& x, epoch first) const;
+  void bring_up(hosted& x, const entries& of) const;
+  void tell_rules(const entry& x) const;
 
   std::string default_;
   bool any_name_;
-  std::vector<entry> pools_;
-  std::vector<pool_setup> setups_; ///< Like `pools_`, without drivers.
-  std::vector<std::unique_ptr<hosted>> executors_;
   caf::actor_system* system_ = nullptr;
   std::optional<store::state_directory> directory_;
-  struct rules {
-    config::pool_policy from_file;
-    policy_in_force in_force;
-  };
-  std::vector<rules> rules_; ///< Like `pools_`.
-  std::chrono::milliseconds grace_{};
+  std::shared_ptr<meters> counted_;
+  failure_handler on_failure_;
   fleet_ground ground_;
-  mutable std::mutex mutex_; ///< For what is known of drivers, NODEs, and rules.
-  bool ended_ = false;
+
+  mutable std::mutex mutex_; ///< For the list, and for rules. Held for short times only, for actors wait for it.
+  entries pools_;
+  std::map<std::string, std::string> paused_; ///< Cause and reason.
+  std::chrono::milliseconds grace_{};
+  std::atomic<bool> ended_{false}; ///< Set under both.
+
+  mutable std::mutex
+      drivers_mutex_; ///< For what is known of drivers and NODEs. May be held while a NODE is waited for.
 };
 
 } // namespace muster

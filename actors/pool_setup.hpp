@@ -1,7 +1,7 @@
 #pragma once
 
 #include "executors/driver.hpp"
-#include "muster/config/pool_policy.hpp"
+#include "muster/config/pools.hpp"
 #include "muster/placement/wait_reason.hpp"
 
 #include <chrono>
@@ -25,6 +25,9 @@ struct agents_setup {
   std::map<std::string, std::string> node_labels{}; ///< That its nodes carry.
 };
 
+/// As the configuration has it.
+[[nodiscard]] agents_setup agents_setup_of(const config::pool_settings& x);
+
 /// How one pool of a runtime is set up.
 struct pool_setup {
   std::string name = "local";
@@ -40,6 +43,8 @@ struct pool_setup {
   /// Set: nodes join it by `runtime::publish_agents`, and there is no executor.
   std::optional<agents_setup> agents{};
   config::pool_policy policy{};
+  /// It was made while a head ran (`runtime::make_pool`), and may be removed so. Only with `agents`.
+  bool is_made = false;
 };
 
 /// A pool's policy, and what of it was set over that of the configuration; see `config::patched`.
@@ -86,7 +91,9 @@ struct pool_view {
   std::string reason;      ///< Why it is not, for people.
   std::string maintenance; ///< Why nothing is placed, as its policy says; empty if it is.
   std::shared_ptr<const config::pool_policy> policy;
-  std::vector<std::string> overrides; ///< Keys of `policy` that were set while a head ran, over the configuration.
+  std::optional<agents_setup> agents{}; ///< Set: agents join it.
+  bool is_made = false;                 ///< While a head ran, and not by the configuration.
+  std::vector<std::string> overrides;   ///< Keys of `policy` that were set while a head ran, over the configuration.
   std::uint32_t max_parallel = 0;
   double oversubscribe = 1.0;
   capacity total; ///< Of all nodes.

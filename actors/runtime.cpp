@@ -45,6 +45,14 @@ result<policy_in_force> runtime::edit_policy(const std::string& pool, const poli
   return impl_->edit_policy(pool, edit);
 }
 
+result<void> runtime::make_pool(new_pool x) {
+  return impl_->make_pool(std::move(x));
+}
+
+result<void> runtime::remove_pool(const std::string& name) {
+  return impl_->remove_pool(name);
+}
+
 void runtime::subscribe(event_handler handler) {
   impl_->subscribe(std::move(handler));
 }
@@ -80,6 +88,10 @@ muster::measures runtime::measures() const {
 
 result<std::vector<pool_view>> runtime::pools(std::optional<std::chrono::milliseconds> limit) const {
   return impl_->pools(limit);
+}
+
+result<pool_view> runtime::pool(const std::string& name, std::optional<std::chrono::milliseconds> limit) const {
+  return impl_->pool(name, limit);
 }
 
 result<std::vector<std::string>> runtime::check(const spec::workflow& workflow, const std::string& pool,

@@ -46,11 +46,12 @@ struct runtime_config : runtime_limits {
   std::string default_pool; ///< Of workflows that name none; empty for the first one.
   /// A workflow that names a pool that is not here runs in the default one. Else it is refused.
   bool any_pool_name = true;
-  /// `edit_policy` may be called, and what it has set counts, also of earlier runtimes. Else policies are as in
-  /// `pools`.
+  /// `edit_policy`, `make_pool` and `remove_pool` may be called, and what was set counts, also of earlier runtimes.
+  /// Else policies are as in `pools`.
   bool can_edit_policies = false;
-  probing probe_again{};     ///< Of pools that are unavailable.
-  std::uint32_t threads = 1; ///< Of the actor scheduler.
+  std::uint32_t max_parallel_of_made = 0; ///< As `pool_setup::max_parallel`, of pools that `make_pool` makes.
+  probing probe_again{};                  ///< Of pools that are unavailable.
+  std::uint32_t threads = 1;              ///< Of the actor scheduler.
   bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
   bool with_network = false; ///< Ready for `publish_monitors` and `publish_agents`; costs a few threads.
   std::optional<link_certificates> agent_certificates{}; ///< Set: agents connect encrypted, monitors as ever.
@@ -122,6 +123,13 @@ struct node_assignment {
 /// Says what is to be set of a pool's policy over that of the configuration, as JSON (`config::patched`).
 using policy_edit = std::function<result<std::string>(const policy_in_force& before)>;
 
+/// A pool that is made while a runtime works.
+struct new_pool {
+  pool_setup setup;      ///< Its name and `agents`.
+  std::string settings;  ///< What is kept of it; see `store::pool_record`.
+  std::string set{"{}"}; ///< What is set of its policy, as in `policy_in_force`.
+};
+
 /// A running set of actors over one state directory. Many threads may call it at once; no call waits longer than
 /// `runtime_config::answer_limit` for one answer of an actor, and few calls need more than one.
 ///
@@ -152,6 +160,19 @@ public:
   /// `unsupported` without `can_edit_policies`.
   [[nodiscard]] result<policy_in_force> edit_policy(const std::string& pool, const policy_edit& edit);
 
+  /// Makes a pool that agents join, behind those that are there; returns once that is durable. That it is there after a
+  /// restart is the caller's to see to (`store::reader::pools`, `pool_setup::is_made`). `conflict` if there is one of
+  /// that name, if there are too many, or if agents cannot connect here: a runtime that was started for none may have
+  /// given what they bring to its own pools. `unavailable` if the store has not answered in time: then it is made as
+  /// soon as it is durable. `invalid_argument` for what is no policy, `unsupported` without `can_edit_policies`.
+  [[nodiscard]] result<void> make_pool(new_pool x);
+
+  /// Removes a pool that was made so; returns once that is durable. Workflows that are being submitted meanwhile are
+  /// accepted before, or refused as where there is no such pool; likewise agents. `not_found` if there is none;
+  /// `conflict` for one of the configuration, or while it has unfinished workflows or nodes; `unavailable` as above, or
+  /// while it is being submitted to.
+  [[nodiscard]] result<void> remove_pool(const std::string& name);
+
   /// Every event committed from now on goes to `handler`, until the runtime ends.
   void subscribe(event_handler handler);
 
@@ -161,8 +182,12 @@ public:
                                                             const std::vector<group_index>& groups,
                                                             std::optional<std::chrono::milliseconds> limit = {}) const;
 
-  /// How all pools are, as of now, in the order of the configuration. `unavailable` if not all of them have answered
-  /// within `limit`.
+  /// How one pool is, as of now; likewise. `not_found` if there is none.
+  [[nodiscard]] result<pool_view> pool(const std::string& name,
+                                       std::optional<std::chrono::milliseconds> limit = {}) const;
+
+  /// How all pools are, as of now, in the order of the configuration, and then of their making. `unavailable` if not
+  /// all of them have answered within `limit`.
   [[nodiscard]] result<std::vector<pool_view>> pools(std::optional<std::chrono::milliseconds> limit = {}) const;
 
   /// What it has counted. Costs the same whatever runs and ran, and asks nobody.

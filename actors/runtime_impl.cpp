@@ -4,7 +4,6 @@
 #include "actors/agents/agent_gate.hpp"
 #include "actors/cache.hpp"
 #include "actors/clock.hpp"
-#include "actors/durable_change.hpp"
 #include "actors/event_hub.hpp"
 #include "actors/journal_backlog.hpp"
 #include "actors/journal_writer.hpp"
@@ -14,7 +13,6 @@
 #include "actors/retry.hpp"
 #include "actors/submission.hpp"
 #include "muster/base/log.hpp"
-#include "muster/config/policy_patch.hpp"
 #include "muster/placement/defaults.hpp"
 
 #include <caf/openssl/manager.hpp>
@@ -74,8 +72,8 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
       recorded_until_(recorded_until), configuration_(config.threads, config.with_network, config.agent_certificates),
-      can_edit_policies_(config.can_edit_policies), encrypts_(config.agent_certificates.has_value()),
-      system_(configuration_), pools_(std::move(pools)) {
+      can_edit_policies_(config.can_edit_policies), max_parallel_of_made_(config.max_parallel_of_made),
+      encrypts_(config.agent_certificates.has_value()), system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -116,19 +114,24 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
 }
 
 void runtime::impl::watch_mailboxes() {
-  auto watched = pools_->mailboxes();
+  std::vector<watched_mailbox> own;
   const auto add = [&](const char* name, const auto& handle) {
-    watched.push_back({handle, std::make_shared<mailbox_gauge>(name)});
+    own.push_back({handle, std::make_shared<mailbox_gauge>(name)});
   };
   add("registry", registry_);
   add("journal", journal_);
   add("event hub", hub_);
   add("clock", clock_);
   add("cache", cache_);
-  for (const auto& x : watched)
+  for (const auto& x : own)
     mailboxes_.push_back(x.gauge);
   constexpr std::chrono::seconds pause{1};
-  mailbox_meter_ = system_.spawn(mailbox_meter, std::move(watched), pause);
+  const list_mailboxes all = [this, own] {
+    auto out = pools_->mailboxes();
+    out.insert(out.end(), own.begin(), own.end());
+    return out;
+  };
+  mailbox_meter_ = system_.spawn(mailbox_meter, all, pause);
 }
 
 runtime::impl::~impl() {
@@ -169,78 +172,9 @@ void runtime::impl::set_limits(const runtime_limits& x) {
   policy_ = policy_of(x);
 }
 
-result<const pool_set::entry*> runtime::impl::pool_named(const std::string& name) const {
-  const auto& all = pools_->all();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& x) { return x.name == name; });
-  if (found == all.end())
-    return error{ec::not_found, "there is no pool " + name};
-  return &*found;
-}
-
-result<void> runtime::impl::set_policy(const std::string& pool, const config::pool_policy& policy) {
-  const auto found = pool_named(pool);
-  if (!found)
-    return found.failure();
-  const std::lock_guard one_at_a_time{policy_mutex_};
-  pools_->set_policy(**found, policy);
-  return {};
-}
-
-result<policy_in_force> runtime::impl::edit_policy(const std::string& pool, const policy_edit& edit) {
-  if (!can_edit_policies_) // What others have set is not known here, and would be lost.
-    return error{ec::unsupported, "this runtime has the policies of its configuration"};
-  const auto found = pool_named(pool);
-  if (!found)
-    return found.failure();
-  const std::lock_guard one_at_a_time{policy_mutex_};
-  if (policy_change_.valid() && policy_change_.wait_for(std::chrono::seconds{0}) != std::future_status::ready)
-    return error{ec::unavailable, "an earlier change of a policy is still on its way into the store; try again"};
-  const auto set = edit(pools_->policy_of(**found));
-  if (!set)
-    return set.failure();
-  if (const auto good = pools_->policy_with(**found, *set); !good)
-    return good.failure();
-  if (auto why = health_->refusal())
-    return *std::move(why);
-  const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
-  policy_change_ =
-      change_durably(system_, journal_, store::pool_policy_set{pool, *set, now}, [this, to = *found, set = *set] {
-        auto done = pools_->override_policy(*to, set);
-        if (!done) // Maybe nobody waits any more.
-          log::warn("pool", "what was set of a policy is passed over",
-                    {{"pool", to->name}, {"why", done.failure().message}});
-        return done;
-      });
-  if (policy_change_.wait_for(answer_limit_) != std::future_status::ready)
-    return error{ec::unavailable, "the store has not answered within " + std::to_string(answer_limit_.count()) +
-                                      " ms; the policy counts as soon as it is stored"};
-  if (const auto done = policy_change_.get(); !done)
-    return done.failure();
-  return pools_->policy_of(**found);
-}
-
 void runtime::impl::subscribe(event_handler handler) {
   ++counted_->subscribers;
   caf::anon_send(hub_, subscr_atom::value, event_subscriber{std::make_shared<const event_handler>(std::move(handler))});
-}
-
-result<std::vector<pool_view>> runtime::impl::pools(std::optional<std::chrono::milliseconds> limit) {
-  using clock = std::chrono::steady_clock;
-  using std::chrono::milliseconds;
-  const auto began = clock::now();
-  const auto left = [&] { // Of the limit, for all of them together.
-    const auto passed = std::chrono::duration_cast<milliseconds>(clock::now() - began);
-    return limit ? std::max(*limit - passed, milliseconds{1}) : answer_limit_;
-  };
-  std::vector<pool_view> out;
-  for (const auto& x : pools_->all()) {
-    const auto said = muster::ask<pool_view_ptr>(system_, left(), x.actor, report_atom::value);
-    if (!said)
-      return said.failure();
-    out.push_back(**said);
-    out.back().overrides = config::keys_of(pools_->policy_of(x).set);
-  }
-  return out;
 }
 
 result<std::vector<group_wait>> runtime::impl::why_waiting(workflow_key workflow,
@@ -274,6 +208,8 @@ muster::measures runtime::impl::measures() const {
   out.store_full = health_->is_full();
   out.journal_backlog = health_->backlog();
   const auto now = mailbox_gauge::clock::now();
+  for (const auto& x : pools_->mailboxes())
+    out.mailboxes.push_back(x.gauge->read(now));
   for (const auto& x : mailboxes_)
     out.mailboxes.push_back(x->read(now));
   out.subscribers = counted_->subscribers;
@@ -343,16 +279,14 @@ result<std::uint16_t> runtime::impl::publish_agents(const std::string& address, 
                                                     node_admission admit) {
   if (!system_.has_middleman())
     return {ec::unsupported, "this runtime was started without a network"};
-  auto fleets = pools_->fleets();
-  if (fleets.empty())
+  if (pools_->joinable().empty())
     return {ec::not_found, "there is no pool that agents could join"};
   const std::lock_guard lock{mutex_};
   if (agents_gate_)
     return {ec::conflict, "agents can connect already"};
   agents_gate_may_end_ = std::make_shared<std::atomic<bool>>(false);
   agent::gate_setup setup;
-  setup.fleets = std::move(fleets);
-  setup.node_labels = pools_->node_labels();
+  setup.pools = [this] { return pools_->joinable(); };
   setup.admit = [admit = std::move(admit)](const agent::hello& x) {
     return admit({x.node, x.pool, x.token, x.certificate, x.signature, agent::statement_of(x)});
   };
@@ -378,12 +312,29 @@ result<void> runtime::impl::may_admit() const {
   return {};
 }
 
-result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& workflow, const std::string& pool) {
+/// Nobody removes it as long as what is returned lives.
+result<pool_users::stay> runtime::impl::stay_in(const pool_set::entry& pool) const {
+  auto stay = pool.users->enter(answer_limit_);
+  if (!stay && stay.failure().code == ec::not_found) // In the words in which it would be said from now on.
+    if (const auto gone = pools_->find(pool.name); !gone)
+      return gone.failure();
+  return stay;
+}
+
+/// `to_store`: what is admitted is to be stored.
+result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& workflow, const std::string& pool,
+                                                      bool to_store) {
   const auto found = pools_->find(pool.empty() ? workflow.pool : pool);
   if (!found)
     return found.failure();
   admission out;
   out.pool = *found;
+  if (to_store) {
+    auto stay = stay_in(*out.pool);
+    if (!stay)
+      return stay.failure();
+    out.keeps_pool = *std::move(stay);
+  }
   auto history = store::reader::open(directory_);
   if (!history)
     return history.failure();
@@ -398,10 +349,11 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
   }
   if (auto checked = check_admission(workflow, **offered, *rules, *history); !checked)
     return checked.failure();
-  if (out.pool->has_agents) // Its nodes are what they are.
+  if (out.pool->has_agents()) // Its nodes are what they are.
     return out;
   const auto& has = (*offered)->total;
-  auto needs = needs_of_defaults(workflow, oversubscribed({has.cpu, has.memory, has.storage}, out.pool->oversubscribe));
+  auto needs =
+      needs_of_defaults(workflow, oversubscribed({has.cpu, has.memory, has.storage}, out.pool->setup.oversubscribe));
   out.at_least = needs.at_least;
   out.notes = std::move(needs.notes);
   return out;
@@ -409,7 +361,7 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
 
 result<std::vector<std::string>> runtime::impl::check(const spec::workflow& workflow, const std::string& pool,
                                                       const submission_terms& terms) {
-  auto admitted = admit(workflow, pool);
+  auto admitted = admit(workflow, pool, false);
   if (!admitted)
     return admitted.failure();
   auto rows = make_submission(admitted->as ? *admitted->as : workflow, {}, admitted->pool->name, admitted->at_least);
@@ -428,11 +380,11 @@ result<std::vector<std::string>> runtime::impl::check(const spec::workflow& work
 result<accepted_workflow> runtime::impl::submit(const spec::workflow& workflow, submission_info info) {
   if (auto may = may_admit(); !may)
     return may.failure();
-  auto admitted = admit(workflow, info.pool);
+  auto admitted = admit(workflow, info.pool, true);
   if (!admitted)
     return admitted.failure();
   auto rows = make_submission(admitted->as ? *admitted->as : workflow, std::move(info), admitted->pool->name,
-                              admitted->at_least);
+                              admitted->at_least, std::move(admitted->keeps_pool));
   if (!rows)
     return rows.failure();
   auto done = public_form(ask<accepted>(registry_, submit_atom::value, *rows));
@@ -478,6 +430,9 @@ result<accepted_workflow> runtime::impl::retry(const std::string& id, const retr
   const auto pool = pools_->find(record->pool);
   if (!pool)
     return pool.failure();
+  const auto stay = stay_in(**pool);
+  if (!stay)
+    return stay.failure();
   if (const auto offered = pools_->offered(**pool); !offered)
     return offered.failure();
   auto planned = plan_retry(*reader, id, request);

@@ -40,7 +40,10 @@ public:
   void set_limits(const runtime_limits& x);
   [[nodiscard]] result<void> set_policy(const std::string& pool, const config::pool_policy& policy);
   [[nodiscard]] result<policy_in_force> edit_policy(const std::string& pool, const policy_edit& edit);
+  [[nodiscard]] result<void> make_pool(new_pool x);
+  [[nodiscard]] result<void> remove_pool(const std::string& name);
   void subscribe(event_handler handler);
+  [[nodiscard]] result<pool_view> pool(const std::string& name, std::optional<std::chrono::milliseconds> limit);
   [[nodiscard]] result<std::vector<pool_view>> pools(std::optional<std::chrono::milliseconds> limit);
   [[nodiscard]] result<std::vector<std::string>> check(const spec::workflow& workflow, const std::string& pool,
                                                        const submission_terms& terms);
@@ -91,7 +94,8 @@ private:
 
   /// What `submit` has to know of a workflow before it is stored.
   struct admission {
-    const pool_set::entry* pool = nullptr;
+    pool_set::entry_ptr pool;
+    pool_users::stay keeps_pool;      ///< Null for `check`, which may find that it is gone.
     std::optional<spec::workflow> as; ///< What is to be run, if the pool's rules add to what was submitted.
     node_amounts at_least;
     std::vector<std::string> notes;
@@ -103,13 +107,18 @@ private:
   }
 
   [[nodiscard]] result<void> may_admit() const;
-  [[nodiscard]] result<const pool_set::entry*> pool_named(const std::string& name) const;
+  [[nodiscard]] result<pool_set::entry_ptr> pool_named(const std::string& name) const;
+  [[nodiscard]] result<pool_users::stay> stay_in(const pool_set::entry& pool) const;
+  [[nodiscard]] result<pool_view> view_of(const pool_set::entry& pool, std::chrono::milliseconds limit);
+  [[nodiscard]] result<void> may_change_pools();
+  [[nodiscard]] result<void> change_pools(store::service_change x, std::function<result<void>()> then);
+  [[nodiscard]] result<void> check_unfinished(const std::string& pool) const;
   template <class Gate>
   [[nodiscard]] result<std::uint16_t> publish(Gate& gate, const std::string& what, const std::string& address,
                                               std::uint16_t port);
   template <class Gate>
   void unpublish(Gate& gate);
-  [[nodiscard]] result<admission> admit(const spec::workflow& workflow, const std::string& pool);
+  [[nodiscard]] result<admission> admit(const spec::workflow& workflow, const std::string& pool, bool to_store);
   [[nodiscard]] result<claim> take_claim(const store::workflow_record& record);
   void wait_for_claim(workflow_key key);
   static void book(const stored_workflow& x, const pool_actor& pool);
@@ -132,8 +141,8 @@ private:
   std::atomic<bool> admitting_{true};
   std::shared_ptr<store_health> health_;
   std::shared_ptr<meters> counted_ = std::make_shared<meters>();
-  std::mutex policy_mutex_;                 ///< For changes of policies; each waits for the store.
-  std::future<result<void>> policy_change_; ///< The last one, if it was not answered in time.
+  std::mutex pools_mutex_;                 ///< For changes of pools and policies; each waits for the store.
+  std::future<result<void>> pools_change_; ///< The last one, if it was not answered in time.
   std::mutex mutex_;
   group_policy policy_; ///< Of workflows that are taken up from now on.
   timestamp recorded_until_;
@@ -145,6 +154,7 @@ private:
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   system_config configuration_;
   const bool can_edit_policies_;
+  const std::uint32_t max_parallel_of_made_;
   const bool encrypts_; ///< What agents say.
   caf::actor_system system_;
   std::unique_ptr<pool_set> pools_;

@@ -31,9 +31,9 @@ result<std::optional<agent::fleet_actor>> runtime::impl::fleet_of(const std::str
   const auto found = std::find_if(nodes->begin(), nodes->end(), [&](const auto& x) { return x.name == node; });
   if (found == nodes->end())
     return error{ec::not_found, "no agent has joined as node " + node};
-  const auto fleets = pools_->fleets();
-  const auto fleet = fleets.find(found->pool);
-  return fleet == fleets.end() ? std::nullopt : std::optional{fleet->second};
+  const auto pools = pools_->joinable();
+  const auto pool = pools.find(found->pool);
+  return pool == pools.end() ? std::nullopt : std::optional{pool->second.fleet};
 }
 
 result<void> runtime::impl::assign_node(const node_assignment& x) {

@@ -54,8 +54,9 @@ result<void> take_flow(const spec::workflow& workflow, submission& into) {
 } // namespace
 
 result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info, std::string pool,
-                                       const node_amounts& at_least) {
+                                       const node_amounts& at_least, std::shared_ptr<const void> keeps_pool) {
   auto whole = std::make_shared<submission>();
+  whole->keeps_pool = std::move(keeps_pool);
   if (auto taken = take_flow(workflow, *whole); !taken)
     return taken.failure();
   auto built = whole->definition ? chunk_builder{whole->definition}.base() : make_plan(workflow);

@@ -16,19 +16,14 @@ namespace muster::agent {
 
 namespace {
 
-std::string names_of(const std::map<std::string, fleet_actor>& fleets) {
+std::string names_of(const joinable_pools& pools) {
   std::string out;
-  for (const auto& [name, ignored] : fleets)
+  for (const auto& [name, ignored] : pools)
     out += (out.empty() ? "" : ", ") + name;
   return out;
 }
 
 using label_map = std::map<std::string, std::string>;
-
-label_map labels_of(const gate_setup& setup, const std::string& pool) {
-  const auto found = setup.node_labels.find(pool);
-  return found == setup.node_labels.end() ? label_map{} : found->second;
-}
 
 /// Those of `wanted` that it does not carry; empty if it carries all.
 std::string lacks(const hello& who, const label_map& wanted) {
@@ -40,58 +35,58 @@ std::string lacks(const hello& who, const label_map& wanted) {
 }
 
 /// The pool of an agent that names none: the one that asks for most of what it carries.
-result<std::string> pool_by_labels(const gate_setup& setup, const hello& who) {
+result<std::string> pool_by_labels(const joinable_pools& pools, const hello& who) {
   std::vector<std::string> best;
   std::size_t most = 0;
-  for (const auto& [name, ignored] : setup.fleets) {
-    const auto wanted = labels_of(setup, name);
-    if (wanted.size() < most || !lacks(who, wanted).empty())
+  for (const auto& [name, x] : pools) {
+    if (x.node_labels.size() < most || !lacks(who, x.node_labels).empty())
       continue;
-    if (wanted.size() > most)
+    if (x.node_labels.size() > most)
       best.clear();
-    most = wanted.size();
+    most = x.node_labels.size();
     best.push_back(name);
   }
   if (best.size() == 1)
     return best.front();
   return error{ec::invalid_argument, "node " + who.node + " names no pool, and by its labels " +
                                          (best.empty() ? "none takes it" : "it could join several") +
-                                         ": say which (--pool), of " + names_of(setup.fleets)};
+                                         ": say which (--pool), of " + names_of(pools)};
 }
 
-/// What is wrong with whoever says that, apart from who may.
-result<void> check(const gate_setup& setup, const hello& who) {
+/// What is wrong with whoever says that, apart from who may; else where it is to join.
+result<fleet_actor> check(const gate_setup& setup, const joinable_pools& pools, const hello& who) {
   if (who.version != protocol_version)
-    return {ec::unsupported, "this head speaks version " + std::to_string(protocol_version) +
-                                 " of the protocol for agents, and the agent of node " + who.node + " version " +
-                                 std::to_string(who.version) + ": install the same Muster on both"};
+    return error{ec::unsupported, "this head speaks version " + std::to_string(protocol_version) +
+                                      " of the protocol for agents, and the agent of node " + who.node + " version " +
+                                      std::to_string(who.version) + ": install the same Muster on both"};
   if (!is_node_name(who.node))
-    return {ec::invalid_argument,
-            "'" + who.node.substr(0, 80) + "' is no name for a node: letters, digits, '-', '_' and '.', at most 253"};
+    return error{ec::invalid_argument, "'" + who.node.substr(0, 80) +
+                                           "' is no name for a node: letters, digits, '-', '_' and '.', at most 253"};
   if (who.memory.empty())
-    return {ec::invalid_argument, "node " + who.node + " does not say what it remembers by"};
+    return error{ec::invalid_argument, "node " + who.node + " does not say what it remembers by"};
   if (auto may = setup.admit(who); !may)
-    return may;
-  if (setup.fleets.count(who.pool) == 0)
-    return {ec::not_found,
-            "there is no pool '" + who.pool + "' that agents can join; there are: " + names_of(setup.fleets)};
-  if (const auto lacking = lacks(who, labels_of(setup, who.pool)); !lacking.empty())
-    return {ec::invalid_argument,
-            "node " + who.node + " lacks labels that nodes of pool " + who.pool + " carry (--label): " + lacking};
-  return {};
+    return may.failure();
+  const auto found = pools.find(who.pool);
+  if (found == pools.end())
+    return error{ec::not_found, no_such_pool(who.pool).message + "; there are: " + names_of(pools)};
+  if (const auto lacking = lacks(who, found->second.node_labels); !lacking.empty())
+    return error{ec::invalid_argument,
+                 "node " + who.node + " lacks labels that nodes of pool " + who.pool + " carry (--label): " + lacking};
+  return found->second.fleet;
 }
 
 /// Finds its pool, and what is wrong with it there.
-result<void> settle(const gate_setup& setup, hello& who) {
-  if (who.pool.empty() && setup.fleets.size() == 1)
-    who.pool = setup.fleets.begin()->first;
+result<fleet_actor> settle(const gate_setup& setup, hello& who) {
+  const auto pools = setup.pools();
+  if (who.pool.empty() && pools.size() == 1)
+    who.pool = pools.begin()->first;
   if (who.pool.empty()) {
-    auto found = pool_by_labels(setup, who);
+    auto found = pool_by_labels(pools, who);
     if (!found)
       return found.failure();
     who.pool = *std::move(found);
   }
-  return check(setup, who);
+  return check(setup, pools, who);
 }
 
 } // namespace
@@ -104,16 +99,21 @@ gate_actor::behavior_type agent_gate(kept_actor<gate_actor::stateful_base<gate_s
     guard(self, "agent_gate", state.setup.on_failure);
   return {
       [self, &state](hello_atom hi, hello& who, const agent_link& link) -> caf::result<welcome, fleet_link> {
-        if (const auto good = settle(state.setup, who); !good) {
-          log::warn("fleet", "agent refused", {{"node", who.node.substr(0, 80)}, {"why", good.failure().message}});
-          return to_caf(good.failure());
+        const auto fleet = settle(state.setup, who);
+        if (!fleet) {
+          log::warn("fleet", "agent refused", {{"node", who.node.substr(0, 80)}, {"why", fleet.failure().message}});
+          return to_caf(fleet.failure());
         }
         who.token.clear();
         auto answer = self->make_response_promise<welcome, fleet_link>();
-        self->request(caf::actor_cast<gate_actor>(state.setup.fleets.at(who.pool)), caf::infinite, hi, std::move(who),
-                      link)
+        const auto pool = who.pool;
+        self->request(caf::actor_cast<gate_actor>(*fleet), caf::infinite, hi, std::move(who), link)
             .then([answer](const welcome& x, const fleet_link& to) mutable { answer.deliver(x, to); },
-                  [answer](caf::error& why) mutable { answer.deliver(std::move(why)); });
+                  [answer, pool](caf::error& why) mutable {
+                    // Its pool was removed meanwhile.
+                    answer.deliver(why == caf::sec::request_receiver_down ? to_caf(no_such_pool(pool))
+                                                                          : std::move(why));
+                  });
         return answer;
       },
   };

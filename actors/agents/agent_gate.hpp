@@ -12,16 +12,21 @@
 
 namespace muster::agent {
 
+/// A pool that agents can join.
+struct joinable_pool {
+  fleet_actor fleet;
+  /// What its nodes carry. An agent that names no pool joins the one that asks for most of what it carries.
+  std::map<std::string, std::string> node_labels{};
+};
+using joinable_pools = std::map<std::string, joinable_pool>;
+
 /// How the GATE is set up.
 struct gate_setup {
-  std::map<std::string, fleet_actor> fleets; ///< By pool.
+  std::function<joinable_pools()> pools; ///< Those that are there, by name; called on the GATE's thread.
   /// Whether whoever says `hello` may join as that node; called on the GATE's thread, may block for a short time.
   std::function<result<void>(const hello&)> admit;
   std::function<void(const error&)> on_failure{}; ///< A bug of it; from its thread.
   end_permit may_end{};                           ///< Null: anybody may end it.
-  /// What the nodes of a pool carry, by pool. An agent that names none joins the one that asks for most of what it
-  /// carries.
-  std::map<std::string, std::map<std::string, std::string>> node_labels{};
 };
 
 /// State of the GATE.

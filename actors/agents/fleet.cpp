@@ -215,6 +215,8 @@ epoch first_lease_from_now(const fleet_state& state) {
 /// Nobody is welcome who could not be known again by a later runtime.
 caf::result<welcome, fleet_link> join(fleet_pointer self, const hello& who, const agent_link& link) {
   auto& state = self->state;
+  if (state.is_closed)
+    return to_caf(no_such_pool(state.setup.pool));
   auto row = row_of(who, self->state.setup.now());
   if (const auto may = check(state, row, who.incarnation); !may) {
     log::warn("fleet", "agent refused", {{"node", who.node}, {"address", who.address}, {"why", may.failure().message}});
@@ -452,6 +454,10 @@ void give_up(fleet_pointer self, node& n) {
   apply(self, n, then);
 }
 
+error no_such_pool(const std::string& pool) {
+  return {ec::not_found, "there is no pool '" + pool + "' that agents can join"};
+}
+
 fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self, fleet_setup setup) {
   auto& state = self->state;
   state.setup = std::move(setup);
@@ -507,6 +513,8 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       [self](adopt_atom, const adoption_call_ptr& call) { adopt(self, *call); },
       [self](assign_atom, const service_change_ptr& what) { return assign(self, what); },
       [self](remove_atom, const std::string& name, bool force) { return remove_node(self, name, force); },
+      [self](close_atom) { return close_fleet(self); },
+      [&state](open_atom) { state.is_closed = false; },
       [&state](flush_atom) { flush(state); },
       [self](tick_atom) {
         self->delayed_send(self, tick, tick_atom::value);

@@ -82,6 +82,8 @@ struct adoption_call {
   std::promise<std::vector<adoption>> answer;
 };
 
+using close_atom = caf::atom_constant<caf::atom("close")>;
+using open_atom = caf::atom_constant<caf::atom("open")>;
 using assign_atom = caf::atom_constant<caf::atom("assign")>;
 using adopt_atom = caf::atom_constant<caf::atom("adopt")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
@@ -108,6 +110,11 @@ using fleet_actor = fleet_link::extend_with<gate_actor>::extend<
     /// more it is struck off; answered then, with how many attempts were given up. `conflict` while its agent is there,
     /// or while it may be back and holds something, unless that is forced.
     caf::replies_to<remove_atom, std::string, bool>::with<service_answer>,
+    /// From the facade: the pool is to be removed, so nobody is let in any more. `conflict` if there is a node, with
+    /// its name; then all stays as it is.
+    caf::replies_to<close_atom>::with<service_answer>,
+    /// From the facade: it is not removed after all.
+    caf::reacts_to<open_atom>,
     /// INTERNAL: who is silent, who is lost?
     caf::reacts_to<tick_atom>,
     /// INTERNAL: what was queued for nodes is to be sent.
@@ -144,6 +151,7 @@ struct fleet_state {
   };
 
   fleet_setup setup;
+  bool is_closed = false; ///< Its pool is being removed.
   listener_ptr listener;
   std::map<std::string, node> nodes;
   std::vector<std::string> to_flush; ///< Nodes that something was queued for; a `flush` is under way if there are any.
@@ -159,6 +167,9 @@ struct fleet_state {
   caf::actor_clock::time_point next_review;
   caf::actor_clock::time_point next_look; ///< When the next tick is due.
 };
+
+/// To an agent that wants to join a pool that is not here.
+[[nodiscard]] error no_such_pool(const std::string& pool);
 
 /// Blocks for short times on files.
 fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self, fleet_setup setup);

@@ -104,6 +104,21 @@ caf::result<service_answer> remove_node(fleet_pointer self, const std::string& n
   return answer;
 }
 
+caf::result<service_answer> close_fleet(fleet_pointer self) {
+  auto& state = self->state;
+  forget_unknown(state);
+  if (!state.nodes.empty()) {
+    const auto& n = state.nodes.begin()->second;
+    return to_caf(
+        {ec::conflict, "pool " + state.setup.pool + " has nodes, such as " + n.name +
+                           (n.noted.memory.empty() ? ", which is just joining, or of which it is not known "
+                                                     "yet what became of what it was given; try again"
+                                                   : ": end their agents, and remove them (muster node rm)")});
+  }
+  state.is_closed = true;
+  return service_answer{};
+}
+
 void vacate_if_due(fleet_pointer self, node& n) {
   const bool is_due =
       n.noted.duty == store::node_duty::draining && n.noted.deadline && *n.noted.deadline <= self->state.setup.now();

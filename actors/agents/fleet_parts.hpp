@@ -27,6 +27,8 @@ void give_up(fleet_pointer self, node& n);
 [[nodiscard]] caf::result<service_answer> assign(fleet_pointer self, const service_change_ptr& what);
 /// A node that is gone for good.
 [[nodiscard]] caf::result<service_answer> remove_node(fleet_pointer self, const std::string& name, bool force);
+/// Lets nobody in any more, if nobody is here.
+[[nodiscard]] caf::result<service_answer> close_fleet(fleet_pointer self);
 /// Strikes a node off that is to be, as soon as nothing that it was given is needed here.
 void strike_off_if_done(fleet_pointer self, node& n);
 /// What runs longer than a drain may take makes way.

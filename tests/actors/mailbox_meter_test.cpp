@@ -73,7 +73,10 @@ TEST_CASE("the messages that wait for an actor are counted") {
   for (int i = 0; i < 5; ++i)
     self->send(hub, publish_atom::value, event_batch{some});
   const auto gauge = std::make_shared<mailbox_gauge>("event hub");
-  auto meter = system.spawn(mailbox_meter, std::vector<watched_mailbox>{{hub, gauge}}, std::chrono::hours{1});
+  auto meter = system.spawn(mailbox_meter, list_mailboxes{[hub, gauge] {
+                              return std::vector<watched_mailbox>{{hub, gauge}};
+                            }},
+                            std::chrono::hours{1});
   const bool asked = eventually([&] { return gauge->asked_at != 0; });
   const auto waits = gauge->read(gauge_clock::now() + std::chrono::seconds{9});
   release.set_value();

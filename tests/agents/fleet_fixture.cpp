@@ -57,7 +57,7 @@ fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, ag
   fleet_ = system_.spawn(agent::fleet, std::move(setup));
   if (!admit)
     admit = [](const agent::hello&) { return result<void>{}; };
-  agent::gate_setup gate{{{"pool", fleet_}}, std::move(admit)};
+  agent::gate_setup gate{[fleet = fleet_] { return agent::joinable_pools{{"pool", {fleet}}}; }, std::move(admit)};
   gate.on_failure = std::move(on_failure);
   gate.may_end = gate_may_end_;
   gate_ = system_.spawn(agent::agent_gate, std::move(gate));

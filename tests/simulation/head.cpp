@@ -222,7 +222,7 @@ void head::spawn_all(body& x) {
   setup.on_change = [this, body = &x](const agent::fleet_change& change) { pass_on(*body, change); };
   x.fleet = system.spawn(agent::fleet, std::move(setup));
   agent::gate_setup gate;
-  gate.fleets.emplace(pool_name, x.fleet);
+  gate.pools = [fleet = x.fleet] { return agent::joinable_pools{{pool_name, {fleet}}}; };
   gate.admit = [](const agent::hello&) { return result<void>{}; };
   x.gate = where->own(system.spawn(agent::agent_gate, std::move(gate)));
   x.runs = std::make_shared<face>(*this, *where, x.fleet, capabilities{});

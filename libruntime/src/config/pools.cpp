@@ -109,7 +109,7 @@ private:
   }
 
   static bool is_of_agents(std::string_view key) {
-    return key == "silence_limit" || key == "lost_after" || key == "on_loss" || key == "node_labels";
+    return std::find(keys_of_agents.begin(), keys_of_agents.end(), key) != keys_of_agents.end();
   }
 
   /// What is of another driver than this one.

@@ -90,6 +90,20 @@ public:
     REQUIRE(session);
     return *session;
   }
+  /// Its pool is to be removed.
+  result<void> close() {
+    caf::scoped_actor self{system_};
+    auto asked = self->request(fleet_, caf::infinite, close_atom::value);
+    scheduler_.run();
+    result<void> out;
+    asked.receive([](const service_answer&) {}, [&](const caf::error& why) { out = from_caf(why); });
+    return out;
+  }
+  /// And is not.
+  void open() {
+    caf::anon_send(fleet_, open_atom::value);
+    scheduler_.run();
+  }
   /// The agent that has come last is gone, and its connection with it.
   void end_newest() {
     caf::anon_send_exit(agents_.back(), caf::exit_reason::kill);
@@ -240,4 +254,21 @@ TEST_CASE("an agent whose connection was lost without its head knowing joins aga
   const auto after = f.join("n1");
   CHECK(before != after);
   CHECK(f.said("n1") == std::vector<change>{change::ready, change::away, change::ready});
+}
+
+TEST_CASE("a fleet without a node lets nobody in while its pool is being removed") {
+  fleet_alone f{impatient()};
+  REQUIRE(f.close());
+  const auto refused = f.try_join("n1", 1);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.failure().code == ec::not_found);
+  CHECK(refused.failure().message == "there is no pool 'pool' that agents can join");
+  f.open(); // It stays.
+  f.join("n1");
+  const auto kept = f.close();
+  REQUIRE_FALSE(kept);
+  CHECK(kept.failure().code == ec::conflict);
+  CHECK(kept.failure().message ==
+        "pool pool has nodes, such as n1: end their agents, and remove them (muster node rm)");
+  CHECK(f.last("n1") == change::ready);
 }

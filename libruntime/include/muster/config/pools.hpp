@@ -6,6 +6,7 @@
 #include "muster/config/pool_policy.hpp"
 #include "muster/config/service.hpp"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -73,6 +74,9 @@ struct pool_settings {
   /// What its nodes carry. An agent that names no pool joins the one that asks for most of what it carries.
   std::map<std::string, std::string> node_labels;
 };
+
+/// The keys of a pool that agents join, beside `driver` and `policy`.
+constexpr std::array<std::string_view, 4> keys_of_agents{"silence_limit", "lost_after", "on_loss", "node_labels"};
 
 /// A pool that is made while a head runs, which agents join: `text` is a JSON object with the keys that a pool with
 /// `driver: agents` has in a file, but for `policy`. `invalid_argument` names the field and says what is wrong, one a
