@@ -9,6 +9,7 @@
 #include "cli/terminal/table.hpp"
 #include "cli/terminal/text.hpp"
 #include "muster/config/policy_patch.hpp"
+#include "muster/config/pools.hpp"
 #include "muster/spec/yaml_json.hpp"
 
 #include <CLI/CLI.hpp>
@@ -20,7 +21,7 @@
 #include <iterator>
 #include <memory>
 
-/// Policies of pools, changed while a head works.
+/// Pools and their policies, changed while a head works.
 namespace muster::cli {
 
 namespace {
@@ -45,7 +46,7 @@ result<json> from_yaml(const std::string& text) {
   return json::parse(*read);
 }
 
-result<json> read_patch(const std::string& file) {
+result<json> read_file(const std::string& file) {
   std::ifstream from;
   if (file != "-") {
     from.open(file);
@@ -53,9 +54,16 @@ result<json> read_patch(const std::string& file) {
       return error{ec::io_error, file + " cannot be read"};
   }
   auto& in = file == "-" ? std::cin : from;
-  auto patch = from_yaml(std::string{std::istreambuf_iterator<char>{in}, {}});
+  auto read = from_yaml(std::string{std::istreambuf_iterator<char>{in}, {}});
+  if (!read)
+    return error{read.failure().code, file + ": " + read.failure().message};
+  return read;
+}
+
+result<json> read_patch(const std::string& file) {
+  auto patch = read_file(file);
   if (!patch)
-    return error{patch.failure().code, file + ": " + patch.failure().message};
+    return patch;
   // With its key, as it stands in a file of configuration and in what `show` prints.
   if (patch->is_object() && patch->size() == 1 && patch->contains("policy"))
     return json(patch->at("policy"));
@@ -168,13 +176,59 @@ int maintain(const context& ctx, const change_options& options) {
   return tell(done, options);
 }
 
+/// A key of a pool is taken for one of its policy unless it is one of the others that a pool has.
+std::string within_pool(const std::string& text) {
+  const auto key = text.substr(0, text.find_first_of(".="));
+  const bool is_own =
+      key == "policy" || key == "driver" ||
+      std::find(config::keys_of_agents.begin(), config::keys_of_agents.end(), key) != config::keys_of_agents.end();
+  return is_own ? text : "policy." + text;
+}
+
+int create(const context& ctx, const change_options& options) {
+  json asked = json::object();
+  if (!options.file.empty()) {
+    auto read = read_file(options.file);
+    if (!read)
+      return report(read.failure());
+    asked = *std::move(read);
+    if (!asked.is_object())
+      return report_usage(options.file + ": expected keys of a pool with their values");
+  }
+  for (const auto& text : options.values)
+    if (const auto added = add_value(asked, within_pool(text)); !added)
+      return report_usage(added.failure().message);
+  asked["name"] = options.pool;
+  auto head = require_head(ctx, options.head);
+  if (!head)
+    return report_no_head(head.failure());
+  const auto made = send_json(**head, "POST", "/v1/pools", asked);
+  if (!made)
+    return report(made.why());
+  if (options.format == "json")
+    std::cout << made->dump(1) << '\n';
+  else
+    print_pool(*made, std::cout);
+  return exit_completed;
+}
+
+int remove(const context& ctx, const change_options& options) {
+  auto head = require_head(ctx, options.head);
+  if (!head)
+    return report_no_head(head.failure());
+  const auto done = send_json(**head, "DELETE", client::path_of({"pools", options.pool}), nullptr, true);
+  if (!done)
+    return report(done.why());
+  std::cout << options.pool << " is deleted\n";
+  return exit_completed;
+}
+
 using command = int (*)(const context&, const change_options&);
 
 CLI::App& add(CLI::App& to, context& ctx, const std::shared_ptr<change_options>& options, const char* name,
               const char* text, command what) {
   auto* out = to.add_subcommand(name, text);
   out->add_option("name", options->pool, "The pool")->type_name("POOL")->required();
-  add_text_or_json(*out, options->format);
   add_head_choice(*out, options->head, ctx);
   out->callback([&ctx, options, what] { ctx.action = [&ctx, options, what] { return what(ctx, *options); }; });
   return *out;
@@ -193,7 +247,32 @@ void print_pool(const json& x, std::ostream& out) {
 
 void add_pool_changes(CLI::App& pool, context& ctx) {
   auto options = std::make_shared<change_options>();
+  auto& fresh = add(pool, ctx, options, "create", "Make a pool that agents join", create);
+  fresh.get_option("name")->description("Its name")->type_name("NAME"); // None of those that there are.
+  add_text_or_json(fresh, options->format);
+  fresh
+      .add_option("values", options->values,
+                  "Keys of the pool with values as in the configuration: silence_limit, lost_after, on_loss,\n"
+                  "node_labels, and those of its policy as in `pool set`; a.b=VALUE is within a")
+      ->type_name("KEY=VALUE");
+  fresh
+      .add_option("-f,--file", options->file,
+                  "The same in YAML or JSON, with the policy under `policy`; '-' reads it from stdin")
+      ->type_name("FILE");
+  fresh.footer(
+      "It is there at once, and until it is deleted. The head must take agents already: its configuration has\n"
+      "a pool with `driver: agents`.\n\n"
+      "Examples:\n  muster pool create farm2 node_labels.zone=b lost_after=2m strategy=spread\n"
+      "  muster pool create farm2 -f farm2.yaml");
+
+  options = std::make_shared<change_options>();
+  auto& gone = add(pool, ctx, options, "delete", "Delete a pool that was made by `pool create`", remove);
+  gone.footer("First end its workflows, its agents, and remove its nodes (muster node rm).\n\n"
+              "Example:\n  muster pool delete farm2");
+
+  options = std::make_shared<change_options>();
   auto& one = add(pool, ctx, options, "set", "Set keys of its policy, over those of the configuration", set);
+  add_text_or_json(one, options->format);
   one.add_option("values", options->values,
                  "Keys of the policy with values as in the configuration; a.b=VALUE is within a")
       ->type_name("KEY=VALUE");
@@ -205,11 +284,13 @@ void add_pool_changes(CLI::App& pool, context& ctx) {
 
   options = std::make_shared<change_options>();
   auto& back = add(pool, ctx, options, "reset", "Let its policy be as the configuration says again", reset);
+  add_text_or_json(back, options->format);
   back.add_option("keys", options->values, "Only these keys of it (default: all)")->type_name("KEY");
   back.footer("Examples:\n  muster pool reset farm\n  muster pool reset farm quotas");
 
   options = std::make_shared<change_options>();
   auto& care = add(pool, ctx, options, "maintenance", "Place nothing there for now, or place again", maintain);
+  add_text_or_json(care, options->format);
   care.add_option("state", options->state, "Whether it is under maintenance")
       ->type_name("on|off")
       ->required()

@@ -8,7 +8,7 @@
 
 namespace muster::cli {
 
-/// Adds `set`, `reset` and `maintenance` to `pool`.
+/// Adds `create`, `delete`, `set`, `reset` and `maintenance` to `pool`.
 void add_pool_changes(CLI::App& pool, context& ctx);
 
 /// A pool as `pool show` prints it: what it has, then its policy, and for each key who said so.

@@ -78,8 +78,9 @@ void add_serve(CLI::App& app, context& ctx) {
         return at ? std::string{} : at.failure().message;
       });
   command
-      ->add_option("--pool", options->head.pools,
-                   "Serve this pool only; may be repeated (default: local and all of the configuration)")
+      ->add_option(
+          "--pool", options->head.pools,
+          "Serve this pool only; may be repeated (default: local, and all of the configuration and made since)")
       ->type_name("NAME")
       ->allow_extra_args(false);
   add_choice(*command, "--log-level", options->log_level, "What is logged (default: info)",

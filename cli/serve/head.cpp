@@ -103,9 +103,9 @@ private:
   }
 
   result<void> start() {
-    auto config = make_runtime_config(known_, directory_, options_.pools);
-    if (!config)
-      return config.failure();
+    auto setup = make_head_setup(known_, directory_, options_.pools);
+    if (!setup)
+      return setup.failure();
     permit_many_clients();
     auto sink = open_service_log(known_.service.log);
     if (!sink)
@@ -114,13 +114,16 @@ private:
     log::info(
         component, "head starts",
         {{"version", MUSTER_VERSION}, {"pid", static_cast<long>(::getpid())}, {"state", directory_.root().string()}});
-    auto engine = runtime::start(*std::move(config));
+    for (const auto& [pool, text] : setup->warnings)
+      log::warn("pool", text, {{"pool", pool}});
+    auto engine = runtime::start(std::move(setup->engine));
     if (!engine)
       return engine.failure();
     engine_ = *std::move(engine);
     pulse_.emplace(*engine_, tell_);
-    if (auto done = publish_agents(); !done)
-      return done;
+    if (setup->agents_join)
+      if (auto done = publish_agents(); !done)
+        return done;
     // It can be seen to live while it takes up what it left, which may last.
     if (auto done = listen(); !done)
       return done;
@@ -263,13 +266,6 @@ private:
   /// Before workflows are taken up: what is known of nodes then needs not be guessed.
   result<void> publish_agents() {
     const auto& x = known_.service;
-    const auto is_for_agents = [this](const auto& pool) {
-      const auto& only = options_.pools;
-      return pool.second.driver == config::pool_driver::agents &&
-             (only.empty() || std::find(only.begin(), only.end(), pool.first) != only.end());
-    };
-    if (std::none_of(known_.pools.begin(), known_.pools.end(), is_for_agents))
-      return {};
     if (x.agents.listen == "off") {
       log::warn(component, "no node can join: agents.listen is off");
       return {};

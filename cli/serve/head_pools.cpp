@@ -3,8 +3,11 @@
 #include "cli/commands/local_run.hpp"
 #include "cli/commands/pool_choice.hpp"
 #include "gateway/auth/certificates.hpp"
+#include "muster/config/pools.hpp"
+#include "muster/store/reader.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -42,22 +45,67 @@ runtime_config settings_of(const config::service_settings& x, const store::state
   out.default_pool = x.defaults.pool;
   out.any_pool_name = false;
   out.can_edit_policies = true;
+  out.max_parallel_of_made = x.defaults.max_parallel;
   out.threads = x.defaults.threads;
   out.with_network = x.monitors.listen != "off";
+  return out;
+}
+
+/// Nodes join it later, and bring what runs its attempts.
+pool_setup pool_of_agents(const config::run_defaults& defaults, const std::string& name,
+                          const config::pool_settings& from) {
+  pool_setup x;
+  x.name = name;
+  x.max_parallel = defaults.max_parallel;
+  x.policy = from.policy;
+  x.agents = agents_setup_of(from);
+  return x;
+}
+
+/// Pools that were made while an earlier head ran, in the order of their making. Those that the configuration has as
+/// well are as it says, which `into` is told.
+result<std::vector<pool_setup>> made_pools(const config::configuration& known, const store::state_directory& directory,
+                                           const std::vector<std::string>& only, head_setup& into) {
+  auto reader = store::reader::open(directory);
+  if (!reader)
+    return reader.failure().code == ec::not_found ? result<std::vector<pool_setup>>{std::vector<pool_setup>{}}
+                                                  : reader.failure();
+  const auto rows = reader->pools();
+  if (!rows)
+    return rows.failure();
+  std::vector<pool_setup> out;
+  for (const auto& row : *rows) {
+    if (!only.empty() && std::find(only.begin(), only.end(), row.name) == only.end())
+      continue;
+    if (known.pools.count(row.name) > 0) {
+      into.warnings.push_back(
+          {row.name, "it was made while a head ran, and is in the configuration now, which counts"});
+      continue;
+    }
+    const auto settings = config::read_made_pool(row.name, row.settings);
+    if (!settings) {
+      into.warnings.push_back({row.name, "it was made while a head ran, and is not there, for what was stored of it "
+                                         "cannot be read: " +
+                                             settings.failure().message});
+      continue;
+    }
+    out.push_back(pool_of_agents(known.service.defaults, row.name, *settings));
+    out.back().is_made = true;
+  }
   return out;
 }
 
 /// Makes the drivers of pools: one for all pools of processes, because their tasks have one warden.
 class driver_maker {
 public:
+  /// `agents_join`: also pools that are not of the configuration.
   driver_maker(const config::configuration& known, const store::state_directory& directory,
-               const std::vector<std::string>& names)
-      : known_(known), directory_(directory), owner_(owner_of_gpus(names)) {}
+               const std::vector<std::string>& names, bool agents_join)
+      : known_(known), directory_(directory), owner_(agents_join ? std::string{} : owner_of_gpus(names)) {}
 
   result<void> add(const std::string& name, runtime_config& to) {
     if (is_of_agents(name)) {
-      to.pools.push_back(pool_of_agents(name));
-      to.with_network = to.with_network || known_.service.agents.listen != "off";
+      to.pools.push_back(pool_of_agents(known_.service.defaults, name, known_.pools.at(name)));
       return {};
     }
     const auto options = options_for(known_, name);
@@ -120,21 +168,6 @@ public:
   }
 
 private:
-  /// Nodes join it later, and bring what runs its attempts.
-  [[nodiscard]] pool_setup pool_of_agents(const std::string& name) const {
-    const auto& from = known_.pools.at(name);
-    pool_setup x;
-    x.name = name;
-    x.max_parallel = known_.service.defaults.max_parallel;
-    x.policy = from.policy;
-    x.agents.emplace();
-    x.agents->silence_limit = rounded(from.silence_limit);
-    x.agents->lost_after = rounded(from.lost_after);
-    x.agents->node_labels = from.node_labels;
-    x.agents->reschedule_lost = from.on_loss == config::loss_choice::reschedule;
-    return x;
-  }
-
   /// The pool that gets the GPUs that are found on this machine, so that no two lease the same: the default one if it
   /// is here. None if some pool here says which are its own, or where agents join: one of them may be on this machine.
   [[nodiscard]] std::string owner_of_gpus(const std::vector<std::string>& names) const {
@@ -172,10 +205,13 @@ result<void> stage(const config::agent_settings& from, const store::state_direct
   return good ? result<void>{} : result<void>{good.failure()};
 }
 
+bool is_joined(const pool_setup& x) {
+  return x.agents.has_value();
+}
+
 /// For agents, if any can connect.
 result<void> add_certificates(const config::agent_settings& from, const store::state_directory& directory,
                               runtime_config& to) {
-  const auto is_joined = [](const pool_setup& x) { return x.agents.has_value(); };
   if (from.certs.empty() || from.listen == "off" || std::none_of(to.pools.begin(), to.pools.end(), is_joined))
     return {};
   if (auto made = directory.create(); !made)
@@ -216,21 +252,33 @@ result<void> renew_certificates(const config::agent_settings& settings, const st
   return done;
 }
 
-result<runtime_config> make_runtime_config(const config::configuration& known, const store::state_directory& directory,
-                                           const std::vector<std::string>& only) {
-  const auto names = pool_names(known, only);
-  auto out = settings_of(known.service, directory);
-  if (std::find(names.begin(), names.end(), out.default_pool) == names.end())
-    out.default_pool = names.front();
-  driver_maker drivers{known, directory, names};
-  if (auto made = drivers.make_processes(names); !made)
+result<head_setup> make_head_setup(const config::configuration& known, const store::state_directory& directory,
+                                   const std::vector<std::string>& only) {
+  head_setup whole;
+  auto made = made_pools(known, directory, only, whole);
+  if (!made)
     return made.failure();
+  auto names = pool_names(known, only);
+  const auto is_made = [&](const std::string& name) {
+    return std::any_of(made->begin(), made->end(), [&](const auto& x) { return x.name == name; });
+  };
+  names.erase(std::remove_if(names.begin(), names.end(), is_made), names.end());
+  auto& out = whole.engine;
+  out = settings_of(known.service, directory);
+  if (std::find(names.begin(), names.end(), out.default_pool) == names.end() && !is_made(out.default_pool))
+    out.default_pool = names.empty() ? made->front().name : names.front();
+  driver_maker drivers{known, directory, names, !made->empty()};
+  if (auto launched = drivers.make_processes(names); !launched)
+    return launched.failure();
   for (const auto& name : names)
     if (auto added = drivers.add(name, out); !added)
       return added.failure();
+  out.pools.insert(out.pools.end(), std::make_move_iterator(made->begin()), std::make_move_iterator(made->end()));
+  whole.agents_join = std::any_of(out.pools.begin(), out.pools.end(), is_joined);
+  out.with_network = out.with_network || (whole.agents_join && known.service.agents.listen != "off");
   if (auto good = add_certificates(known.service.agents, directory, out); !good)
     return good.failure();
-  return out;
+  return whole;
 }
 
 } // namespace muster::cli

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::cli {
@@ -14,12 +15,20 @@ namespace muster::cli {
 /// What of it can be changed while it works.
 [[nodiscard]] runtime_limits runtime_limits_of(const config::service_settings& x);
 
-/// How the runtime of a head is set up by `known`: all pools of the configuration and `local`, or just those that
-/// `only` names. Launches the warden, so no thread may exist; threads of drivers do afterwards. Fails as `choose_pool`
-/// and `make_driver`.
-[[nodiscard]] result<runtime_config> make_runtime_config(const config::configuration& known,
-                                                         const store::state_directory& directory,
-                                                         const std::vector<std::string>& only);
+/// How a head is set up.
+struct head_setup {
+  runtime_config engine;
+  /// What is to be said in the log of pools that were made while an earlier head ran: name, text.
+  std::vector<std::pair<std::string, std::string>> warnings;
+  bool agents_join = false; ///< Some pool here.
+};
+
+/// Of `known`: all pools of the configuration, `local`, and those that were made while an earlier head ran; or just
+/// those that `only` names. Launches the warden, so no thread may exist; threads of drivers do afterwards. Fails as
+/// `choose_pool` and `make_driver`.
+[[nodiscard]] result<head_setup> make_head_setup(const config::configuration& known,
+                                                 const store::state_directory& directory,
+                                                 const std::vector<std::string>& only);
 
 /// Where a head and an agent keep the copy of their certificates that connections use, below their state directory.
 [[nodiscard]] std::filesystem::path link_folder(const store::state_directory& directory);

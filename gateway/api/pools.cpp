@@ -1,3 +1,4 @@
+#include "muster/config/pools.hpp"
 #include "actors/runtime.hpp"
 #include "gateway/api/body.hpp"
 #include "gateway/api/call.hpp"
@@ -7,6 +8,7 @@
 #include "gateway/api/query.hpp"
 #include "gateway/api/routes.hpp"
 #include "muster/config/policy_patch.hpp"
+#include "muster/spec/duration.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -74,12 +76,23 @@ json json_of(const node_view& x) {
           {"numa", numa_of(machine)}};
 }
 
+/// How a pool treats its nodes; null where no agents join it.
+json json_of(const std::optional<agents_setup>& x) {
+  if (!x)
+    return nullptr;
+  return {{"silence_limit", spec::to_string(duration{x->silence_limit})},
+          {"lost_after", spec::to_string(duration{x->lost_after})},
+          {"on_loss", x->reschedule_lost ? "reschedule" : "wait"},
+          {"node_labels", x->node_labels}};
+}
+
 json json_of(const pool_view& x) {
   auto nodes = json::array();
   for (const auto& node : x.nodes)
     nodes.push_back(node.name);
   return {{"name", x.name},
           {"default", x.is_default},
+          {"from", x.is_made ? "api" : "file"},
           {"driver", x.driver},
           {"version", x.version},
           {"available", x.available},
@@ -87,6 +100,7 @@ json json_of(const pool_view& x) {
           {"maintenance", x.maintenance},
           {"max_parallel", x.max_parallel},
           {"oversubscribe", x.oversubscribe},
+          {"agents", json_of(x.agents)},
           {"total", json_of(x.total)},
           {"free", json_of(x.free)},
           {"waiting_gangs", x.waiting_gangs},
@@ -121,11 +135,15 @@ void add_policy(json& to, const config::pool_policy& policy, const std::vector<s
 }
 
 /// As of now. The answer tells of a number before that: an event that it takes account of may follow, none is missed.
-result<std::vector<pool_view>> pools_of(call& x) {
+result<muster::runtime*> engine_to_look_at(call& x) {
   if (const auto reader = x.state(); !reader)
     return reader.failure();
   x.release();
-  const auto engine = x.engine();
+  return x.engine();
+}
+
+result<std::vector<pool_view>> pools_of(call& x) {
+  const auto engine = engine_to_look_at(x);
   return engine ? (*engine)->pools(x.with.look_limit) : result<std::vector<pool_view>>{engine.failure()};
 }
 
@@ -159,24 +177,96 @@ result<http::response> list_pools(call& x) {
   return page(x, "pools", all);
 }
 
+/// With its policy.
+http::response whole(const call& x, unsigned status, const pool_view& pool) {
+  auto body = json_of(pool);
+  add_policy(body, *pool.policy, pool.overrides, x.who);
+  auto out = json_response(status, body);
+  out.headers.emplace("ETag", etag_of(*pool.policy, pool.overrides));
+  return out;
+}
+
 result<http::response> get_pool(call& x) {
   if (auto known = query_reader{x.request}.finish(); !known)
     return known.failure();
   const auto name = x.checked_name("pool");
   if (!name)
     return name.failure();
-  const auto pools = pools_of(x);
-  if (!pools)
-    return pools.failure();
-  for (const auto& pool : *pools)
-    if (pool.name == *name) {
-      auto body = json_of(pool);
-      add_policy(body, *pool.policy, pool.overrides, x.who);
-      auto out = json_response(200, body);
-      out.headers.emplace("ETag", etag_of(*pool.policy, pool.overrides));
-      return out;
-    }
-  return {ec::not_found, "there is no pool " + *name};
+  const auto engine = engine_to_look_at(x);
+  if (!engine)
+    return engine.failure();
+  const auto pool = (*engine)->pool(*name, x.with.look_limit);
+  if (!pool)
+    return pool.failure();
+  return whole(x, 200, *pool);
+}
+
+/// What is asked for: with the keys that a pool of the configuration has, and its name.
+result<new_pool> new_pool_of(const http::request& x) {
+  auto body = x.body.empty() ? result<json>{json::object()} : parse_json(x.body);
+  if (!body)
+    return body.failure();
+  if (!body->is_object())
+    return error{ec::invalid_argument, std::string{"the body: expected a JSON object, found "} + body->type_name()};
+  new_pool out;
+  out.setup.name.clear();
+  if (auto taken = take_text(*body, "name", out.setup.name); !taken)
+    return taken.failure();
+  if (out.setup.name.empty())
+    return error{ec::invalid_argument, "'name': the pool needs one"};
+  auto asked = json::object();
+  for (const auto& [key, value] : body->items())
+    if (key != "name" && key != "policy" && !value.is_null())
+      asked[key] = value;
+  out.settings = asked.dump();
+  const auto settings = config::read_made_pool(out.setup.name, out.settings);
+  if (!settings)
+    return settings.failure();
+  out.setup.agents = agents_setup_of(*settings);
+  if (const auto policy = body->find("policy"); policy != body->end()) {
+    auto set = config::patched(out.set, out.setup.policy, policy->dump());
+    if (!set)
+      return set.failure();
+    out.set = *std::move(set);
+  }
+  return out;
+}
+
+result<http::response> create_pool(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  auto asked = new_pool_of(x.request);
+  if (!asked)
+    return asked.failure();
+  const auto name = asked->setup.name;
+  const auto engine = x.engine();
+  if (!engine)
+    return engine.failure();
+  x.made = name;
+  if (auto done = (*engine)->make_pool(*std::move(asked)); !done)
+    return done.failure();
+  const auto pool = (*engine)->pool(name, x.with.look_limit);
+  if (!pool)
+    return error{pool.failure().code, "pool " + name + " is made, but: " + pool.failure().message};
+  auto out = whole(x, 201, *pool);
+  out.headers.emplace("Location", "/v1/pools/" + name);
+  return out;
+}
+
+result<http::response> delete_pool(call& x) {
+  if (auto known = query_reader{x.request}.finish(); !known)
+    return known.failure();
+  const auto name = x.checked_name("pool");
+  if (!name)
+    return name.failure();
+  const auto engine = x.engine();
+  if (!engine)
+    return engine.failure();
+  if (auto done = (*engine)->remove_pool(*name); !done)
+    return done.failure();
+  http::response out;
+  out.status = 204;
+  return out;
 }
 
 /// The patch of the policy: the one member that can be changed.
@@ -262,8 +352,10 @@ result<http::response> get_node(call& x) {
 
 void add_pool_routes(http::router& to, const std::shared_ptr<services>& with) {
   add_route(to, with, {"GET", "/v1/pools"}, list_pools);
+  add_route(to, with, {"POST", "/v1/pools", access::admin, "pool.create"}, create_pool);
   add_route(to, with, {"GET", "/v1/pools/{pool}"}, get_pool);
   add_route(to, with, {"PATCH", "/v1/pools/{pool}", access::admin, "pool.patch", body_kind::patch}, patch_pool);
+  add_route(to, with, {"DELETE", "/v1/pools/{pool}", access::admin, "pool.delete"}, delete_pool);
   add_route(to, with, {"GET", "/v1/nodes"}, list_nodes);
   add_route(to, with, {"GET", "/v1/nodes/{node}"}, get_node);
 }

@@ -193,6 +193,18 @@ void change_a_policy(inspector& head) {
   CHECK(head.get(pool).headers.at("etag") == tag);
 }
 
+/// A pool comes and goes.
+void make_a_pool(inspector& head) {
+  const auto made = head.ask("POST", "/v1/pools", R"({"name":"west","node_labels":{"zone":"b"}})", as_json);
+  CHECK(made.status == 201);
+  CHECK(made.headers.at("location") == "/v1/pools/west");
+  CHECK(head.problem(409, head.ask("POST", "/v1/pools", R"({"name":"west"})", as_json)) == "conflict");
+  CHECK(head.problem(400, head.ask("POST", "/v1/pools", R"({"name":"w","gpus":2})", as_json)) == "invalid_argument");
+  CHECK(head.problem(409, head.ask("DELETE", "/v1/pools/farm")) == "conflict");
+  CHECK(head.ask("DELETE", "/v1/pools/west").status == 204);
+  CHECK(head.problem(404, head.ask("DELETE", "/v1/pools/west")) == "not_found");
+}
+
 /// A node of another machine joins, is looked after, and leaves.
 void look_after_a_node(inspector& head, const muster_program& muster) {
   const auto made = json::parse(head.ask("POST", "/v1/tokens", R"({"user":"farm","role":"node"})", as_json).body);
@@ -266,6 +278,7 @@ TEST_CASE("a head that runs answers everything as docs/openapi.yaml says, and do
   read_everything(head, id);
   change_everything(head, id);
   change_a_policy(head);
+  make_a_pool(head);
   look_after_a_node(head, muster);
 
   const auto made = json::parse(head.ask("POST", "/v1/tokens", R"({"user":"ann","role":"user"})", as_json).body);
@@ -275,6 +288,8 @@ TEST_CASE("a head that runs answers everything as docs/openapi.yaml says, and do
   const auto admin = first_line(muster.state() / "admin.token");
   head.use(made["token"]);
   CHECK(head.problem(403, head.get("/v1/audit")) == "forbidden");
+  CHECK(head.problem(403, head.ask("POST", "/v1/pools", R"({"name":"east"})", as_json)) == "forbidden");
+  CHECK(head.problem(403, head.ask("DELETE", "/v1/pools/farm")) == "forbidden");
   CHECK(head.problem(403, head.ask("PATCH", "/v1/pools/farm", R"({"policy":null})", as_json)) == "forbidden");
   CHECK(head.problem(404, head.get("/v1/workflows/" + id)) == "not_found"); // It is somebody else's.
   head.use(admin);

@@ -201,7 +201,7 @@ TEST_CASE("bash completes commands, options, values and ids") {
   CHECK(complete("muster ls -o js", 3) == "json jsonl\n");
   CHECK(complete("muster show kn", 2) == "known-1\n");
   CHECK(complete("muster logs known-1 -t o", 4) == "only\n");
-  CHECK(complete("muster pool ", 2) == "ls show set reset maintenance\n");
+  CHECK(complete("muster pool ", 2) == "ls show create delete set reset maintenance\n");
   CHECK_THAT(complete("muster ls --status FAILED_U", 3), ContainsSubstring("FAILED_UPSTREAM"));
   REQUIRE(muster({"context", "set", "lab", "--address", "http://127.0.0.1:1"}).exit_code == 0);
   CHECK(complete("muster show --context l", 3) == "lab\n");

@@ -16,18 +16,27 @@ std::string answer::header(const std::string& name) const {
   return found == headers.end() ? std::string{} : found->second;
 }
 
-api_fixture::api_fixture() {
+api_fixture::api_fixture(bool agents_join) {
   runtime_config config;
   config.state_directory = folder_.path();
   pool_setup pool;
   pool.executor = make_null_driver();
   config.pools.push_back(std::move(pool));
+  if (agents_join) {
+    pool_setup farm;
+    farm.name = "farm";
+    farm.agents.emplace();
+    config.pools.push_back(std::move(farm));
+    config.with_network = true;
+  }
   config.any_pool_name = false;
   config.can_edit_policies = true;
   auto started = runtime::start(std::move(config));
   if (!started)
     FAIL(started.failure().message);
   engine_ = std::move(*started);
+  if (agents_join)
+    REQUIRE(engine_->publish_agents("127.0.0.1", 0, [](const node_applicant&) { return result<void>{}; }));
   with_ = std::make_shared<gateway::services>(store::state_directory{folder_.path()});
   with_->engine = engine_.get();
   routes_ = gateway::make_routes(with_);

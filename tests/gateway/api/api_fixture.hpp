@@ -31,7 +31,8 @@ struct answer {
 /// The API over a runtime that runs nothing, without sockets.
 class api_fixture {
 public:
-  api_fixture();
+  /// `agents_join`: there is a pool `farm` beside the default one, which agents can join.
+  explicit api_fixture(bool agents_join = false);
 
   /// Sends a request. `target` is the path with its query, percent-encoded. `headers` overrule the defaults.
   answer ask(const std::string& method, const std::string& target, const std::string& body = {},
