@@ -209,7 +209,7 @@ result<void> runtime::impl::remove_pool(const std::string& name) {
   const auto found = pool_named(name);
   if (!found)
     return found.failure();
-  const auto pool = *found;
+  const auto& pool = *found;
   if (!pool->setup.is_made)
     return {ec::conflict, "pool " + name + " is of the configuration: take it out of the file, and restart the head"};
   if (pools_->is_default(*pool))

@@ -30,7 +30,7 @@ std::string lacks(const hello& who, const label_map& wanted) {
   std::string out;
   for (const auto& [key, value] : wanted)
     if (const auto found = who.labels.find(key); found == who.labels.end() || found->second != value)
-      out += (out.empty() ? "" : ", ") + key + '=' + value;
+      out.append(out.empty() ? "" : ", ").append(key).append(1, '=').append(value);
   return out;
 }
 
