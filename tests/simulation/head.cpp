@@ -36,6 +36,12 @@ pool_node_ptr node_of(const agent::fleet_change& x, const executor_actor& runs, 
   return std::make_shared<const pool_node>(std::move(out));
 }
 
+/// Null if it has ended.
+pool_state* state_of(const pool_actor& x) {
+  auto* actor = dynamic_cast<pool_actor::stateful_pointer<pool_state>>(caf::actor_cast<caf::abstract_actor*>(x));
+  return actor != nullptr ? &actor->state : nullptr;
+}
+
 } // namespace
 
 /// The driver of the FLEET, watched.
@@ -124,7 +130,8 @@ private:
 };
 
 head::head(universe& all, process_config& config, store::state_directory directory, log_book& told, head_setup how)
-    : all_(all), config_(config), directory_(std::move(directory)), told_(told), how_(std::move(how)), watch_(all) {}
+    : all_(all), config_(config), directory_(std::move(directory)), told_(told), how_(std::move(how)), watch_(all),
+      places_(all) {}
 
 head::~head() {
   kill();
@@ -278,7 +285,10 @@ void head::pass_on(const body& x, const agent::fleet_change& change) {
 /// places meanwhile, and they are taken up later.
 void head::recover(std::vector<std::string> ids, std::vector<std::string> held, bool again) {
   if (ids.empty()) {
-    caf::anon_send(live_->pool, start_atom::value, std::string{"taking up"});
+    if (all_.broken == planted::turns)
+      state_of(live_->pool)->paused.clear();
+    else
+      caf::anon_send(live_->pool, start_atom::value, std::string{"taking up"});
     all_.say(held.empty() ? "head has taken up all" : "head has taken up all but those that are held");
     if (!held.empty())
       recover(std::move(held), {}, true);
@@ -377,13 +387,19 @@ void head::remove(const std::string& node, bool force) {
   caf::anon_send(live_->fleet, agent::remove_atom::value, node, force);
 }
 
+void head::has_run(caf::actor_id who) {
+  if (!live_ || !live_->where->is_alive() || live_->pool->id() != who)
+    return;
+  if (const auto* pool = state_of(live_->pool))
+    places_.look_at(*pool, live_->where->system().clock().now());
+}
+
 std::string head::leftovers() {
   if (!live_)
     return "the head is dead";
   const auto* fleet = dynamic_cast<agent::fleet_actor::stateful_pointer<agent::fleet_state>>(
       caf::actor_cast<caf::abstract_actor*>(live_->fleet));
-  const auto* pool =
-      dynamic_cast<pool_actor::stateful_pointer<pool_state>>(caf::actor_cast<caf::abstract_actor*>(live_->pool));
+  const auto* pool = state_of(live_->pool);
   std::string out;
   if (fleet == nullptr || pool == nullptr)
     return "states cannot be read";
@@ -393,8 +409,8 @@ std::string head::leftovers() {
              std::to_string(n.attempts.unsettled()) + " unsettled;";
   if (!fleet->state.where.empty())
     out += " FLEET knows where " + std::to_string(fleet->state.where.size()) + " attempts are;";
-  if (!pool->state.clients.empty())
-    out += " POOL has " + std::to_string(pool->state.clients.size()) + " gangs;";
+  if (!pool->clients.empty())
+    out += " POOL has " + std::to_string(pool->clients.size()) + " gangs;";
   return out;
 }
 

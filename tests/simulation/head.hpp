@@ -3,6 +3,7 @@
 #include "barrier_watch.hpp"
 #include "log_book.hpp"
 #include "node.hpp"
+#include "placement_watch.hpp"
 #include "process.hpp"
 #include "universe.hpp"
 
@@ -63,6 +64,8 @@ public:
   void set_policy(const config::pool_policy& x);
   /// A node is taken for gone for good, if it is away.
   void remove(const std::string& node, bool force);
+  /// One of its actors has handled a message.
+  void has_run(caf::actor_id who);
   /// What of it is left over when all is done; empty if nothing is.
   [[nodiscard]] std::string leftovers();
 
@@ -98,6 +101,7 @@ private:
   head_setup how_;
   config::pool_policy policy_; ///< Of its pool.
   barrier_watch watch_;
+  placement_watch places_;
   std::uint64_t incarnation_ = 0;
   timestamp recorded_until_; ///< By the one before.
   std::unique_ptr<body> live_;

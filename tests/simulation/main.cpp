@@ -27,7 +27,7 @@ constexpr const char* usage =
     "  --seed S    play this one, and print every step\n"
     "  --soak      play on until stopped\n"
     "  --twice     play each twice: both must go the same way\n"
-    "  --break R   break a rule on purpose: amnesia, barrier, gpus or removal\n"
+    "  --break R   break a rule on purpose: amnesia, barrier, gpus, removal or turns\n"
     "  --expect T  a failure must come that has this in its text\n";
 
 struct options {
@@ -44,7 +44,8 @@ bool read(const std::string& name, planted& into) {
   const std::pair<const char*, planted> all[] = {{"amnesia", planted::amnesia},
                                                  {"barrier", planted::barrier},
                                                  {"gpus", planted::gpus},
-                                                 {"removal", planted::removal}};
+                                                 {"removal", planted::removal},
+                                                 {"turns", planted::turns}};
   for (const auto& [known, value] : all)
     if (name == known) {
       into = value;

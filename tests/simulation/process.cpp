@@ -54,11 +54,13 @@ void process::end() {
   }
 }
 
-void process::run(std::size_t which, moment now, trace& into) {
+caf::actor_id process::run(std::size_t which, moment now, trace& into) {
   auto& jobs = scheduler_->jobs;
   const auto at = jobs.begin() + static_cast<std::ptrdiff_t>(which);
   std::rotate(jobs.begin(), at, at + 1);
+  caf::actor_id who = caf::invalid_actor_id;
   if (auto* actor = dynamic_cast<caf::scheduled_actor*>(jobs.front())) {
+    who = actor->id();
     into.mix(actor->id());
     if (seen_.emplace(actor->id(), caf::weak_actor_ptr{}).second)
       seen_[actor->id()] = caf::actor_cast<caf::weak_actor_ptr>(actor);
@@ -69,6 +71,7 @@ void process::run(std::size_t which, moment now, trace& into) {
     }
   }
   scheduler_->run_once();
+  return who;
 }
 
 std::optional<moment> process::next_timeout() const {

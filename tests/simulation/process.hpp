@@ -45,8 +45,8 @@ public:
 
   /// How many actors could run a message now.
   [[nodiscard]] std::size_t ready() const { return is_frozen_ ? 0 : scheduler_->jobs.size(); }
-  /// Lets one of them do so.
-  void run(std::size_t which, moment now, trace& into);
+  /// Lets one of them do so; which.
+  caf::actor_id run(std::size_t which, moment now, trace& into);
 
   /// When its clock wants to be looked at.
   [[nodiscard]] std::optional<moment> next_timeout() const;

@@ -20,6 +20,7 @@ enum class planted : std::uint8_t {
   barrier, ///< Members are said to be prepared before they are.
   gpus,    ///< Every task is told GPUs counted from 0.
   removal, ///< The head lets go of attempts, and tells nobody.
+  turns,   ///< Places are given out again, and nobody looks who waits.
 };
 
 /// What every part of a world has in common: its time, its chance, and what is written down of it.

@@ -267,7 +267,9 @@ bool world::run_ready() {
   auto which = all_.random.pick(count);
   for (auto* x : all) {
     if (which < x->ready()) {
-      x->run(which, all_.time.now(), all_.written);
+      const auto who = x->run(which, all_.time.now(), all_.written);
+      if (x == head_->where())
+        head_->has_run(who);
       return true;
     }
     which -= x->ready();

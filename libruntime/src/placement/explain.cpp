@@ -26,7 +26,7 @@ std::optional<wait_reason> gang_queue::state::explain(gang_key key) {
   } else {
     why = explain_line(lines[e.line]);
     why.position = position_of(e);
-    if (why.cause == wait_cause::reservation && head == key) {
+    if (why.cause == wait_cause::reservation && why.ahead == key) {
       why.cause = wait_cause::order;
       why.ahead.reset();
     }

@@ -107,6 +107,7 @@ struct gang_queue::state {
   void keep_places(gang_key winner, queue_entry& e, const std::vector<gang_key>& victims);
   void drop_kept(gang_key winner);
   [[nodiscard]] bool is_free_for(const prepared_gang& who, const node_choice& chosen) const;
+  [[nodiscard]] bool comes_before(const queue_entry& a, const queue_entry& b);
   [[nodiscard]] std::optional<node_choice> choose_elsewhere(gang_key winner);
   [[nodiscard]] bool may_wait_on(const kept_places& x) const;
   void wait_again(gang_key winner);

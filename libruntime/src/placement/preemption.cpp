@@ -3,6 +3,7 @@
 #include "placement/victim_search.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace muster {
@@ -127,8 +128,25 @@ bool gang_queue::state::is_free_for(const prepared_gang& who, const node_choice&
   return std::all_of(needs.begin(), needs.end(), [&](const auto& x) { return within(x.second, nodes.room(x.first)); });
 }
 
+/// As `candidates` has it.
+bool gang_queue::state::comes_before(const queue_entry& a, const queue_entry& b) {
+  count_capacity();
+  const auto level = [this](const queue_entry& e) {
+    return order.level_of(lines[e.line].terms.priority, e.since, now);
+  };
+  if (level(a) != level(b))
+    return level(a) < level(b);
+  if (level(a) == 0)
+    return a.arrival < b.arrival;
+  const auto rank = [this](const queue_entry& e) {
+    const auto& line = lines[e.line];
+    return std::make_tuple(quotas.ratio(line.quota), shares.of(lines.user_of(line), now), e.arrival);
+  };
+  return rank(a) < rank(b);
+}
+
 /// What is not kept anywhere has become free, and does for the winner, whatever becomes of its victims. Not what the
-/// first one waits for.
+/// first one waits for, unless the winner came before it.
 std::optional<node_choice> gang_queue::state::choose_elsewhere(gang_key winner) {
   auto& x = kept[winner];
   const auto number = entries[winner].line;
@@ -149,7 +167,8 @@ std::optional<node_choice> gang_queue::state::choose_elsewhere(gang_key winner) 
   };
   keep(false);
   if (const auto first = head ? entries.find(*head) : entries.end();
-      first != entries.end() && first->second.stage == gang_stage::waits && !head_waits_for_slots) {
+      first != entries.end() && first->second.stage == gang_stage::waits && !head_waits_for_slots &&
+      !comes_before(entries[winner], first->second)) {
     if (plan.number == 0)
       make_plan();
     restrict_to_spare();

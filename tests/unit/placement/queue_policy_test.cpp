@@ -288,6 +288,28 @@ TEST_CASE("who would fit otherwise does not wait for others to make way") {
     q.withdraw(2);
     CHECK(granted(q) == keys{3});
   }
+  SECTION("but what only those behind it wait for") {
+    CHECK(submit(q, 4, gpus(8)) == answer::waits);
+    CHECK(granted(q).empty());
+    q.withdraw(1);
+    CHECK(granted(q) == keys{3});
+  }
+}
+
+TEST_CASE("room that is kept for another is named, also to the first one that waits") {
+  gang_queue q{gpu_nodes(1), {}};
+  CHECK(submit(q, 1, gpus(4)) == answer::placed);
+  CHECK(submit(q, 2, gpus(2), terms(low)) == answer::placed);
+  CHECK(submit(q, 3, gpus(4)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{2});
+  CHECK(submit(q, 4, gpus(2)) == answer::waits);
+  CHECK(granted(q).empty());
+  const auto why = q.explain(4);
+  REQUIRE(why);
+  CHECK(why->cause == wait_cause::reservation);
+  CHECK(why->ahead == 3);
+  CHECK(why->position == 1);
 }
 
 TEST_CASE("what the first one waits for is not to be had by preemption") {

@@ -1,0 +1,122 @@
+#include "placement_watch.hpp"
+
+#include "actors/pool_terms.hpp"
+#include "actors/pool_why.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace muster::simulation {
+
+namespace {
+
+using client = pool_state::client;
+
+bool holds_places(const client& x) {
+  return x.since != caf::actor_clock::time_point{} || !x.where.empty();
+}
+
+gang members_of(const pool_state& pool, gang_key key, const client& x) {
+  const auto first = x.layout->tasks(name_of(key).group).first.value;
+  std::vector<task_index> members;
+  for (const auto position : x.who.positions)
+    members.push_back(task_index{first + position});
+  return gang_of(pool, *x.layout, members);
+}
+
+std::int64_t places_on(const node_state& node, const resource_request& each) {
+  if (node.name.empty() || node.condition != node_condition::ready)
+    return 0;
+  auto out = std::min({node.free.cpu / each.cpu, node.free.memory / each.memory, node.free.storage / each.storage});
+  if (each.gpu > 0)
+    out = std::min(out, static_cast<std::int64_t>(node.free_gpus.size()) / each.gpu);
+  return std::max<std::int64_t>(out, 0);
+}
+
+bool has_room(const pool_state& pool, const gang& who) {
+  std::int64_t places = 0;
+  for (const auto& node : pool.queue.nodes())
+    places += places_on(node, who.front());
+  return places >= static_cast<std::int64_t>(who.size());
+}
+
+bool has_room(const pool_state& pool, gang_key key) {
+  const auto found = pool.clients.find(key);
+  return found != pool.clients.end() && !holds_places(found->second) &&
+         has_room(pool, members_of(pool, key, found->second));
+}
+
+bool is_kept_for(const pool_state& pool, gang_key key) {
+  const auto why = pool.queue.explain(key);
+  return why && why->cause == wait_cause::preemption;
+}
+
+/// Somebody else waits in the queue to whom the room may belong, because others end for it or it may come first.
+bool has_rival(const pool_state& pool, gang_key key, queue_time now) {
+  const auto own = pool.clients.at(key).terms.priority;
+  const auto step = pool.config.policy->age_step;
+  return std::any_of(pool.clients.begin(), pool.clients.end(), [&](const auto& other) {
+    const auto& [name, x] = other;
+    const bool is_raised = step.count() > 0 && now - x.asked >= step;
+    return name != key && x.early == 0 && !holds_places(x) &&
+           (x.terms.priority <= own || is_raised || is_kept_for(pool, name));
+  });
+}
+
+/// What is wrong with a gang in the queue that waits although there is room for it; empty if nothing is.
+std::string wrong_wait(const pool_state& pool, gang_key key, const gang& who, queue_time now) {
+  const auto why = pool.queue.explain(key);
+  if (!why)
+    return "is in no queue";
+  const bool wants_gpus = who.front().gpu > 0;
+  if (why->cause == wait_cause::quota && wants_gpus && !pool.config.policy->quotas.empty())
+    return {};
+  if (why->cause == wait_cause::preemption && has_rival(pool, key, now))
+    return {};
+  if (why->cause != wait_cause::reservation || !why->ahead)
+    return "says: " + text_of(*why);
+  if (*why->ahead != key && (is_kept_for(pool, *why->ahead) || !has_room(pool, *why->ahead)))
+    return {};
+  return "is behind one that has room as well";
+}
+
+std::string name_in_words(gang_key key) {
+  const auto who = name_of(key);
+  return "group " + std::to_string(who.group.value) + " of workflow " + std::to_string(who.workflow.value);
+}
+
+/// The same for one that is not in the queue yet.
+std::string wrong_wait(const pool_state& pool, const pool_state::early_request& x) {
+  const auto why = why_kept(pool, x);
+  if (why && why->cause != "more_nodes")
+    return {};
+  return "is not looked at" + (why ? ": " + why->text : std::string{});
+}
+
+} // namespace
+
+void placement_watch::look_at(const pool_state& pool, queue_time now) {
+  std::int64_t asked = 0;
+  for (const auto& [key, x] : pool.clients) {
+    if (!x.layout)
+      continue;
+    const auto who = members_of(pool, key, x);
+    if (holds_places(x)) {
+      for (const auto& one : who)
+        asked += one.cpu;
+      continue;
+    }
+    if (why_nothing_is_placed(pool) || !has_room(pool, who))
+      continue;
+    const auto problem = x.early != 0 ? wrong_wait(pool, pool.early.at(x.early)) : wrong_wait(pool, key, who, now);
+    if (!problem.empty())
+      all_.violate(name_in_words(key) + " waits although there is room for it: it " + problem);
+  }
+  std::int64_t held = 0;
+  for (const auto& node : pool.queue.nodes())
+    held += node.total.cpu - node.free.cpu;
+  if (asked != held)
+    all_.violate("gangs hold " + std::to_string(asked) + " CPUs, and " + std::to_string(held) + " are booked");
+}
+
+} // namespace muster::simulation
