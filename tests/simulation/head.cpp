@@ -205,6 +205,7 @@ void head::spawn_all(body& x) {
   config.name = pool_name;
   config.is_default = true;
   config.may_grow = true;
+  config.max_parallel = how_.max_parallel;
   config.policy = std::make_shared<config::pool_policy>(policy_);
   const auto first = take_first_epoch(directory_, all_.wall());
   config.first_epoch = first;
@@ -347,6 +348,7 @@ void head::submit(const spec::workflow& what) {
   info.priority = all_.random.percent(40)   ? gang_priority::low
                   : all_.random.percent(20) ? gang_priority::high
                                             : gang_priority::normal;
+  info.user = random_user(all_.random);
   auto rows = make_submission(what, std::move(info), pool_name, {});
   if (!rows)
     return all_.violate("a workflow cannot be submitted: " + rows.failure().message);

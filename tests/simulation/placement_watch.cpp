@@ -40,15 +40,27 @@ bool has_room(const pool_state& pool, const gang& who) {
   return places >= static_cast<std::int64_t>(who.size());
 }
 
-bool has_room(const pool_state& pool, gang_key key) {
-  const auto found = pool.clients.find(key);
-  return found != pool.clients.end() && !holds_places(found->second) &&
-         has_room(pool, members_of(pool, key, found->second));
-}
-
 bool is_kept_for(const pool_state& pool, gang_key key) {
   const auto why = pool.queue.explain(key);
   return why && why->cause == wait_cause::preemption;
+}
+
+/// Whether so many may run in parallel with all others that do, or for whom others end.
+bool may_run_beside(const pool_state& pool, gang_key key, std::size_t members) {
+  for (const auto& [other, x] : pool.clients)
+    if (other != key && (holds_places(x) || is_kept_for(pool, other)))
+      members += x.who.positions.size();
+  return pool.config.max_parallel == 0 || members <= pool.config.max_parallel;
+}
+
+bool can_run(const pool_state& pool, gang_key key, const gang& who) {
+  return has_room(pool, who) && may_run_beside(pool, key, who.size());
+}
+
+bool waits_and_can_run(const pool_state& pool, gang_key key) {
+  const auto found = pool.clients.find(key);
+  return found != pool.clients.end() && !holds_places(found->second) &&
+         can_run(pool, key, members_of(pool, key, found->second));
 }
 
 /// Somebody else waits in the queue to whom the room may belong, because others end for it or it may come first.
@@ -75,7 +87,7 @@ std::string wrong_wait(const pool_state& pool, gang_key key, const gang& who, qu
     return {};
   if (why->cause != wait_cause::reservation || !why->ahead)
     return "says: " + text_of(*why);
-  if (*why->ahead != key && (is_kept_for(pool, *why->ahead) || !has_room(pool, *why->ahead)))
+  if (*why->ahead != key && (is_kept_for(pool, *why->ahead) || !waits_and_can_run(pool, *why->ahead)))
     return {};
   return "is behind one that has room as well";
 }
@@ -106,7 +118,7 @@ void placement_watch::look_at(const pool_state& pool, queue_time now) {
         asked += one.cpu;
       continue;
     }
-    if (why_nothing_is_placed(pool) || !has_room(pool, who))
+    if (why_nothing_is_placed(pool) || !can_run(pool, key, who))
       continue;
     const auto problem = x.early != 0 ? wrong_wait(pool, pool.early.at(x.early)) : wrong_wait(pool, key, who, now);
     if (!problem.empty())

@@ -1,6 +1,7 @@
 #include "workload.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 namespace muster::simulation {
@@ -82,6 +83,11 @@ spec::workflow random_workflow(chance& random, const std::vector<capabilities>& 
   return w;
 }
 
+std::string random_user(chance& random) {
+  const char* names[] = {"ann", "bob", "eve"};
+  return names[random.pick(std::size(names))];
+}
+
 config::pool_policy random_policy(chance& random) {
   config::pool_policy x;
   if (random.percent(20))
@@ -90,13 +96,17 @@ config::pool_policy random_policy(chance& random) {
     x.strategy = placement_strategy::spread;
   if (random.percent(50))
     x.age_step = std::chrono::seconds{random.between(0, 100)};
+  if (random.percent(30))
+    x.usage_half_life = std::chrono::seconds{random.between(1, 600)};
+  if (random.percent(30))
+    x.user_weights[random_user(random)] = static_cast<double>(random.between(1, 5));
   for (std::uint64_t i = 0, count = random.pick(3); i < count; ++i) {
     config::quota_settings quota;
     quota.name = "q" + std::to_string(random.pick(4)) + std::to_string(i);
     quota.guarantee = static_cast<std::int64_t>(random.between(0, 12));
     quota.maximum = random.percent(50) ? -1 : quota.guarantee + static_cast<std::int64_t>(random.between(0, 12));
     if (i + 1 < count || random.percent(20))
-      quota.users = {"somebody else"};
+      quota.users = {random_user(random)};
     x.quotas.push_back(std::move(quota));
   }
   return x;

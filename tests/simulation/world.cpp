@@ -56,6 +56,8 @@ void world::set_up() {
   head_setup setup;
   setup.lost_after = std::chrono::seconds{random.percent(50) ? 30 : 300};
   setup.on_loss = random.percent(50) ? agent::loss_policy::wait : agent::loss_policy::reschedule;
+  if (random.percent(15))
+    setup.max_parallel = static_cast<std::uint32_t>(random.between(4, 12));
   setup.policy.seed = random.pick(1'000'000);
   setup.policy.start_timeout = std::chrono::minutes{random.between(1, 60)};
   setup.run_ready = [this] { static_cast<void>(run_ready()); };
