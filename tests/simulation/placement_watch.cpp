@@ -57,12 +57,6 @@ bool can_run(const pool_state& pool, gang_key key, const gang& who) {
   return has_room(pool, who) && may_run_beside(pool, key, who.size());
 }
 
-bool waits_and_can_run(const pool_state& pool, gang_key key) {
-  const auto found = pool.clients.find(key);
-  return found != pool.clients.end() && !holds_places(found->second) &&
-         can_run(pool, key, members_of(pool, key, found->second));
-}
-
 /// Somebody else waits in the queue to whom the room may belong, because others end for it or it may come first.
 bool has_rival(const pool_state& pool, gang_key key, queue_time now) {
   const auto own = pool.clients.at(key).terms.priority;
@@ -75,21 +69,26 @@ bool has_rival(const pool_state& pool, gang_key key, queue_time now) {
   });
 }
 
-/// What is wrong with a gang in the queue that waits although there is room for it; empty if nothing is.
-std::string wrong_wait(const pool_state& pool, gang_key key, const gang& who, queue_time now) {
+/// What is wrong with a gang in the queue that waits; empty if nothing is.
+std::string wrong_wait(const pool_state& pool, gang_key key, queue_time now, std::size_t depth = 0) {
+  const auto found = pool.clients.find(key);
+  if (found == pool.clients.end() || holds_places(found->second))
+    return "is behind one that does not wait";
+  const auto who = members_of(pool, key, found->second);
+  if (!can_run(pool, key, who))
+    return {};
   const auto why = pool.queue.explain(key);
   if (!why)
     return "is in no queue";
-  const bool wants_gpus = who.front().gpu > 0;
-  if (why->cause == wait_cause::quota && wants_gpus && !pool.config.policy->quotas.empty())
+  // Others may end for the sake of a quota, too.
+  const bool has_quota = who.front().gpu > 0 && !pool.config.policy->quotas.empty();
+  if (has_quota && (why->cause == wait_cause::quota || why->cause == wait_cause::preemption))
     return {};
-  if (why->cause == wait_cause::preemption && has_rival(pool, key, now))
+  if (why->cause == wait_cause::preemption && (depth > 0 || has_rival(pool, key, now)))
     return {};
-  if (why->cause != wait_cause::reservation || !why->ahead)
+  if (why->cause != wait_cause::reservation || !why->ahead || depth > pool.clients.size())
     return "says: " + text_of(*why);
-  if (*why->ahead != key && (is_kept_for(pool, *why->ahead) || !waits_and_can_run(pool, *why->ahead)))
-    return {};
-  return "is behind one that has room as well";
+  return wrong_wait(pool, *why->ahead, now, depth + 1);
 }
 
 std::string name_in_words(gang_key key) {
@@ -103,6 +102,26 @@ std::string wrong_wait(const pool_state& pool, const pool_state::early_request& 
   if (why && why->cause != "more_nodes")
     return {};
   return "is not looked at" + (why ? ": " + why->text : std::string{});
+}
+
+/// Who has and wants what, for the trace.
+std::string listing(const pool_state& pool) {
+  std::string out;
+  for (const auto& x : pool.queue.nodes())
+    out += "\n  node " + x.name + " is " + to_string(x.condition) + ", free: " + std::to_string(x.free.cpu) + " of " +
+           std::to_string(x.total.cpu) + " CPUs, " + std::to_string(x.free_gpus.size()) + " GPUs";
+  for (const auto& [key, x] : pool.clients) {
+    const auto who = members_of(pool, key, x);
+    const auto why = pool.queue.explain(key);
+    out += "\n  " + name_in_words(key) + ", " + to_string(x.terms.priority) + " of " + x.terms.user + ", " +
+           std::to_string(who.size()) + " x " + std::to_string(who.front().cpu) + " CPUs and " +
+           std::to_string(who.front().gpu) + " GPUs: " +
+           (why ? std::string{to_string(why->cause)} + ": " + text_of(*why)
+                : std::string{holds_places(x) ? "has places" : "is in no queue"});
+    if (why && why->ahead)
+      out += ", " + name_in_words(*why->ahead);
+  }
+  return out;
 }
 
 } // namespace
@@ -120,9 +139,11 @@ void placement_watch::look_at(const pool_state& pool, queue_time now) {
     }
     if (why_nothing_is_placed(pool) || !can_run(pool, key, who))
       continue;
-    const auto problem = x.early != 0 ? wrong_wait(pool, pool.early.at(x.early)) : wrong_wait(pool, key, who, now);
-    if (!problem.empty())
-      all_.violate(name_in_words(key) + " waits although there is room for it: it " + problem);
+    const auto problem = x.early != 0 ? wrong_wait(pool, pool.early.at(x.early)) : wrong_wait(pool, key, now);
+    if (problem.empty())
+      continue;
+    all_.say("the pool:" + listing(pool));
+    return all_.violate(name_in_words(key) + " waits although there is room for it: it " + problem);
   }
   std::int64_t held = 0;
   for (const auto& node : pool.queue.nodes())

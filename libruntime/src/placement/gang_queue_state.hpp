@@ -36,7 +36,8 @@ struct kept_places {
   node_choice nodes;
   std::set<gang_key> until_gone;
   queue_time since;
-  gain_mark tried_elsewhere = never_tried;
+  gain_mark tried_elsewhere = never_tried; ///< There was no other room then,
+  std::optional<gang_key> tried_behind;    ///< beside what this one waited for.
 };
 
 /// Where and when the first gang that does not fit will have its places, as far as can be said.
@@ -88,6 +89,7 @@ struct gang_queue::state {
 
   // What is kept for the first
   void set_head(std::optional<gang_key> key, bool waits_for_slots);
+  [[nodiscard]] std::optional<gang_key> head_that_waits() const;
   [[nodiscard]] std::optional<assignment> place_behind_head(std::uint32_t line);
   [[nodiscard]] std::optional<assignment> place_beside_plan(std::uint32_t line);
   [[nodiscard]] bool of_use(std::uint32_t line, std::uint32_t node);
@@ -107,6 +109,7 @@ struct gang_queue::state {
   void keep_places(gang_key winner, queue_entry& e, const std::vector<gang_key>& victims);
   void drop_kept(gang_key winner);
   [[nodiscard]] bool is_free_for(const prepared_gang& who, const node_choice& chosen) const;
+  [[nodiscard]] bool lacks_room_only(const queue_line& line) const;
   [[nodiscard]] bool comes_before(const queue_entry& a, const queue_entry& b);
   [[nodiscard]] std::optional<node_choice> choose_elsewhere(gang_key winner);
   [[nodiscard]] bool may_wait_on(const kept_places& x) const;

@@ -22,6 +22,12 @@ void gang_queue::state::set_head(std::optional<gang_key> key, bool waits_for_slo
   ++changes;
 }
 
+/// The one of the last pass may be gone since.
+std::optional<gang_key> gang_queue::state::head_that_waits() const {
+  const auto at = head ? entries.find(*head) : entries.end();
+  return at != entries.end() && at->second.stage == gang_stage::waits ? head : std::nullopt;
+}
+
 /// A place for a gang that does not keep the first one waiting; or that does, as often as it may.
 std::optional<assignment> gang_queue::state::place_behind_head(std::uint32_t number) {
   if (!has_slots(lines.brief(number).members) || certainly_fails(number))

@@ -74,7 +74,6 @@ void gang_queue::state::keep_places(gang_key winner, queue_entry& e, const std::
     nodes.vacate(lines[entries[victim].line].who.who, entries[victim].where);
   kept_places x;
   x.since = now;
-  x.tried_elsewhere = gains.now(); // Nothing does without the ends of these.
   x.nodes = nodes.choose(line.who).value_or(node_choice{});
   free.roll_back(mark);
   for (std::size_t i = 0; i < x.nodes.size(); ++i)
@@ -86,9 +85,13 @@ void gang_queue::state::keep_places(gang_key winner, queue_entry& e, const std::
     winner_of[victim] = winner;
     x.until_gone.insert(victim);
   }
-  kept[winner] = std::move(x);
   quotas.add(line.quota, line.terms.priority, line.gpus());
   members_kept += line.who.who.size();
+  if (lacks_room_only(line)) { // No room does without the ends of these.
+    x.tried_elsewhere = gains.now();
+    x.tried_behind = head_that_waits();
+  }
+  kept[winner] = std::move(x);
   e.stage = gang_stage::reserved;
   ++waiting;
   ++changes;
@@ -128,6 +131,12 @@ bool gang_queue::state::is_free_for(const prepared_gang& who, const node_choice&
   return std::all_of(needs.begin(), needs.end(), [&](const auto& x) { return within(x.second, nodes.room(x.first)); });
 }
 
+/// A winner could run beside its victims, were there room: it counts already.
+bool gang_queue::state::lacks_room_only(const queue_line& line) const {
+  const bool slots = !policy.max_parallel || members_placed + members_kept <= *policy.max_parallel;
+  return slots && quotas.left(line.quota, gang_priority::low) >= 0;
+}
+
 /// As `candidates` has it.
 bool gang_queue::state::comes_before(const queue_entry& a, const queue_entry& b) {
   count_capacity();
@@ -145,20 +154,26 @@ bool gang_queue::state::comes_before(const queue_entry& a, const queue_entry& b)
   return rank(a) < rank(b);
 }
 
-/// What is not kept anywhere has become free, and does for the winner, whatever becomes of its victims. Not what the
-/// first one waits for, unless the winner came before it.
+/// Others than its victims have left room that does for the winner: where its places are kept, or where none are. Not
+/// what the first one waits for, unless the winner came before it.
 std::optional<node_choice> gang_queue::state::choose_elsewhere(gang_key winner) {
   auto& x = kept[winner];
   const auto number = entries[winner].line;
   auto& line = lines[number];
-  if (gains.nothing_since(x.tried_elsewhere, [&](std::uint32_t n) { return of_use(number, n); }))
+  if (!lacks_room_only(line)) {
+    x.tried_elsewhere = never_tried;
+    return std::nullopt;
+  }
+  const auto first = head_that_waits();
+  if (x.tried_behind == first &&
+      gains.nothing_since(x.tried_elsewhere, [&](std::uint32_t n) { return of_use(number, n); }))
     return std::nullopt;
   x.tried_elsewhere = gains.now();
-  // Its victims still count as well.
-  const bool slots = !policy.max_parallel || members_placed + members_kept <= *policy.max_parallel;
-  if (!slots || quotas.left(line.quota, gang_priority::low) < 0)
-    return std::nullopt;
+  x.tried_behind = first;
   auto& free = nodes.free();
+  // Nobody loses what is kept for it already.
+  if (std::all_of(x.nodes.begin(), x.nodes.end(), [&](auto n) { return within(node_room{}, free.free(n)); }))
+    return x.nodes;
   const auto keep = [&](bool kept_back) {
     for (std::size_t i = 0; i < x.nodes.size(); ++i) {
       const auto need = need_of(line.who.who[i]);
@@ -166,9 +181,7 @@ std::optional<node_choice> gang_queue::state::choose_elsewhere(gang_key winner) 
     }
   };
   keep(false);
-  if (const auto first = head ? entries.find(*head) : entries.end();
-      first != entries.end() && first->second.stage == gang_stage::waits && !head_waits_for_slots &&
-      !comes_before(entries[winner], first->second)) {
+  if (first && !head_waits_for_slots && !comes_before(entries[winner], entries[*first])) {
     if (plan.number == 0)
       make_plan();
     restrict_to_spare();

@@ -59,10 +59,9 @@ std::optional<assignment> gang_queue::state::admit_newcomer(std::uint32_t number
     return std::nullopt;
   if (!head)
     return place_freely(number);
-  const auto at = entries.find(*head);
-  if (at == entries.end() || at->second.stage != gang_stage::waits)
+  if (!head_that_waits())
     return std::nullopt;
-  const auto& first = at->second;
+  const auto& first = entries[*head];
   if (order.level_of(brief.priority, now, now) < order.level_of(lines.brief(first.line).priority, first.since, now))
     return place_freely(number);
   auto where = place_behind_head(number);

@@ -296,6 +296,48 @@ TEST_CASE("who would fit otherwise does not wait for others to make way") {
   }
 }
 
+TEST_CASE("who finds what is kept for it free does not wait for others to make way, whoever is first") {
+  gang_queue q{gpu_nodes(1), {}};
+  CHECK(submit(q, 1, gpus(6)) == answer::placed);
+  CHECK(submit(q, 2, gpus(2), terms(low)) == answer::placed);
+  CHECK(submit(q, 3, gpus(2)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{2});
+  CHECK(submit(q, 4, gpus(8), terms(high)) == answer::waits);
+  CHECK(granted(q).empty());
+  q.withdraw(1);
+  CHECK(granted(q) == keys{3});
+}
+
+TEST_CASE("who waits for others to make way so that it may run in parallel has the place of who ends first") {
+  queue_policy policy;
+  policy.max_parallel = 2;
+  gang_queue q{gpu_nodes(3), policy};
+  CHECK(submit(q, 1, gpus(8)) == answer::placed);
+  CHECK(submit(q, 2, gpus(1), terms(low)) == answer::placed);
+  CHECK(submit(q, 3, gpus(1)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{2});
+  CHECK(granted(q).empty());
+  q.withdraw(1);
+  CHECK(granted(q) == keys{3});
+}
+
+TEST_CASE("who waits for others to make way has room elsewhere when the first one gives up") {
+  gang_queue q{gpu_nodes(2), {}};
+  CHECK(submit(q, 1, gpus(8)) == answer::placed);
+  CHECK(submit(q, 2, gpus(8), terms(low)) == answer::placed);
+  CHECK(submit(q, 3, gpus(4)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{2});
+  CHECK(submit(q, 4, gpus(8, 2), terms(high)) == answer::waits);
+  CHECK(granted(q).empty());
+  q.withdraw(1);
+  CHECK(granted(q).empty());
+  q.withdraw(4);
+  CHECK(granted(q) == keys{3});
+}
+
 TEST_CASE("room that is kept for another is named, also to the first one that waits") {
   gang_queue q{gpu_nodes(1), {}};
   CHECK(submit(q, 1, gpus(4)) == answer::placed);
