@@ -2,6 +2,7 @@
 
 #include "actors/admission.hpp"
 #include "actors/agents/agent_gate.hpp"
+#include "actors/agents/encrypted_door.hpp"
 #include "actors/cache.hpp"
 #include "actors/clock.hpp"
 #include "actors/event_hub.hpp"
@@ -14,9 +15,6 @@
 #include "actors/submission.hpp"
 #include "muster/base/log.hpp"
 #include "muster/placement/defaults.hpp"
-
-#include <caf/openssl/manager.hpp>
-#include <caf/openssl/publish.hpp>
 
 #include <algorithm>
 #include <type_traits>
@@ -73,7 +71,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
       recorded_until_(recorded_until), configuration_(config.threads, config.with_network, config.agent_certificates),
       can_edit_policies_(config.can_edit_policies), max_parallel_of_made_(config.max_parallel_of_made),
-      encrypts_(config.agent_certificates.has_value()), system_(configuration_), pools_(std::move(pools)) {
+      system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -111,6 +109,8 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
   prober_ = system_.spawn<caf::detached>(prober, config.probe_again, [this] { return look_after_pools(); });
   if (!pools_->all_up())
     caf::anon_send(prober_, start_atom::value);
+  if (config.with_network && config.agent_certificates)
+    door_ = agent::make_encrypted_door(system_);
 }
 
 void runtime::impl::watch_mailboxes() {
@@ -146,6 +146,11 @@ runtime::impl::~impl() {
   unpublish(gate_);
   *agents_gate_may_end_ = true;
   unpublish(agents_gate_);
+  if (door_) {
+    caf::scoped_actor self{system_};
+    self->send_exit(door_, caf::exit_reason::kill); // It ignores others.
+    self->wait_for(std::exchange(door_, nullptr));
+  }
   end(mailbox_meter_);
   end(registry_);
   end(cache_);
@@ -219,12 +224,19 @@ muster::measures runtime::impl::measures() const {
 }
 
 /// Lets others connect to a gate that was made for it.
+/// What opens ports for it.
+template <class Gate>
+caf::io::middleman_actor runtime::impl::door_of() {
+  return door_ && std::is_same_v<Gate, agent::gate_actor> ? door_ : system_.middleman().actor_handle();
+}
+
 template <class Gate>
 result<std::uint16_t> runtime::impl::publish(Gate& gate, const std::string& what, const std::string& address,
                                              std::uint16_t port) {
-  const bool encrypt = encrypts_ && std::is_same_v<Gate, agent::gate_actor>;
-  const auto bound = encrypt ? caf::openssl::publish(gate, port, address.c_str(), true)
-                             : system_.middleman().publish(gate, port, address.c_str(), true);
+  const auto by = door_of<Gate>();
+  const auto bound =
+      caf::make_function_view(by)(caf::publish_atom::value, port, caf::actor_cast<caf::strong_actor_ptr>(gate),
+                                  system_.message_types(gate), address, true);
   if (bound)
     return *bound;
   if (std::is_same_v<Gate, agent::gate_actor>)
@@ -245,12 +257,8 @@ void runtime::impl::unpublish(Gate& gate) {
   if (!last)
     return;
   caf::scoped_actor self{system_};
-  if (encrypts_ && std::is_same_v<Gate, agent::gate_actor>) // `openssl::unpublish` does not compile.
-    self->request(system_.openssl_manager().actor_handle(), caf::infinite, caf::unpublish_atom::value, last.address(),
-                  std::uint16_t{0})
-        .receive([] {}, [](caf::error&) {});
-  else
-    system_.middleman().unpublish(last);
+  self->request(door_of<Gate>(), caf::infinite, caf::unpublish_atom::value, last.address(), std::uint16_t{0})
+      .receive([] {}, [](caf::error&) {});
   self->send_exit(last, caf::exit_reason::user_shutdown); // The system would wait for a published actor for ever.
   self->wait_for(last);
 }

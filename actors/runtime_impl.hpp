@@ -114,6 +114,8 @@ private:
   [[nodiscard]] result<void> change_pools(store::service_change x, std::function<result<void>()> then);
   [[nodiscard]] result<void> check_unfinished(const std::string& pool) const;
   template <class Gate>
+  [[nodiscard]] caf::io::middleman_actor door_of();
+  template <class Gate>
   [[nodiscard]] result<std::uint16_t> publish(Gate& gate, const std::string& what, const std::string& address,
                                               std::uint16_t port);
   template <class Gate>
@@ -155,7 +157,6 @@ private:
   system_config configuration_;
   const bool can_edit_policies_;
   const std::uint32_t max_parallel_of_made_;
-  const bool encrypts_; ///< What agents say.
   caf::actor_system system_;
   std::unique_ptr<pool_set> pools_;
   event_hub_actor hub_;
@@ -167,6 +168,7 @@ private:
   prober_actor prober_;
   std::vector<std::shared_ptr<mailbox_gauge>> mailboxes_;
   mailbox_meter_actor mailbox_meter_;
+  caf::io::middleman_actor door_; ///< For agents; null where what they say is not encrypted.
   monitor::gate_actor gate_;      ///< Null until it is published.
   agent::gate_actor agents_gate_; ///< Likewise.
   agent::end_permit agents_gate_may_end_ = std::make_shared<std::atomic<bool>>(false);

@@ -1,6 +1,7 @@
 #include "actors/agents/agent.hpp"
 
 #include "actors/agents/agent_actor.hpp"
+#include "actors/agents/encrypted_door.hpp"
 #include "actors/agents/head_probe.hpp"
 #include "actors/ask.hpp"
 #include "actors/protocol/type_ids.hpp"
@@ -15,7 +16,6 @@
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/io/middleman_actor.hpp>
-#include <caf/openssl/manager.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -61,7 +61,10 @@ public:
   impl(agent_config config, agent::hello who, const capabilities& offered, store::writer_lock lock)
       : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)),
         makes_networks_(maker_of_networks(offered) != nullptr), drivers_(drivers_of(offered)),
-        configuration_(scheduler_threads, true, config_.certificates), system_(configuration_) {}
+        configuration_(scheduler_threads, true, config_.certificates), system_(configuration_) {
+    if (config_.certificates)
+      door_ = agent::make_encrypted_door(system_);
+  }
 
   void start() {
     agent::agent_setup setup;
@@ -87,6 +90,8 @@ public:
       if (thread->joinable())
         thread->join();
     config_.executor.reset();
+    if (door_)
+      caf::anon_send_exit(door_, caf::exit_reason::kill);
     *may_end_ = true;
     caf::anon_send_exit(agent_, caf::exit_reason::user_shutdown);
     // The driver is the AGENT's alone now, and ends with its state.
@@ -296,8 +301,7 @@ private:
     caf::scoped_actor self{system_};
     std::optional<result<agent::gate_actor>> out;
     const auto where = config_.head_host + ":" + std::to_string(config_.head_port);
-    const auto by =
-        config_.certificates ? system_.openssl_manager().actor_handle() : system_.middleman().actor_handle();
+    const auto by = door_ ? door_ : system_.middleman().actor_handle();
     self->request(by, caf::duration{config_.connect_limit}, caf::connect_atom::value, config_.head_host,
                   config_.head_port)
         .receive(
@@ -341,6 +345,7 @@ private:
   std::string last_refusal_;
   system_config configuration_;
   caf::actor_system system_;
+  caf::io::middleman_actor door_; ///< Null where nothing is encrypted.
   agent::agent_actor agent_;
   agent::end_permit may_end_ = std::make_shared<std::atomic<bool>>(false);
   std::minstd_rand random_{std::random_device{}()};

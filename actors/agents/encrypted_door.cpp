@@ -1,0 +1,261 @@
+#include "actors/agents/encrypted_door.hpp"
+
+#include "muster/base/log.hpp"
+
+#include <caf/io/basp_broker.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/io/middleman_actor_impl.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/network/doorman_impl.hpp>
+#include <caf/io/network/stream.hpp>
+#include <caf/io/scribe.hpp>
+#include <caf/openssl/session.hpp>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace muster::agent {
+
+namespace {
+
+namespace net = caf::io::network;
+using caf::openssl::session_ptr;
+using net::native_socket;
+using net::rw_state;
+using steady = std::chrono::steady_clock;
+
+/// Handshakes that are under way. All on the multiplexer's thread.
+class open_handshakes {
+public:
+  void add(caf::io::scribe_ptr x) {
+    end_overdue();
+    all_.push_back({steady::now(), std::move(x)});
+  }
+  /// It has come to an end, whichever.
+  void forget(const caf::io::scribe* x) {
+    const auto at = std::find_if(all_.begin(), all_.end(), [x](const auto& one) { return one.who.get() == x; });
+    if (at == all_.end())
+      return;
+    const auto kept = std::move(at->who); // Until it is out of the list.
+    all_.erase(at);
+  }
+
+private:
+  static constexpr std::chrono::seconds limit{10};
+  static constexpr std::size_t most = 4096;
+
+  struct handshake {
+    steady::time_point since;
+    caf::io::scribe_ptr who;
+  };
+
+  /// The oldest are first.
+  void end_overdue() {
+    while (!all_.empty() && (all_.size() >= most || steady::now() - all_.front().since > limit)) {
+      const auto who = all_.front().who;
+      log::debug("agents", "a connection is closed: its handshake does not come to an end", {{"peer", who->addr()}});
+      all_.pop_front();
+      who->graceful_shutdown();
+    }
+  }
+
+  std::list<handshake> all_;
+};
+
+using begin_session = std::function<session_ptr()>;
+
+/// A socket with TLS on it.
+class encrypted_stream final : public net::stream {
+public:
+  /// `begin` is asked once the peer has said something: many only look whether there is a port.
+  encrypted_stream(net::default_multiplexer& loop, native_socket socket, begin_session begin)
+      : stream(loop, socket), begin_(std::move(begin)) {}
+
+  void on_up(std::function<void()> what) { on_up_ = std::move(what); }
+  [[nodiscard]] bool is_up() const noexcept { return is_up_; }
+
+  void handle_event(net::operation op) override {
+    if (!is_up_ && op == net::operation::read) {
+      const auto now = shake_hands();
+      if (now == rw_state::success)
+        return; // The peer has more to say.
+      if (now == rw_state::failure)
+        return handle_event_impl(net::operation::propagate_error, policy_);
+      is_up_ = true;
+      on_up_();
+    }
+    handle_event_impl(op, policy_);
+  }
+
+private:
+  /// Of CAF's session, once there is one.
+  struct policy {
+    session_ptr session;
+    rw_state read_some(std::size_t& got, native_socket from, void* to, std::size_t most) const {
+      return session->read_some(got, from, to, most);
+    }
+    rw_state write_some(std::size_t& sent, native_socket to, const void* from, std::size_t most) const {
+      return session->write_some(sent, to, from, most);
+    }
+    [[nodiscard]] bool must_read_more(native_socket from, std::size_t threshold) const {
+      return session->must_read_more(from, threshold);
+    }
+  };
+
+  /// Goes on with it: `success` while it lasts, `indeterminate` at its end.
+  rw_state shake_hands() {
+    char byte = 0;
+    if (!policy_.session && ::recv(fd(), &byte, 1, MSG_PEEK) <= 0)
+      return rw_state::failure;
+    if (!policy_.session)
+      policy_.session = begin_();
+    if (!policy_.session)
+      return rw_state::failure;
+    std::size_t none = 0; // Nothing is read, but for what the handshake needs.
+    return policy_.read_some(none, fd(), nullptr, 0);
+  }
+
+  policy policy_;
+  begin_session begin_;
+  std::function<void()> on_up_;
+  bool is_up_ = false;
+};
+
+/// A connection. What is written before the handshake has ended waits for that.
+class encrypted_scribe final : public caf::io::scribe {
+public:
+  /// `open` is null for one that this end began.
+  encrypted_scribe(net::default_multiplexer& loop, native_socket socket, begin_session begin,
+                   std::shared_ptr<open_handshakes> open)
+      : scribe(net::conn_hdl_from_socket(socket)), stream_(loop, socket, std::move(begin)), open_(std::move(open)) {
+    stream_.on_up([this] {
+      end_handshake();
+      stream_.flush(this);
+    });
+  }
+
+  void configure_read(caf::io::receive_policy::config x) override {
+    stream_.configure_read(x);
+    if (!std::exchange(is_launched_, true))
+      stream_.start(this);
+  }
+  void ack_writes(bool x) override { stream_.ack_writes(x); }
+  std::vector<char>& wr_buf() override { return stream_.wr_buf(); }
+  std::vector<char>& rd_buf() override { return stream_.rd_buf(); }
+  void flush() override {
+    if (stream_.is_up())
+      stream_.flush(this);
+  }
+  void graceful_shutdown() override {
+    stream_.graceful_shutdown();
+    detach(&stream_.backend(), false);
+  }
+  std::string addr() const override {
+    const auto x = net::remote_addr_of_fd(stream_.fd());
+    return x ? *x : std::string{};
+  }
+  std::uint16_t port() const override {
+    const auto x = net::remote_port_of_fd(stream_.fd());
+    return x ? *x : std::uint16_t{0};
+  }
+  void add_to_loop() override { stream_.activate(this); }
+  void remove_from_loop() override {
+    end_handshake();
+    stream_.passivate();
+  }
+
+private:
+  void end_handshake() {
+    if (open_)
+      open_->forget(this);
+  }
+
+  encrypted_stream stream_;
+  std::shared_ptr<open_handshakes> open_;
+  bool is_launched_ = false;
+};
+
+/// Null if it cannot be: the files of certificates, which each reads anew, cannot be read, or the peer is gone.
+session_ptr begin(caf::actor_system& system, native_socket socket, bool is_accepted) {
+  try {
+    return caf::openssl::make_session(system, socket, is_accepted);
+  } catch (const std::exception& problem) {
+    log::error("agents", "a connection cannot be encrypted", {{"why", problem.what()}});
+    return nullptr;
+  }
+}
+
+/// A port.
+class encrypted_doorman final : public net::doorman_impl {
+public:
+  using net::doorman_impl::doorman_impl;
+
+  bool new_connection() override {
+    auto& loop = acceptor_.backend();
+    const auto socket = acceptor_.accepted_socket();
+    if (detached()) {
+      ::close(socket);
+      return false;
+    }
+    static_cast<void>(net::nonblocking(socket, true));
+    const auto accept = [&system = parent()->system(), socket] { return begin(system, socket, true); };
+    auto who = caf::make_counted<encrypted_scribe>(loop, socket, accept, open_);
+    const auto handle = who->hdl();
+    open_->add(who);
+    parent()->add_scribe(std::move(who));
+    return doorman::new_connection(&loop, handle);
+  }
+
+private:
+  std::shared_ptr<open_handshakes> open_ = std::make_shared<open_handshakes>();
+};
+
+class encrypted_door final : public caf::io::middleman_actor_impl {
+public:
+  using caf::io::middleman_actor_impl::middleman_actor_impl;
+  const char* name() const override { return "encrypted_door"; }
+
+protected:
+  caf::expected<caf::io::doorman_ptr> open(std::uint16_t port, const char* address, bool reuse) override {
+    const auto socket = net::new_tcp_acceptor_impl(port, address, reuse);
+    if (!socket)
+      return socket.error();
+    return caf::io::doorman_ptr{caf::make_counted<encrypted_doorman>(loop(), *socket)};
+  }
+
+  caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
+    const auto socket = net::new_tcp_connection(host, port);
+    if (!socket)
+      return socket.error();
+    static_cast<void>(net::nonblocking(*socket, true));
+    // The head waits for what it says first.
+    const auto session = std::make_shared<session_ptr>(begin(system(), *socket, false));
+    if (!*session) {
+      ::close(*socket);
+      return caf::make_error(caf::sec::cannot_connect_to_node);
+    }
+    return caf::io::scribe_ptr{caf::make_counted<encrypted_scribe>(
+        loop(), *socket, [session] { return std::move(*session); }, nullptr)};
+  }
+
+private:
+  net::default_multiplexer& loop() { return dynamic_cast<net::default_multiplexer&>(system().middleman().backend()); }
+};
+
+} // namespace
+
+caf::io::middleman_actor make_encrypted_door(caf::actor_system& system) {
+  return system.spawn<encrypted_door, caf::detached + caf::hidden>(
+      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")));
+}
+
+} // namespace muster::agent
