@@ -1,5 +1,7 @@
 #include "agent_farm.hpp"
 
+#include "support/catch.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -155,6 +157,25 @@ std::string meeting_spec(int clients) {
             name + "}}' >&3; cat <&3\n";
   }
   return text;
+}
+
+std::string certificates_of(const muster_program& muster, const std::string& name) {
+  return (muster.folder() / ("certs-" + name)).string();
+}
+
+void make_certificates(const muster_program& muster, const std::vector<std::string>& nodes) {
+  const auto authority = (muster.folder() / "ca").string();
+  const auto ca = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "ca");
+    words.insert(words.end(), {"--ca", authority});
+    const auto done = muster(words);
+    INFO(done.err);
+    REQUIRE(done.exit_code == 0);
+  };
+  ca({"init"});
+  ca({"issue", "--head", "head", "--out", certificates_of(muster, "head")});
+  for (const auto& node : nodes)
+    ca({"issue", node, "--out", certificates_of(muster, node)});
 }
 
 void farm::start(const std::string& listen, const std::string& pool, const std::string& certs) {

@@ -48,6 +48,10 @@ void let_go(const muster_program& muster);
 /// Members, each as large as this machine: a server, and clients that say a word to it and hear one.
 [[nodiscard]] std::string meeting_spec(int clients = 1);
 
+/// Makes certificates by one authority: of the head, and of nodes. In folders `certs-<name>` beside the state.
+void make_certificates(const muster_program& muster, const std::vector<std::string>& nodes);
+[[nodiscard]] std::string certificates_of(const muster_program& muster, const std::string& name);
+
 /// A pool in which nobody is lost, however slow this machine is.
 inline const std::string patient = "lost_after: 1h, silence_limit: 10s";
 

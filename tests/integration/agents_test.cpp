@@ -333,19 +333,12 @@ TEST_CASE("an agent sends its token to a head on another machine only encrypted"
 
 TEST_CASE("a head with certificates hears nobody who does not encrypt, on its own machine either") {
   farm x;
-  const auto folder = [&](const char* name) { return (x.muster.folder() / name).string(); };
-  for (const auto& words : std::vector<std::vector<std::string>>{
-           {"init"}, {"issue", "--head", "head", "--out", folder("h")}, {"issue", "n2", "--out", folder("n")}}) {
-    std::vector<std::string> all{"ca"};
-    all.insert(all.end(), words.begin(), words.end());
-    all.insert(all.end(), {"--ca", folder("ca")});
-    REQUIRE(x.muster(all).exit_code == 0);
-  }
-  x.start("127.0.0.1:0", patient, folder("h"));
+  make_certificates(x.muster, {"n2"});
+  x.start("127.0.0.1:0", patient, certificates_of(x.muster, "head"));
   REQUIRE(x.head->ready());
-  const auto log = folder("plain.log");
+  const auto log = (x.muster.folder() / "plain.log").string();
   const node_program plain{x.muster, "n1", {}, {"sh", "-c", "exec \"$@\" 2>>" + log, "sh"}};
-  const node_program good{x.muster, "n2", {"--certs", folder("n")}};
+  const node_program good{x.muster, "n2", {"--certs", certificates_of(x.muster, "n2")}};
   REQUIRE(becomes(x.muster, "n2", "ready"));
   CHECK(eventually([&] {
     std::ifstream file(log);
