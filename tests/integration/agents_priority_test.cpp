@@ -139,7 +139,7 @@ TEST_CASE("nobody makes way for a gang of low priority, which waits for its turn
   f.make(normal, "go");
   for (const auto& id : {second, first}) { // Who made way is behind who waited already.
     REQUIRE(f.begins(id, 1, id == first ? 2 : 1));
-    CHECK(status_of(f.x.muster, id) == "RUNNING");
+    CHECK(eventually([&] { return status_of(f.x.muster, id) == "RUNNING"; })); // It begins before that is recorded.
     f.make(id, "go");
     CHECK(f.x.muster({"wait", id}).out == id + " COMPLETED\n");
   }
