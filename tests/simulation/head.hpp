@@ -32,7 +32,7 @@ struct head_setup {
   std::chrono::milliseconds silence_limit{10'000};
   agent::loss_policy on_loss = agent::loss_policy::wait;
   group_policy policy;
-  std::uint32_t max_parallel = 0; ///< Of its pool.
+  std::uint32_t max_parallel = 0;  ///< Of its pool.
   std::function<void()> run_ready; ///< Lets something of the world happen that waits for no time.
 };
 

@@ -106,7 +106,8 @@ std::string wrong_wait(const pool_state& pool, const pool_state::early_request& 
 
 /// Who has and wants what, for the trace.
 std::string listing(const pool_state& pool) {
-  std::string out;
+  std::string out = " at most " + std::to_string(pool.config.max_parallel) + " in parallel, " +
+                    std::to_string(pool.config.policy->quotas.size()) + " quotas";
   for (const auto& x : pool.queue.nodes())
     out += "\n  node " + x.name + " is " + to_string(x.condition) + ", free: " + std::to_string(x.free.cpu) + " of " +
            std::to_string(x.total.cpu) + " CPUs, " + std::to_string(x.free_gpus.size()) + " GPUs";

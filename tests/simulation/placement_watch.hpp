@@ -7,9 +7,10 @@
 namespace muster::simulation {
 
 /// Looks at a POOL between two of its messages, and sees that every gang that can run does: none waits that has room
-/// on the nodes that take gangs, unless its quota has none, or the room is kept for one that comes first and has none
-/// itself. Also that what is held of the nodes is what their holders asked for. Counts for itself, without the
-/// placement's indices; members of one gang all ask for the same here.
+/// on the nodes that take gangs, unless its quota has none, or the room may belong to another: to one that comes first
+/// and has none itself, or, while others end for it, to anybody of its priority. Also that what is held of the nodes is
+/// what their holders asked for. Counts for itself, without the placement's indices; members of one gang all ask for
+/// the same here.
 class placement_watch {
 public:
   explicit placement_watch(universe& all) : all_(all) {}

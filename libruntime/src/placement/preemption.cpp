@@ -134,10 +134,10 @@ bool gang_queue::state::is_free_for(const prepared_gang& who, const node_choice&
 /// A winner could run beside its victims, were there room: it counts already.
 bool gang_queue::state::lacks_room_only(const queue_line& line) const {
   const bool slots = !policy.max_parallel || members_placed + members_kept <= *policy.max_parallel;
-  return slots && quotas.left(line.quota, gang_priority::low) >= 0;
+  return slots && (line.gpus() == 0 || quotas.left(line.quota, gang_priority::low) >= 0);
 }
 
-/// As `candidates` has it.
+/// As `candidates` has it, but that GPUs which are kept for one count as its quota's already.
 bool gang_queue::state::comes_before(const queue_entry& a, const queue_entry& b) {
   count_capacity();
   const auto level = [this](const queue_entry& e) {

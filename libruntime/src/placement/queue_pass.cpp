@@ -19,6 +19,7 @@ std::vector<grant> gang_queue::state::poll(std::size_t limit) {
       if (!head)
         set_head(std::nullopt, false);
       lift_restriction();
+      grant_kept(grants, limit); // What the one before waited for may be theirs.
       return grants;
     }
     auto where = admit(*number);

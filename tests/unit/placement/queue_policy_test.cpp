@@ -323,6 +323,47 @@ TEST_CASE("who waits for others to make way so that it may run in parallel has t
   CHECK(granted(q) == keys{3});
 }
 
+TEST_CASE("who waits for others to make way has what the first one leaves over when that has its places") {
+  gang_queue q{gpu_nodes(2), {}};
+  CHECK(submit(q, 1, gpus(2)) == answer::placed);
+  CHECK(submit(q, 2, gpus(6)) == answer::placed);
+  CHECK(submit(q, 3, gpus(8), terms(low)) == answer::placed);
+  CHECK(submit(q, 4, gpus(2)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{3});
+  CHECK(submit(q, 5, gpus(2), terms(high)) == answer::waits);
+  CHECK(granted(q).empty());
+  CHECK(submit(q, 6, gpus(0)) == answer::placed); // It is planned now that the first one has the place of 1.
+  q.withdraw(2);
+  CHECK(granted(q) == keys{5, 4});
+}
+
+TEST_CASE("a quota that has too much now keeps nobody without GPUs waiting") {
+  gang_queue q{gpu_nodes(2), with_quota({{"a", 0, -1, 1}})};
+  const auto only_cpus = [](std::int64_t cpu) {
+    resource_request x;
+    x.cpu = cpu;
+    return gang{x};
+  };
+  const auto all = q.nodes().front().total.cpu;
+  CHECK(submit(q, 1, only_cpus(all)) == answer::placed);
+  auto borrowed = gpus(2);
+  borrowed.front().cpu = all;
+  CHECK(submit(q, 2, borrowed, terms(low, "", "a")) == answer::placed);
+  CHECK(submit(q, 3, only_cpus(1)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{2});
+  static_cast<void>(q.set_policy(with_quota({{"a", 0, 1, 1}}), [&](gang_key key) -> result<gang_request> {
+    if (key == 2)
+      return gang_request{borrowed, terms(low, "", "a")};
+    return gang_request{only_cpus(key == 1 ? all : 1), {}};
+  }));
+  CHECK(granted(q).empty());
+  CHECK(q.explain(3)->cause == wait_cause::preemption);
+  q.withdraw(1);
+  CHECK(granted(q) == keys{3});
+}
+
 TEST_CASE("who waits for others to make way has room elsewhere when the first one gives up") {
   gang_queue q{gpu_nodes(2), {}};
   CHECK(submit(q, 1, gpus(8)) == answer::placed);
