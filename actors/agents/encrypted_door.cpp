@@ -10,10 +10,12 @@
 #include <caf/io/network/stream.hpp>
 #include <caf/io/scribe.hpp>
 #include <caf/openssl/session.hpp>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -51,16 +53,23 @@ public:
 
 private:
   static constexpr std::chrono::seconds limit{10};
-  static constexpr std::size_t most = 4096;
 
   struct handshake {
     steady::time_point since;
     caf::io::scribe_ptr who;
   };
 
+  /// Others need descriptors, too.
+  static std::size_t most_open() {
+    constexpr rlim_t most = 4096;
+    rlimit files{};
+    const bool is_known = ::getrlimit(RLIMIT_NOFILE, &files) == 0;
+    return static_cast<std::size_t>(is_known ? std::min(most, files.rlim_cur / 4) : most / 4);
+  }
+
   /// The oldest are first.
   void end_overdue() {
-    while (!all_.empty() && (all_.size() >= most || steady::now() - all_.front().since > limit)) {
+    while (!all_.empty() && (all_.size() >= most_ || steady::now() - all_.front().since > limit)) {
       const auto who = all_.front().who;
       log::debug("agents", "a connection is closed: its handshake does not come to an end", {{"peer", who->addr()}});
       all_.pop_front();
@@ -68,6 +77,7 @@ private:
     }
   }
 
+  const std::size_t most_ = most_open();
   std::list<handshake> all_;
 };
 
@@ -114,8 +124,9 @@ private:
   /// Goes on with it: `success` while it lasts, `indeterminate` at its end.
   rw_state shake_hands() {
     char byte = 0;
-    if (!policy_.session && ::recv(fd(), &byte, 1, MSG_PEEK) <= 0)
-      return rw_state::failure;
+    if (!policy_.session)
+      if (const auto got = ::recv(fd(), &byte, 1, MSG_PEEK); got <= 0)
+        return got < 0 && (errno == EAGAIN || errno == EINTR) ? rw_state::success : rw_state::failure;
     if (!policy_.session)
       policy_.session = begin_();
     if (!policy_.session)
