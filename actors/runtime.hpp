@@ -49,9 +49,10 @@ struct runtime_config : runtime_limits {
   /// `edit_policy`, `make_pool` and `remove_pool` may be called, and what was set counts, also of earlier runtimes.
   /// Else policies are as in `pools`.
   bool can_edit_policies = false;
-  std::uint32_t max_parallel_of_made = 0; ///< As `pool_setup::max_parallel`, of pools that `make_pool` makes.
-  probing probe_again{};                  ///< Of pools that are unavailable.
-  std::uint32_t threads = 1;              ///< Of the actor scheduler.
+  std::vector<std::string> reserved_pools; ///< Names that `make_pool` gives to none.
+  std::uint32_t max_parallel_of_made = 0;  ///< As `pool_setup::max_parallel`, of pools that `make_pool` makes.
+  probing probe_again{};                   ///< Of pools that are unavailable.
+  std::uint32_t threads = 1;               ///< Of the actor scheduler.
   bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
   bool with_network = false; ///< Ready for `publish_monitors` and `publish_agents`; costs a few threads.
   std::optional<link_certificates> agent_certificates{}; ///< Set: agents connect encrypted, monitors as ever.

@@ -71,7 +71,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
       recorded_until_(recorded_until), configuration_(config.threads, config.with_network, config.agent_certificates),
       can_edit_policies_(config.can_edit_policies), max_parallel_of_made_(config.max_parallel_of_made),
-      system_(configuration_), pools_(std::move(pools)) {
+      reserved_pools_(std::move(config.reserved_pools)), system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -223,13 +223,13 @@ muster::measures runtime::impl::measures() const {
   return out;
 }
 
-/// Lets others connect to a gate that was made for it.
 /// What opens ports for it.
 template <class Gate>
 caf::io::middleman_actor runtime::impl::door_of() {
   return door_ && std::is_same_v<Gate, agent::gate_actor> ? door_ : system_.middleman().actor_handle();
 }
 
+/// Lets others connect to a gate that was made for it.
 template <class Gate>
 result<std::uint16_t> runtime::impl::publish(Gate& gate, const std::string& what, const std::string& address,
                                              std::uint16_t port) {
@@ -295,6 +295,7 @@ result<std::uint16_t> runtime::impl::publish_agents(const std::string& address, 
   agents_gate_may_end_ = std::make_shared<std::atomic<bool>>(false);
   agent::gate_setup setup;
   setup.pools = [this] { return pools_->joinable(); };
+  setup.joined_before = [this](const agent::hello& x) { return pool_of_agent(x.node, x.memory); };
   setup.admit = [admit = std::move(admit)](const agent::hello& x) {
     return admit({x.node, x.pool, x.token, x.certificate, x.signature, agent::statement_of(x)});
   };

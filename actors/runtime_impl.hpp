@@ -71,6 +71,7 @@ public:
   [[nodiscard]] ended_workflows& ended() noexcept { return ended_; }
 
 private:
+  [[nodiscard]] std::string pool_of_agent(const std::string& node, const std::string& memory) const;
   [[nodiscard]] result<std::optional<agent::fleet_actor>> fleet_of(const std::string& node);
   /// The right to take up or retry a workflow: one at a time has it.
   class claim {
@@ -157,6 +158,7 @@ private:
   system_config configuration_;
   const bool can_edit_policies_;
   const std::uint32_t max_parallel_of_made_;
+  const std::vector<std::string> reserved_pools_;
   caf::actor_system system_;
   std::unique_ptr<pool_set> pools_;
   event_hub_actor hub_;

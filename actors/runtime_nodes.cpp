@@ -19,6 +19,17 @@ void runtime::impl::between_connections(const std::function<void()>& what) {
   done.get_future().wait();
 }
 
+/// Where an agent joined before, by its name and what it remembers by; empty if it did not.
+std::string runtime::impl::pool_of_agent(const std::string& node, const std::string& memory) const {
+  auto reader = store::reader::open(directory_);
+  const auto nodes = reader ? reader->nodes() : reader.failure();
+  if (!nodes)
+    return {};
+  const auto found =
+      std::find_if(nodes->begin(), nodes->end(), [&](const auto& x) { return x.name == node && x.memory == memory; });
+  return found == nodes->end() ? std::string{} : found->pool;
+}
+
 result<std::optional<agent::fleet_actor>> runtime::impl::fleet_of(const std::string& node) {
   if (auto why = health_->refusal())
     return *std::move(why);

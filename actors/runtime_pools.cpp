@@ -157,6 +157,10 @@ result<void> runtime::impl::make_pool(new_pool x) {
   }
   if (auto may = pools_->may_add(x.setup.name); !may)
     return may;
+  if (std::find(reserved_pools_.begin(), reserved_pools_.end(), x.setup.name) != reserved_pools_.end())
+    return {ec::conflict, "there is a pool " + x.setup.name +
+                              " already, which this head does not serve: it was started "
+                              "for others only (--pool)"};
   if (const auto good = config::with_set(x.setup.policy, x.set); !good)
     return good.failure();
   auto reader = store::reader::open(directory_);
@@ -232,7 +236,7 @@ result<void> runtime::impl::remove_pool(const std::string& name) {
   const auto closed = std::make_shared<closed_fleet>(fleet); // Before it is known: it may be slow to answer.
   if (const auto is_empty = ask<service_answer>(fleet, agent::close_atom::value); !is_empty)
     return is_empty.failure();
-  return change_pools(store::pool_deleted{name}, [this, pool, closed, removal = *removal]() -> result<void> {
+  return change_pools(store::pool_deleted{name}, [this, pool, removal = *removal, closed]() -> result<void> {
     closed->stay_closed();
     pools_->drop(pool);
     removal->confirm();

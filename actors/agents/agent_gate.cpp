@@ -53,6 +53,13 @@ result<std::string> pool_by_labels(const joinable_pools& pools, const hello& who
                                          ": say which (--pool), of " + names_of(pools)};
 }
 
+/// Whoever names no pool stays where it was, if that pool still takes it: others may have been made since.
+std::string pool_of_former(const gate_setup& setup, const joinable_pools& pools, const hello& who) {
+  const auto before = setup.joined_before ? setup.joined_before(who) : std::string{};
+  const auto found = pools.find(before);
+  return found != pools.end() && lacks(who, found->second.node_labels).empty() ? before : std::string{};
+}
+
 /// What is wrong with whoever says that, apart from who may; else where it is to join.
 result<fleet_actor> check(const gate_setup& setup, const joinable_pools& pools, const hello& who) {
   if (who.version != protocol_version)
@@ -80,6 +87,8 @@ result<fleet_actor> settle(const gate_setup& setup, hello& who) {
   const auto pools = setup.pools();
   if (who.pool.empty() && pools.size() == 1)
     who.pool = pools.begin()->first;
+  if (who.pool.empty())
+    who.pool = pool_of_former(setup, pools, who);
   if (who.pool.empty()) {
     auto found = pool_by_labels(pools, who);
     if (!found)

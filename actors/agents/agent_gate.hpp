@@ -27,6 +27,8 @@ struct gate_setup {
   std::function<result<void>(const hello&)> admit;
   std::function<void(const error&)> on_failure{}; ///< A bug of it; from its thread.
   end_permit may_end{};                           ///< Null: anybody may end it.
+  /// The pool that an agent joined before, by what it says; empty if it did not. Called as `admit` is.
+  std::function<std::string(const hello&)> joined_before{};
 };
 
 /// State of the GATE.

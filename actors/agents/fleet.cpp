@@ -216,7 +216,7 @@ epoch first_lease_from_now(const fleet_state& state) {
 caf::result<welcome, fleet_link> join(fleet_pointer self, const hello& who, const agent_link& link) {
   auto& state = self->state;
   if (state.is_closed)
-    return to_caf(no_such_pool(state.setup.pool));
+    return to_caf(error{ec::unavailable, "pool " + state.setup.pool + " is just being removed"});
   auto row = row_of(who, self->state.setup.now());
   if (const auto may = check(state, row, who.incarnation); !may) {
     log::warn("fleet", "agent refused", {{"node", who.node}, {"address", who.address}, {"why", may.failure().message}});

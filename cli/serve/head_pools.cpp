@@ -75,8 +75,10 @@ result<std::vector<pool_setup>> made_pools(const config::configuration& known, c
     return rows.failure();
   std::vector<pool_setup> out;
   for (const auto& row : *rows) {
-    if (!only.empty() && std::find(only.begin(), only.end(), row.name) == only.end())
+    if (!only.empty() && std::find(only.begin(), only.end(), row.name) == only.end()) {
+      into.engine.reserved_pools.push_back(row.name);
       continue;
+    }
     if (known.pools.count(row.name) > 0) {
       into.warnings.push_back(
           {row.name, "it was made while a head ran, and is in the configuration now, which counts"});
@@ -263,8 +265,12 @@ result<head_setup> make_head_setup(const config::configuration& known, const sto
     return std::any_of(made->begin(), made->end(), [&](const auto& x) { return x.name == name; });
   };
   names.erase(std::remove_if(names.begin(), names.end(), is_made), names.end());
+  auto reserved = std::move(whole.engine.reserved_pools);
+  for (const auto& [name, settings] : known.pools)
+    reserved.push_back(name);
   auto& out = whole.engine;
   out = settings_of(known.service, directory);
+  out.reserved_pools = std::move(reserved);
   if (std::find(names.begin(), names.end(), out.default_pool) == names.end() && !is_made(out.default_pool))
     out.default_pool = names.empty() ? made->front().name : names.front();
   driver_maker drivers{known, directory, names, !made->empty()};

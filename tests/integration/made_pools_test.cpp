@@ -131,3 +131,29 @@ TEST_CASE("a head that takes no agents makes no pools, and says what to do") {
   CHECK(refused.exit_code == 5);
   CHECK_THAT(refused.err, ContainsSubstring("driver: agents"));
 }
+
+TEST_CASE("an agent that names no pool stays in its own when another is made") {
+  farm x;
+  x.start();
+  REQUIRE(x.head->ready());
+  node_program node{x.muster, "n1", at(1)};
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  REQUIRE(x.muster({"pool", "create", "east"}).exit_code == 0);
+  node.stop(SIGKILL);
+  REQUIRE(becomes(x.muster, "n1", "suspect"));
+  node.start();
+  REQUIRE(becomes(x.muster, "n1", "ready"));
+  CHECK(json::parse(x.muster({"pool", "show", "farm", "-o", "json"}).out)["nodes"] == json({"n1"}));
+  // One that was in neither has to say.
+  node_program unknown{x.muster, "n2", at(2)};
+  CHECK_THAT(unknown.process().finish().err, ContainsSubstring("it could join several: say which (--pool)"));
+}
+
+TEST_CASE("no pool is made of a name that the configuration has, also if the head does not serve that") {
+  farm x{{"--no-auth", "--pool", "farm"}};
+  x.start("127.0.0.1:0", patient + "}\n  other: {driver: agents");
+  REQUIRE(x.head->ready());
+  const auto refused = x.muster({"pool", "create", "other"});
+  CHECK(refused.exit_code == 5);
+  CHECK_THAT(refused.err, ContainsSubstring("which this head does not serve"));
+}
