@@ -17,6 +17,8 @@ bool holds_places(const client& x) {
 }
 
 gang members_of(const pool_state& pool, gang_key key, const client& x) {
+  if (x.early != 0) // What it asks for was not taken up yet.
+    return gang_of(pool, *x.layout, pool.early.at(x.early).what.members);
   const auto first = x.layout->tasks(name_of(key).group).first.value;
   std::vector<task_index> members;
   for (const auto position : x.who.positions)
