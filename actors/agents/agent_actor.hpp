@@ -41,7 +41,7 @@ struct agent_setup {
   std::vector<std::string> drivers;                ///< Which it has; the first is for attempts that name none.
   std::filesystem::path ledger;                    ///< Where what it was told is noted.
   std::chrono::milliseconds look_every{250};       ///< Where no head is, whether one has come.
-  std::chrono::milliseconds silence_limit{10'000}; ///< A head that says nothing for so long is not there.
+  std::chrono::milliseconds silence_limit{20'000}; ///< A head that says nothing for so long is not there.
   std::function<void()> on_end;                    ///< A session has ended: connect again. From the actor's thread.
   std::function<void(const error&)> on_failure{};  ///< A bug of it; likewise.
   end_permit may_end{};                            ///< Null: anybody may end it.

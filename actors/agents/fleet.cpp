@@ -20,8 +20,9 @@ namespace muster::agent {
 namespace {
 
 constexpr std::chrono::milliseconds tick{500};
-/// How often agents hear that their head is there; they wait for several times as long.
-constexpr std::chrono::milliseconds alive_every{3'300};
+/// How often agents hear that their head is there; they wait for several times as long. Each message counts: there may
+/// be a thousand nodes.
+constexpr std::chrono::milliseconds alive_every{6'000};
 /// How often it is looked at what nodes have and nobody has asked for.
 constexpr std::chrono::seconds review_every{15};
 
@@ -136,10 +137,9 @@ void declare_lost(fleet_pointer self, node& n) {
   say(self, n, fleet_change::kind::lost, why_lost(self->state, n));
 }
 
-/// Milliseconds, so that several in a row must get lost before a node counts as silent. Each costs the head a message,
-/// and there may be a thousand nodes.
+/// Milliseconds, so that several in a row must get lost before a node counts as silent.
 std::uint32_t alive_interval(std::chrono::milliseconds silence_limit) {
-  constexpr std::int64_t longest = alive_every.count();
+  constexpr std::int64_t longest = 3'300;
   constexpr std::int64_t shortest = 100;
   constexpr std::int64_t in_a_row = 3;
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(silence_limit.count() / in_a_row, shortest, longest));

@@ -156,8 +156,8 @@ inline void configure(caf::actor_system_config& x) {
   x.add_message_types<caf::id_block::muster_monitor>();
   x.load<caf::io::middleman>();
   x.set("middleman.app-identifiers", std::vector<std::string>{application});
-  x.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{4}});
-  x.set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{10}});
+  x.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{8}});
+  x.set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{20}});
 }
 
 } // namespace muster::monitor

@@ -21,7 +21,7 @@ public:
   enum side : std::uint8_t { agent_side = 0, head_side = 1 };
 
   /// How long a side takes an end that says nothing for alive: CAF's `middleman.connection-timeout`.
-  static constexpr moment patience = std::chrono::seconds{10};
+  static constexpr moment patience = std::chrono::seconds{20};
 
   [[nodiscard]] static std::shared_ptr<connection> open(universe& all, std::string name, process& agent, process& head);
 

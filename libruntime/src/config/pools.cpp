@@ -16,7 +16,7 @@ namespace {
 
 using namespace spec;
 
-// A node says each second that it is there, and CAF closes a connection that is silent for ten.
+// A node says some times within it that it is there, and CAF closes a connection that is silent for twenty seconds.
 constexpr duration shortest_silence = std::chrono::seconds{2};
 constexpr duration longest_silence = std::chrono::seconds{10};
 
