@@ -69,7 +69,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
                     std::unique_ptr<pool_set> pools, timestamp recorded_until)
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
-      recorded_until_(recorded_until), configuration_(config.threads, config.with_network, config.agent_certificates),
+      recorded_until_(recorded_until), configuration_(config.threads, config.with_network),
       can_edit_policies_(config.can_edit_policies), max_parallel_of_made_(config.max_parallel_of_made),
       reserved_pools_(std::move(config.reserved_pools)), system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
@@ -110,7 +110,7 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
   if (!pools_->all_up())
     caf::anon_send(prober_, start_atom::value);
   if (config.with_network && config.agent_certificates)
-    door_ = agent::make_encrypted_door(system_);
+    door_ = agent::make_encrypted_door(system_, *config.agent_certificates);
 }
 
 void runtime::impl::watch_mailboxes() {
@@ -153,6 +153,8 @@ runtime::impl::~impl() {
   }
   end(mailbox_meter_);
   end(registry_);
+  // What it was told of tasks that have ended is still to be written down: an exit message would be taken first.
+  static_cast<void>(muster::ask<sequence>(system_, answer_limit_, cache_, watch_atom::value, std::string{}));
   end(cache_);
   // Everything that was recorded so far is made durable; an error here was told before. What a full store cannot take
   // is found out again by a later runtime: drivers keep how attempts ended until that is recorded.
