@@ -205,8 +205,8 @@ public:
   [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
                                                      node_admission admit);
 
-  /// Runs `what` on the thread that takes agents' connections, so that none begins meanwhile: each reads the files of
-  /// `agent_certificates` anew. Returns when that is done; does nothing without a network.
+  /// Runs `what` on the thread that takes agents' connections, so that none begins meanwhile: each looks whether the
+  /// files of `agent_certificates` have changed. Returns when that is done; does nothing without a network.
   void between_connections(const std::function<void()>& what);
 
   /// From now on, also after a restart. Returns once that is durable. `not_found` for what is no node of an agent.

@@ -6,13 +6,11 @@
 #include "actors/quiet_scheduler.hpp"
 
 #include <caf/all.hpp>
-#include <caf/openssl/manager.hpp>
 
 namespace muster {
 
 // The only place that registers message types: each costs compile time.
-system_config::system_config(std::uint32_t threads, bool with_network,
-                             const std::optional<link_certificates>& certificates) {
+system_config::system_config(std::uint32_t threads, bool with_network) {
   add_message_types<caf::id_block::muster>();
   // A shared queue: work stealing walks whole queues under its locks when many actors are ready.
   use_quiet_scheduler(*this);
@@ -24,12 +22,6 @@ system_config::system_config(std::uint32_t threads, bool with_network,
     return;
   monitor::configure(*this);
   set("middleman.app-identifiers", std::vector<std::string>{monitor::application, agent::application});
-  if (!certificates)
-    return;
-  load<caf::openssl::manager>();
-  openssl_cafile = certificates->authority.string();
-  openssl_certificate = certificates->certificate.string();
-  openssl_key = certificates->key.string();
 }
 
 } // namespace muster

@@ -1,11 +1,8 @@
 #pragma once
 
-#include "actors/link_certificates.hpp"
-
 #include <caf/actor_system_config.hpp>
 
 #include <cstdint>
-#include <optional>
 
 namespace muster {
 
@@ -13,9 +10,7 @@ namespace muster {
 /// the network that remote monitors come by if asked.
 class system_config : public caf::actor_system_config {
 public:
-  /// `certificates`: ready for connections that are encrypted, beside others.
-  explicit system_config(std::uint32_t threads, bool with_network = false,
-                         const std::optional<link_certificates>& certificates = {});
+  explicit system_config(std::uint32_t threads, bool with_network = false);
 };
 
 } // namespace muster

@@ -1,7 +1,7 @@
 # Finds CAF as Debian and Ubuntu package it: no CMake config, no pkg-config.
-# Defines CAF::core, CAF::io, CAF::openssl.
+# Defines CAF::core, CAF::io.
 find_path(CAF_INCLUDE_DIR caf/all.hpp)
-foreach(part core io openssl)
+foreach(part core io)
   find_library(CAF_${part}_LIBRARY caf_${part})
 endforeach()
 
@@ -18,11 +18,11 @@ endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(CAF
-  REQUIRED_VARS CAF_core_LIBRARY CAF_io_LIBRARY CAF_openssl_LIBRARY CAF_INCLUDE_DIR
+  REQUIRED_VARS CAF_core_LIBRARY CAF_io_LIBRARY CAF_INCLUDE_DIR
   VERSION_VAR CAF_VERSION)
 
 if(CAF_FOUND)
-  foreach(part core io openssl)
+  foreach(part core io)
     if(NOT TARGET CAF::${part})
       add_library(CAF::${part} UNKNOWN IMPORTED)
       set_target_properties(CAF::${part} PROPERTIES
@@ -32,6 +32,5 @@ if(CAF_FOUND)
     endif()
   endforeach()
   target_link_libraries(CAF::io INTERFACE CAF::core)
-  target_link_libraries(CAF::openssl INTERFACE CAF::io)
 endif()
-mark_as_advanced(CAF_INCLUDE_DIR CAF_core_LIBRARY CAF_io_LIBRARY CAF_openssl_LIBRARY)
+mark_as_advanced(CAF_INCLUDE_DIR CAF_core_LIBRARY CAF_io_LIBRARY)

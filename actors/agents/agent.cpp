@@ -61,9 +61,9 @@ public:
   impl(agent_config config, agent::hello who, const capabilities& offered, store::writer_lock lock)
       : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)),
         makes_networks_(maker_of_networks(offered) != nullptr), drivers_(drivers_of(offered)),
-        configuration_(scheduler_threads, true, config_.certificates), system_(configuration_) {
+        configuration_(scheduler_threads, true), system_(configuration_) {
     if (config_.certificates)
-      door_ = agent::make_encrypted_door(system_);
+      door_ = agent::make_encrypted_door(system_, *config_.certificates);
   }
 
   void start() {

@@ -57,7 +57,7 @@ public:
   agent_runtime(const agent_runtime&) = delete;
   agent_runtime& operator=(const agent_runtime&) = delete;
 
-  /// Runs `what` while it does not connect: each connection reads the files of `certificates` anew.
+  /// Runs `what` while it does not connect: a connection that begins reads the files of `certificates` if they changed.
   void between_connections(const std::function<void()>& what);
 
   /// Looks at what the executor offers, without waiting for it to be time.

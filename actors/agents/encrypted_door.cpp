@@ -1,5 +1,6 @@
 #include "actors/agents/encrypted_door.hpp"
 
+#include "actors/agents/tls_session.hpp"
 #include "muster/base/log.hpp"
 
 #include <caf/io/basp_broker.hpp>
@@ -9,7 +10,6 @@
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/stream.hpp>
 #include <caf/io/scribe.hpp>
-#include <caf/openssl/session.hpp>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,10 +18,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <exception>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -30,7 +30,6 @@ namespace muster::agent {
 namespace {
 
 namespace net = caf::io::network;
-using caf::openssl::session_ptr;
 using net::native_socket;
 using net::rw_state;
 using steady = std::chrono::steady_clock;
@@ -81,7 +80,7 @@ private:
   std::list<handshake> all_;
 };
 
-using begin_session = std::function<session_ptr()>;
+using begin_session = std::function<result<tls_session>()>;
 
 /// A socket with TLS on it.
 class encrypted_stream final : public net::stream {
@@ -96,7 +95,7 @@ public:
   void handle_event(net::operation op) override {
     if (!is_up_ && op == net::operation::read) {
       const auto now = shake_hands();
-      if (now == rw_state::success)
+      if (now == rw_state::indeterminate)
         return; // The peer has more to say.
       if (now == rw_state::failure)
         return handle_event_impl(net::operation::propagate_error, policy_);
@@ -107,32 +106,60 @@ public:
   }
 
 private:
-  /// Of CAF's session, once there is one.
+  /// Of the session, once there is one.
   struct policy {
-    session_ptr session;
-    rw_state read_some(std::size_t& got, native_socket from, void* to, std::size_t most) const {
-      return session->read_some(got, from, to, most);
+    std::optional<tls_session> session;
+    rw_state read_some(std::size_t& got, native_socket /*from*/, void* to, std::size_t most) {
+      got = 0;
+      return state_of(session->read(to, most, got));
     }
-    rw_state write_some(std::size_t& sent, native_socket to, const void* from, std::size_t most) const {
-      return session->write_some(sent, to, from, most);
+    rw_state write_some(std::size_t& sent, native_socket /*to*/, const void* from, std::size_t count) {
+      sent = 0;
+      // CAF keeps what it has and waits for the socket if nothing was sent; for anything but success it forgets it.
+      return session->write(from, count, sent) == tls_session::outcome::failed ? rw_state::failure : rw_state::success;
     }
-    [[nodiscard]] bool must_read_more(native_socket from, std::size_t threshold) const {
-      return session->must_read_more(from, threshold);
+    /// The socket does not tell of what the session has taken from it already: the rest of a record.
+    [[nodiscard]] bool must_read_more(native_socket /*from*/, std::size_t /*threshold*/) const {
+      return session->has_more();
     }
   };
 
-  /// Goes on with it: `success` while it lasts, `indeterminate` at its end.
+  static rw_state state_of(tls_session::outcome x) {
+    switch (x) {
+      case tls_session::outcome::done: return rw_state::success;
+      case tls_session::outcome::later: return rw_state::indeterminate;
+      case tls_session::outcome::failed: break;
+    }
+    return rw_state::failure;
+  }
+
+  /// Goes on with it: `indeterminate` while it lasts.
   rw_state shake_hands() {
     char byte = 0;
     if (!policy_.session)
       if (const auto got = ::recv(fd(), &byte, 1, MSG_PEEK); got <= 0)
-        return got < 0 && (errno == EAGAIN || errno == EINTR) ? rw_state::success : rw_state::failure;
-    if (!policy_.session)
-      policy_.session = begin_();
-    if (!policy_.session)
+        return got < 0 && (errno == EAGAIN || errno == EINTR) ? rw_state::indeterminate : rw_state::failure;
+    if (!policy_.session && !begin())
       return rw_state::failure;
-    std::size_t none = 0; // Nothing is read, but for what the handshake needs.
-    return policy_.read_some(none, fd(), nullptr, 0);
+    const auto now = policy_.session->shake_hands();
+    if (now == tls_session::outcome::failed)
+      log::debug("agents", "a handshake failed", {{"peer", peer()}, {"why", policy_.session->problem()}});
+    return state_of(now);
+  }
+
+  [[nodiscard]] std::string peer() const {
+    const auto x = net::remote_addr_of_fd(fd());
+    return x ? *x : std::string{};
+  }
+
+  bool begin() {
+    auto begun = begin_();
+    if (!begun) {
+      log::error("agents", "a connection cannot be encrypted", {{"why", begun.failure().message}});
+      return false;
+    }
+    policy_.session = *std::move(begun);
+    return true;
   }
 
   policy policy_;
@@ -195,20 +222,11 @@ private:
   bool is_launched_ = false;
 };
 
-/// Null if it cannot be: the files of certificates, which each reads anew, cannot be read, or the peer is gone.
-session_ptr begin(caf::actor_system& system, native_socket socket, bool is_accepted) {
-  try {
-    return caf::openssl::make_session(system, socket, is_accepted);
-  } catch (const std::exception& problem) {
-    log::error("agents", "a connection cannot be encrypted", {{"why", problem.what()}});
-    return nullptr;
-  }
-}
-
 /// A port.
 class encrypted_doorman final : public net::doorman_impl {
 public:
-  using net::doorman_impl::doorman_impl;
+  encrypted_doorman(net::default_multiplexer& loop, native_socket socket, std::shared_ptr<tls_sessions> sessions)
+      : doorman_impl(loop, socket), sessions_(std::move(sessions)) {}
 
   bool new_connection() override {
     auto& loop = acceptor_.backend();
@@ -218,7 +236,7 @@ public:
       return false;
     }
     static_cast<void>(net::nonblocking(socket, true));
-    const auto accept = [&system = parent()->system(), socket] { return begin(system, socket, true); };
+    const auto accept = [sessions = sessions_, socket] { return sessions->accept(socket); };
     auto who = caf::make_counted<encrypted_scribe>(loop, socket, accept, open_);
     const auto handle = who->hdl();
     open_->add(who);
@@ -227,12 +245,15 @@ public:
   }
 
 private:
+  std::shared_ptr<tls_sessions> sessions_;
   std::shared_ptr<open_handshakes> open_ = std::make_shared<open_handshakes>();
 };
 
 class encrypted_door final : public caf::io::middleman_actor_impl {
 public:
-  using caf::io::middleman_actor_impl::middleman_actor_impl;
+  encrypted_door(caf::actor_config& config, caf::actor broker, link_certificates certificates)
+      : middleman_actor_impl(config, std::move(broker)),
+        sessions_(std::make_shared<tls_sessions>(std::move(certificates))) {}
   const char* name() const override { return "encrypted_door"; }
 
 protected:
@@ -240,7 +261,7 @@ protected:
     const auto socket = net::new_tcp_acceptor_impl(port, address, reuse);
     if (!socket)
       return socket.error();
-    return caf::io::doorman_ptr{caf::make_counted<encrypted_doorman>(loop(), *socket)};
+    return caf::io::doorman_ptr{caf::make_counted<encrypted_doorman>(loop(), *socket, sessions_)};
   }
 
   caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
@@ -249,24 +270,27 @@ protected:
       return socket.error();
     static_cast<void>(net::nonblocking(*socket, true));
     // The head waits for what it says first.
-    const auto session = std::make_shared<session_ptr>(begin(system(), *socket, false));
-    if (!*session) {
+    auto begun = sessions_->connect(*socket);
+    if (!begun) {
+      log::error("agents", "a connection cannot be encrypted", {{"why", begun.failure().message}});
       ::close(*socket);
       return caf::make_error(caf::sec::cannot_connect_to_node);
     }
     return caf::io::scribe_ptr{caf::make_counted<encrypted_scribe>(
-        loop(), *socket, [session] { return std::move(*session); }, nullptr)};
+        loop(), *socket, [session = *std::move(begun)] { return session; }, nullptr)};
   }
 
 private:
   net::default_multiplexer& loop() { return dynamic_cast<net::default_multiplexer&>(system().middleman().backend()); }
+
+  std::shared_ptr<tls_sessions> sessions_;
 };
 
 } // namespace
 
-caf::io::middleman_actor make_encrypted_door(caf::actor_system& system) {
+caf::io::middleman_actor make_encrypted_door(caf::actor_system& system, link_certificates certificates) {
   return system.spawn<encrypted_door, caf::detached + caf::hidden>(
-      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")));
+      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")), std::move(certificates));
 }
 
 } // namespace muster::agent

@@ -1,5 +1,7 @@
 #include "gateway/auth/certificates.hpp"
 
+#include "muster/base/openssl_reason.hpp"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -48,10 +50,7 @@ constexpr std::size_t longest_name = 64; ///< Of a common name.
 constexpr std::size_t largest_file = 64 << 10;
 
 error openssl_failed(const std::string& what) {
-  std::string text(256, '\0');
-  ERR_error_string_n(ERR_get_error(), text.data(), text.size());
-  ERR_clear_error();
-  return {ec::internal, what + " failed: " + text.c_str()};
+  return {ec::internal, what + " failed: " + openssl_reason()};
 }
 
 result<std::string> read_file(const fs::path& path) {

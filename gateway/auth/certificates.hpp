@@ -53,8 +53,8 @@ struct certificate_facts {
                                                            timestamp now);
 
 /// Copies what is in `from` into a folder in `to`, whole, and checks the copy as `check_certificates` does. What
-/// connections use is the copy in `to`, once `take_staged` has put it there: each connection reads the files anew, and
-/// must not find half of a new certificate.
+/// connections use is the copy in `to`, once `take_staged` has put it there: a connection that begins reads the files
+/// if they changed, and must not find half of a new certificate.
 [[nodiscard]] result<certificate_facts> stage_certificates(const std::filesystem::path& from,
                                                            const std::filesystem::path& to, certificate_use use,
                                                            timestamp now);

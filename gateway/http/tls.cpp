@@ -1,5 +1,7 @@
 #include "gateway/http/tls.hpp"
 
+#include "muster/base/openssl_reason.hpp"
+
 #include <algorithm>
 #include <array>
 #include <openssl/err.h>
@@ -7,15 +9,6 @@
 
 namespace muster::http {
 namespace {
-
-/// What OpenSSL says went wrong, without the numbers; forgets all that it remembers.
-std::string reason() {
-  const auto code = ERR_peek_last_error();
-  const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
-  std::string x = text == nullptr ? "unknown reason" : text;
-  ERR_clear_error();
-  return x;
-}
 
 /// Nobody is there to type one.
 int no_password(char* /*into*/, int /*size*/, int /*writing*/, void* /*user*/) {
@@ -40,7 +33,7 @@ result<std::shared_ptr<ssl_ctx_st>> load_tls(const tls_files& files) {
   ERR_clear_error();
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (context == nullptr)
-    return {ec::internal, "OpenSSL cannot make a context: " + reason()};
+    return {ec::internal, "OpenSSL cannot make a context: " + openssl_reason()};
   auto* x = context.get();
   SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION);
   SSL_CTX_set_options(x, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -49,12 +42,12 @@ result<std::shared_ptr<ssl_ctx_st>> load_tls(const tls_files& files) {
   SSL_CTX_set_alpn_select_cb(x, choose_protocol, nullptr);
   if (SSL_CTX_use_certificate_chain_file(x, files.certificate.c_str()) != 1)
     return {ec::invalid_argument,
-            "the certificate chain " + files.certificate.string() + " cannot be used: " + reason()};
+            "the certificate chain " + files.certificate.string() + " cannot be used: " + openssl_reason()};
   if (SSL_CTX_use_PrivateKey_file(x, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
-    return {ec::invalid_argument, "the private key " + files.key.string() + " cannot be used: " + reason()};
+    return {ec::invalid_argument, "the private key " + files.key.string() + " cannot be used: " + openssl_reason()};
   if (SSL_CTX_check_private_key(x) != 1)
     return {ec::invalid_argument, "the private key " + files.key.string() + " is not that of the certificate " +
-                                      files.certificate.string() + ": " + reason()};
+                                      files.certificate.string() + ": " + openssl_reason()};
   return context;
 }
 

@@ -39,7 +39,7 @@ void node::start() {
   x.drivers = {"simulated"};
   x.ledger = how_.folder / "attempts";
   x.look_every = std::chrono::duration_cast<std::chrono::milliseconds>(how_.alive_every);
-  x.silence_limit = 10 * x.look_every;
+  x.silence_limit = 20 * x.look_every;
   x.on_end = [this, where = process_.get()] {
     if (where->is_alive())
       ended();
