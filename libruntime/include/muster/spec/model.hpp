@@ -96,8 +96,9 @@ struct resource {
   std::string platform;
   std::vector<std::string> nodes_excluded;
   std::vector<topology> topologies;
-  /// No key of a spec: what is to run the task, such as `docker`, where the pool's rules say so for its platform. Filled
-  /// in when a workflow is submitted; it stays so whatever becomes of the rules. Empty: what the node has as its first.
+  /// No key of a spec: what is to run the task, such as `docker`, where the pool's rules say so for its platform.
+  /// Filled in when a workflow is submitted; it stays so whatever becomes of the rules. Empty: what the node has as its
+  /// first.
   std::string driver{};
 };
 
