@@ -70,14 +70,14 @@ private:
     return type(a) == type(b) && type(a) != yaml::scalar_type::merge;
   }
 
+  /// Says how far apart they are: lines that a template made have other numbers than those of the file.
   void warn(const written_key& first, const written_key& again, const field_path& path) {
-    const auto line = [](const written_key& x) { return std::to_string(x.place.line + 1); };
     const auto name = "'" + std::string{again.text.substr(0, 80)} + "'";
+    const auto above = again.place.line - first.place.line;
     report_.warning(again.place, path.field(again.text),
-                    first.place.line == again.place.line
-                        ? "the key " + name + " is in line " + line(again) + " twice, the last one counts"
-                        : "the key " + name + " is in line " + line(first) + " already, line " + line(again) +
-                              " takes its place",
+                    above == 0 ? "the key " + name + " is in this line twice, the last one counts"
+                               : "the key " + name + " is there already, " + std::to_string(above) +
+                                     (above == 1 ? " line" : " lines") + " above, and this one takes its place",
                     "take one of them out");
   }
 

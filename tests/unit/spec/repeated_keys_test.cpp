@@ -38,10 +38,11 @@ TEST_CASE("a key that a mapping has twice is warned of, with both lines") {
     command: [third]
 )";
   const auto loaded = load_good(text);
-  CHECK(warnings_of(loaded) ==
-        "8:5 workflow.tasks[0].command: the key 'command' is in line 6 already, line 8 takes its place\n"
-        "9:5 workflow.tasks[0].command: the key 'command' is in line 8 already, line 9 takes its place\n"
-        "7:31 workflow.tasks[0].environment.A: the key 'A' is in line 7 twice, the last one counts\n");
+  CHECK(
+      warnings_of(loaded) ==
+      "8:5 workflow.tasks[0].command: the key 'command' is there already, 2 lines above, and this one takes its place\n"
+      "9:5 workflow.tasks[0].command: the key 'command' is there already, 1 line above, and this one takes its place\n"
+      "7:31 workflow.tasks[0].environment.A: the key 'A' is in this line twice, the last one counts\n");
   const auto& task = loaded.workflow->groups.at(0).tasks.at(0);
   CHECK(task.command == std::vector<std::string>{"third"});
   CHECK(task.environment.at(0).second == "3");
@@ -76,13 +77,14 @@ TEST_CASE("a repeated key is warned of once, however often its mapping is used, 
   - {name: a, image: ubuntu, command: [echo], environment: &env {A: 1, A: 2}}
   - {name: b, image: ubuntu, command: [echo], environment: *env}
   - {name: c, image: ubuntu, command: [echo], foreach: [{lr: 1, lr: 2}]}
-)")) == "3:47 workflow.parameters.x.default: the key 'default' is in line 3 twice, the last one counts\n"
-        "5:72 workflow.steps[0].environment.A: the key 'A' is in line 5 twice, the last one counts\n"
-        "7:65 workflow.steps[2].foreach[0].lr: the key 'lr' is in line 7 twice, the last one counts\n");
+)")) == "3:47 workflow.parameters.x.default: the key 'default' is in this line twice, the last one counts\n"
+        "5:72 workflow.steps[0].environment.A: the key 'A' is in this line twice, the last one counts\n"
+        "7:65 workflow.steps[2].foreach[0].lr: the key 'lr' is in this line twice, the last one counts\n");
 }
 
 TEST_CASE("a repeated key is warned of in a template and in its values") {
-  CHECK(warnings_of(load_good(R"(default-values:
+  CHECK(
+      warnings_of(load_good(R"(default-values:
   count: 3
   count: 4
 workflow:
@@ -92,6 +94,7 @@ workflow:
     image: ubuntu
     command: [echo, "{{count}}"]
     image: alpine
-)")) == "3:3 default-values.count: the key 'count' is in line 2 already, line 3 takes its place\n"
-        "10:5 workflow.tasks[0].image: the key 'image' is in line 8 already, line 10 takes its place\n");
+)")) ==
+      "3:3 default-values.count: the key 'count' is there already, 1 line above, and this one takes its place\n"
+      "10:5 workflow.tasks[0].image: the key 'image' is there already, 2 lines above, and this one takes its place\n");
 }
