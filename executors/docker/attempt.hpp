@@ -57,7 +57,8 @@ struct attempt {
   start_gate::ticket turn = 0;
   bool start_sent = false; ///< The call is under way.
   int starts = 0;          ///< How often it was sent, without those that are counted next.
-  int starts_cut = 0;      ///< How often the daemon went away meanwhile.
+  int starts_cut = 0;      ///< How often the daemon was away, or went away meanwhile.
+  bool in_doubt = false;   ///< One was sent and has no answer: it may have been carried out.
   std::chrono::steady_clock::time_point sent_at;
   std::string start_problem; ///< What the daemon said of the last one.
   bool address_was_taken = false;

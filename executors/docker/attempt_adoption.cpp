@@ -23,6 +23,12 @@ constexpr auto patience = 60s;
 constexpr int most_cleanings = 20;
 constexpr auto pause_between_cleanings = 3s;
 
+/// By an earlier runtime: its log is the record of that.
+bool start_was_sent(const attempt_spec& spec) {
+  std::error_code ignored;
+  return std::filesystem::exists(log_path(spec.folder), ignored);
+}
+
 } // namespace
 
 /// One call of `adopt`.
@@ -75,6 +81,15 @@ void driver_core::ask_one(const std::shared_ptr<adoption_run>& run, std::size_t 
   });
 }
 
+void driver_core::ask_one_again(const std::shared_ptr<adoption_run>& run, std::size_t n, const engine_error& why) {
+  if (std::chrono::steady_clock::now() < run->give_up) {
+    loop_.after(500ms, [this, run, n] { ask_one(run, n); });
+    return;
+  }
+  run->failed = true;
+  run->done(to_error(why));
+}
+
 void driver_core::adopted(const std::shared_ptr<adoption_run>& run, std::size_t n, const outcome<container_info>& how) {
   if (run->failed)
     return;
@@ -84,21 +99,21 @@ void driver_core::adopted(const std::shared_ptr<adoption_run>& run, std::size_t 
       loop_.after(pause_after_absence, [this, run, n] { ask_one(run, n); });
       return;
     }
-    std::error_code ignored;
-    const bool was_started = std::filesystem::exists(spec.folder.string() + ".log", ignored);
-    return answer(run, n, was_started ? adoption::lost : adoption::never_started);
+    return answer(run, n, start_was_sent(spec) ? adoption::lost : adoption::never_started);
   }
-  if (!how) {
-    if (std::chrono::steady_clock::now() < run->give_up) {
-      loop_.after(500ms, [this, run, n] { ask_one(run, n); });
-      return;
-    }
-    run->failed = true;
-    return run->done(to_error(how.failure()));
-  }
+  if (!how)
+    return ask_one_again(run, n, how.failure());
   // Somebody else's, or ready but never started: `prepare` will find it.
-  if (attempt_of(how->labels, config_.head) != spec.id || !how->started)
+  if (attempt_of(how->labels, config_.head) != spec.id || (!how->started && !start_was_sent(spec)))
     return answer(run, n, adoption::never_started);
+  if (!how->started)
+    return ask_whether_it_made(how->id, [this, run, n](const outcome<bool>& same) {
+      if (run->failed)
+        return;
+      if (!same && same.failure().transient())
+        return ask_one_again(run, n, same.failure());
+      answer(run, n, same && *same ? adoption::never_started : adoption::lost);
+    });
   if (how->status == container_status::removing)
     return answer(run, n, adoption::lost);
   const auto x = make_attempt(spec);

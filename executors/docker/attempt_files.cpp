@@ -360,6 +360,10 @@ fs::path result_file(const fs::path& attempt_folder) {
   return attempt_folder / "result" / result_name;
 }
 
+fs::path log_path(const fs::path& attempt_folder) {
+  return attempt_folder.string() + ".log";
+}
+
 void tidy_attempt_folder(const fs::path& folder) {
   std::error_code ignored;
   for (const auto* name : {"input", "result", "results"})

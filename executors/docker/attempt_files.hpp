@@ -47,6 +47,9 @@ struct attempt_files {
 /// Where an attempt's result is on this host.
 [[nodiscard]] std::filesystem::path result_file(const std::filesystem::path& attempt_folder);
 
+/// Where its log is. Made when its start is sent, it is the record of that as well.
+[[nodiscard]] std::filesystem::path log_path(const std::filesystem::path& attempt_folder);
+
 /// Removes what only a running attempt needs: only the output, if there is any, stays.
 void tidy_attempt_folder(const std::filesystem::path& folder);
 

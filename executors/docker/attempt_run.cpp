@@ -45,7 +45,12 @@ const std::string removed_outside = "its container was removed by somebody else 
 
 /// The daemon was killed while it started it; what it refuses since may be for what that left behind.
 bool is_unsure(const attempt& x, const std::string& daemon_says) {
-  return x.starts_cut > 0 && !may_have_run(daemon_says) && !is_fault_of_container(daemon_says);
+  return x.in_doubt && !may_have_run(daemon_says) && !is_fault_of_container(daemon_says);
+}
+
+/// It waits for its turn, and not for the first time.
+bool is_to_start_again(const attempt& x) {
+  return x.at == attempt::phase::queued && x.starts + x.starts_cut > 0;
 }
 
 /// A link may have come to be since the attempt was prepared.
@@ -61,9 +66,14 @@ bool may_publish_all(const std::vector<spec::output>& outputs, const docker_pool
 
 /// Its log is the record of the start: a container that is gone was started, if there is one.
 void touch_log(const std::filesystem::path& folder) {
-  const auto path = folder.string() + ".log";
-  if (const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644); file >= 0)
+  if (const int file = ::open(log_path(folder).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644); file >= 0)
     ::close(file);
+}
+
+/// Nobody has it. The log is empty as yet.
+void forget_start(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  std::filesystem::remove(log_path(folder), ignored);
 }
 
 } // namespace
@@ -80,14 +90,22 @@ void driver_core::enter_gate(const attempt_ref& x) {
     const auto it = w.lock();
     if (!it || it->at != phase::queued)
       return loop_.post([this] { starts_.leave(); });
-    if (it->stop_asked) {
+    if (it->stop_asked || it->check_again)
       loop_.post([this] { starts_.leave(); });
+    if (it->check_again)
+      return look_instead_of_start(it);
+    if (it->stop_asked)
       return end_unstarted(it);
-    }
     it->at = phase::starting;
     touch_log(it->folder);
     send_start(it);
   });
+}
+
+/// It waits to be sent once more, and something happened to it meanwhile: a start that was cut off may arrive late.
+void driver_core::look_instead_of_start(const attempt_ref& x) {
+  x->at = phase::starting;
+  check(x);
 }
 
 /// Holds a place in the gate.
@@ -110,6 +128,9 @@ void driver_core::start_answered(const attempt_ref& x, const outcome<bool>& how)
     return started(x);
   const auto& why = how.failure();
   x->start_problem = why.message;
+  x->in_doubt = x->in_doubt || why.may_be_done();
+  if (why.unsent && !x->in_doubt)
+    forget_start(x->folder);
   if (why.kind == failure::daemon_away && x->starts_cut < most_starts_cut) {
     ++x->starts_cut;
     --x->starts;
@@ -157,16 +178,61 @@ void driver_core::fail_late_start(const attempt_ref& x) {
                                         spec::to_string(duration{config_.start_timeout}) + ": " + x->start_problem});
 }
 
-/// A start was sent and was not confirmed, and the container has not run.
+/// A start was sent and was not confirmed, and the container has not run as far as the daemon knows.
 void driver_core::start_again_or_give_up(const attempt_ref& x, const container_info& found) {
   if (x->start_sent)
     return check_later(x, pause_while_running);
-  if (x->stop_asked)
+  if (x->check_again) // Something happened to it since it was asked for.
+    return check(x);
+  if (x->stop_asked && !x->in_doubt)
     return end_unstarted(x);
   // Once more could be twice where it cannot be told what the first start has done.
   if (!found.error.empty() && !x->address_was_taken)
     return refused_start(x, found.error);
-  if (std::chrono::steady_clock::now() - x->sent_at >= config_.start_timeout * most_of_start)
+  if (x->in_doubt)
+    return look_for_witness(x);
+  start_again(x);
+}
+
+/// A daemon that is killed when it has started a container, and before it has written that down, knows nothing of it
+/// when it is back: if the container has ended by then, it calls it created. Only one that was there before the start,
+/// and ever since, can say that nothing came of it.
+void driver_core::look_for_witness(const attempt_ref& x) {
+  x->checking = true;
+  ask_whether_it_made(x->container, [this, w = std::weak_ptr(x)](const outcome<bool>& how) {
+    const auto it = w.lock();
+    if (!it)
+      return;
+    it->checking = false;
+    if (it->at != phase::starting)
+      return;
+    if (it->check_again)
+      return check(it);
+    if (!how && how.failure().transient() && !is_late(*it))
+      return check_later(it, it->pause.next());
+    if (!how || !*how)
+      return lose(it, lost_with_daemon);
+    it->in_doubt = false;
+    start_again(it);
+  });
+}
+
+/// Asked after its container was looked at: who answers now, and was there when it was made, has answered then too.
+void driver_core::ask_whether_it_made(const std::string& container, then<bool> done) {
+  engine_.info([this, container, done = std::move(done)](const outcome<engine_info>& how) {
+    if (!how)
+      return done(how.failure());
+    if (!how->now)
+      return done(false);
+    engine_.remembers_making(container, *how->now, done);
+  });
+}
+
+/// It has not run for certain.
+void driver_core::start_again(const attempt_ref& x) {
+  if (x->stop_asked)
+    return end_unstarted(x);
+  if (is_late(*x))
     return fail_late_start(x);
   if (x->starts >= most_starts)
     return refused_start(x, x->start_problem);
@@ -176,6 +242,10 @@ void driver_core::start_again_or_give_up(const attempt_ref& x, const container_i
       enter_gate(it);
     }
   });
+}
+
+bool driver_core::is_late(const attempt& x) const {
+  return std::chrono::steady_clock::now() - x.sent_at >= config_.start_timeout * most_of_start;
 }
 
 // -- stopping
@@ -228,6 +298,8 @@ void driver_core::on_hint(const engine_event& event) {
   if (at == by_container_.end())
     return;
   const auto x = at->second.lock();
+  if (x && is_to_start_again(*x))
+    x->check_again = true;
   if (!x || (x->at != phase::running && x->at != phase::starting))
     return;
   if (x->at == phase::starting && x->start_sent) {
@@ -247,6 +319,8 @@ void driver_core::look_at_all() {
   for (const auto& [id, x] : attempts_) {
     if (x->at == phase::running || (x->at == phase::starting && !x->start_sent))
       check(x);
+    else if (is_to_start_again(*x))
+      x->check_again = true;
     if (x->log)
       x->log->wake();
   }
@@ -311,7 +385,7 @@ void driver_core::checked(const attempt_ref& x, const outcome<container_info>& h
     return absent(x);
   const auto waited = std::chrono::steady_clock::now() - x->sent_at;
   if (!how && x->at == phase::starting && !x->start_sent && waited > config_.start_timeout * patience_with_starts)
-    return fail_late_start(x);
+    return x->in_doubt ? lose(x, lost_with_daemon) : fail_late_start(x);
   if (!how)
     return check_later(x, x->pause.next());
   x->absences = 0;
@@ -349,6 +423,8 @@ void driver_core::absent(const attempt_ref& x) {
     return check_later(x, pause_after_absence);
   if (x->at == phase::running)
     return lose(x, removed_outside);
+  if (x->in_doubt)
+    return lose(x, lost_with_daemon);
   if (x->stop_asked)
     return end_unstarted(x);
   fail_start(x, {ec::unavailable, "its container was removed by somebody else before it ran"});
@@ -361,7 +437,7 @@ void driver_core::begin_log(const attempt_ref& x) {
     return;
   log_copy what;
   what.container = x->container;
-  what.log = x->folder.string() + ".log";
+  what.log = log_path(x->folder);
   what.limits = log_limits_of(config_);
   x->log = std::make_unique<log_copier>(loop_, engine_, log_writer_, std::move(what),
                                         [this, w = std::weak_ptr(x)](const log_end&) {

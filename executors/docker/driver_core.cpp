@@ -151,7 +151,10 @@ void driver_core::stop(attempt_id id, std::chrono::milliseconds grace) {
     case phase::queued:
       if (!starts_.withdraw(x->group, x->turn))
         return; // Not to be: whoever is let in is `starting`.
-      return end_unstarted(x);
+      if (!x->check_again)
+        return end_unstarted(x);
+      look_instead_of_start(x);
+      break;
     case phase::prepared: return end_unstarted(x);
     case phase::starting:
     case phase::running: break;
@@ -207,7 +210,7 @@ void driver_core::remove(attempt_id id) {
   const auto x = find(id);
   if (!x || (x->at != phase::prepared && x->at != phase::ended))
     return;
-  files_([log = x->folder.string() + ".log"] { forget_log(log); });
+  files_([log = log_path(x->folder)] { forget_log(log); });
   discard(x);
 }
 

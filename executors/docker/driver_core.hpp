@@ -105,6 +105,7 @@ private:
 
   // -- running (attempt_run.cpp)
   void enter_gate(const attempt_ref& x);
+  void look_instead_of_start(const attempt_ref& x);
   void send_start(const attempt_ref& x);
   void start_answered(const attempt_ref& x, const outcome<bool>& how);
   void started(const attempt_ref& x);
@@ -112,6 +113,10 @@ private:
   void refused_start(const attempt_ref& x, const std::string& daemon_says);
   void fail_late_start(const attempt_ref& x);
   void start_again_or_give_up(const attempt_ref& x, const container_info& found);
+  void look_for_witness(const attempt_ref& x);
+  void start_again(const attempt_ref& x);
+  [[nodiscard]] bool is_late(const attempt& x) const;
+  void ask_whether_it_made(const std::string& container, then<bool> done);
   void send_stop(const attempt_ref& x);
   void send_kill(const attempt_ref& x);
   void check(const attempt_ref& x);
@@ -142,6 +147,7 @@ private:
   void wait_for_daemon(const std::shared_ptr<adoption_run>& run);
   void ask_each(const std::shared_ptr<adoption_run>& run);
   void ask_one(const std::shared_ptr<adoption_run>& run, std::size_t n);
+  void ask_one_again(const std::shared_ptr<adoption_run>& run, std::size_t n, const engine_error& why);
   void adopted(const std::shared_ptr<adoption_run>& run, std::size_t n, const outcome<container_info>& how);
   void answer(const std::shared_ptr<adoption_run>& run, std::size_t n, adoption what);
   void clean(workflow_key workflow, int tries);

@@ -93,7 +93,8 @@ std::string why_unknown(const container_info& container, const ended_attempt& fa
 }
 
 bool may_have_run(const std::string& daemon_says) {
-  return has(daemon_says, "already exists");
+  return has(daemon_says, "already exists") || has(daemon_says, "id already in use") ||
+         has(daemon_says, "container with id exists");
 }
 
 bool is_fault_of_container(const std::string& daemon_says) {

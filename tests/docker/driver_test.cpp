@@ -277,6 +277,29 @@ TEST_CASE("containers outlive a daemon that keeps them, and their ends are seen"
   CHECK(b.heard->wait_end(waits.id).exited->code == 31);
 }
 
+TEST_CASE("a container that dockerd has started, and does not know of when it was killed and is back, runs once") {
+  docker_options how;
+  how.arguments = {"--live-restore"};
+  how.images = {"busybox:latest"};
+  const auto docker = docker_daemon::start(how);
+  if (!docker)
+    return;
+  real_bench b(docker->socket());
+  const auto spec = b.spec("echo started >> {{output}}/starts");
+  b->prepare(spec);
+  REQUIRE(b.heard->wait_prepared(spec.id).prepared->ok());
+  docker->hold_starts();
+  b->start(spec.id);
+  REQUIRE(eventually([&] { return content(spec.folder / "output" / "starts") == "started\n"; }));
+  REQUIRE(eventually([&] { return docker->starts_held() == 1; }));
+  docker->kill();
+  docker->let_go_starts();
+  docker->start_again();
+  const auto seen = b.heard->wait_end(spec.id);
+  CHECK(seen.lost.value_or("") == "the Docker daemon went away while it started it; it may have run");
+  CHECK(content(spec.folder / "output" / "starts") == "started\n");
+}
+
 TEST_CASE("containers that end with their daemon are told to have done so") {
   docker_options how;
   how.images = {"busybox:latest"};

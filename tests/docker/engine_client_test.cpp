@@ -104,6 +104,16 @@ std::vector<std::string> log_of(caller& with, log_stream which) {
   return lines;
 }
 
+bool remembers_making(caller& with, const std::string& id) {
+  const auto info = with.ask<engine_info>([](client& to, then<engine_info> done) { to.info(std::move(done)); });
+  REQUIRE(info.ok());
+  REQUIRE(info->now.has_value());
+  const auto found =
+      with.ask<bool>([&](client& to, then<bool> done) { to.remembers_making(id, *info->now, std::move(done)); });
+  REQUIRE(found.ok());
+  return *found;
+}
+
 /// What holds for every daemon that has `busybox` and lets it say `out` and end with 7.
 void check_life_of_a_container(const std::filesystem::path& socket) {
   caller with(socket);
@@ -123,6 +133,8 @@ void check_life_of_a_container(const std::filesystem::path& socket) {
   });
   REQUIRE(again.kind() == failure::conflict);
   CHECK(again.failure().holder == made.id);
+  CHECK(remembers_making(with, made.id));
+  CHECK_FALSE(remembers_making(with, std::string(64, 'a')));
   tar_writer tar;
   REQUIRE(tar.add_folder("in", {0755, 0, 0, 0}).ok());
   REQUIRE(tar.add_file("in/f", "out\n", {}).ok());

@@ -2,6 +2,7 @@
 #include "support/checkout.hpp"
 #include "support/skip_test.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -122,6 +123,24 @@ void docker_daemon::stop() {
 
 void docker_daemon::start_again(const std::vector<std::string>& arguments) {
   script("daemon", "start", arguments);
+}
+
+void docker_daemon::hold_starts() {
+  // In front of the real one in dockerd's PATH.
+  const auto runc = folder_ / "bin" / "runc";
+  if (!fs::exists(runc))
+    fs::create_symlink(in_source("tests/docker/held_runc"), runc);
+  std::ofstream(folder_ / "bin" / "hold").close();
+}
+
+void docker_daemon::let_go_starts() {
+  fs::remove(folder_ / "bin" / "hold");
+}
+
+std::size_t docker_daemon::starts_held() const {
+  const fs::directory_iterator all(folder_ / "bin");
+  return static_cast<std::size_t>(std::count_if(
+      begin(all), end(all), [](const auto& x) { return x.path().filename().native().rfind("held.", 0) == 0; }));
 }
 
 outcome docker_daemon::run_inside(const std::vector<std::string>& argv) const {

@@ -53,6 +53,12 @@ public:
   /// dockerd again, after `kill` or `stop`, with the same data; returns when it answers. Without `--live-restore` it
   /// ends the containers that outlived a `kill`. Arguments replace those of before; none keeps them.
   void start_again(const std::vector<std::string>& arguments = {});
+  /// From now on containers that dockerd starts run, and it does not hear that they do, until `let_go_starts`: whoever
+  /// kills it meanwhile finds it where it knows nothing of what it has started.
+  void hold_starts();
+  void let_go_starts();
+  /// How many starts have been held so far.
+  [[nodiscard]] std::size_t starts_held() const;
   /// A command in its namespaces: its network is the one that its containers' bridges are in.
   [[nodiscard]] outcome run_inside(const std::vector<std::string>& argv) const;
 

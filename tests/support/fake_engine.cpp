@@ -460,6 +460,7 @@ void fake_engine::repeat_events(int times) {
 void fake_engine::go_away(bool live_restore) {
   server_->change([&](model& now) {
     server_->away = true;
+    now.events.clear();
     if (!live_restore)
       now.end_all();
   });
@@ -471,6 +472,10 @@ void fake_engine::come_back() {
   server_->change([&](model&) { server_->away = false; });
   std::unique_lock lock(server_->mutex);
   server_->called.wait(lock, [&] { return server_->listener >= 0; });
+}
+
+void fake_engine::forget_start(const std::string& container) {
+  server_->change([&](model& now) { model::forget_start(now.get(container)); });
 }
 
 std::vector<engine_call> fake_engine::calls(const std::string& route) const {

@@ -112,10 +112,14 @@ public:
   void drop_event_streams();
   /// Each event is sent this many times from now on: 0 mutes the streams. History keeps each once.
   void repeat_events(int times);
-  /// The daemon ends: all connections are closed and new ones refused. Running containers go on if `live_restore`.
+  /// The daemon ends: all connections are closed and new ones refused. Running containers go on if `live_restore`. What
+  /// has happened until now is remembered by nobody: the history of events begins anew.
   void go_away(bool live_restore = true);
   /// The daemon is back.
   void come_back();
+  /// A container counts as never started, as if the daemon had been killed when it had started it and before it had
+  /// written that down.
+  void forget_start(const std::string& container);
 
   // -- what happened
   /// The calls of a route so far, in order.

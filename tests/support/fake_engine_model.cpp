@@ -104,6 +104,14 @@ void model::end_all() {
     }
 }
 
+void model::forget_start(container& which) {
+  which.facts.status = "created";
+  which.facts.exit_code = 0;
+  which.oom = false;
+  which.started = 0;
+  which.finished = 0;
+}
+
 reply model::handle(const engine_call& call) {
   const auto parts = split(call.path);
   const auto& first = parts.empty() ? std::string{} : parts.front();
@@ -114,6 +122,7 @@ reply model::handle(const engine_call& call) {
                   {{"Version", "20.10.24"}, {"ApiVersion", api_version}, {"MinAPIVersion", "1.12"}, {"Os", "linux"}});
   if (first == "info")
     return answer(200, {{"ID", "FAKE"},
+                        {"SystemTime", timestamp(now())},
                         {"NCPU", 8},
                         {"MemTotal", 17179869184},
                         {"ServerVersion", "20.10.24"},
@@ -127,7 +136,9 @@ reply model::handle(const engine_call& call) {
     stream it;
     it.call = call;
     // Without `since` only what happens from now on.
-    it.at = call.query.count("since") != 0 ? 0 : events.size();
+    constexpr std::size_t most_remembered = 256;
+    const auto oldest = events.size() - std::min(events.size(), most_remembered);
+    it.at = call.query.count("since") != 0 ? oldest : events.size();
     return {200, {}, "application/json", it};
   }
   if (first == "containers")

@@ -77,6 +77,8 @@ public:
   void write(container& which, const std::string& line, bool to_stderr, std::int64_t time);
   /// All that run are ended, without events, as by a daemon that starts.
   void end_all();
+  /// It was never started, says a daemon that was killed before it had written it down.
+  static void forget_start(container& which);
 
   std::string api_version = "1.41";
   std::map<std::string, bool> images;

@@ -154,13 +154,14 @@ portion model::next(stream& from) const {
     for (; from.at < events.size(); ++from.at) {
       const auto& it = events[from.at];
       const auto labels = it["Actor"]["Attributes"].get<std::map<std::string, std::string>>();
-      if (it["timeNano"] >= since && passes_word(from.call, "type", it["Type"]) &&
-          passes_word(from.call, "event", it["Action"]) &&
+      if (it["timeNano"] >= since && (until == 0 || it["timeNano"] <= until) &&
+          passes_word(from.call, "type", it["Type"]) && passes_word(from.call, "event", it["Action"]) &&
+          passes_word(from.call, "container", it["Actor"]["ID"]) &&
           passes(from.call, labels.count("name") != 0 ? labels.at("name") : "", "", labels))
         for (int i = 0; i < repeat_events; ++i)
           out.bytes += it.dump() + '\n';
     }
-    out.last = until != 0 && !events.empty() && events.back()["timeNano"] >= until;
+    out.last = until != 0 && until <= last_time_;
   }
   return out;
 }

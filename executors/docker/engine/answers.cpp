@@ -176,6 +176,7 @@ outcome<engine_info> read_info(std::string body) {
   out.default_runtime = fields::text(from, "DefaultRuntime");
   out.cgroup_version = fields::text(from, "CgroupVersion");
   out.cgroup_driver = fields::text(from, "CgroupDriver");
+  out.now = fields::time(from, "SystemTime");
   out.cpus = fields::number(from, "NCPU");
   out.memory = fields::number(from, "MemTotal");
   out.memory_limit = fields::flag(from, "MemoryLimit");

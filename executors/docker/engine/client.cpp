@@ -381,6 +381,23 @@ call_id client::listen(const filter_map& filters, std::optional<nano_timestamp> 
   return state->id = loop_.send(std::move(call), std::move(calls));
 }
 
+call_id client::remembers_making(const std::string& container, nano_timestamp now, then<bool> done) {
+  auto call = request("GET", "/events");
+  call.query = {{"filters", filters_text({{"type", {"container"}}, {"event", {"create"}}, {"container", {container}}})},
+                {"since", to_query({})},
+                {"until", to_query(now)}};
+  const auto read = [container](const std::string& body) -> outcome<bool> {
+    bool found = false;
+    line_splitter lines;
+    const bool complete = lines.feed(body, [&](std::string_view line) {
+      const auto event = read_event(line);
+      found = found || (event && event->action == "create" && event->id == container);
+    });
+    return complete && found;
+  };
+  return loop_.send(std::move(call), expecting<bool>(object::engine, std::move(done), read));
+}
+
 call_id client::create_network(std::string config, then<std::string> done) {
   return loop_.send(post_json("/networks/create", std::move(config)),
                     expecting<std::string>(object::network, std::move(done), read_network_id));

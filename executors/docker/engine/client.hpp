@@ -114,6 +114,9 @@ public:
   /// Listens. With `since`, older ones come first (the daemon keeps the last 256).
   call_id listen(const filter_map& filters, std::optional<nano_timestamp> since, std::optional<nano_timestamp> until,
                  event_handlers handlers);
+  /// Whether this very process of the daemon made the container, and 256 newer events have not come since: what it
+  /// remembers is lost with it. `now` is the daemon's time, see `info`.
+  call_id remembers_making(const std::string& container, nano_timestamp now, then<bool> done);
 
   // -- networks
 

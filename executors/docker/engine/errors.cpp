@@ -152,6 +152,11 @@ bool engine_error::transient() const noexcept {
          kind == failure::address_taken;
 }
 
+/// Beyond 500 are the words of a proxy whose daemon has gone, or of a daemon that cannot reach what it needs.
+bool engine_error::may_be_done() const noexcept {
+  return !unsent && (status == 0 || status > 500);
+}
+
 error to_error(const engine_error& problem) {
   const auto code = [&] {
     switch (problem.kind) {

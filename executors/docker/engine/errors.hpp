@@ -43,9 +43,12 @@ struct engine_error {
   int status = 0;      ///< HTTP status; 0 if there was no answer.
   std::string message; ///< One line for people: the daemon's own words where there are any. No final period.
   std::string holder;  ///< For a name that is taken: the id of the container that has it, if the daemon said so.
+  bool unsent = false; ///< Not a byte of the call was sent.
 
   /// Whether the same call may succeed later although nobody changed anything.
   [[nodiscard]] bool transient() const noexcept;
+  /// Whether the call may have been carried out all the same: it was sent, and there is no answer of one who knows.
+  [[nodiscard]] bool may_be_done() const noexcept;
 };
 
 /// As an error of the project, for what crosses the driver's border.

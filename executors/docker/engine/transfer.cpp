@@ -241,12 +241,19 @@ std::string transfer::reason_of(CURLcode code) const {
   return one_line(text.empty() ? std::string_view(curl().easy_strerror(code)) : text, 300);
 }
 
+/// Whether nothing of the request has left this process.
+bool transfer::is_unsent() const {
+  long sent = 0;
+  return !handle_ || (curl().easy_getinfo(handle_.get(), CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent == 0);
+}
+
 engine_error transfer::problem_of(CURLcode code) const {
   const auto name = request_.to ? to_string(*request_.to) : std::string("nowhere");
   const auto fail = [&](failure kind, std::string message) {
     engine_error problem;
     problem.kind = kind;
     problem.message = std::move(message);
+    problem.unsent = is_unsent();
     return problem;
   };
   if (too_large_)

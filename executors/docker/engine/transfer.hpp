@@ -72,6 +72,7 @@ private:
   [[nodiscard]] std::string url() const;
   [[nodiscard]] engine_error problem_of(CURLcode code) const;
   [[nodiscard]] std::string reason_of(CURLcode code) const;
+  [[nodiscard]] bool is_unsent() const;
 
   const call_id id_;
   const http_request request_;

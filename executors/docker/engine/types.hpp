@@ -43,6 +43,7 @@ struct engine_info {
   std::string default_runtime;
   std::string cgroup_version; ///< `1` or `2`
   std::string cgroup_driver;
+  std::optional<nano_timestamp> now; ///< By the daemon's clock.
   std::int64_t cpus = 0;
   std::int64_t memory = 0; ///< Bytes.
   bool memory_limit = false;

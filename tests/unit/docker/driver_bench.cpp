@@ -24,7 +24,7 @@ void driver_bench::make() {
 }
 
 void driver_bench::restart() {
-  driver_.reset();
+  crash();
   heard = std::make_unique<recorder>();
   make();
 }

@@ -24,7 +24,9 @@ public:
   attempt_id prepared(const attempt_spec& x);
   /// Started without a fault.
   attempt_id running(const attempt_spec& x);
-  /// The driver goes, as with a crash, and another one comes; what was heard before is forgotten.
+  /// The driver goes, as with a crash.
+  void crash() { driver_.reset(); }
+  /// The same, and another one comes; what was heard before is forgotten.
   void restart();
 
   fake_engine engine;

@@ -127,6 +127,13 @@ TEST_CASE("a long message is cut between characters") {
   }
 }
 
+TEST_CASE("a daemon that says no has done nothing, a proxy that says it cannot tell") {
+  for (const int status : {304, 400, 404, 409, 500})
+    CHECK_FALSE(error_of_answer(status, "", object::container).may_be_done());
+  for (const int status : {502, 503, 504})
+    CHECK(error_of_answer(status, "", object::container).may_be_done());
+}
+
 TEST_CASE("what may pass by itself is transient") {
   const auto is_transient = [](failure kind) {
     engine_error problem;

@@ -202,7 +202,26 @@ TEST_CASE("who is not there is away, and says where it was looked for") {
   where.host = "127.0.0.1";
   where.port = 1;
   refused.to = std::make_shared<const endpoint>(where);
-  CHECK(call(on, refused).kind() == failure::daemon_away);
+  const auto over_tcp = call(on, refused);
+  CHECK(over_tcp.kind() == failure::daemon_away);
+  for (const auto* nobody : {&got, &over_tcp})
+    CHECK_FALSE(nobody->failure().may_be_done());
+}
+
+TEST_CASE("a call that was sent may be carried out whether or not an answer comes") {
+  small_server cuts([](server_connection& with) { static_cast<void>(with.next()); });
+  small_server is_silent([](server_connection& with) { with.closed(); });
+  loop on;
+  for (const auto* server : {&cuts, &is_silent}) {
+    auto request = get(server->socket());
+    request.once = true;
+    request.deadline = 100ms;
+    const auto got = call(on, request);
+    REQUIRE(got.kind() == failure::daemon_away);
+    CHECK(got.failure().may_be_done());
+  }
+  // A handle that has sent something is used again.
+  CHECK_FALSE(call(on, get("/nonexistent/docker.sock")).failure().may_be_done());
 }
 
 TEST_CASE("answers that are cut, late, odd or too large are errors of their own") {

@@ -135,6 +135,31 @@ TEST_CASE("events are streamed, filtered, repeated, muted and dropped") {
   CHECK(again.wait_for("\"exitCode\":\"5\""));
 }
 
+TEST_CASE("what has happened is told up to a time, and not by the next daemon") {
+  engine_with_image engine;
+  engine.make("other");
+  const auto past = "/events?since=0&filters=%7B%22container%22%3A%5B%22" + engine.make("a") + "%22%5D%7D";
+  unix_http stream(engine.socket());
+  stream.send("GET", past);
+  REQUIRE(stream.wait_for("\"create\""));
+  engine.drop_event_streams();
+  const auto time = json::parse(stream.receive().body)["timeNano"].get<std::int64_t>();
+  const auto fraction = std::to_string(time % 1'000'000'000 + 1'000'000'000).substr(1);
+  const auto ask_past = [&] {
+    const auto seen = ask(engine, "GET", past + "&until=" + std::to_string(time / 1'000'000'000) + '.' + fraction);
+    CHECK(seen.complete);
+    return seen.body;
+  };
+  engine.start("a");
+  CHECK(json::parse(ask_past())["Action"] == "create");
+  engine.go_away();
+  engine.come_back();
+  CHECK(ask_past().empty());
+  engine.forget_start("a");
+  CHECK(engine.state("a")["Status"] == "created");
+  CHECK(engine.times_started("a") == 1);
+}
+
 TEST_CASE("images are pulled, or not, for a reason") {
   fake_engine engine;
   engine.add_image("there:1", false);
