@@ -1,5 +1,7 @@
 #include "actors/quiet_scheduler.hpp"
 
+#include "muster/base/scheduling.hpp"
+
 #include <caf/all.hpp>
 #include <caf/detail/thread_safe_actor_clock.hpp>
 #include <caf/policy/work_sharing.hpp>
@@ -22,10 +24,11 @@ class sharing final : public caf::policy::work_sharing {};
 } // namespace muster
 
 /// As CAF's, but threads of actors have no logger of CAF's, which is silent: else each turn of an actor looks by a
-/// `dynamic_cast` for its number, and tells it to the logger and takes it back twice.
+/// `dynamic_cast` for its number, and tells it to the logger and takes it back twice. And it interrupts nobody.
 template <>
 void caf::scheduler::worker<muster::sharing>::run() {
   caf::logger::set_current_actor_system(nullptr);
+  muster::interrupt_nobody();
   for (;;) {
     auto* job = policy_.dequeue(this);
     switch (job->resume(this, max_throughput_)) {

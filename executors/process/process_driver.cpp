@@ -10,6 +10,7 @@
 #include "executors/process/warden_link.hpp"
 #include "executors/process/warden_queries.hpp"
 #include "executors/process/worker.hpp"
+#include "muster/base/scheduling.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -214,6 +215,7 @@ private:
   // -- everything below runs in the driver's thread
 
   void run() {
+    interrupt_nobody();
     if (!link_.is_open())
       recover("it could not be reached");
     std::vector<request> taken;

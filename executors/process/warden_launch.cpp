@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -56,6 +57,13 @@ rlim_t files_at_start() {
     return ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : RLIM_INFINITY;
   }();
   return limit;
+}
+
+/// How this program was scheduled when it began. Threads of it may wait for others since (`interrupt_nobody`); tasks
+/// do not.
+int policy_at_start() {
+  static const int policy = ::sched_getscheduler(0);
+  return policy;
 }
 
 // -- in the launched process
@@ -157,6 +165,7 @@ int warden_main(int argc, char** argv) {
 /// one, and `main` never begins. So no program can forget to ask.
 [[gnu::constructor]] void become_warden(int argc, char** argv, char** /*environment*/) {
   static_cast<void>(files_at_start());
+  static_cast<void>(policy_at_start());
   if (argc > 0 && std::strcmp(argv[0], warden_name) == 0)
     ::_exit(warden_main(argc, argv));
 }
@@ -199,8 +208,17 @@ result<void> launch(const std::string& folder, const warden_options& options) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, writing.get(), 2);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  if (policy_at_start() == SCHED_OTHER) {
+    const sched_param none{};
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSCHEDULER);
+    posix_spawnattr_setschedpolicy(&attributes, SCHED_OTHER);
+    posix_spawnattr_setschedparam(&attributes, &none);
+  }
   pid_t pid = -1;
-  const int failed = ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments, environ);
+  const int failed = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0)
     return os_error("cannot start a warden", failed);

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -193,6 +194,15 @@ TEST_CASE("a survivor that may end by itself when it is asked to is lost") {
   REQUIRE(eventually([&] { return b.warden() != 0 && b.warden() != first; }));
   b->stop(x.id, 10'000ms);
   CHECK(b.heard.wait_end(x.id).lost.has_value());
+}
+
+TEST_CASE("a warden is scheduled as the program was at its start, whichever thread launches it") {
+  process_bench b;
+  const auto first = b.warden();
+  CHECK(::sched_getscheduler(first) == SCHED_OTHER);
+  ::kill(first, SIGKILL); // The next is launched by the driver's thread.
+  REQUIRE(eventually([&] { return b.warden() != 0 && b.warden() != first; }));
+  CHECK(::sched_getscheduler(b.warden()) == SCHED_OTHER);
 }
 
 TEST_CASE("runtime and warden killed together: the next runtime learns what can be known") {
