@@ -55,6 +55,8 @@ struct runtime_config : runtime_limits {
   std::uint32_t threads = 1;               ///< Of the actor scheduler.
   bool take_cached = true;   ///< Else tasks marked `cache` are run; what they give serves later ones all the same.
   bool with_network = false; ///< Ready for `publish_monitors` and `publish_agents`; costs a few threads.
+  /// Else not for `publish_monitors`: connections that are all encrypted cost less.
+  bool with_monitors = true;
   std::optional<link_certificates> agent_certificates{}; ///< Set: agents connect encrypted, monitors as ever.
   std::chrono::milliseconds answer_limit{60'000}; ///< For each answer of an actor; `unavailable` when it has passed.
 };
@@ -196,7 +198,8 @@ public:
 
   /// Lets monitors in other processes connect (actors/protocol/monitor.hpp), at `address`, which should be of loopback
   /// because nothing is encrypted, and `port`, 0 for any: which it is. Without `admit` everybody sees everything. Fails
-  /// with `unsupported` without `with_network`, `conflict` the second time, `io_error` for what cannot be bound.
+  /// with `unsupported` without `with_network` and `with_monitors`, `conflict` the second time, `io_error` for what
+  /// cannot be bound.
   [[nodiscard]] result<std::uint16_t> publish_monitors(const std::string& address, std::uint16_t port,
                                                        monitor_admission admit = {});
 

@@ -63,15 +63,22 @@ result<void> check_blindly(const spec::workflow& workflow, const config::pool_po
   return {};
 }
 
+network_use network_of(const runtime_config& x) {
+  if (!x.with_network)
+    return network_use::none;
+  return x.agent_certificates && !x.with_monitors ? network_use::encrypted : network_use::any;
+}
+
 } // namespace
 
 runtime::impl::impl(runtime_config config, store::state_directory directory, store::writer writer,
                     std::unique_ptr<pool_set> pools, timestamp recorded_until)
     : directory_(std::move(directory)), ended_(directory_), answer_limit_(config.answer_limit),
       health_(std::make_shared<store_health>(directory_.root(), config.min_free)), policy_(policy_of(config)),
-      recorded_until_(recorded_until), configuration_(config.threads, config.with_network),
-      can_edit_policies_(config.can_edit_policies), max_parallel_of_made_(config.max_parallel_of_made),
-      reserved_pools_(std::move(config.reserved_pools)), system_(configuration_), pools_(std::move(pools)) {
+      recorded_until_(recorded_until), configuration_(config.threads, network_of(config)),
+      takes_monitors_(config.with_monitors), can_edit_policies_(config.can_edit_policies),
+      max_parallel_of_made_(config.max_parallel_of_made), reserved_pools_(std::move(config.reserved_pools)),
+      system_(configuration_), pools_(std::move(pools)) {
   const failure_handler on_failure = [this](const error& why) {
     log::error("runtime", "runtime cannot go on", {{"why", why.message}});
     ended_.fail(why);
@@ -269,6 +276,8 @@ result<std::uint16_t> runtime::impl::publish_monitors(const std::string& address
                                                       monitor_admission admit) {
   if (!system_.has_middleman())
     return {ec::unsupported, "this runtime was started without a network"};
+  if (!takes_monitors_)
+    return {ec::unsupported, "this runtime was started without monitors"};
   const std::lock_guard lock{mutex_};
   if (gate_)
     return {ec::conflict, "monitors can connect already"};

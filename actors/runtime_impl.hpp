@@ -156,6 +156,7 @@ private:
   /// The CACHE reads files, which may take long.
   std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
   system_config configuration_;
+  const bool takes_monitors_;
   const bool can_edit_policies_;
   const std::uint32_t max_parallel_of_made_;
   const std::vector<std::string> reserved_pools_;

@@ -61,7 +61,8 @@ public:
   impl(agent_config config, agent::hello who, const capabilities& offered, store::writer_lock lock)
       : lock_(std::move(lock)), config_(std::move(config)), who_(std::move(who)),
         makes_networks_(maker_of_networks(offered) != nullptr), drivers_(drivers_of(offered)),
-        configuration_(scheduler_threads, true), system_(configuration_) {
+        configuration_(scheduler_threads, config_.certificates ? network_use::encrypted : network_use::any),
+        system_(configuration_) {
     if (config_.certificates)
       door_ = agent::make_encrypted_door(system_, *config_.certificates);
   }

@@ -10,6 +10,8 @@
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/stream.hpp>
 #include <caf/io/scribe.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,11 +20,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace muster::agent {
@@ -34,14 +39,35 @@ using net::native_socket;
 using net::rw_state;
 using steady = std::chrono::steady_clock;
 
-/// Handshakes that are under way. All on the multiplexer's thread.
+/// Has the kernel give a connection up when the machine of the peer answers nothing for so long, whether or not there
+/// is something to be sent. What fails here leaves it to the defaults of the system.
+void give_up_after(std::chrono::milliseconds silence, native_socket on) {
+  static std::once_flag said;
+  const auto set = [on](int level, int name, int value) {
+    if (::setsockopt(on, level, name, &value, sizeof value) == 0)
+      return;
+    const auto why = std::generic_category().message(errno);
+    std::call_once(said, [&] { log::warn("agents", "silent connections are kept for long", {{"why", why}}); });
+  };
+  const auto seconds = std::max<std::int64_t>(2, std::chrono::duration_cast<std::chrono::seconds>(silence).count());
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(seconds / 2));
+  set(IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>((seconds + 3) / 4));
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(seconds * 1000)); // Of probes as well, in place of a number.
+}
+
+/// Connections that have not come far enough yet. All on the multiplexer's thread.
 class open_handshakes {
 public:
+  /// None stays for longer than `limit`, once another comes or it is asked for; nor are there ever more than `most`.
+  open_handshakes(net::default_multiplexer& loop, std::chrono::milliseconds limit, std::size_t most)
+      : loop_(loop), limit_(limit), most_(std::min(most, descriptors() / 4)) {}
+
   void add(caf::io::scribe_ptr x) {
     end_overdue();
     all_.push_back({steady::now(), std::move(x)});
   }
-  /// It has come to an end, whichever.
+  /// It has come to its end, whichever.
   void forget(const caf::io::scribe* x) {
     const auto at = std::find_if(all_.begin(), all_.end(), [x](const auto& one) { return one.who.get() == x; });
     if (at == all_.end())
@@ -50,49 +76,56 @@ public:
     all_.erase(at);
   }
 
-private:
-  static constexpr std::chrono::seconds limit{10};
+  /// The oldest are first.
+  void end_overdue() {
+    while (!all_.empty() && (all_.size() >= most_ || steady::now() - all_.front().since > limit_)) {
+      const auto who = all_.front().who;
+      log::debug("agents", "a connection is closed: its handshake does not come to an end", {{"peer", who->addr()}});
+      all_.pop_front();
+      who->io_failure(&loop_, net::operation::read); // Whoever waits for it is told.
+    }
+  }
 
+private:
   struct handshake {
     steady::time_point since;
     caf::io::scribe_ptr who;
   };
 
-  /// Others need descriptors, too.
-  static std::size_t most_open() {
-    constexpr rlim_t most = 4096;
+  /// That this process may have.
+  static std::size_t descriptors() {
+    constexpr rlim_t usual = 1024;
     rlimit files{};
-    const bool is_known = ::getrlimit(RLIMIT_NOFILE, &files) == 0;
-    return static_cast<std::size_t>(is_known ? std::min(most, files.rlim_cur / 4) : most / 4);
+    return static_cast<std::size_t>(::getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : usual);
   }
 
-  /// The oldest are first.
-  void end_overdue() {
-    while (!all_.empty() && (all_.size() >= most_ || steady::now() - all_.front().since > limit)) {
-      const auto who = all_.front().who;
-      log::debug("agents", "a connection is closed: its handshake does not come to an end", {{"peer", who->addr()}});
-      all_.pop_front();
-      who->graceful_shutdown();
-    }
-  }
-
-  const std::size_t most_ = most_open();
+  net::default_multiplexer& loop_;
+  const std::chrono::milliseconds limit_;
+  const std::size_t most_;
   std::list<handshake> all_;
 };
 
+using overdue_atom = caf::atom_constant<caf::atom("overdue")>;
 using begin_session = std::function<result<tls_session>()>;
 
 /// A socket with TLS on it.
 class encrypted_stream final : public net::stream {
 public:
   /// `begin` is asked once the peer has said something: many only look whether there is a port.
-  encrypted_stream(net::default_multiplexer& loop, native_socket socket, begin_session begin)
-      : stream(loop, socket), begin_(std::move(begin)) {}
+  encrypted_stream(net::default_multiplexer& loop, native_socket socket, begin_session begin, const door_limits& limits)
+      : stream(loop, socket), policy_{limits.standstill}, begin_(std::move(begin)) {
+    give_up_after(limits.silence, socket);
+  }
 
   void on_up(std::function<void()> what) { on_up_ = std::move(what); }
   [[nodiscard]] bool is_up() const noexcept { return is_up_; }
+  /// The first time that the peer has said something behind the handshake.
+  void on_heard(std::function<void()> what) { policy_.on_heard = std::move(what); }
+  [[nodiscard]] bool has_heard() const noexcept { return policy_.has_heard; }
 
   void handle_event(net::operation op) override {
+    if (op == net::operation::read)
+      policy_.unanswered_since.reset();
     if (!is_up_ && op == net::operation::read) {
       const auto now = shake_hands();
       if (now == rw_state::indeterminate)
@@ -108,19 +141,37 @@ public:
 private:
   /// Of the session, once there is one.
   struct policy {
-    std::optional<tls_session> session;
+    std::chrono::milliseconds standstill;
+    std::optional<tls_session> session{};
+    std::optional<steady::time_point> unanswered_since{};
+    std::function<void()> on_heard{};
+    bool has_heard = false;
+
     rw_state read_some(std::size_t& got, native_socket /*from*/, void* to, std::size_t most) {
       got = 0;
-      return state_of(session->read(to, most, got));
+      const auto out = state_of(session->read(to, most, got));
+      if (got > 0 && !std::exchange(has_heard, true))
+        on_heard();
+      return out;
     }
     rw_state write_some(std::size_t& sent, native_socket /*to*/, const void* from, std::size_t count) {
       sent = 0;
+      if (is_gone())
+        return rw_state::failure;
       // CAF keeps what it has and waits for the socket if nothing was sent; for anything but success it forgets it.
       return session->write(from, count, sent) == tls_session::outcome::failed ? rw_state::failure : rw_state::success;
     }
     /// The socket does not tell of what the session has taken from it already: the rest of a record.
     [[nodiscard]] bool must_read_more(native_socket /*from*/, std::size_t /*threshold*/) const {
       return session->has_more();
+    }
+    /// Whether nothing was heard for too long after something was said. A program that stands still, or the end of a
+    /// tunnel that leads nowhere any more, looks to the kernel as if all were well.
+    bool is_gone() {
+      const auto now = steady::now();
+      if (!unanswered_since)
+        unanswered_since = now;
+      return now - *unanswered_since > standstill;
     }
   };
 
@@ -171,15 +222,24 @@ private:
 /// A connection. What is written before the handshake has ended waits for that.
 class encrypted_scribe final : public caf::io::scribe {
 public:
-  /// `open` is null for one that this end began.
-  encrypted_scribe(net::default_multiplexer& loop, native_socket socket, begin_session begin,
-                   std::shared_ptr<open_handshakes> open)
-      : scribe(net::conn_hdl_from_socket(socket)), stream_(loop, socket, std::move(begin)), open_(std::move(open)) {
-    stream_.on_up([this] {
-      end_handshake();
+  /// Who began it.
+  enum class side : std::uint8_t { peer, own };
+
+  /// One that the peer began is `open` until the handshake has ended, one of our own until something came behind it.
+  encrypted_scribe(net::default_multiplexer& loop, native_socket socket, begin_session begin, const door_limits& limits,
+                   std::shared_ptr<open_handshakes> open, side began)
+      : scribe(net::conn_hdl_from_socket(socket)), stream_(loop, socket, std::move(begin), limits),
+        open_(std::move(open)) {
+    stream_.on_up([this, began] {
+      if (began == side::peer)
+        open_->forget(this);
       stream_.flush(this);
     });
+    stream_.on_heard([this] { open_->forget(this); });
   }
+
+  /// Nothing was heard of the peer, and it is not given up.
+  [[nodiscard]] bool may_wait() const noexcept { return !stream_.has_heard() && !is_over_; }
 
   void configure_read(caf::io::receive_policy::config x) override {
     stream_.configure_read(x);
@@ -207,26 +267,25 @@ public:
   }
   void add_to_loop() override { stream_.activate(this); }
   void remove_from_loop() override {
-    end_handshake();
+    is_over_ = true;
+    open_->forget(this);
     stream_.passivate();
   }
 
 private:
-  void end_handshake() {
-    if (open_)
-      open_->forget(this);
-  }
-
   encrypted_stream stream_;
   std::shared_ptr<open_handshakes> open_;
   bool is_launched_ = false;
+  bool is_over_ = false;
 };
 
 /// A port.
 class encrypted_doorman final : public net::doorman_impl {
 public:
-  encrypted_doorman(net::default_multiplexer& loop, native_socket socket, std::shared_ptr<tls_sessions> sessions)
-      : doorman_impl(loop, socket), sessions_(std::move(sessions)) {}
+  encrypted_doorman(net::default_multiplexer& loop, native_socket socket, std::shared_ptr<tls_sessions> sessions,
+                    const door_limits& limits)
+      : doorman_impl(loop, socket), sessions_(std::move(sessions)), limits_(limits),
+        open_(std::make_shared<open_handshakes>(loop, limits.handshake, limits.handshakes)) {}
 
   bool new_connection() override {
     auto& loop = acceptor_.backend();
@@ -237,7 +296,7 @@ public:
     }
     static_cast<void>(net::nonblocking(socket, true));
     const auto accept = [sessions = sessions_, socket] { return sessions->accept(socket); };
-    auto who = caf::make_counted<encrypted_scribe>(loop, socket, accept, open_);
+    auto who = caf::make_counted<encrypted_scribe>(loop, socket, accept, limits_, open_, encrypted_scribe::side::peer);
     const auto handle = who->hdl();
     open_->add(who);
     parent()->add_scribe(std::move(who));
@@ -246,14 +305,16 @@ public:
 
 private:
   std::shared_ptr<tls_sessions> sessions_;
-  std::shared_ptr<open_handshakes> open_ = std::make_shared<open_handshakes>();
+  const door_limits limits_;
+  std::shared_ptr<open_handshakes> open_;
 };
 
 class encrypted_door final : public caf::io::middleman_actor_impl {
 public:
-  encrypted_door(caf::actor_config& config, caf::actor broker, link_certificates certificates)
+  encrypted_door(caf::actor_config& config, caf::actor broker, link_certificates certificates, door_limits limits)
       : middleman_actor_impl(config, std::move(broker)),
-        sessions_(std::make_shared<tls_sessions>(std::move(certificates))) {}
+        sessions_(std::make_shared<tls_sessions>(std::move(certificates))), limits_(limits),
+        begun_(std::make_shared<open_handshakes>(loop(), limits.standstill, limits.handshakes)) {}
   const char* name() const override { return "encrypted_door"; }
 
 protected:
@@ -261,7 +322,7 @@ protected:
     const auto socket = net::new_tcp_acceptor_impl(port, address, reuse);
     if (!socket)
       return socket.error();
-    return caf::io::doorman_ptr{caf::make_counted<encrypted_doorman>(loop(), *socket, sessions_)};
+    return caf::io::doorman_ptr{caf::make_counted<encrypted_doorman>(loop(), *socket, sessions_, limits_)};
   }
 
   caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
@@ -276,21 +337,44 @@ protected:
       ::close(*socket);
       return caf::make_error(caf::sec::cannot_connect_to_node);
     }
-    return caf::io::scribe_ptr{caf::make_counted<encrypted_scribe>(
-        loop(), *socket, [session = *std::move(begun)] { return session; }, nullptr)};
+    auto who = caf::make_counted<encrypted_scribe>(
+        loop(), *socket, [session = *std::move(begun)] { return session; }, limits_, begun_,
+        encrypted_scribe::side::own);
+    watch(who);
+    return caf::io::scribe_ptr{std::move(who)};
   }
 
 private:
+  /// Whoever wants to connect to the same place meanwhile waits for this connection, so it must not last for ever.
+  /// A broker, since those are of the multiplexer's thread.
+  void watch(const caf::intrusive_ptr<encrypted_scribe>& who) {
+    const auto held = std::make_shared<caf::intrusive_ptr<encrypted_scribe>>(who);
+    const auto watcher = [held, begun = begun_, after = limits_.standstill + std::chrono::milliseconds{1}](
+                             caf::io::broker* self) -> caf::behavior {
+      if (const auto x = std::exchange(*held, nullptr); x->may_wait())
+        begun->add(x);
+      self->delayed_send(self, after, overdue_atom::value);
+      return {[self, begun](overdue_atom) {
+        begun->end_overdue();
+        self->quit();
+      }};
+    };
+    static_cast<void>(system().middleman().spawn_broker<caf::hidden>(watcher));
+  }
+
   net::default_multiplexer& loop() { return dynamic_cast<net::default_multiplexer&>(system().middleman().backend()); }
 
   std::shared_ptr<tls_sessions> sessions_;
+  const door_limits limits_;
+  const std::shared_ptr<open_handshakes> begun_; ///< By this end.
 };
 
 } // namespace
 
-caf::io::middleman_actor make_encrypted_door(caf::actor_system& system, link_certificates certificates) {
+caf::io::middleman_actor make_encrypted_door(caf::actor_system& system, link_certificates certificates,
+                                             door_limits limits) {
   return system.spawn<encrypted_door, caf::detached + caf::hidden>(
-      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")), std::move(certificates));
+      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")), std::move(certificates), limits);
 }
 
 } // namespace muster::agent

@@ -108,10 +108,17 @@ void note(fleet_pointer self, store::service_change x) {
                service_change_ptr{std::make_shared<store::service_change>(std::move(x))});
 }
 
+/// That its agent is there is noted without waking anybody.
+void take_last_word(node& n) {
+  if (n.link)
+    n.heard = std::max(n.heard, n.said_alive->load(std::memory_order_relaxed));
+}
+
 void go_away(fleet_pointer self, node& n, const char* why) {
   auto& state = self->state;
   if (!n.link)
     return;
+  take_last_word(n);
   log::warn("fleet", "node is away", {{"node", n.name}, {"pool", state.setup.pool}, {"why", why}});
   state.sessions.erase(n.in.session());
   n.link = nullptr;
@@ -166,7 +173,8 @@ void welcome_node(fleet_pointer self, node& n, const store::node_record& row, st
   n.out.begin(session);
   state.sessions[session] = n.name;
   n.door_may_end = std::make_shared<std::atomic<bool>>(false);
-  n.door = self->spawn(node_link, fleet_actor{self}, session, n.door_may_end);
+  n.said_alive = std::make_shared<last_word::element_type>(n.heard);
+  n.door = self->spawn<node_link>(fleet_actor{self}, session, n.said_alive, n.door_may_end);
   self->monitor(link);
   log::info("fleet", "agent joins", {{"node", n.name}, {"pool", state.setup.pool}});
   answer.deliver(welcome{protocol_version, state.setup.incarnation, state.setup.head, session,
@@ -380,6 +388,8 @@ void forgive_delay(fleet_state& state, caf::actor_clock::time_point now) {
 void look_round(fleet_pointer self) {
   auto& state = self->state;
   const auto now = self->clock().now();
+  for (auto& [name, n] : state.nodes)
+    take_last_word(n);
   forgive_delay(state, now);
   const bool reviews = now >= state.next_review;
   if (reviews)
@@ -481,10 +491,6 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
           n->out.acknowledge(session, number);
           pump(*n);
         }
-      },
-      [self, &state](alive_atom, std::uint64_t session) {
-        if (auto* n = node_of(state, session))
-          n->heard = self->clock().now();
       },
       [self](hello_atom, const hello& who, const agent_link& link) { return join(self, who, link); },
       [&state](listen_atom, const listener_ptr& to) { state.listener = to; },

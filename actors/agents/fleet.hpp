@@ -10,6 +10,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -95,8 +96,13 @@ using start_atom = caf::atom_constant<caf::atom("start")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 
-/// The FLEET: all nodes of a pool that have agents. What agents say comes by their LINKs, and `hello` from the GATE.
-using fleet_actor = fleet_link::extend_with<gate_actor>::extend<
+/// When an agent said last that it is there: set by the LINK of its session, for the FLEET.
+using last_word = std::shared_ptr<std::atomic<caf::actor_clock::time_point>>;
+
+/// The FLEET: all nodes of a pool that have agents. `hello` comes from the GATE.
+using fleet_actor = gate_actor::extend<
+    /// From the LINK of an agent, as it says so.
+    caf::reacts_to<report_atom, reports>, caf::reacts_to<ack_atom, std::uint64_t, std::uint64_t>,
     /// From the FLEET's driver: as the functions of `driver`. Grace in milliseconds.
     /// The listener is called on the FLEET's thread; null for none from now on.
     caf::reacts_to<listen_atom, listener_ptr>, caf::reacts_to<prepare_atom, attempt_spec_ptr>,
@@ -132,6 +138,7 @@ struct fleet_state {
     std::uint64_t incarnation = 0; ///< Of the agent that was welcomed last.
     fleet_link door;               ///< What the agent has of the head meanwhile.
     end_permit door_may_end;
+    last_word said_alive; ///< Null before the first session.
     inbox in;
     report_reader reader;
     outbox<commands> out;

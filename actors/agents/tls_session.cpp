@@ -121,8 +121,11 @@ result<std::shared_ptr<SSL_CTX>> read_certificates(const link_certificates& file
 tls_session::outcome tls_session::shake_hands() {
   ERR_clear_error(); // Of others of this thread: OpenSSL looks there for what became of a call.
   const auto out = outcome_of(SSL_do_handshake(connection_.get()));
+  if (out != outcome::later || !SSL_want_write(connection_.get()))
+    return out;
   // What is said in it is short: a socket that does not take it is of no use, and nobody waits until it would.
-  return out == outcome::later && SSL_want_write(connection_.get()) ? outcome::failed : out;
+  problem_ = "the peer takes nothing";
+  return outcome::failed;
 }
 
 tls_session::outcome tls_session::read(void* to, std::size_t most, std::size_t& got) {

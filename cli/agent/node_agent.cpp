@@ -9,6 +9,7 @@
 #include "cli/serve/head_pools.hpp"
 #include "cli/serve/log_sink.hpp"
 #include "executors/several/several_drivers.hpp"
+#include "gateway/auth/agent_link.hpp"
 #include "gateway/auth/certificates.hpp"
 #include "gateway/client/http_client.hpp"
 #include "muster/config/service.hpp"
@@ -116,15 +117,7 @@ result<void> use_certificates(const node_options& options, const store::state_di
     const auto staged = stage(certs, name, directory);
     return staged ? gateway::take_staged(link_folder(directory)) : staged.failure();
   };
-  const auto folder = std::filesystem::absolute(link_folder(directory));
-  const auto files = gateway::certificates_in(folder);
-  to.certificates = link_certificates{files.authority, files.certificate, files.key};
-  to.prove = [folder](const std::string& statement) -> result<std::pair<std::string, std::string>> {
-    auto proof = gateway::prove(folder, statement);
-    if (!proof)
-      return proof.failure();
-    return std::pair{std::move(proof->certificate), std::move(proof->signature)};
-  };
+  gateway::encrypt_by(std::filesystem::absolute(link_folder(directory)), to);
   return {};
 }
 

@@ -47,7 +47,7 @@ runtime_config settings_of(const config::service_settings& x, const store::state
   out.can_edit_policies = true;
   out.max_parallel_of_made = x.defaults.max_parallel;
   out.threads = x.defaults.threads;
-  out.with_network = x.monitors.listen != "off";
+  out.with_network = out.with_monitors = x.monitors.listen != "off";
   return out;
 }
 

@@ -50,7 +50,7 @@ TEST_CASE("who does not answer waits longer and longer") {
 }
 
 TEST_CASE("the messages that wait for an actor are counted") {
-  system_config configuration{2, false};
+  system_config configuration{2};
   caf::actor_system system{configuration};
   auto hub = system.spawn(event_hub);
   std::promise<void> busy, release;

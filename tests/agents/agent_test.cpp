@@ -37,7 +37,7 @@ agent::agent_link::behavior_type curious(agent::agent_link::pointer self, std::s
 /// Somebody who has the right to join, and says what he likes.
 class stranger {
 public:
-  explicit stranger(const fleet_head& head) : configuration_(2, true), system_(configuration_) {
+  explicit stranger(const fleet_head& head) : configuration_(2, network_use::any), system_(configuration_) {
     const auto gate = system_.middleman().remote_actor<agent::gate_actor>("127.0.0.1", head.port());
     REQUIRE(gate);
     gate_ = *gate;

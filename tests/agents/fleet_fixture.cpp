@@ -34,7 +34,7 @@ agent::node_store_actor::behavior_type keep(agent::node_store_actor::pointer, st
 
 fleet_head::fleet_head(const std::filesystem::path& root, std::uint16_t port, agent::fleet_setup setup,
                        std::function<result<void>(const agent::hello&)> admit, std::shared_ptr<notebook> book)
-    : configuration_(2, true), system_(configuration_) {
+    : configuration_(2, network_use::any), system_(configuration_) {
   setup.pool = "pool";
   auto on_failure = setup.on_failure;
   const auto id = store::head_id(store::state_directory{root});

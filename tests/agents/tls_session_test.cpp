@@ -95,6 +95,18 @@ struct ends_with_certificates {
   tls_sessions node{by.issue("n1", certificate_use::node)};
 };
 
+/// Both ends after the handshake.
+struct connection : ends_with_certificates {
+  connection() {
+    REQUIRE(at_head);
+    REQUIRE(at_node);
+    REQUIRE(shake_hands(*at_head, *at_node) == std::pair{outcome::done, outcome::done});
+  }
+  line between;
+  result<tls_session> at_head = head.accept(between.head.get());
+  result<tls_session> at_node = node.connect(between.node.get());
+};
+
 /// Whether the node's end comes to a connection with the head's that words go over.
 bool do_connect(tls_sessions& head, tls_sessions& node) {
   const line x;
@@ -114,50 +126,40 @@ bool do_connect(tls_sessions& head, tls_sessions& node) {
 } // namespace
 
 TEST_CASE("all that one end writes comes to the other, in order, however much it is") {
-  ends_with_certificates x;
-  const line between;
-  auto head = x.head.accept(between.head.get());
-  auto node = x.node.connect(between.node.get());
-  REQUIRE(head);
-  REQUIRE(node);
-  REQUIRE(shake_hands(*head, *node) == std::pair{outcome::done, outcome::done});
+  connection x;
   std::string text;
   for (int i = 0; i < 300'000; ++i)
     text += std::to_string(i);
   std::string come;
   bool was_full = false;
   for (std::size_t sent = 0; sent < text.size();) {
-    const auto now = head->write(text.data() + sent, text.size() - sent, sent);
+    const auto now = x.at_head->write(text.data() + sent, text.size() - sent, sent);
     REQUIRE(now != outcome::failed);
     was_full = was_full || now == outcome::later;
     if (now == outcome::later)
-      come += read_all(*node);
+      come += read_all(*x.at_node);
   }
-  come += read_all(*node);
+  come += read_all(*x.at_node);
   CHECK(was_full);
   CHECK(come == text);
-  CHECK(!node->has_more());
+  CHECK(!x.at_node->has_more());
 }
 
-TEST_CASE("what was taken from the socket and not yet read is said to be there") {
-  ends_with_certificates x;
-  const line between;
-  auto head = x.head.accept(between.head.get());
-  auto node = x.node.connect(between.node.get());
-  REQUIRE(head);
-  REQUIRE(node);
-  REQUIRE(shake_hands(*head, *node) == std::pair{outcome::done, outcome::done});
+TEST_CASE("the rest of what was taken from the socket is said to be there until it is read") {
+  connection x;
+  const std::string text = "two words";
   std::size_t sent = 0;
-  REQUIRE(head->write("one", 3, sent) == outcome::done);
-  REQUIRE(head->write("two", 3, sent) == outcome::done);
-  std::array<char, 3> word{};
+  REQUIRE(x.at_head->write(text.data(), text.size(), sent) == outcome::done);
+  REQUIRE(sent == text.size());
+  CHECK(!x.at_node->has_more());
+  char first = 0;
   std::size_t got = 0;
-  REQUIRE(node->read(word.data(), word.size(), got) == outcome::done);
+  REQUIRE(x.at_node->read(&first, 1, got) == outcome::done);
   char next = 0;
-  const bool socket_is_empty = ::recv(between.node.get(), &next, 1, MSG_PEEK) < 0;
-  CHECK((!socket_is_empty || node->has_more()));
-  REQUIRE(node->read(word.data(), word.size(), got) == outcome::done);
-  CHECK(std::string(word.data(), word.size()) == "two");
+  REQUIRE(::recv(x.between.node.get(), &next, 1, MSG_PEEK) < 0); // The socket has nothing more to tell of.
+  CHECK(x.at_node->has_more());
+  CHECK(first + read_all(*x.at_node) == text);
+  CHECK(!x.at_node->has_more());
 }
 
 TEST_CASE("who is of another authority, or shows the other end's kind of certificate, is refused") {
@@ -266,4 +268,15 @@ TEST_CASE("a session whose peer is gone, or speaks no TLS, has failed, and raise
   line closed;
   closed.head.reset();
   CHECK(!x.node.connect(closed.node.get()));
+}
+
+TEST_CASE("a handshake over a socket that takes nothing fails, and says why") {
+  ends_with_certificates x;
+  const line between;
+  const std::array<char, 4096> filler{};
+  while (::send(between.node.get(), filler.data(), filler.size(), MSG_NOSIGNAL) > 0) {
+  }
+  const auto begun = x.node.connect(between.node.get());
+  REQUIRE_FALSE(begun);
+  CHECK(begun.failure().message == "the peer takes nothing");
 }

@@ -1,16 +1,16 @@
 #include "agent_farm.hpp"
 
+#include "muster/base/unique_fd.hpp"
 #include "support/catch.hpp"
+#include "support/processes.hpp"
 
 #include <arpa/inet.h>
 #include <csignal>
-#include <fstream>
-#include <iterator>
 #include <netinet/in.h>
-#include <sstream>
 #include <sys/socket.h>
 #include <unistd.h>
 
+using namespace muster;
 using namespace muster::test;
 
 namespace {
@@ -34,20 +34,6 @@ private:
   int socket_;
 };
 
-/// CPU time of a process so far, in seconds.
-double cpu_time(pid_t of) {
-  std::ifstream file("/proc/" + std::to_string(of) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>{file}, {}};
-  std::istringstream fields{text.substr(text.rfind(')') + 2)};
-  std::string skipped;
-  for (int i = 0; i < 11; ++i)
-    fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
 /// The first bytes of a handshake, of which more is to come.
 const std::string half_a_greeting{"\x16\x03\x01\x02", 4};
 
@@ -64,41 +50,38 @@ TEST_CASE(
   const stranger halting{address, half_a_greeting};
   const stranger rude{address, "GET / HTTP/1.0\r\n\r\n"};
   const auto begin = std::chrono::steady_clock::now();
-  const auto before = cpu_time(x.head->process().pid());
+  const auto before = cpu_seconds(x.head->process().pid());
   const node_program node{x.muster, "n1", {"--certs", certificates_of(x.muster, "n1")}};
   REQUIRE(becomes(x.muster, "n1", "ready"));
   const auto id = x.submit("workflow: {name: w, tasks: [{name: t, image: none, command: [sleep, '1']}]}");
   CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
   // No more than that it does not wait busily, however slow this machine is.
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  CHECK(cpu_time(x.head->process().pid()) - before < took.count() / 2);
+  CHECK(cpu_seconds(x.head->process().pid()) - before < took.count() / 2);
   CHECK(x.head->stop(SIGTERM).exit_code == 0);
 }
 
 TEST_CASE("an agent whose head is silent in the handshake can be stopped") {
   farm x;
   make_certificates(x.muster, {"n1"});
-  const auto listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  const unique_fd listener{::socket(AF_INET, SOCK_STREAM, 0)};
   sockaddr_in own{};
   own.sin_family = AF_INET;
   own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof own;
-  REQUIRE(::bind(listener, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
-  REQUIRE(::listen(listener, 4) == 0);
-  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&own), &size) == 0);
+  REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
+  REQUIRE(::listen(listener.get(), 4) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0);
   node_program node{
       x.muster,
       "n1",
       {"--certs", certificates_of(x.muster, "n1"), "--head", "127.0.0.1:" + std::to_string(ntohs(own.sin_port))}};
   // One looks whether there is a port, the other says something.
   char byte = 0;
-  for (bool has_greeted = false; !has_greeted;) {
-    const auto peer = ::accept(listener, nullptr, nullptr);
-    REQUIRE(peer >= 0);
-    has_greeted = ::recv(peer, &byte, 1, 0) == 1;
-    if (!has_greeted)
-      ::close(peer);
-  }
+  unique_fd peer;
+  do {
+    peer.reset(::accept(listener.get(), nullptr, nullptr));
+    REQUIRE(peer);
+  } while (::recv(peer.get(), &byte, 1, 0) != 1);
   CHECK(node.stop(SIGTERM).exit_code == 0);
-  ::close(listener);
 }

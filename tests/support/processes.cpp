@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <iterator>
 #include <poll.h>
+#include <sstream>
 #include <unistd.h>
 
 namespace muster::test {
@@ -54,6 +55,22 @@ std::vector<pid_t> find(const std::string& file, const std::function<bool(const 
 }
 
 } // namespace
+
+double cpu_seconds(pid_t of) {
+  const auto text = contents("/proc/" + std::to_string(of) + "/stat");
+  const auto end = text.rfind(')');
+  if (end == std::string::npos)
+    return 0;
+  constexpr int fields_before = 11;
+  std::istringstream fields{text.substr(end + 1)};
+  std::string skipped;
+  for (int i = 0; i < fields_before; ++i)
+    fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
 
 std::vector<pid_t> processes_with_environment(const std::string& text) {
   return find("environ", [&](const std::string& found) { return found.find(text) != std::string::npos; });

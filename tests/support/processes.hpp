@@ -18,6 +18,9 @@ namespace muster::test {
 /// The same without what they forked that runs no program of its own yet, and so has their words.
 [[nodiscard]] std::vector<pid_t> programs_with_argument(const std::string& argument);
 
+/// CPU time that a process has used, in seconds; 0 of one that is gone.
+[[nodiscard]] double cpu_seconds(pid_t of);
+
 /// The warden of a state directory; 0 if none lives.
 [[nodiscard]] pid_t warden_of(const std::filesystem::path& state);
 
