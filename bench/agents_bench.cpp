@@ -6,14 +6,17 @@
 // plain ones: processes of this program, each with the agent's own actor system and the null driver. Prints how long
 // all take to join, what the head uses of a core while all is idle, and its memory per agent.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include "actors/agents/agent.hpp"
 #include "executors/null/null_driver.hpp"
+#include "gateway/auth/agent_link.hpp"
 #include "gateway/auth/certificates.hpp"
 #include "support/head_program.hpp"
 #include "support/muster_program.hpp"
 #include "support/node_program.hpp"
+#include "support/processes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -24,7 +27,6 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -62,20 +64,6 @@ void check_limits(std::size_t agents) {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
-/// CPU time of a process in seconds.
-double cpu_seconds(pid_t of) {
-  std::ifstream file("/proc/" + std::to_string(of) + "/stat");
-  std::string text{std::istreambuf_iterator<char>{file}, {}};
-  std::istringstream fields{text.substr(text.rfind(')') + 2)};
-  std::string skipped;
-  for (int i = 0; i < 11; ++i)
-    fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
 double resident_kib(pid_t of) {
   std::ifstream file("/proc/" + std::to_string(of) + "/statm");
   double all = 0;
@@ -87,10 +75,10 @@ double resident_kib(pid_t of) {
 /// Percent of a core.
 double cpu_share(pid_t of, std::chrono::seconds over) {
   const auto begin = steady::now();
-  const auto before = cpu_seconds(of);
+  const auto before = test::cpu_seconds(of);
   std::this_thread::sleep_for(over);
   const std::chrono::duration<double> took = steady::now() - begin;
-  return 100 * (cpu_seconds(of) - before) / took.count();
+  return 100 * (test::cpu_seconds(of) - before) / took.count();
 }
 
 /// Certificates of the head and of all agents, in folders by their names.
@@ -120,17 +108,6 @@ private:
   scratch_folder folder_;
 };
 
-void encrypt(agent_config& to, const std::filesystem::path& folder) {
-  const auto files = gateway::certificates_in(folder);
-  to.certificates = link_certificates{files.authority, files.certificate, files.key};
-  to.prove = [folder](const std::string& statement) -> result<std::pair<std::string, std::string>> {
-    auto proof = gateway::prove(folder, statement);
-    if (!proof)
-      return proof.failure();
-    return std::pair{std::move(proof->certificate), std::move(proof->signature)};
-  };
-}
-
 /// The process of one agent: says when it is connected, and stays until `leave` is closed.
 [[noreturn]] void be_agent(std::size_t number, const std::string& head, const std::string& folder,
                            const link_folders* links, int connected, int leave) {
@@ -142,7 +119,7 @@ void encrypt(agent_config& to, const std::filesystem::path& folder) {
   config.own_directory = folder + "/" + config.node;
   config.address = "127.0.0.1";
   if (links != nullptr)
-    encrypt(config, links->of(config.node));
+    gateway::encrypt_by(links->of(config.node), config);
   null_config has;
   has.total = {64, std::int64_t{1} << 40, std::int64_t{1} << 40, {0, 1, 2, 3, 4, 5, 6, 7}};
   config.executor = make_null_driver(has);
@@ -210,9 +187,20 @@ private:
 } // namespace
 
 int main(int argc, char** argv) {
-  const auto agents = static_cast<std::size_t>(argc > 1 ? std::atoi(argv[1]) : 1000);
-  const std::chrono::seconds idle{argc > 2 ? std::atoi(argv[2]) : 60};
-  const bool is_plain = argc > 3 && std::string{argv[3]} == "plain";
+  int number = 1000;
+  int seconds = 60;
+  std::string kind = "encrypted";
+  bench::take_arguments(argc, argv, "What agents that have nothing to do cost their head",
+                        {{"AGENTS", "each a process of its own", &number},
+                         {"SECONDS", "that the idle head is watched for", &seconds},
+                         {"LINKS", "encrypted, or plain", &kind}});
+  if (kind != "encrypted" && kind != "plain") {
+    std::fprintf(stderr, "agents_bench: links are encrypted or plain, not '%s'\n", kind.c_str());
+    return 2;
+  }
+  const auto agents = static_cast<std::size_t>(number);
+  const std::chrono::seconds idle{seconds};
+  const bool is_plain = kind == "plain";
   check_limits(agents);
   const auto links = is_plain ? nullptr : std::make_unique<const link_folders>(agents);
   const test::muster_program muster;
@@ -227,11 +215,11 @@ int main(int argc, char** argv) {
   const auto alone = cpu_share(pid, settled);
   const auto memory = resident_kib(pid);
   const auto begin = steady::now();
-  const auto cpu_before = cpu_seconds(pid);
+  const auto cpu_before = test::cpu_seconds(pid);
   const crowd all{agents, test::agents_address(muster), links.get()};
   all.wait_joined();
   const std::chrono::duration<double> took = steady::now() - begin;
-  const auto cpu_joining = cpu_seconds(pid) - cpu_before;
+  const auto cpu_joining = test::cpu_seconds(pid) - cpu_before;
   std::this_thread::sleep_for(settled);
   const auto share = cpu_share(pid, idle);
   const auto more = resident_kib(pid) - memory;

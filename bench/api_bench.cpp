@@ -1,6 +1,7 @@
 // How long the API's handlers take, without sockets: pages of a long list, and the acknowledgement of a large workflow.
 //   api_bench [WORKFLOWS] [TASKS]     (default: 100,000 finished workflows; a submission of 10,000 tasks)
 #include "actors/runtime.hpp"
+#include "arguments.hpp"
 #include "executors/null/null_driver.hpp"
 #include "gateway/api/routes.hpp"
 #include "gateway/http/target.hpp"
@@ -99,8 +100,13 @@ void measure_page(const http::router& routes, const std::string& target) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t workflows = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100'000;
-  const std::size_t tasks = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 10'000;
+  int finished = 100'000;
+  int submitted = 10'000;
+  bench::take_arguments(argc, argv, "What requests to the API cost",
+                        {{"WORKFLOWS", "finished ones in the store", &finished},
+                         {"TASKS", "of the workflow that is submitted", &submitted}});
+  const auto workflows = static_cast<std::size_t>(finished);
+  const auto tasks = static_cast<std::size_t>(submitted);
   const bench::scratch_folder folder;
   const store::state_directory where{folder.path()};
   fill(where, workflows);

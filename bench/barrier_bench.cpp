@@ -6,6 +6,7 @@
 // CLOCK_MONOTONIC first of all, and stays until all have begun; the skew of a round is between the first and the last.
 // Beside it, in the same run, what the machine itself needs for as many processes. Needs root and iproute2.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include "actors/runtime.hpp"
@@ -320,9 +321,15 @@ void print(const std::vector<series>& all) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 20;
-  const auto members = static_cast<std::size_t>(argc > 2 ? std::atoi(argv[2]) : 64);
-  const auto nodes = static_cast<unsigned>(argc > 3 ? std::atoi(argv[3]) : 4);
+  int rounds = 20;
+  int number_of_members = 64;
+  int number_of_nodes = 4;
+  take_arguments(argc, argv, "How far apart the members of a gang begin, on nodes in network namespaces (root)",
+                 {{"ROUNDS", "of which medians are printed", &rounds},
+                  {"MEMBERS", "of the gang", &number_of_members},
+                  {"NODES", "that they are spread over", &number_of_nodes}});
+  const auto members = static_cast<std::size_t>(number_of_members);
+  const auto nodes = static_cast<unsigned>(number_of_nodes);
   const test::network_ground ground{nodes};
   if (!ground.missing().empty()) { // Others of `./dev bench` need not be root.
     std::printf("barrier_bench: not run: %s\n", ground.missing().c_str());

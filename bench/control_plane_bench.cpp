@@ -6,6 +6,7 @@
 // Prints tasks per second for independent tasks and for gangs of eight, and the memory of a task that waits and of one
 // that runs.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include "actors/runtime.hpp"
@@ -117,8 +118,10 @@ void in_fresh_process(F measure) {
 } // namespace
 
 int main(int argc, char* argv[]) {
-  const int tasks = argc > 1 ? std::atoi(argv[1]) : 50'000;
-  const int rounds = argc > 2 ? std::atoi(argv[2]) : 3;
+  int tasks = 50'000;
+  int rounds = 3;
+  take_arguments(argc, argv, "Tasks per second of the control plane alone, with the null driver",
+                 {{"TASKS", "of each workflow", &tasks}, {"ROUNDS", "of which medians are printed", &rounds}});
   in_fresh_process([] { measure_memory("a task that waits", 100'000, true, status::waiting); });
   in_fresh_process([] { measure_memory("a task that runs", 10'000, false, status::running); });
   const auto flat = make_workflow(tasks, 1, false);

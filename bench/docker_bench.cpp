@@ -1,12 +1,13 @@
 // What Muster costs per container, beside a bare loop over the Engine API.
 //
-//   docker_bench [CONTAINERS] [ROUNDS]      rates, and what a container in a row costs
-//   docker_bench live [CONTAINERS]          memory of Muster while so many containers run
+//   docker_bench [rates [CONTAINERS [ROUNDS]]]      rates, and what a container in a row costs
+//   docker_bench live [CONTAINERS]                  memory of Muster while so many containers run
 //
 // The daemon is that of DOCKER_HOST (`eval "$(./dev docker up)"` starts one); its image `busybox` is used. The floor
 // creates, starts, waits for and removes containers over kept connections, as many at a time as turned out fastest, and
 // records nothing. Muster copies the log of each and journals every transition.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include "support/unix_http.hpp"
@@ -197,14 +198,24 @@ void measure_live(int containers) {
 } // namespace
 
 int main(int argc, char* argv[]) {
+  std::string what = "rates";
+  int containers = 0;
+  int rounds = 3;
+  take_arguments(argc, argv, "Containers per second, or memory while many live, beside the daemon alone",
+                 {{"WHAT", "rates, or live: memory while so many run", &what},
+                  {"CONTAINERS", "in all; else 40, or 500 that live", &containers},
+                  {"ROUNDS", "of which medians of rates are printed", &rounds}});
   if (socket_path().empty()) {
     std::puts("skipped: DOCKER_HOST names no Unix socket of a Docker daemon; try: eval \"$(./dev docker up)\"");
     return 0;
   }
-  if (argc > 1 && std::string_view{argv[1]} == "live") {
-    measure_live(argc > 2 ? std::atoi(argv[2]) : 500);
-    return 0;
+  if (what == "live") {
+    measure_live(containers > 0 ? containers : 500);
+  } else if (what == "rates") {
+    compare(containers > 0 ? containers : 40, rounds);
+  } else {
+    std::fprintf(stderr, "docker_bench: '%s' is nothing that it measures: rates or live\n", what.c_str());
+    return 2;
   }
-  compare(argc > 1 ? std::atoi(argv[1]) : 40, argc > 2 ? std::atoi(argv[2]) : 3);
   return 0;
 }

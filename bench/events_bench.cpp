@@ -1,6 +1,7 @@
 // How fast committed events reach subscribers over HTTP, and what subscribers cost.
 //   events_bench [EVENTS] [FOLDER]      FOLDER decides which disk is measured (default: the temporary folder)
 // The floor of the deliveries is one thread that writes the same bytes to as many bare sockets.
+#include "arguments.hpp"
 #include "gateway/api/services.hpp"
 #include "gateway/events/feed.hpp"
 #include "gateway/events/routes.hpp"
@@ -374,9 +375,12 @@ void measure_idle(head& h, std::size_t subscribers) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const auto events = static_cast<std::size_t>(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100'000);
+  int events = 100'000;
   bench::scratch_folder scratch;
-  const std::string folder = argc > 2 ? argv[2] : scratch.path();
+  auto folder = scratch.path();
+  bench::take_arguments(
+      argc, argv, "What it costs to follow events",
+      {{"EVENTS", "to measure the rate with", &events}, {"FOLDER", "on the disk that is measured", &folder}});
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;

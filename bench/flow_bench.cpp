@@ -6,6 +6,7 @@
 // Prints how long a submission takes, the memory of an element that waits, and elements per second: of ELEMENTS, of a
 // tenth of them, and nested three deep.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include "actors/runtime.hpp"
@@ -128,8 +129,10 @@ void in_fresh_process(F measure) {
 } // namespace
 
 int main(int argc, char* argv[]) {
-  const int elements = argc > 1 ? std::atoi(argv[1]) : 100'000;
-  const int rounds = argc > 2 ? std::atoi(argv[2]) : 3;
+  int elements = 100'000;
+  int rounds = 3;
+  take_arguments(argc, argv, "A `foreach` over a range, with the null driver",
+                 {{"ELEMENTS", "of the range", &elements}, {"ROUNDS", "of which medians are printed", &rounds}});
   in_fresh_process([&] { measure_waiting(elements); });
   const auto large = make_workflow(1, elements);
   const auto small = make_workflow(1, elements / 10);

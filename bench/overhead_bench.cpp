@@ -8,6 +8,7 @@
 // commit, and ends. The chain compares hops: a serial spawn plus one durable commit of SQLite, against a workflow in
 // which each task waits for the one before.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include <fcntl.h>
@@ -173,9 +174,13 @@ void compare_chain(int hops, int rounds) {
 
 int main(int argc, char* argv[]) {
   constexpr int hops = 200;
-  const int rounds = argc > 2 ? std::atoi(argv[2]) : 9;
-  if (argc > 1) {
-    compare_independent(std::atoi(argv[1]), rounds);
+  int tasks = 0;
+  int rounds = 9;
+  take_arguments(argc, argv, "What a task costs, beside what spawns the same processes and records nothing",
+                 {{"TASKS", "of each round; else 1,000, and 10,000 in 3 rounds", &tasks},
+                  {"ROUNDS", "of which medians are printed", &rounds}});
+  if (tasks > 0) {
+    compare_independent(tasks, rounds);
   } else {
     compare_independent(1'000, rounds);
     compare_independent(10'000, 3);

@@ -6,6 +6,7 @@
 // waiting gangs takes that all ask for something else, how long it takes to find out whom to preempt, and what 100,000
 // equal gangs that wait cost. The target stands beside each.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include "muster/placement/gang_queue.hpp"
@@ -220,7 +221,9 @@ void measure_equal() {
 } // namespace
 
 int main(int argc, char** argv) {
-  const auto nodes = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000UL;
+  int number = 1000;
+  bench::take_arguments(argc, argv, "Placement alone, without actors and store", {{"NODES", "of 8 GPUs", &number}});
+  const auto nodes = static_cast<std::size_t>(number);
   std::printf("%lu nodes of 8 GPUs\n\n", nodes);
   measure_rate(nodes, "8 x 1 GPU (target 20,000/s)", {equal_members(8, 1)});
   measure_rate(nodes, "2 x 8 GPUs", {equal_members(2, 8)});

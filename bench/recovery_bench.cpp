@@ -4,6 +4,7 @@
 //
 // TASKS tasks (100,000) wait in one workflow, where the first one runs; then as many in WORKFLOWS (1,000) of them.
 
+#include "arguments.hpp"
 #include "measure.hpp"
 
 #include "actors/runtime.hpp"
@@ -81,8 +82,10 @@ void measure(const std::string& what, int workflows, int tasks) {
 } // namespace
 
 int main(int argc, char* argv[]) {
-  const int tasks = argc > 1 ? std::atoi(argv[1]) : 100'000;
-  const int workflows = argc > 2 ? std::atoi(argv[2]) : 1'000;
+  int tasks = 100'000;
+  int workflows = 1'000;
+  take_arguments(argc, argv, "How long a start takes over unfinished workflows",
+                 {{"TASKS", "in all", &tasks}, {"WORKFLOWS", "that they are in, the second time", &workflows}});
   measure(std::to_string(tasks) + " tasks in one workflow", 1, tasks);
   measure(std::to_string(tasks) + " tasks in " + std::to_string(workflows) + " workflows", workflows,
           tasks / workflows);

@@ -5,6 +5,7 @@
 // `true`, two at a time: a bare posix_spawn loop with output to a file each, the process driver (prepared two at a
 // time, and all prepared ahead), and the null driver, which runs nothing.
 
+#include "arguments.hpp"
 #include "executors/null/null_driver.hpp"
 #include "executors/process/process_driver.hpp"
 #include "measure.hpp"
@@ -138,8 +139,11 @@ void processes(std::uint32_t tasks, bool ahead) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const auto tasks = static_cast<std::uint32_t>(argc > 1 ? std::atoi(argv[1]) : 1000);
-  const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
+  int number = 1000;
+  int rounds = 5;
+  take_arguments(argc, argv, "The drivers alone, without actors and store",
+                 {{"TASKS", "of each round", &number}, {"ROUNDS", "of which medians are printed", &rounds}});
+  const auto tasks = static_cast<std::uint32_t>(number);
   const std::vector<contestant> all{
       {"posix_spawn loop, file each", [&] { spawn_loop(tasks); }},
       {"process driver", [&] { processes(tasks, false); }},

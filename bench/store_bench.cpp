@@ -1,5 +1,7 @@
 // How fast the store takes submissions and events, per size of transaction, and reads them back.
 //   store_bench [FOLDER] [TASKS]      FOLDER decides which disk is measured (default: the working directory)
+#include "arguments.hpp"
+
 #include "muster/store/reader.hpp"
 #include "muster/store/writer.hpp"
 
@@ -132,8 +134,12 @@ void measure(const std::filesystem::path& folder, const names& x, std::size_t ba
 } // namespace
 
 int main(int argc, char** argv) {
-  const std::filesystem::path base = argc > 1 ? argv[1] : ".";
-  const auto tasks = static_cast<std::uint32_t>(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 100'000);
+  std::string folder_of_all = ".";
+  int number = 100'000;
+  bench::take_arguments(argc, argv, "The store alone",
+                        {{"FOLDER", "on the disk that is measured", &folder_of_all}, {"TASKS", "in all", &number}});
+  const std::filesystem::path base = folder_of_all;
+  const auto tasks = static_cast<std::uint32_t>(number);
   const names all{tasks};
   std::printf("%8s %8s %12s %12s %14s %12s %10s\n", "batch", "tasks", "submitted/s", "events/s", "slowest ms", "read/s",
               "MB");

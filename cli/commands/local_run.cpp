@@ -217,7 +217,7 @@ private:
     else if (problem.message.find(" GPU") != std::string::npos)
       std::cerr << "muster: GPUs that NVML does not find are declared by --gpus, such as --gpus 2 or --gpus 0,3\n";
     else
-      std::cerr << "muster: where tasks are light, --oversubscribe 3 takes this machine for three times as large\n";
+      std::cerr << "muster: where tasks are light, --oversubscribe N takes this machine for N times as large\n";
     return code;
   }
 
