@@ -38,11 +38,29 @@ namespace {
 
 constexpr auto patience = 60s;
 
+/// Of CAF, as all have that take connections of any kind, only quicker.
+struct heartbeats {
+  caf::timespan interval;
+  caf::timespan timeout;
+};
+
+class configuration : public system_config {
+public:
+  explicit configuration(const std::optional<heartbeats>& own)
+      : system_config(1, own ? network_use::any : network_use::encrypted) {
+    if (!own)
+      return;
+    set("middleman.heartbeat-interval", own->interval);
+    set("middleman.connection-timeout", own->timeout);
+  }
+};
+
 /// A process of head or node, with a door.
 class end_of_link {
 public:
-  explicit end_of_link(link_certificates certificates, agent::door_limits limits = {})
-      : door_(agent::make_encrypted_door(system_, certificates, limits)) {}
+  explicit end_of_link(link_certificates certificates, agent::door_limits limits = {},
+                       const std::optional<heartbeats>& own = {})
+      : config_(own), door_(agent::make_encrypted_door(system_, certificates, limits)) {}
   ~end_of_link() { caf::anon_send_exit(door_, caf::exit_reason::kill); }
   end_of_link(const end_of_link&) = delete;
   end_of_link& operator=(const end_of_link&) = delete;
@@ -79,7 +97,7 @@ public:
   }
 
 private:
-  system_config config_{1, network_use::encrypted};
+  configuration config_;
   caf::actor_system system_{config_};
   caf::io::middleman_actor door_;
 };
@@ -193,6 +211,18 @@ caf::behavior taker(caf::stateful_actor<std::string>* self) {
           return self->state;
         self->state += text.front() + std::to_string(text.size()) + ' ';
         return {};
+      },
+  };
+}
+
+/// Says that it is there, again and again, until it is stopped; and how often it did.
+caf::behavior speaker(caf::stateful_actor<int>* self, const caf::actor& to) {
+  constexpr auto pause = 100ms;
+  self->send(self, to);
+  return {
+      [self, pause](const caf::actor& listener) {
+        self->send(listener, ++self->state);
+        self->delayed_send(self, pause, listener);
       },
   };
 }
@@ -373,6 +403,29 @@ TEST_CASE("a peer that stands still is given up by who says something to it") {
     REQUIRE(std::chrono::steady_clock::now() < deadline);
     peer.say_something();
   }
+}
+
+TEST_CASE("a head that takes monitors keeps the encrypted agents that speak, which have no heartbeats") {
+  const certificates by;
+  constexpr heartbeats quick{1s, 5s};
+  end_of_link head{by.head(), {10s, 10, 1h, 1h}, quick};
+  end_of_link node{by.node(), {10s, 10, 1h, 1h}};
+  const seen_from_head speaks{head, node};
+  std::promise<void> long_enough;
+  const auto listens = head.system().spawn([&](caf::event_based_actor*) -> caf::behavior {
+    return {[&, until = std::chrono::steady_clock::now() + 2 * quick.timeout, is_over = false](int) mutable {
+      if (!is_over && std::chrono::steady_clock::now() > until)
+        long_enough.set_value();
+      is_over = is_over || std::chrono::steady_clock::now() > until;
+    }};
+  });
+  const auto says = node.system().spawn(speaker, node.find(head.publish(listens)));
+  REQUIRE(long_enough.get_future().wait_for(patience) == std::future_status::ready);
+  CHECK(speaks.answers());
+  caf::anon_send_exit(says, caf::exit_reason::user_shutdown);
+  // Now it says nothing, and its head has waited for that.
+  CHECK(speaks.is_gone());
+  caf::anon_send_exit(listens, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE("a machine that is cut off is given up by its head, and nothing is left of the connection") {
