@@ -82,6 +82,10 @@ bool each_field(const value_reader& in, value_at x, const field_path& path, cons
                 const std::vector<std::string_view>& required, Use use,
                 const std::vector<std::string_view>* suggested = nullptr);
 
+/// Whether a key that is none of `known` is nearest to `name` of them: that `name` is absent needs no words then.
+[[nodiscard]] bool is_misspelt(const std::vector<map_entry>& entries, std::string_view name,
+                               const std::vector<std::string_view>& known);
+
 /// Reports a key that is none of `known`, with the nearest one.
 void report_unknown_key(const value_reader& in, const map_entry& x, const field_path& path,
                         const std::vector<std::string_view>& known);
@@ -127,7 +131,7 @@ bool each_field(const value_reader& in, value_at x, const field_path& path, cons
     bool there = false;
     for (const auto& entry : entries)
       there = there || (entry.key.type == yaml::scalar_type::text && entry.key.text == name);
-    if (!there)
+    if (!there && !is_misspelt(entries, name, suggested != nullptr ? *suggested : known))
       in.report().error(x.place, path, "`" + std::string{name} + "` is missing", "");
   }
   return true;

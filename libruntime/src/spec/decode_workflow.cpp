@@ -219,6 +219,14 @@ void complete_plain_task(group& x) {
   x.name = x.tasks[0].name + "-group";
 }
 
+bool is_misspelt(const std::vector<map_entry>& entries, std::string_view name,
+                 const std::vector<std::string_view>& known) {
+  return std::any_of(entries.begin(), entries.end(), [&](const map_entry& x) {
+    return x.key.type == yaml::scalar_type::text &&
+           std::find(known.begin(), known.end(), x.key.text) == known.end() && nearest(x.key.text, known) == name;
+  });
+}
+
 void report_unknown_key(const value_reader& in, const map_entry& x, const field_path& path,
                         const std::vector<std::string_view>& known) {
   if (x.key.type != yaml::scalar_type::text) {
@@ -360,11 +368,13 @@ void decode_workflow(const value_reader& in, value_at x, const load_options& opt
   }
   if (!options.parameters_file.empty() || options.parameters_text)
     in.report().error("the spec has no `parameters` for the parameters file to set");
+  std::vector<map_entry> entries;
+  (void)in.map(x, root, entries);
   const bool any_groups = groups && in.truthy(*groups);
   const bool any_tasks = tasks && in.truthy(*tasks);
   if (any_groups && any_tasks)
     in.report().error(tasks->place, root, "`tasks` and `groups` exclude each other, put the tasks into groups of one");
-  else if (!any_groups && !any_tasks)
+  else if (!any_groups && !any_tasks && !is_misspelt(entries, "groups", known) && !is_misspelt(entries, "tasks", known))
     in.report().error(x.place, root, "expected at least one task in `tasks` or one group in `groups`, found none");
   // Both are read even when one is empty: an empty list is fine, nothing at all is not.
   if (groups && (any_groups || any_tasks))

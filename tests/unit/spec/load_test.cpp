@@ -141,6 +141,17 @@ TEST_CASE("all errors of a file come together, each with its place") {
                                      "    hint: put it in brackets: [echo]\n"));
 }
 
+TEST_CASE("what is absent because it is misspelt is said once, where it stands") {
+  const auto absent = load("workflow:\n  nmae: wf\n  taks:\n  - {name: a, image: i, command: [c]}\n", {});
+  CHECK(fields_of(absent) == std::vector<std::string>{"workflow.nmae", "workflow.taks"});
+  CHECK_THAT(errors_of(absent), ContainsSubstring("did you mean 'tasks'?"));
+  const auto of_task = load("workflow:\n  name: wf\n  tasks:\n  - {name: a, imag: i, command: [c]}\n", {});
+  CHECK(fields_of(of_task) == std::vector<std::string>{"workflow.tasks[0].imag"});
+  // A key that nothing is like is no excuse.
+  const auto other = load("workflow:\n  name: wf\n  zebra: 1\n", {});
+  CHECK(fields_of(other) == std::vector<std::string>{"workflow", "workflow.zebra"});
+}
+
 TEST_CASE("a terminal gets no control characters of a spec") {
   const auto loaded = load(with_task("    \"\\e[31mx\": 1\n"));
   REQUIRE(loaded.errors.size() == 1);
