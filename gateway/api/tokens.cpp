@@ -68,6 +68,32 @@ result<http::response> create_token(call& x) {
   return out;
 }
 
+/// A page of rows of that list, the newest first. `query` has been read but for its cursor.
+template <class Query, class Row>
+result<http::response> list_newest(call& x, query_reader& query, const std::string& list, Query wanted,
+                                   result<std::vector<Row>> (store::reader::*read)(const Query&),
+                                   json (*view)(const Row&)) {
+  const auto before = cursor_of(query, list);
+  if (!before)
+    return before.failure();
+  if (auto known = query.finish(); !known)
+    return known.failure();
+  wanted.before = static_cast<std::int64_t>(before->value_or(0));
+  const auto reader = x.state();
+  if (!reader)
+    return reader.failure();
+  const auto found = ((**reader).*read)(wanted);
+  if (!found)
+    return found.failure();
+  auto items = json::array();
+  for (const auto& one : *found)
+    items.push_back(view(one));
+  std::optional<std::string> next;
+  if (found->size() == wanted.limit)
+    next = make_cursor(list, static_cast<std::uint64_t>(found->back().number));
+  return json_response(200, page_of(std::move(items), next));
+}
+
 /// All of them for admins, else the caller's own.
 result<http::response> list_tokens(call& x) {
   query_reader query{x.request};
@@ -80,26 +106,7 @@ result<http::response> list_tokens(call& x) {
   store::token_query wanted;
   wanted.user = x.who.role == role::admin ? *user : std::optional{x.who.user};
   wanted.limit = *limit;
-  const auto list = "tokens " + wanted.user.value_or("*");
-  const auto before = cursor_of(query, list);
-  if (!before)
-    return before.failure();
-  if (auto known = query.finish(); !known)
-    return known.failure();
-  wanted.before = static_cast<std::int64_t>(before->value_or(0));
-  const auto reader = x.state();
-  if (!reader)
-    return reader.failure();
-  const auto found = (*reader)->tokens(wanted);
-  if (!found)
-    return found.failure();
-  auto items = json::array();
-  for (const auto& one : *found)
-    items.push_back(json_of(one));
-  std::optional<std::string> next;
-  if (found->size() == *limit)
-    next = make_cursor(list, static_cast<std::uint64_t>(found->back().number));
-  return json_response(200, page_of(std::move(items), next));
+  return list_newest(x, query, "tokens " + wanted.user.value_or("*"), wanted, &store::reader::tokens, json_of);
 }
 
 /// The token of the route, if it is the caller's to see.
@@ -156,27 +163,9 @@ result<http::response> list_audit(call& x) {
     return action.failure();
   if (!limit)
     return limit.failure();
-  store::audit_query wanted{*user, action->value_or(""), 0, *limit};
-  const auto list = "audit " + user->value_or("*") + " " + wanted.action;
-  const auto before = cursor_of(query, list);
-  if (!before)
-    return before.failure();
-  if (auto known = query.finish(); !known)
-    return known.failure();
-  wanted.before = static_cast<std::int64_t>(before->value_or(0));
-  const auto reader = x.state();
-  if (!reader)
-    return reader.failure();
-  const auto found = (*reader)->audit(wanted);
-  if (!found)
-    return found.failure();
-  auto items = json::array();
-  for (const auto& one : *found)
-    items.push_back(row_of(one));
-  std::optional<std::string> next;
-  if (found->size() == *limit)
-    next = make_cursor(list, static_cast<std::uint64_t>(found->back().number));
-  return json_response(200, page_of(std::move(items), next));
+  const store::audit_query wanted{*user, action->value_or(""), 0, *limit};
+  return list_newest(x, query, "audit " + user->value_or("*") + " " + wanted.action, wanted, &store::reader::audit,
+                     row_of);
 }
 
 } // namespace

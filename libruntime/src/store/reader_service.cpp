@@ -40,6 +40,10 @@ sequence sequence_at(const sqlite::statement& q, int column) {
   return {static_cast<std::uint64_t>(q.integer(column))};
 }
 
+std::string text_at(const sqlite::statement& q) {
+  return std::string{q.text(0)};
+}
+
 token_record token_at(const sqlite::statement& q) {
   token_record x;
   x.number = q.integer(0);
@@ -122,6 +126,32 @@ result<std::vector<Row>> rows_of(sqlite::statement& q, Row (*read)(const sqlite:
   return out;
 }
 
+/// The row that has this text where `sql` looks for one, if there is any.
+template <class Impl, class Row>
+result<std::optional<Row>> row_with(Impl& from, const std::string& sql, std::string_view text,
+                                    Row (*read)(const sqlite::statement&), const char* what) {
+  auto prepared = from.statement(sql);
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  q.bind(1, text);
+  auto found = rows_of(q, read, 1, from.db(), what);
+  if (!found)
+    return found.failure();
+  return found->empty() ? std::nullopt : std::optional{std::move(found->front())};
+}
+
+/// The same where there has to be one.
+template <class Row>
+result<Row> row_of(result<std::optional<Row>> found, const char* kind, std::string_view id) {
+  if (!found)
+    return found.failure();
+  if (!*found)
+    return error{ec::not_found, "there is no " + std::string{kind} + " " + std::string{id}};
+  return std::move(**found);
+}
+
 } // namespace
 
 result<std::string> reader::log_id() {
@@ -136,31 +166,12 @@ result<std::string> reader::log_id() {
 }
 
 result<std::optional<token_record>> reader::token_of(std::string_view hash) {
-  auto prepared = impl_->statement(std::string{token_columns} + "WHERE hash = ?");
-  if (!prepared)
-    return prepared.failure();
-  auto& q = **prepared;
-  const sqlite::statement_scope scope{q};
-  q.bind(1, hash);
-  auto found = rows_of(q, token_at, 1, impl_->db(), "looking for a token");
-  if (!found)
-    return found.failure();
-  return found->empty() ? std::nullopt : std::optional{std::move(found->front())};
+  return row_with(*impl_, std::string{token_columns} + "WHERE hash = ?", hash, token_at, "looking for a token");
 }
 
 result<token_record> reader::token(std::string_view id) {
-  auto prepared = impl_->statement(std::string{token_columns} + "WHERE id = ?");
-  if (!prepared)
-    return prepared.failure();
-  auto& q = **prepared;
-  const sqlite::statement_scope scope{q};
-  q.bind(1, id);
-  auto found = rows_of(q, token_at, 1, impl_->db(), "reading a token");
-  if (!found)
-    return found.failure();
-  if (found->empty())
-    return error{ec::not_found, "there is no token " + std::string{id}};
-  return std::move(found->front());
+  return row_of(row_with(*impl_, std::string{token_columns} + "WHERE id = ?", id, token_at, "reading a token"), "token",
+                id);
 }
 
 result<std::vector<token_record>> reader::tokens(const token_query& query) {
@@ -222,18 +233,8 @@ result<std::optional<idempotency_record>> reader::idempotent(std::string_view us
 }
 
 result<webhook_record> reader::webhook(std::string_view id) {
-  auto prepared = impl_->statement(std::string{webhook_columns} + "WHERE id = ?");
-  if (!prepared)
-    return prepared.failure();
-  auto& q = **prepared;
-  const sqlite::statement_scope scope{q};
-  q.bind(1, id);
-  auto found = rows_of(q, webhook_at, 1, impl_->db(), "reading a webhook");
-  if (!found)
-    return found.failure();
-  if (found->empty())
-    return error{ec::not_found, "there is no webhook " + std::string{id}};
-  return std::move(found->front());
+  return row_of(row_with(*impl_, std::string{webhook_columns} + "WHERE id = ?", id, webhook_at, "reading a webhook"),
+                "webhook", id);
 }
 
 result<std::vector<webhook_record>> reader::webhooks(std::int64_t after, std::size_t limit,
@@ -251,18 +252,9 @@ result<std::vector<webhook_record>> reader::webhooks(std::int64_t after, std::si
 }
 
 result<std::string> reader::webhook_secret(std::string_view id) {
-  auto prepared = impl_->statement("SELECT secret FROM webhook_secret WHERE webhook = ?");
-  if (!prepared)
-    return prepared.failure();
-  auto& q = **prepared;
-  const sqlite::statement_scope scope{q};
-  q.bind(1, id);
-  const int code = q.step();
-  if (code == SQLITE_ROW)
-    return std::string{q.text(0)};
-  if (code != SQLITE_DONE)
-    return impl_->failed("reading what a webhook is signed with");
-  return error{ec::not_found, "there is no webhook " + std::string{id}};
+  return row_of(row_with(*impl_, "SELECT secret FROM webhook_secret WHERE webhook = ?", id, text_at,
+                         "reading what a webhook is signed with"),
+                "webhook", id);
 }
 
 result<std::vector<dead_letter>> reader::dead_letters(std::string_view webhook, std::int64_t before,
