@@ -222,8 +222,8 @@ void complete_plain_task(group& x) {
 bool is_misspelt(const std::vector<map_entry>& entries, std::string_view name,
                  const std::vector<std::string_view>& known) {
   return std::any_of(entries.begin(), entries.end(), [&](const map_entry& x) {
-    return x.key.type == yaml::scalar_type::text &&
-           std::find(known.begin(), known.end(), x.key.text) == known.end() && nearest(x.key.text, known) == name;
+    return x.key.type == yaml::scalar_type::text && std::find(known.begin(), known.end(), x.key.text) == known.end() &&
+           nearest(x.key.text, known) == name;
   });
 }
 
