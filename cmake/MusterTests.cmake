@@ -1,3 +1,6 @@
+# Seconds after which a test is taken for one that hangs. Those of a quarter of a minute have taken two on hosts that are shared.
+set(muster_test_timeout 900)
+
 # muster_test(NAME LABEL LIBRARIES...): one test program of the calling folder's sources, each of its cases a ctest test. One that lacks
 # something prints the reason (support/skip_test.hpp) and counts as skipped.
 function(muster_test name label)
@@ -8,7 +11,7 @@ function(muster_test name label)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE muster_test_support ${ARGN})
   target_precompile_headers(${name} REUSE_FROM muster_test_support)
-  catch_discover_tests(${name} TEST_PREFIX "${label}/" PROPERTIES LABELS ${label} TIMEOUT 300
+  catch_discover_tests(${name} TEST_PREFIX "${label}/" PROPERTIES LABELS ${label} TIMEOUT ${muster_test_timeout}
     SKIP_REGULAR_EXPRESSION "MUSTER-TEST-SKIPPED:")
 endfunction()
 
@@ -20,6 +23,6 @@ function(muster_docker_test name)
   target_link_libraries(${name} PRIVATE muster_test_support ${ARGN})
   target_precompile_headers(${name} REUSE_FROM muster_test_support)
   catch_discover_tests(${name} TEST_PREFIX "docker/" PROPERTIES
-    LABELS docker TIMEOUT 300 FIXTURES_REQUIRED docker_daemon RESOURCE_LOCK docker_daemon
+    LABELS docker TIMEOUT ${muster_test_timeout} FIXTURES_REQUIRED docker_daemon RESOURCE_LOCK docker_daemon
     SKIP_REGULAR_EXPRESSION "MUSTER-TEST-SKIPPED:")
 endfunction()

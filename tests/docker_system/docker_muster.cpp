@@ -94,6 +94,13 @@ std::vector<std::string> docker_muster::containers() const {
   return out;
 }
 
+std::string docker_muster::container_states() const {
+  std::string out;
+  for (const auto& x : ask(socket_, "/containers/json?all=1&" + filter_of(head())))
+    out += x.at("Names").at(0).get<std::string>() + ' ' + x.value("Status", "") + '\n';
+  return out;
+}
+
 std::vector<std::string> docker_muster::networks() const {
   std::vector<std::string> out;
   const auto id = head();

@@ -20,7 +20,7 @@ public:
 
   /// Runs it to its end.
   outcome operator()(const std::vector<std::string>& arguments,
-                     std::chrono::milliseconds deadline = std::chrono::seconds(120)) const;
+                     std::chrono::milliseconds deadline = std::chrono::seconds(300)) const;
   /// `muster run` of a spec's text on Docker, beside the test.
   [[nodiscard]] command run(const std::string& spec, const std::vector<std::string>& more = {}) const;
   [[nodiscard]] command with(const std::vector<std::string>& arguments) const;
@@ -29,6 +29,8 @@ public:
 
   /// Names of the containers, and of the networks, that the daemon has of this head; a line each.
   [[nodiscard]] std::vector<std::string> containers() const;
+  /// Those with what the daemon says of each, for people.
+  [[nodiscard]] std::string container_states() const;
   [[nodiscard]] std::vector<std::string> networks() const;
   /// Removes the networks of this runtime, and tells which there were: without those that the daemon itself does not
   /// remove though it says that nobody is in them (moby issue 42119).
@@ -49,8 +51,10 @@ struct one_run {
   one_run(const std::filesystem::path& socket, const std::string& spec, const std::vector<std::string>& more = {})
       : muster(socket), process(muster.run(spec, more)) {}
 
-  const outcome& end(std::chrono::milliseconds deadline = std::chrono::seconds(120)) {
+  const outcome& end(std::chrono::milliseconds deadline = std::chrono::seconds(300)) {
     said = process.finish(deadline);
+    if (said.timed_out)
+      said.err += muster.container_states();
     return said;
   }
 

@@ -18,7 +18,7 @@ namespace {
 const std::string diamond = "diamond.yaml";
 
 void check_example(const std::filesystem::path& docker, const std::filesystem::path& example,
-                   std::chrono::milliseconds deadline = 120s) {
+                   std::chrono::milliseconds deadline = 300s) {
   const auto text = content(example);
   one_run x{docker, text};
   INFO(example << '\n' << x.end(deadline).out << x.said.err);
@@ -55,7 +55,7 @@ TEST_CASE("a gang of 32: every member knows every other by address and by name")
                    name + " | nc lead 7001)\" = " + name + " ]; do sleep 0.2; done"});
   }
   one_run x{*docker, gang_of("large", members)};
-  INFO(x.end(240s).out << x.said.err);
+  INFO(x.end().out << x.said.err);
   CHECK(x.said.exit_code == 0);
   // Beside what nc says of calls that came too early.
   for (int i = 1; i < 32; ++i)
@@ -170,5 +170,5 @@ TEST_CASE("the example of a hundred containers side by side prints on Docker wha
   const auto docker = shared_docker();
   if (!docker)
     return;
-  check_example(*docker, in_source("examples/") + diamond, 280s);
+  check_example(*docker, in_source("examples/") + diamond, 600s);
 }

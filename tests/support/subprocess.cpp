@@ -165,6 +165,8 @@ outcome subprocess::finish(std::chrono::milliseconds deadline) {
       break;
     }
   reap(outcome_.timed_out);
+  if (outcome_.timed_out)
+    outcome_.err += "(killed: it had not ended after " + std::to_string(deadline.count() / 1000) + " s)\n";
   return outcome_;
 }
 

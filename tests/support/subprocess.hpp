@@ -39,7 +39,7 @@ public:
   /// Whether it has ended by now.
   [[nodiscard]] bool ended() const;
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-  /// Reads to the end and waits; kills it at the deadline.
+  /// Reads to the end and waits; kills it at the deadline, and says so in `err`.
   outcome finish(std::chrono::milliseconds deadline = std::chrono::seconds(60));
 
 private:
