@@ -1,6 +1,7 @@
 #include "muster/base/regex.hpp"
 
 #include "base/python_pattern.hpp"
+#include "muster/base/utf8.hpp"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -37,6 +38,21 @@ std::string describe(int code) {
 
 PCRE2_SPTR bytes(std::string_view text) {
   return reinterpret_cast<PCRE2_SPTR>(text.data());
+}
+
+/// Names of files are bytes: each that is no part of a character counts as one that no pattern names.
+std::string with_replacements(std::string_view text) {
+  constexpr char32_t replacement = 0xfffd;
+  std::string out;
+  while (!text.empty()) {
+    const auto good = first_invalid_utf8(text);
+    out += text.substr(0, good);
+    if (good == text.size())
+      break;
+    append_utf8(out, replacement);
+    text.remove_prefix(good + 1);
+  }
+  return out;
 }
 
 } // namespace
@@ -84,6 +100,8 @@ result<bool> regex::run(std::string_view text, unsigned options) const {
     return true;
   if (code == PCRE2_ERROR_NOMATCH)
     return false;
+  if (code <= PCRE2_ERROR_UTF8_ERR1 && code >= PCRE2_ERROR_UTF8_ERR21)
+    return run(with_replacements(text), options);
   return {ec::limit_exceeded, "regular expression '" + compiled_->pattern + "': " + describe(code)};
 }
 

@@ -22,7 +22,18 @@ TEST_CASE("characters are code points") {
   const auto x = regex::compile("^.$");
   REQUIRE(x);
   CHECK(*x->matches_all("\xc3\xbc"));
-  CHECK_FALSE(x->matches_all("\xff"));
+}
+
+TEST_CASE("a byte that is no part of a character counts as one that no pattern names") {
+  const auto any = regex::compile(".*\\.png");
+  const auto letter = regex::compile("[a-z]+\\.png");
+  REQUIRE(any);
+  REQUIRE(letter);
+  const std::string name = "c\xff\xc3.png";
+  CHECK(any->matches_all(name).value());
+  CHECK_FALSE(letter->matches_all(name).value());
+  CHECK(letter->matches_part(name).value() == false);
+  CHECK(regex::compile("c..\\.png")->matches_all(name).value());
 }
 
 TEST_CASE("a pattern that does not compile says why") {
