@@ -133,7 +133,8 @@ void add_retry(CLI::App& app, context& ctx) {
   auto options = std::make_shared<retry_options>();
   command->add_option("id", options->id, "A workflow's id, or 'last'")->type_name("ID")->required();
   command->add_option("--from", options->request.from, "Run this step and all that depends on it once more, too")
-      ->type_name("STEP");
+      ->type_name("STEP")
+      ->check([](const std::string& x) { return x.empty() ? "expected the name of a step" : ""; });
   command->add_flag("--only-failed", options->only_failed, "Only what did not complete; this is what happens anyway");
   command
       ->add_option("--spec", options->spec, "Refuse, and show what is different, if this file is another spec by now")

@@ -25,6 +25,12 @@ bool is_number(const std::string& x) {
   return !x.empty() && std::all_of(x.begin(), x.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// Whether it leads through an element of a `foreach`: the definition does not tell how many there are.
+bool names_element(const std::string& path) {
+  const auto parts = split(path);
+  return std::any_of(parts.begin(), parts.end(), is_number);
+}
+
 /// Whether the gang `name` is the step at one of `paths`, or in it.
 bool is_below_any(const std::string& name, const std::unordered_set<std::string>& paths) {
   constexpr std::string_view suffix = "-group";
@@ -143,6 +149,9 @@ result<std::vector<std::size_t>> gangs_to_retry(const spec::scope_ptr& definitio
     if (!found)
       return found.failure();
     again = std::move(*found);
+    if (names_element(from) &&
+        std::none_of(recorded.begin(), recorded.end(), [&](const auto& x) { return is_below_any(x.first, {from}); }))
+      return error{ec::not_found, "there is no step " + from + "; `muster show` has their names"};
   }
   machine replay{definition};
   replay.track_borne();

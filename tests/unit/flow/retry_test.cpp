@@ -73,6 +73,8 @@ TEST_CASE("a retry from a step takes all that depends on it as well") {
   CHECK(retried(recorded, "a").size() == 1 + 12 + 1);
   CHECK(retried(recorded, "made_good").count("made_good-group") == 1);
   CHECK(flow::gangs_to_retry(definition(), recorded, "map.0.nothing").failure().code == ec::not_found);
+  for (const auto* no_element : {"map.7", "map.0.leaf.9", "a.0"})
+    CHECK(flow::gangs_to_retry(definition(), recorded, no_element).failure().code == ec::not_found);
 }
 
 TEST_CASE("a run goes on after a retry, and only what was reopened is run") {
