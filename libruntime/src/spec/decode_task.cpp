@@ -272,6 +272,33 @@ void decode_files(const value_reader& in, value_at x, const field_path& path, co
 
 // -- environment, credentials, exit actions
 
+/// What no program can be given; OSMO does not look.
+bool fits_program(const value_reader& in, value_at x, const field_path& path, std::string_view text) {
+  if (in.rules() != profile::muster || text.find('\0') == std::string_view::npos)
+    return true;
+  in.report().error(x.place, path, "a zero byte ends every text that a program is given: take it out");
+  return false;
+}
+
+bool is_variable(const value_reader& in, const map_entry& x, const field_path& path, std::string_view name) {
+  if (in.rules() != profile::muster)
+    return true;
+  if (!name.empty() && name.find('=') == std::string_view::npos && name.find('\0') == std::string_view::npos)
+    return true;
+  in.report().error(x.key_place, path,
+                    name.empty() ? "a variable needs a name"
+                                 : "the name of a variable has neither '=' nor a zero byte");
+  return false;
+}
+
+/// The words of a command.
+bool decode_words(const value_reader& in, value_at x, const field_path& path, std::vector<std::string>& out) {
+  bool good = in.text_list(x, path, out, numbers::as_text);
+  for (std::size_t i = 0; good && i < out.size(); ++i)
+    good = fits_program(in, x, path.item(i), out[i]);
+  return good;
+}
+
 void decode_environment(const value_reader& in, value_at x, const field_path& path,
                         std::vector<std::pair<std::string, std::string>>& out) {
   std::vector<map_entry> entries;
@@ -286,7 +313,7 @@ void decode_environment(const value_reader& in, value_at x, const field_path& pa
       good = in.text(entry.value, where, value, numbers::as_text);
     else
       good = scalar_text(in, entry.value, where, value, "a string, number or boolean");
-    if (!good)
+    if (!good || !is_variable(in, entry, where, key) || !fits_program(in, entry.value, where, value))
       continue;
     // `1` and `"1"` are two keys of the YAML, but one of the environment.
     const auto same = std::find_if(out.begin(), out.end(), [&](const auto& pair) { return pair.first == key; });
@@ -510,10 +537,10 @@ void decode_task(const value_reader& in, value_at x, const field_path& path, con
         if (const auto image = parse_image(extra != nullptr ? without_tokens(out.image) : out.image); !image)
           in.report().error(value.place, where, image.failure().message);
     } else if (name == "command") {
-      if (in.text_list(value, where, out.command, numbers::as_text) && out.command.empty())
+      if (decode_words(in, value, where, out.command) && out.command.empty())
         in.report().error(value.place, where, "expected at least one word, found an empty list");
     } else if (name == "args") {
-      (void)in.text_list(value, where, out.args, numbers::as_text);
+      (void)decode_words(in, value, where, out.args);
     } else if (name == "inputs") {
       std::vector<value_at> items;
       if (in.list(value, where, items))

@@ -42,6 +42,15 @@ load_options as_osmo() {
 
 } // namespace
 
+TEST_CASE("what no program can be given is refused") {
+  refuses("    environment: {\"B=C\": x}\n", "environment.B=C", "'='");
+  refuses("    environment: {\"\": x}\n", "environment", "a variable needs a name");
+  refuses("    environment: {B: \"x\\0y\"}\n", "environment.B", "a zero byte");
+  refuses("    args: [fine, \"x\\0y\"]\n", "args[1]", "a zero byte");
+  CHECK(load(with_task("    environment: {\"B=C\": x}\n    args: [\"x\\0y\"]\n"), as_osmo()).ok());
+  takes("    environment: {B: \"x=y\", \"a-b\": x}\n");
+}
+
 TEST_CASE("contents that are no base64 are refused") {
   const auto with = [](const std::string& contents) {
     return "    files: [{path: /tmp/a, base64: true, contents: \"" + contents + "\"}]\n";
