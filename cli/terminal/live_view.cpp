@@ -68,7 +68,7 @@ public:
     constexpr std::size_t most_held = 65'536;
     above_ += look_.paint_number(x.number, x.task);
     above_ += " | ";
-    above_ += x.text;
+    above_ += screen_line(x.text);
     above_ += '\n';
     if (above_.size() > most_held)
       draw();

@@ -1,5 +1,6 @@
 #include "cli/terminal/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -38,6 +39,36 @@ std::optional<double> seconds_of_unit(std::string_view unit) {
   if (unit == "d")
     return 86400;
   return std::nullopt;
+}
+
+constexpr char escape = '\033';
+
+/// Of the control sequence (ECMA-48) or character that `text` begins with; 0 if it begins with none.
+std::size_t size_of_control(std::string_view text) {
+  const auto byte = static_cast<unsigned char>(text.front());
+  if (byte == 0xc2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xa0)
+    return 2; // C1 controls, as UTF-8 writes them.
+  if (text.front() != escape)
+    return byte < 0x20 || byte == 0x7f ? 1 : 0;
+  if (text.size() == 1)
+    return 1;
+  constexpr std::string_view with_text = "]P_^X"; // A title, for example.
+  if (with_text.find(text[1]) != std::string_view::npos) {
+    const auto end = text.find_first_of("\a\033", 2);
+    if (end == std::string_view::npos)
+      return text.size();
+    return text[end] == escape ? std::min(end + 2, text.size()) : end + 1;
+  }
+  if (text[1] != '[')
+    return 2;
+  const auto is_last = [](char c) { return c >= '@' && c <= '~'; };
+  const auto* const end = std::find_if(text.begin() + 2, text.end(), is_last);
+  return end == text.end() ? text.size() : static_cast<std::size_t>(end - text.begin()) + 1;
+}
+
+bool sets_color(std::string_view control) {
+  return control.size() > 2 && control[1] == '[' && control.back() == 'm' &&
+         control.find_first_not_of("0123456789;:", 2) == control.size() - 1;
 }
 
 } // namespace
@@ -90,6 +121,26 @@ std::string printable(std::string_view text) {
       clean[i] = clean[i + 1] = '?';
   }
   return clean;
+}
+
+std::string screen_line(std::string_view text) {
+  text = text.substr(0, text.find_last_not_of('\r') + 1);
+  text = text.substr(text.rfind('\r') + 1); // From the start, if there is none.
+  std::string clean;
+  bool colored = false;
+  while (!text.empty()) {
+    if (const auto size = size_of_control(text); size > 0) {
+      const auto control = text.substr(0, size);
+      const bool is_color = sets_color(control);
+      colored = colored || is_color;
+      clean += is_color || control == "\t" ? control : "";
+      text.remove_prefix(size);
+      continue;
+    }
+    clean += text.front();
+    text.remove_prefix(1);
+  }
+  return colored ? clean + "\033[0m" : clean;
 }
 
 std::size_t width_of(std::string_view text) noexcept {

@@ -28,6 +28,10 @@ namespace muster::cli {
 /// `text` with control characters shown as `?`, so that what a user wrote cannot steer a terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 
+/// A line that a task wrote as it stays on a screen: with its colours, which end with it, with what comes after the
+/// last carriage return, and without what moves the cursor or changes the rest of the screen.
+[[nodiscard]] std::string screen_line(std::string_view text);
+
 /// How many columns `text` takes, counting each code point as one.
 [[nodiscard]] std::size_t width_of(std::string_view text) noexcept;
 

@@ -185,6 +185,19 @@ TEST_CASE("on a terminal run shows a live table, a progress line and the output"
   CHECK_THAT(said.out, ContainsSubstring("single-1 COMPLETED in "));
 }
 
+TEST_CASE("what a task writes does not steer the terminal, but for its colours") {
+  const muster_program muster;
+  const std::string codes = R"(a\033[2Jb\033[10A\033[?25lc\033]0;title\007d\033[31mred\n10%%\r20%%\n)";
+  auto what = muster.with({"run", muster.file("a.yaml", one_task("printf '" + codes + "'"))});
+  what.terminal = true;
+  const auto said = run(what);
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring(" | abcd\x1b[31mred\x1b[0m\r\n") && ContainsSubstring(" | 20%\r\n"));
+  CHECK_THAT(said.out, !ContainsSubstring("\x1b[2J") && !ContainsSubstring("title") && !ContainsSubstring("10%"));
+  // As it is, for who asks for it.
+  CHECK_THAT(muster({"logs", "last"}).out, ContainsSubstring("a\x1b[2Jb"));
+}
+
 TEST_CASE("NO_COLOR and a dumb terminal are respected") {
   const muster_program muster;
   auto what = muster.with({"run", muster.file("a.yaml", one_task("echo shown; sleep 0.5"))});
