@@ -21,6 +21,11 @@ void add(capacity& to, const capacity& x) {
   to.gpus.insert(to.gpus.end(), x.gpus.begin(), x.gpus.end());
 }
 
+/// What is known of the others may be wrong by now.
+bool is_there(node_condition x) {
+  return x == node_condition::ready || x == node_condition::cordoned || x == node_condition::draining;
+}
+
 } // namespace
 
 pool_view_ptr view_of(const pool_state& state) {
@@ -65,8 +70,10 @@ pool_view_ptr view_of(const pool_state& state) {
     y.total = to_capacity(node.total, node.gpus);
     y.free = to_capacity(node.free, node.free_gpus);
     y.machine = {known.what, &known.what->offered.machine};
-    add(x->total, y.total);
-    add(x->free, y.free);
+    if (is_there(node.condition))
+      add(x->total, y.total);
+    if (y.available)
+      add(x->free, y.free);
     x->nodes.push_back(std::move(y));
   }
   return x;

@@ -46,8 +46,18 @@ std::string share(const json& x, const char* what) {
   return part("free") + '/' + part("total");
 }
 
+/// `true`, or why it is; empty if it is not.
+std::string maintenance_of(const json& pool) {
+  const auto found = pool.find("maintenance");
+  if (found == pool.end() || found->is_null() || *found == false)
+    return {};
+  return found->is_string() ? found->get<std::string>() : "in maintenance";
+}
+
 cell state_of(const json& x) {
   const bool available = x.value("available", false);
+  if (available && !maintenance_of(x).empty())
+    return {"maintenance", tone::bad};
   return {available ? "available" : "down", available ? tone::good : tone::bad};
 }
 
@@ -72,7 +82,9 @@ item_view pool_view_of() {
             {text_of(p, "waiting_gangs")}};
   };
   x.wide_cells = [](const json& p) -> std::vector<cell> {
-    return {{share(p, "storage")}, {text_of(p, "version")}, {text_of(p, "reason")}};
+    return {{share(p, "storage")},
+            {text_of(p, "version")},
+            {maintenance_of(p).empty() ? text_of(p, "reason") : maintenance_of(p)}};
   };
   x.name = "name";
   return x;
