@@ -17,6 +17,9 @@ struct node_state_data {
   executor_actor executor;
 };
 
+/// What the machine of the runtime itself is called among the nodes.
+constexpr auto own_node = "local";
+
 /// A machine called `host`, whose `executor` offers `offered`. Owns the EXECUTOR: when the NODE ends, so does it.
 node_actor::behavior_type node(node_actor::stateful_pointer<node_state_data> self, std::string host,
                                capabilities offered, executor_actor executor);

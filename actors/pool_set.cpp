@@ -256,7 +256,7 @@ void pool_set::bring_up(hosted& x, const entries& of) const {
     auto offered = *x.offered;
     if (p->setup.gpus)
       offered.total.gpus = *p->setup.gpus;
-    auto made = system_->spawn(node, std::string{"local"}, std::move(offered), x.actor);
+    auto made = system_->spawn(node, std::string{own_node}, std::move(offered), x.actor);
     static_cast<void>(ask<std::string>(*system_, join_limit, made, join_atom::value, p->actor));
     p->node = std::move(made);
   }

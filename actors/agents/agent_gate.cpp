@@ -3,6 +3,7 @@
 #include "actors/agents/node_rows.hpp"
 #include "actors/context.hpp"
 #include "actors/errors.hpp"
+#include "actors/node.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "muster/base/log.hpp"
 
@@ -69,6 +70,9 @@ result<fleet_actor> check(const gate_setup& setup, const joinable_pools& pools, 
   if (!is_node_name(who.node))
     return error{ec::invalid_argument, "'" + who.node.substr(0, 80) +
                                            "' is no name for a node: letters, digits, '-', '_' and '.', at most 253"};
+  if (who.node == own_node)
+    return error{ec::invalid_argument,
+                 "'" + who.node + "' is the head's own machine: give the node another name (--node)"};
   if (who.memory.empty())
     return error{ec::invalid_argument, "node " + who.node + " does not say what it remembers by"};
   if (auto may = setup.admit(who); !may)

@@ -29,8 +29,13 @@ std::string list_of(const std::set<std::string>& names) {
 } // namespace
 
 result<std::string> node_address(const std::string& text) {
-  if (parse_ipv4(text))
+  if (const auto address = parse_ipv4(text)) {
+    constexpr std::uint32_t first_of_many = 0xe0000000; // Multicast, and what is reserved.
+    if (*address == 0 || *address >= first_of_many)
+      return error{ec::invalid_argument, "members of groups cannot connect to " + text +
+                                             ": name an address of this machine, or an interface"};
     return text;
+  }
   ifaddrs* found = nullptr;
   if (::getifaddrs(&found) != 0)
     return error{ec::unavailable,

@@ -119,6 +119,8 @@ TEST_CASE("who may not join as a node is told why") {
   CHECK_THAT(refused("n5", {"--token-file", bound}), Contains("lets node n4 join, and not n5"));
   CHECK_THAT(refused("n6", {"--token-file", token({"--role", "node", "farm"}), "--pool", "gpus"}),
              Contains("there is no pool 'gpus' that agents can join; there are: farm"));
+  CHECK_THAT(refused("local", {"--token-file", token({"--role", "node", "farm"})}), Contains("the head's own machine"));
+  CHECK_THAT(refused("n7", {"--address", "224.0.0.1"}), Contains("cannot connect to 224.0.0.1"));
   node_program good{x.muster, "n4", {"--token-file", bound}};
   CHECK(becomes(x.muster, "n4", "ready"));
 }
@@ -314,8 +316,13 @@ TEST_CASE("a node that is gone for good is struck off") {
   node_program node{x.muster, "n1", at(1)};
   REQUIRE(becomes(x.muster, "n1", "ready"));
   CHECK(x.muster({"node", "rm", "n1"}).exit_code == 5); // It is here.
+  const auto cpus = [&] {
+    return nlohmann::json::parse(x.muster({"pool", "show", "farm", "-o", "json"}).out)["total"]["cpu"];
+  };
+  CHECK(cpus() > 0);
   CHECK(node.stop(SIGTERM).exit_code == 0);
   REQUIRE(becomes(x.muster, "n1", "suspect"));
+  CHECK(eventually([&] { return cpus() == 0; })); // Nobody can have them.
   CHECK(x.muster({"node", "rm", "n1"}).out == "n1 is removed\n");
   CHECK(becomes(x.muster, "n1", ""));
 }
