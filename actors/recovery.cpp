@@ -1,5 +1,6 @@
 #include "actors/recovery.hpp"
 
+#include "actors/driver_names.hpp"
 #include "actors/restore.hpp"
 #include "actors/runtime_impl.hpp"
 #include "muster/base/log.hpp"
@@ -22,16 +23,36 @@ void runtime::impl::book(const stored_workflow& x, const pool_actor& pool) {
     caf::anon_send(pool, place_atom::value, booked, x.layout);
 }
 
+/// What one driver was given no other can tell of, or end: it would run twice.
+result<void> runtime::impl::give(store::reader& from, const store::workflow_record& record,
+                                 const stored_workflow& stored, const std::string& pool, const std::string& driver) {
+  if (const auto missing = missing_drivers(record.driver, driver); !missing.empty()) {
+    const auto unrecorded = may_run_unrecorded(from, directory_, record);
+    if (!unrecorded)
+      return unrecorded.failure();
+    if (*unrecorded || !stored.unasked.empty())
+      return {ec::unsupported, "tasks of " + record.id + " may still be run by '" + missing + "', and pool '" + pool +
+                                   "' has '" + driver + "' now: give it that driver until they have ended"};
+  }
+  if (record.driver == driver)
+    return {};
+  const auto noted = this->record(store::workflow_given{record.key, driver});
+  return noted ? result<void>{} : result<void>{noted.failure()};
+}
+
 result<accepted_workflow> runtime::impl::take_up(store::reader& from, const store::workflow_record& record) {
   const auto pool = pools_->find(record.pool);
   if (!pool)
     return pool.failure();
-  if (const auto offered = pools_->offered(**pool); !offered)
+  const auto offered = pools_->offered(**pool);
+  if (!offered)
     return offered.failure();
   const auto now = std::chrono::time_point_cast<timestamp::duration>(timestamp::clock::now());
   auto stored = load_workflow(from, directory_, record.id, pools_->executor_of(**pool), {now, recorded_until_});
   if (!stored)
     return stored.failure();
+  if (auto given = give(from, record, *stored, (*pool)->name, driver_names(**offered)); !given)
+    return given.failure();
   const auto asked = adopt(*stored, pools_->driver_of(**pool));
   book(*stored, (*pool)->actor); // Also where nobody says what became of it: it may run.
   if (!asked)

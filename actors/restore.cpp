@@ -224,6 +224,18 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   return out;
 }
 
+result<bool> may_run_unrecorded(store::reader& from, const store::state_directory& directory,
+                                const store::workflow_record& workflow) {
+  const auto rows = read_rows(from, workflow.key);
+  if (!rows)
+    return rows.failure();
+  return std::any_of(rows->tasks.begin(), rows->tasks.end(), [&](const store::task_record& t) {
+    const auto next = t.attempt ? t.attempt->number + 1 : t.first_attempt;
+    std::error_code ignored;
+    return !is_group_finished(t.status) && std::filesystem::exists(directory.log(workflow.id, t.name, next), ignored);
+  });
+}
+
 result<void> adopt(stored_workflow& x, driver& runs) {
   if (x.unasked.empty()) {
     runs.clean(x.who.key);

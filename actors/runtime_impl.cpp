@@ -5,6 +5,7 @@
 #include "actors/agents/encrypted_door.hpp"
 #include "actors/cache.hpp"
 #include "actors/clock.hpp"
+#include "actors/driver_names.hpp"
 #include "actors/event_hub.hpp"
 #include "actors/journal_backlog.hpp"
 #include "actors/journal_writer.hpp"
@@ -367,6 +368,7 @@ result<runtime::impl::admission> runtime::impl::admit(const spec::workflow& work
     out.notes.push_back(offered.failure().message + "; its tasks wait until it is back");
     return out;
   }
+  out.driver = driver_names(**offered);
   if (auto checked = check_admission(workflow, **offered, *rules, *history); !checked)
     return checked.failure();
   if (out.pool->has_agents()) // Its nodes are what they are.
@@ -384,7 +386,7 @@ result<std::vector<std::string>> runtime::impl::check(const spec::workflow& work
   auto admitted = admit(workflow, pool, false);
   if (!admitted)
     return admitted.failure();
-  auto rows = make_submission(admitted->as ? *admitted->as : workflow, {}, admitted->pool->name, admitted->at_least);
+  auto rows = make_submission(admitted->as ? *admitted->as : workflow, {}, {admitted->pool->name}, admitted->at_least);
   if (!rows)
     return rows.failure();
   const auto& gangs = (*rows)->gangs ? (*rows)->gangs : (*rows)->layout;
@@ -403,8 +405,9 @@ result<accepted_workflow> runtime::impl::submit(const spec::workflow& workflow, 
   auto admitted = admit(workflow, info.pool, true);
   if (!admitted)
     return admitted.failure();
-  auto rows = make_submission(admitted->as ? *admitted->as : workflow, std::move(info), admitted->pool->name,
-                              admitted->at_least, std::move(admitted->keeps_pool));
+  auto rows = make_submission(admitted->as ? *admitted->as : workflow, std::move(info),
+                              {admitted->pool->name, std::move(admitted->driver)}, admitted->at_least,
+                              std::move(admitted->keeps_pool));
   if (!rows)
     return rows.failure();
   auto done = public_form(ask<accepted>(registry_, submit_atom::value, *rows));

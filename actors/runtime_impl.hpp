@@ -96,6 +96,7 @@ private:
   /// What `submit` has to know of a workflow before it is stored.
   struct admission {
     pool_set::entry_ptr pool;
+    std::string driver;               ///< Of the pool, as of `driver_names`.
     pool_users::stay keeps_pool;      ///< Null for `check`, which may find that it is gone.
     std::optional<spec::workflow> as; ///< What is to be run, if the pool's rules add to what was submitted.
     node_amounts at_least;
@@ -124,6 +125,8 @@ private:
   [[nodiscard]] result<admission> admit(const spec::workflow& workflow, const std::string& pool, bool to_store);
   [[nodiscard]] result<claim> take_claim(const store::workflow_record& record);
   void wait_for_claim(workflow_key key);
+  [[nodiscard]] result<void> give(store::reader& from, const store::workflow_record& record,
+                                  const stored_workflow& stored, const std::string& pool, const std::string& driver);
   static void book(const stored_workflow& x, const pool_actor& pool);
   [[nodiscard]] result<accepted_workflow> take_up(store::reader& from, const store::workflow_record& record);
   [[nodiscard]] result<void> cancel_held(workflow_key workflow, const std::string& message);

@@ -53,7 +53,7 @@ result<void> take_flow(const spec::workflow& workflow, submission& into) {
 
 } // namespace
 
-result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info, std::string pool,
+result<submission_ptr> make_submission(const spec::workflow& workflow, submission_info info, pool_of_submission pool,
                                        const node_amounts& at_least, std::shared_ptr<const void> keeps_pool) {
   auto whole = std::make_shared<submission>();
   whole->keeps_pool = std::move(keeps_pool);
@@ -73,7 +73,8 @@ result<submission_ptr> make_submission(const spec::workflow& workflow, submissio
   rows.priority = info.priority;
   rows.once = std::move(info.once);
   rows.labels = layout.header().labels;
-  rows.pool = std::move(pool);
+  rows.pool = std::move(pool.name);
+  rows.driver = std::move(pool.driver);
   rows.profile = std::move(info.profile);
   rows.options = std::move(info.options);
   rows.spec_text = whole->spec_text;

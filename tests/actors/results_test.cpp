@@ -272,7 +272,7 @@ TEST_CASE("what a workflow grows by is stored ahead of what is said of it") {
     spec::workflow base;
     base.name = "wf";
     base.flow = std::make_shared<const spec::scope>();
-    auto made = make_submission(base, {"text", "muster", "{}"}, "local", {});
+    auto made = make_submission(base, {"text", "muster", "{}"}, {"local"}, {});
     REQUIRE(made);
     accepted who;
     self->request(journal, 60s, submit_atom::value, *made)

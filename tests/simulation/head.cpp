@@ -349,7 +349,7 @@ void head::submit(const spec::workflow& what) {
                   : all_.random.percent(20) ? gang_priority::high
                                             : gang_priority::normal;
   info.user = random_user(all_.random);
-  auto rows = make_submission(what, std::move(info), pool_name, {});
+  auto rows = make_submission(what, std::move(info), {pool_name}, {});
   if (!rows)
     return all_.violate("a workflow cannot be submitted: " + rows.failure().message);
   caf::anon_send(live_->registry, submit_atom::value, *rows);

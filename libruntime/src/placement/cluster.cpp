@@ -338,7 +338,7 @@ std::optional<std::string> cluster::never_fits(prepared_gang& x) {
 std::optional<std::string> cluster::ruled_out(const prepared_gang& x) {
   for (const auto& asks : x.who)
     if (!asks_sensibly(asks))
-      return "asks for " + describe(asks) + ": CPU, memory and storage must be above 0";
+      return "asks for " + describe(asks) + ": CPU, memory and storage must be above 0 (`resources` of the spec)";
   return x.unknown_key.empty() ? std::nullopt
                                : std::make_optional("the pool has no topology key '" + x.unknown_key + "'");
 }

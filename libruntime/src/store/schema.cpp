@@ -172,6 +172,12 @@ CREATE TABLE pool(
   created INTEGER NOT NULL);
 )sql";
 
+/// By which drivers a workflow's tasks are run: `process`, or `docker,process`. Of those that are there nobody knows
+/// it.
+constexpr const char* version_12 = R"sql(
+ALTER TABLE workflow ADD COLUMN driver TEXT NOT NULL DEFAULT '';
+)sql";
+
 struct identity {
   std::int64_t application = 0;
   std::int64_t version = 0;
@@ -220,9 +226,9 @@ std::string statements_of(const migration& step) {
 } // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> steps{{1, version_1}, {2, version_2},   {3, version_3},  {4, version_4},
-                                            {5, version_5}, {6, version_6},   {7, version_7},  {8, version_8},
-                                            {9, version_9}, {10, version_10}, {11, version_11}};
+  static const std::vector<migration> steps{{1, version_1}, {2, version_2},   {3, version_3},   {4, version_4},
+                                            {5, version_5}, {6, version_6},   {7, version_7},   {8, version_8},
+                                            {9, version_9}, {10, version_10}, {11, version_11}, {12, version_12}};
   return steps;
 }
 

@@ -52,6 +52,7 @@ result<service_tables> service_tables::prepare(sqlite::connection& db) {
       {&x.letters_cut_, "DELETE FROM dead_letter WHERE webhook=?1 AND number <= (SELECT number FROM dead_letter "
                         "WHERE webhook=?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)"},
       {&x.measured_, "UPDATE workflow SET bytes=?2 WHERE key=?1 AND ended IS NOT NULL"},
+      {&x.given_, "UPDATE workflow SET driver=?2 WHERE key=?1"},
       {&x.node_, "INSERT INTO node(name, pool, memory, since, offered, platform, labels, address, duty, reason, "
                  "first_seen, last_seen) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,1,'',?9,?9) "
                  "ON CONFLICT(name) DO UPDATE SET memory=?3, since=?4, offered=?5, platform=?6, labels=?7, address=?8, "
@@ -227,6 +228,12 @@ struct service_tables::apply_one {
     t.measured_.bind(1, x.workflow.value);
     t.measured_.bind(2, x.bytes);
     return t.run(t.measured_, "noting the size of a workflow");
+  }
+
+  result<std::int64_t> operator()(const workflow_given& x) const {
+    t.given_.bind(1, x.workflow.value);
+    t.given_.bind(2, x.driver);
+    return t.run(t.given_, "noting what runs a workflow");
   }
 
   result<std::int64_t> operator()(const node_joined& x) const {

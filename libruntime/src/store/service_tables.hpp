@@ -37,7 +37,7 @@ private:
   sqlite::statement once_, find_once_, once_expire_;
   sqlite::statement webhook_, secret_, webhook_delete_, secret_delete_, letters_delete_, progress_, letter_,
       letters_cut_;
-  sqlite::statement measured_, stopping_;
+  sqlite::statement measured_, given_, stopping_;
   sqlite::statement node_, node_seen_, node_assign_, node_remove_;
   sqlite::statement pool_, pool_remove_, policy_, policy_remove_;
 };

@@ -15,7 +15,7 @@ constexpr const char* insert_name =
     "INSERT INTO workflow_name VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET last = last + 1 RETURNING last";
 constexpr const char* insert_workflow_row =
     "INSERT INTO workflow(name, number, status, first_seq, submitted, groups, tasks, pool, profile, options, labels, "
-    "exec_timeout, queue_timeout, user, priority) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "exec_timeout, queue_timeout, user, priority, driver) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr const char* insert_group =
     "INSERT INTO task_group(id, name, barrier, ignore_nonlead, first_task, tasks, status) VALUES(?,?,?,?,?,?,?)";
 constexpr const char* insert_task =
@@ -194,6 +194,7 @@ bool submitter::insert_workflow(const submission& x, std::int64_t number, sequen
   x.queue_timeout ? w.bind(13, x.queue_timeout->count()) : w.bind_null(13);
   w.bind(14, x.user);
   w.bind(15, static_cast<std::int64_t>(x.priority));
+  w.bind(16, x.driver);
   return w.run() == SQLITE_DONE;
 }
 

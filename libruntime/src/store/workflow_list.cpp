@@ -136,6 +136,7 @@ workflow_record workflow_at(const sqlite::statement& q) {
   if (!q.null(19))
     x.bytes = q.integer(19);
   x.priority = static_cast<gang_priority>(q.integer(20));
+  x.driver = q.text(21);
   return x;
 }
 

@@ -10,7 +10,7 @@ namespace muster::store {
 constexpr const char* workflow_columns =
     "SELECT w.key, w.name, w.number, w.status, w.submitted, w.started, w.ended, w.cancel_requested, w.reason, "
     "w.cancel_message, w.groups, w.tasks, w.pool, w.profile, w.options, w.labels, w.exec_timeout, w.queue_timeout, "
-    "w.user, w.bytes, w.priority FROM ";
+    "w.user, w.bytes, w.priority, w.driver FROM ";
 
 /// The row that the statement stands on.
 [[nodiscard]] workflow_record workflow_at(const sqlite::statement& q);

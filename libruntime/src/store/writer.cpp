@@ -232,7 +232,7 @@ result<std::int64_t> writer::impl::change_service(const service_change& x) {
   if (auto done = begin(); !done)
     return done.failure();
   // Rows of workflows that a change looks at may still be in memory.
-  if (std::holds_alternative<workflow_measured>(x))
+  if (std::holds_alternative<workflow_measured>(x) || std::holds_alternative<workflow_given>(x))
     if (auto done = rows_->flush(); !done)
       return give_up(done.failure());
   auto done = service_->apply(x);

@@ -24,6 +24,7 @@ struct workflow_record {
   gang_priority priority = gang_priority::normal;
   std::map<std::string, std::string> labels;
   std::string pool;
+  std::string driver; ///< Those that its tasks were given to last, such as `docker,process`; empty if nobody knows.
   std::string profile;
   std::string options; ///< JSON of how it was submitted.
   std::optional<duration> exec_timeout;

@@ -275,6 +275,11 @@ struct group_stopping {
   group_index group;
   std::optional<stop_purpose> what{};
 };
+/// By which drivers its tasks are run from now on; see `workflow_record::driver`.
+struct workflow_given {
+  workflow_key workflow;
+  std::string driver;
+};
 /// How much a finished workflow's folder holds.
 struct workflow_measured {
   workflow_key workflow;
@@ -299,10 +304,10 @@ struct events_compacted {
 };
 
 /// One change; what belongs together is one alternative.
-using service_change =
-    std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
-                 idempotency_expired, webhook_created, webhook_deleted, webhook_progress, workflow_measured,
-                 workflow_removed, rows_swept, events_compacted, audit_abandoned, node_joined, nodes_seen,
-                 node_assigned, node_removed, group_stopping, pool_policy_set, pool_created, pool_deleted>;
+using service_change = std::variant<token_created, token_revoked, tokens_used, audit_begun, audit_ended, audit_expired,
+                                    idempotency_expired, webhook_created, webhook_deleted, webhook_progress,
+                                    workflow_measured, workflow_removed, rows_swept, events_compacted, audit_abandoned,
+                                    node_joined, nodes_seen, node_assigned, node_removed, group_stopping,
+                                    pool_policy_set, pool_created, pool_deleted, workflow_given>;
 
 } // namespace muster::store

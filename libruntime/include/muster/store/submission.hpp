@@ -50,6 +50,7 @@ struct submission {
   gang_priority priority = gang_priority::normal;
   std::map<std::string, std::string> labels;
   std::string pool;
+  std::string driver; ///< See `workflow_record::driver`.
   std::string profile;
   std::string options; ///< JSON of how it was submitted.
   std::string_view spec_text;
