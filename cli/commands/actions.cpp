@@ -53,7 +53,11 @@ int cancel(client::api& head, const std::string& id, const action_options& optio
   const auto done = send_json(head, "POST", client::path_of({"workflows", id, "cancel"}), body, true);
   if (!done)
     return report(done.why());
-  std::cout << id << " is being canceled\n";
+  const auto now = get_json(head, client::path_of({"workflows", id}));
+  if (const auto why = now ? text_of(*now, "held") : std::string{}; !why.empty())
+    std::cout << id << " is to be canceled as soon as somebody runs it: " << why << '\n';
+  else
+    std::cout << id << " is being canceled\n";
   return exit_completed;
 }
 

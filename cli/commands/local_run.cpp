@@ -210,7 +210,7 @@ private:
     if (problem.code != ec::never_fits)
       return code;
     // Only CPUs and memory can be oversubscribed.
-    if (problem.message.find(" NVIDIA ") != std::string::npos)
+    if (problem.message.find(" NVIDIA ") != std::string::npos || problem.message.find("above 0") != std::string::npos)
       return code; // The message says what is missing.
     if (problem.message.find(" network of ") != std::string::npos)
       std::cerr << "muster: the range is set by `network` of the pool in the configuration file\n";

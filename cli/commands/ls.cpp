@@ -4,7 +4,6 @@
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
-#include "cli/remote/run_watch.hpp"
 #include "cli/terminal/text.hpp"
 
 #include <CLI/CLI.hpp>
@@ -39,19 +38,23 @@ std::string labels_of(const json& x) {
   return out;
 }
 
-/// `is_run`: whether somebody works on what has not ended.
-item_view workflow_view(bool is_run) {
+/// Of its status, or why it stands still.
+std::string reason_of(const json& workflow) {
+  const auto held = text_of(workflow, "held");
+  return held.empty() ? text_of(workflow, "reason") : held;
+}
+
+item_view workflow_view() {
   item_view x;
   x.header = {"ID", "STATUS", "TASKS", "SUBMITTED", "TOOK", "REASON"};
   x.wide_header = {"GROUPS", "POOL", "PRIORITY", "USER", "LABELS"};
-  x.cells = [is_run](const json& w) -> std::vector<cell> {
-    const bool idle = !is_run && !is_finished(status_of(w));
+  x.cells = [](const json& w) -> std::vector<cell> {
     return {{text_of(w, "id")},
             {text_of(w, "status"), tone_of(status_of(w))},
             {text_of(w, "tasks") + (w.value("growing", false) ? " so far" : "")},
             {show_time(time_of(w, "submitted"))},
             {elapsed(time_of(w, "started"), time_of(w, "ended"))},
-            {idle ? nobody_runs(text_of(w, "id")) : text_of(w, "reason")}};
+            {reason_of(w)}};
   };
   x.wide_cells = [](const json& w) -> std::vector<cell> {
     return {
@@ -83,12 +86,11 @@ int list(const context& ctx, const ls_options& options) {
   const auto statuses = parse_statuses(options.statuses);
   if (!statuses)
     return report_usage(statuses.failure().message);
-  auto head = find_reading_api(ctx, options.head);
+  auto head = find_live_api(ctx, options.head);
   if (!head)
     return report(head.failure());
-  const bool is_run = run_probe(ctx, options.head).is_run();
   return print_list(**head, client::path_of({"workflows"}), query_of(options, *statuses), options.limit,
-                    workflow_view(is_run), options.format, options.wide);
+                    workflow_view(), options.format, options.wide);
 }
 
 } // namespace

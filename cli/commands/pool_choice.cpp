@@ -59,14 +59,16 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
     std::vector<std::string> names{"local", "process", "docker", "null"};
     for (const auto& [other, settings] : known.pools)
       names.push_back(other);
-    return {ec::not_found, "there is no pool '" + name + "'" + did_you_mean(name, names) +
-                               (known.pools.empty() ? "; pools of your own are set up in a configuration file" : "")};
+    const auto hint = did_you_mean(name, names);
+    const bool tell_how = hint.empty() && known.pools.empty();
+    return {ec::not_found, "there is no pool '" + name + "'" + hint +
+                               (tell_how ? "; pools of your own are set up in a configuration file" : "")};
   }
   const auto& x = found->second;
   if (x.driver == config::pool_driver::agents)
     return {ec::unsupported,
             "the pool '" + name +
-                "' has nodes of its own, which join a head: submit to `muster serve`, see docs/nodes.md"};
+                "' has nodes of its own, which join a head: start one there (muster serve), see docs/nodes.md"};
   if (x.driver == config::pool_driver::docker)
     return chosen_pool{name, docker_of(x, options), {}, x.policy};
   return chosen_pool{name, process_choice{options.gpus ? options.gpus : x.gpus}, {}, x.policy};

@@ -11,7 +11,7 @@
 namespace muster::cli {
 
 std::string nobody_runs(const std::string& id) {
-  return "nobody runs it; to go on: muster resume " + id;
+  return "nobody runs it; to go on: muster resume " + id + ", or muster serve if a head ran it";
 }
 
 client::problem nobody_runs(const nlohmann::ordered_json& workflow) {

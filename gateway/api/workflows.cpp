@@ -112,6 +112,7 @@ result<http::response> list_workflows(call& x) {
     if (!grows)
       return grows.failure();
     items.push_back(json_of(one, *grows));
+    items.back()["held"] = held_now(x, one);
   }
   std::optional<std::string> next;
   if (found->size() == filter->query.limit)

@@ -208,7 +208,7 @@ TEST_CASE("what nobody runs any more is said to be so, and followed no further")
   CHECK_THAT(muster({"ls"}).out, !ContainsSubstring("nobody"));
   running.signal(SIGKILL);
   (void)running.finish();
-  const std::string hint = "nobody runs it; to go on: muster resume single-1";
+  const std::string hint = "nobody runs it; to go on: muster resume single-1, or muster serve if a head ran it";
   CHECK_THAT(muster({"show", "last"}).out, ContainsSubstring("RUNNING  not live: " + hint));
   CHECK(json::parse(muster({"show", "last", "-o", "json"}).out)["held"] == hint);
   CHECK_THAT(muster({"explain", "last"}).out, ContainsSubstring(hint));
