@@ -158,7 +158,8 @@ bool gang_queue::state::may_stay_kept(const queue_line& line, const kept_places&
   const bool slots =
       !policy.max_parallel || members_placed + members_kept + line.who.who.size() <= *policy.max_parallel + members;
   const bool quota = line.gpus() == 0 || (quotas.guarantees(line.quota, line.gpus()) &&
-                                          quotas.left(line.quota, gang_priority::low) + gpus >= line.gpus());
+                                          // Not a sum: what is left may be without bound.
+                                          quotas.left(line.quota, gang_priority::low) >= line.gpus() - gpus);
   return slots && quota;
 }
 
