@@ -41,13 +41,19 @@ std::optional<double> seconds_of_unit(std::string_view unit) {
   return std::nullopt;
 }
 
+/// The second byte of a C1 control, as UTF-8 writes it.
+bool is_c1(char x) {
+  const auto byte = static_cast<unsigned char>(x);
+  return byte >= 0x80 && byte < 0xa0;
+}
+
 constexpr char escape = '\033';
 
 /// Of the control sequence (ECMA-48) or character that `text` begins with; 0 if it begins with none.
 std::size_t size_of_control(std::string_view text) {
   const auto byte = static_cast<unsigned char>(text.front());
-  if (byte == 0xc2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xa0)
-    return 2; // C1 controls, as UTF-8 writes them.
+  if (byte == 0xc2 && text.size() > 1 && is_c1(text[1]))
+    return 2;
   if (text.front() != escape)
     return byte < 0x20 || byte == 0x7f ? 1 : 0;
   if (text.size() == 1)
@@ -59,8 +65,11 @@ std::size_t size_of_control(std::string_view text) {
       return text.size();
     return text[end] == escape ? std::min(end + 2, text.size()) : end + 1;
   }
-  if (text[1] != '[')
-    return 2;
+  if (text[1] != '[') { // ESC ( B, for example.
+    const auto last = text.find_first_not_of(" !\"#$%&'()*+,-./", 1);
+    const bool is_whole = last != std::string_view::npos && text[last] >= '0' && text[last] <= '~';
+    return is_whole ? last + 1 : 1;
+  }
   const auto is_last = [](char c) { return c >= '@' && c <= '~'; };
   const auto* const end = std::find_if(text.begin() + 2, text.end(), is_last);
   return end == text.end() ? text.size() : static_cast<std::size_t>(end - text.begin()) + 1;
@@ -116,8 +125,7 @@ std::string printable(std::string_view text) {
     const auto byte = static_cast<unsigned char>(clean[i]);
     if (byte < 0x20 || byte == 0x7f)
       clean[i] = byte == '\n' || byte == '\t' ? ' ' : '?';
-    // C1 controls, as UTF-8 writes them.
-    else if (byte == 0xc2 && i + 1 < clean.size() && static_cast<unsigned char>(clean[i + 1]) < 0xa0)
+    else if (byte == 0xc2 && i + 1 < clean.size() && is_c1(clean[i + 1]))
       clean[i] = clean[i + 1] = '?';
   }
   return clean;

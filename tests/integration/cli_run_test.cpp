@@ -187,7 +187,7 @@ TEST_CASE("on a terminal run shows a live table, a progress line and the output"
 
 TEST_CASE("what a task writes does not steer the terminal, but for its colours") {
   const muster_program muster;
-  const std::string codes = R"(a\033[2Jb\033[10A\033[?25lc\033]0;title\007d\033[31mred\n10%%\r20%%\n)";
+  const std::string codes = R"(a\033[2Jb\033[10A\033[?25lc\033]0;title\007\033(Bd\033[31mred\n10%%\r20%%\n)";
   auto what = muster.with({"run", muster.file("a.yaml", one_task("printf '" + codes + "'"))});
   what.terminal = true;
   const auto said = run(what);

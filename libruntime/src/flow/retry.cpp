@@ -25,10 +25,17 @@ bool is_number(const std::string& x) {
   return !x.empty() && std::all_of(x.begin(), x.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// Whether it leads through an element of a `foreach`: the definition does not tell how many there are.
-bool names_element(const std::string& path) {
-  const auto parts = split(path);
-  return std::any_of(parts.begin(), parts.end(), is_number);
+/// The innermost element of a `foreach` that a path leads to or through; empty for none. The definition does not tell
+/// how many there are.
+std::string element_of(const std::string& path) {
+  std::string so_far;
+  std::string out;
+  for (const auto& part : split(path)) {
+    so_far += (so_far.empty() ? "" : ".") + part;
+    if (is_number(part))
+      out = so_far;
+  }
+  return out;
 }
 
 /// Whether the gang `name` is the step at one of `paths`, or in it.
@@ -149,9 +156,10 @@ result<std::vector<std::size_t>> gangs_to_retry(const spec::scope_ptr& definitio
     if (!found)
       return found.failure();
     again = std::move(*found);
-    if (names_element(from) &&
-        std::none_of(recorded.begin(), recorded.end(), [&](const auto& x) { return is_below_any(x.first, {from}); }))
-      return error{ec::not_found, "there is no step " + from + "; `muster show` has their names"};
+    const auto element = element_of(from);
+    if (!element.empty() &&
+        std::none_of(recorded.begin(), recorded.end(), [&](const auto& x) { return is_below_any(x.first, {element}); }))
+      return error{ec::not_found, "nothing ran of " + element + "; `muster show` has the names of what did"};
   }
   machine replay{definition};
   replay.track_borne();
