@@ -14,6 +14,7 @@ namespace muster {
 namespace {
 
 constexpr std::size_t most_failures_told = 100;
+constexpr std::string_view driver_of_agents = "agents";
 
 } // namespace
 
@@ -24,23 +25,18 @@ void runtime::impl::book(const stored_workflow& x, const pool_actor& pool) {
 }
 
 /// What one driver was given no other can tell of, or end: it would run twice.
-result<void> runtime::impl::give(store::reader& from, const store::workflow_record& record,
-                                 const stored_workflow& stored, const std::string& pool, const std::string& driver) {
-  if (const auto missing = missing_drivers(record.driver, driver); !missing.empty()) {
-    const auto unrecorded = may_run_unrecorded(from, directory_, record);
-    if (!unrecorded)
-      return unrecorded.failure();
-    if (*unrecorded || !stored.unasked.empty())
-      return {ec::unsupported, "tasks of " + record.id + " may still be run by '" + missing + "', and pool '" + pool +
-                                   "' has '" + driver + "' now: give it that driver until they have ended"};
-  }
-  if (record.driver == driver)
+result<void> runtime::impl::check_driver(const stored_workflow& stored, const store::workflow_record& record,
+                                         const std::string& pool, const std::string& driver) {
+  const auto missing = missing_drivers(record.driver, driver);
+  if (missing.empty() || !may_have_begun(stored, missing))
     return {};
-  const auto noted = this->record(store::workflow_given{record.key, driver});
-  return noted ? result<void>{} : result<void>{noted.failure()};
+  return {ec::unsupported,
+          "tasks of " + record.id + " may still be run by '" + missing + "', and pool '" + pool + "' has '" + driver +
+              "' now: give it that driver until they have ended, or give them up " + "(muster cancel --force)"};
 }
 
-result<accepted_workflow> runtime::impl::take_up(store::reader& from, const store::workflow_record& record) {
+result<accepted_workflow> runtime::impl::take_up(store::reader& from, const store::workflow_record& record,
+                                                 whatever_runs still) {
   const auto pool = pools_->find(record.pool);
   if (!pool)
     return pool.failure();
@@ -51,12 +47,20 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   auto stored = load_workflow(from, directory_, record.id, pools_->executor_of(**pool), {now, recorded_until_});
   if (!stored)
     return stored.failure();
-  if (auto given = give(from, record, *stored, (*pool)->name, driver_names(**offered)); !given)
-    return given.failure();
-  const auto asked = adopt(*stored, pools_->driver_of(**pool));
-  book(*stored, (*pool)->actor); // Also where nobody says what became of it: it may run.
+  const auto driver = driver_names(**offered);
+  if (still == whatever_runs::is_given_up)
+    give_up(*stored);
+  auto asked = check_driver(*stored, record, (*pool)->name, driver);
+  // Then its places are on nodes that this pool has not.
+  const bool is_elsewhere = !asked && ((*pool)->has_agents() || record.driver == driver_of_agents);
+  if (asked)
+    asked = adopt(*stored, pools_->driver_of(**pool));
+  if (!is_elsewhere)
+    book(*stored, (*pool)->actor); // Also where nobody says what became of it: it may run.
   if (!asked)
     return asked.failure();
+  if (record.driver != driver)
+    note(store::workflow_given{record.key, driver}); // Ahead of what it is given.
   std::vector<group_index> group_of;
   group_of.reserve(stored->tasks.size());
   for (auto t = stored->layout->first_task(); t != stored->layout->end_task(); ++t.value)
@@ -86,7 +90,7 @@ result<accepted_workflow> runtime::impl::resume(const std::string& id) {
   const auto claimed = take_claim(*record);
   if (!claimed)
     return claimed.failure();
-  return take_up(*reader, *record);
+  return take_up(*reader, *record, whatever_runs::is_asked_for);
 }
 
 void runtime::impl::hold(const store::workflow_record& record, const std::string& pool, const std::string& why) {
@@ -108,6 +112,12 @@ std::string runtime::impl::why_held(workflow_key workflow) {
   const std::lock_guard lock{mutex_};
   const auto found = held_.find(workflow);
   return found == held_.end() ? std::string{} : found->second.why;
+}
+
+bool runtime::impl::is_held_for_good(workflow_key workflow) {
+  const std::lock_guard lock{mutex_};
+  const auto found = held_.find(workflow);
+  return found != held_.end() && found->second.pool.empty();
 }
 
 /// Its pool is asked again, and it is tried again.
@@ -140,7 +150,7 @@ void runtime::impl::recover_one(store::reader& from, const std::string& id, reco
   const auto claimed = take_claim(*record);
   if (!claimed)
     return count(&recovery_progress::taken_up); // Somebody else is at it.
-  const auto done = take_up(from, *record);
+  const auto done = take_up(from, *record, whatever_runs::is_asked_for);
   if (done || done.failure().code == ec::conflict)
     return count(&recovery_progress::taken_up);
   const auto& why = done.failure();

@@ -38,6 +38,12 @@ attempt_spec identify(const plan& layout, const store::state_directory& director
   return x;
 }
 
+void note_found(stored_workflow& x, task_index t, found what) {
+  const auto group = x.layout->group_of(t);
+  if (const auto known = x.restore->members.find(group.value); known != x.restore->members.end())
+    known->second.members[t.value - x.layout->tasks(group).first.value].found = what;
+}
+
 /// Where a task is. A new attempt that was only intended will be where the one before was: its peers know that address.
 result<placed_member> place_of(store::reader& from, workflow_key key, const store::task_record& t) {
   placed_member place;
@@ -224,15 +230,18 @@ result<stored_workflow> load_workflow(store::reader& from, const store::state_di
   return out;
 }
 
-result<bool> may_run_unrecorded(store::reader& from, const store::state_directory& directory,
-                                const store::workflow_record& workflow) {
-  const auto rows = read_rows(from, workflow.key);
-  if (!rows)
-    return rows.failure();
-  return std::any_of(rows->tasks.begin(), rows->tasks.end(), [&](const store::task_record& t) {
-    const auto next = t.attempt ? t.attempt->number + 1 : t.first_attempt;
+void give_up(stored_workflow& x) {
+  for (const auto& one : x.unasked)
+    note_found(x, one.id.task, found::lost);
+  x.unasked.clear();
+}
+
+bool may_have_begun(const stored_workflow& x, const std::string& drivers) {
+  const bool are_here = drivers == "process" || drivers == "docker" || drivers == "docker,process";
+  return std::any_of(x.unasked.begin(), x.unasked.end(), [&](const attempt_spec& one) {
     std::error_code ignored;
-    return !is_group_finished(t.status) && std::filesystem::exists(directory.log(workflow.id, t.name, next), ignored);
+    return !are_here || std::filesystem::exists(one.folder, ignored) ||
+           std::filesystem::exists(one.folder.string() + ".log", ignored);
   });
 }
 
@@ -245,12 +254,8 @@ result<void> adopt(stored_workflow& x, driver& runs) {
   if (!answers)
     return answers.failure();
   runs.clean(x.who.key);
-  for (std::size_t i = 0; i < x.unasked.size(); ++i) {
-    const auto t = x.unasked[i].id.task;
-    const auto group = x.layout->group_of(t);
-    if (const auto known = x.restore->members.find(group.value); known != x.restore->members.end())
-      known->second.members[t.value - x.layout->tasks(group).first.value].found = static_cast<found>((*answers)[i]);
-  }
+  for (std::size_t i = 0; i < x.unasked.size(); ++i)
+    note_found(x, x.unasked[i].id.task, static_cast<found>((*answers)[i]));
   x.unasked.clear();
   return {};
 }

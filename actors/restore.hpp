@@ -37,10 +37,12 @@ struct restore_times {
                                                     const std::string& id, const caf::strong_actor_ptr& executor,
                                                     const restore_times& at);
 
-/// Whether an attempt may run of which the store knows nothing: it was started right before a crash, and its log is the
-/// record of that. The driver that has it finds it again; to be asked where that is another one now.
-[[nodiscard]] result<bool> may_run_unrecorded(store::reader& from, const store::state_directory& directory,
-                                              const store::workflow_record& workflow);
+/// Whether any attempt of it may have begun that one of these drivers has (see `missing_drivers`): those of this
+/// machine make its folder first.
+[[nodiscard]] bool may_have_begun(const stored_workflow& x, const std::string& drivers);
+
+/// Takes all that nobody was asked about for lost, whatever runs of it.
+void give_up(stored_workflow& x);
 
 /// Asks the driver what became of each attempt that may have been started. If it fails, nothing was asked.
 [[nodiscard]] result<void> adopt(stored_workflow& x, driver& runs);

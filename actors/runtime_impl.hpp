@@ -54,6 +54,8 @@ public:
   [[nodiscard]] result<accepted_workflow> resume(const std::string& id);
   [[nodiscard]] result<recovery_report> recover(const recovery_handler& on_progress);
   [[nodiscard]] std::string why_held(workflow_key workflow);
+  /// Whether it waits for nothing that comes by itself.
+  [[nodiscard]] bool is_held_for_good(workflow_key workflow);
   [[nodiscard]] result<accepted_workflow> retry(const std::string& id, const retry_request& request);
   [[nodiscard]] result<void> cancel(workflow_key workflow, const std::string& message, bool force);
   [[nodiscard]] result<void> remove(const std::string& id, const std::string& text);
@@ -125,10 +127,13 @@ private:
   [[nodiscard]] result<admission> admit(const spec::workflow& workflow, const std::string& pool, bool to_store);
   [[nodiscard]] result<claim> take_claim(const store::workflow_record& record);
   void wait_for_claim(workflow_key key);
-  [[nodiscard]] result<void> give(store::reader& from, const store::workflow_record& record,
-                                  const stored_workflow& stored, const std::string& pool, const std::string& driver);
+  [[nodiscard]] static result<void> check_driver(const stored_workflow& stored, const store::workflow_record& record,
+                                                 const std::string& pool, const std::string& driver);
   static void book(const stored_workflow& x, const pool_actor& pool);
-  [[nodiscard]] result<accepted_workflow> take_up(store::reader& from, const store::workflow_record& record);
+  /// What becomes of attempts that may run.
+  enum class whatever_runs : std::uint8_t { is_asked_for, is_given_up };
+  [[nodiscard]] result<accepted_workflow> take_up(store::reader& from, const store::workflow_record& record,
+                                                  whatever_runs still);
   [[nodiscard]] result<void> cancel_held(workflow_key workflow, const std::string& message);
   void recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard);
   [[nodiscard]] recovery_report recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress);

@@ -75,3 +75,42 @@ TEST_CASE("a pool whose driver is another one holds what the first may still run
   CHECK(muster({"wait", "last"}).out == (is_canceled ? "wait-1 FAILED_CANCELED\n" : "wait-1 COMPLETED\n"));
   CHECK(begins_of(muster, 0) == 1);
 }
+
+TEST_CASE("what another driver may still run is given up by a forced cancel") {
+  const muster_program muster;
+  const cleaner at_end(muster.state());
+  head_program before(muster, farm_of(muster, "process"));
+  REQUIRE(before.ready());
+  REQUIRE(muster({"submit", muster.file("w.yaml", waiting_spec(muster, 2)), "--pool", "farm"}).exit_code == 0);
+  REQUIRE(has_begun(muster, 2));
+  before.stop(SIGKILL);
+  head_program now(muster, farm_of(muster, "agents"));
+  REQUIRE(now.ready());
+  const node_program node{muster, "n1", {"--pool", "farm"}};
+  REQUIRE(becomes(muster, "n1", "ready"));
+  CHECK(muster({"cancel", "last", "--force"}).out == "wait-1 is being canceled\n");
+  CHECK(muster({"wait", "last"}).out == "wait-1 FAILED\n"); // Nobody can say that they were canceled.
+  CHECK_THAT(muster({"show", "last"}).out, ContainsSubstring("Nobody saw how it ended"));
+  for (int i = 0; i < 2; ++i)
+    CHECK(begins_of(muster, i) == 1);
+}
+
+TEST_CASE("what only waited goes on with the driver that its pool has now") {
+  const muster_program muster;
+  const cleaner at_end(muster.state());
+  {
+    head_program before(muster, farm_of(muster, "process"));
+    REQUIRE(before.ready());
+    REQUIRE(muster({"pool", "maintenance", "farm", "on"}).exit_code == 0);
+    REQUIRE(muster({"submit", muster.file("w.yaml", waiting_spec(muster, 1)), "--pool", "farm"}).exit_code == 0);
+    before.stop(SIGTERM);
+  }
+  head_program now(muster, farm_of(muster, "agents"));
+  REQUIRE(now.ready());
+  const node_program node{muster, "n1", {"--pool", "farm"}};
+  REQUIRE(becomes(muster, "n1", "ready"));
+  REQUIRE(muster({"pool", "maintenance", "farm", "off"}).exit_code == 0);
+  let_go(muster);
+  CHECK(muster({"wait", "last"}).out == "wait-1 COMPLETED\n");
+  CHECK(begins_of(muster, 0) == 1);
+}
