@@ -149,6 +149,13 @@ std::string lines(const std::string& word, int from, int to) {
   return out;
 }
 
+/// Whether what a process holds is what it uses: a sanitizer keeps what was freed for a while.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool tells_memory = false;
+#else
+constexpr bool tells_memory = true;
+#endif
+
 /// A line of /proc/self/status, in KiB.
 long memory(const std::string& key) {
   std::ifstream in("/proc/self/status");
@@ -258,7 +265,7 @@ TEST_CASE("a burst of 300 MB is copied within bounds of memory and disk, and say
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   const auto grown = memory("VmHWM") - before;
   const auto counts = it.counts();
-  CHECK(grown < 64L * 1024);
+  CHECK((!tells_memory || grown < 64L * 1024));
   CHECK(fs::file_size(log) <= (std::uintmax_t{8} << 20U) + (std::uintmax_t{128} << 10U));
   const auto text = content(log);
   CHECK(text.rfind("00000", 0) == 0);
@@ -376,6 +383,6 @@ TEST_CASE("a copier of a container that is silent costs little") {
   }));
   const auto each = (memory("VmRSS") - before) * 1024 / count;
   std::printf("a copier of a silent container: %ld bytes\n", each);
-  CHECK(each < 64 * 1024);
+  CHECK((!tells_memory || each < 64 * 1024));
   here([&] { copiers.clear(); });
 }
