@@ -1,5 +1,6 @@
 #include "actors/recovery.hpp"
 
+#include "actors/agents/agent_pool.hpp"
 #include "actors/driver_names.hpp"
 #include "actors/restore.hpp"
 #include "actors/runtime_impl.hpp"
@@ -14,7 +15,6 @@ namespace muster {
 namespace {
 
 constexpr std::size_t most_failures_told = 100;
-constexpr std::string_view driver_of_agents = "agents";
 
 } // namespace
 
@@ -32,11 +32,11 @@ result<void> runtime::impl::check_driver(const stored_workflow& stored, const st
     return {};
   return {ec::unsupported,
           "tasks of " + record.id + " may still be run by '" + missing + "', and pool '" + pool + "' has '" + driver +
-              "' now: give it that driver until they have ended, or give them up " + "(muster cancel --force)"};
+              "' now: give it that driver until they have ended, or give them up (muster cancel --force)"};
 }
 
 result<accepted_workflow> runtime::impl::take_up(store::reader& from, const store::workflow_record& record,
-                                                 whatever_runs still) {
+                                                 open_attempts which) {
   const auto pool = pools_->find(record.pool);
   if (!pool)
     return pool.failure();
@@ -48,11 +48,11 @@ result<accepted_workflow> runtime::impl::take_up(store::reader& from, const stor
   if (!stored)
     return stored.failure();
   const auto driver = driver_names(**offered);
-  if (still == whatever_runs::is_given_up)
+  if (which == open_attempts::are_given_up)
     give_up(*stored);
   auto asked = check_driver(*stored, record, (*pool)->name, driver);
   // Then its places are on nodes that this pool has not.
-  const bool is_elsewhere = !asked && ((*pool)->has_agents() || record.driver == driver_of_agents);
+  const bool is_elsewhere = !asked && ((*pool)->has_agents() || record.driver == driver_names(offer_of_agents()));
   if (asked)
     asked = adopt(*stored, pools_->driver_of(**pool));
   if (!is_elsewhere)
@@ -90,7 +90,7 @@ result<accepted_workflow> runtime::impl::resume(const std::string& id) {
   const auto claimed = take_claim(*record);
   if (!claimed)
     return claimed.failure();
-  return take_up(*reader, *record, whatever_runs::is_asked_for);
+  return take_up(*reader, *record, open_attempts::are_asked_for);
 }
 
 void runtime::impl::hold(const store::workflow_record& record, const std::string& pool, const std::string& why) {
@@ -150,7 +150,7 @@ void runtime::impl::recover_one(store::reader& from, const std::string& id, reco
   const auto claimed = take_claim(*record);
   if (!claimed)
     return count(&recovery_progress::taken_up); // Somebody else is at it.
-  const auto done = take_up(from, *record, whatever_runs::is_asked_for);
+  const auto done = take_up(from, *record, open_attempts::are_asked_for);
   if (done || done.failure().code == ec::conflict)
     return count(&recovery_progress::taken_up);
   const auto& why = done.failure();

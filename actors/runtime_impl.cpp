@@ -477,7 +477,7 @@ result<accepted_workflow> runtime::impl::retry(const std::string& id, const retr
   if (!record)
     return record.failure();
   // It is accepted, whatever keeps it from being taken up now.
-  if (const auto resumed = take_up(*reader, *record, whatever_runs::is_asked_for); !resumed) {
+  if (const auto resumed = take_up(*reader, *record, open_attempts::are_asked_for); !resumed) {
     hold_for_pool(*record, (*pool)->name, resumed.failure().message);
     out.notes.push_back("it waits: " + resumed.failure().message);
   }
@@ -515,7 +515,7 @@ result<void> runtime::impl::cancel(workflow_key workflow, const std::string& mes
     auto noted = cancel_held(workflow, message);
     // Nobody who could end it can be asked. If it cannot be taken up so either, it is canceled when it can.
     if (noted && force && is_held_for_good(workflow))
-      static_cast<void>(take_up(*reader, *record, whatever_runs::is_given_up));
+      static_cast<void>(take_up(*reader, *record, open_attempts::are_given_up));
     return noted;
   }
 }

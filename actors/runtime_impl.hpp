@@ -130,10 +130,10 @@ private:
   [[nodiscard]] static result<void> check_driver(const stored_workflow& stored, const store::workflow_record& record,
                                                  const std::string& pool, const std::string& driver);
   static void book(const stored_workflow& x, const pool_actor& pool);
-  /// What becomes of attempts that may run.
-  enum class whatever_runs : std::uint8_t { is_asked_for, is_given_up };
+  /// What becomes of attempts that are recorded and have not ended.
+  enum class open_attempts : std::uint8_t { are_asked_for, are_given_up };
   [[nodiscard]] result<accepted_workflow> take_up(store::reader& from, const store::workflow_record& record,
-                                                  whatever_runs still);
+                                                  open_attempts which);
   [[nodiscard]] result<void> cancel_held(workflow_key workflow, const std::string& message);
   void recover_one(store::reader& from, const std::string& id, recovery_report& into, std::mutex& guard);
   [[nodiscard]] recovery_report recover_these(const std::vector<std::string>& ids, const recovery_handler& on_progress);
