@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/checkout.hpp"
+#include "support/sanitizer.hpp"
 #include "support/skip_test.hpp"
 #include "support/subprocess.hpp"
 #include "support/temporary_folder.hpp"
@@ -92,6 +93,8 @@ TEST_CASE("C++ example: branches within branches") {
 }
 
 TEST_CASE("an installed Muster is found, and a project outside of the tree is built with it") {
+  if (muster::test::has_sanitizer)
+    return skip_test("the library has a sanitizer in it, and the project has not");
   const temporary_folder folder;
   const auto prefix = (folder.path() / "prefix").string();
   const auto project = folder.path() / "project";

@@ -2,6 +2,7 @@
 #include "support/docker_daemon.hpp"
 #include "support/log_text.hpp"
 #include "support/processes.hpp"
+#include "support/sanitizer.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/unix_http.hpp"
 
@@ -149,13 +150,6 @@ std::string lines(const std::string& word, int from, int to) {
   return out;
 }
 
-/// Whether what a process holds is what it uses: a sanitizer keeps what was freed for a while.
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool tells_memory = false;
-#else
-constexpr bool tells_memory = true;
-#endif
-
 /// A line of /proc/self/status, in KiB.
 long memory(const std::string& key) {
   std::ifstream in("/proc/self/status");
@@ -265,7 +259,7 @@ TEST_CASE("a burst of 300 MB is copied within bounds of memory and disk, and say
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   const auto grown = memory("VmHWM") - before;
   const auto counts = it.counts();
-  CHECK((!tells_memory || grown < 64L * 1024));
+  CHECK((has_sanitizer || grown < 64L * 1024));
   CHECK(fs::file_size(log) <= (std::uintmax_t{8} << 20U) + (std::uintmax_t{128} << 10U));
   const auto text = content(log);
   CHECK(text.rfind("00000", 0) == 0);
@@ -383,6 +377,6 @@ TEST_CASE("a copier of a container that is silent costs little") {
   }));
   const auto each = (memory("VmRSS") - before) * 1024 / count;
   std::printf("a copier of a silent container: %ld bytes\n", each);
-  CHECK((!tells_memory || each < 64 * 1024));
+  CHECK((has_sanitizer || each < 64 * 1024));
   here([&] { copiers.clear(); });
 }

@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
+#include "support/sanitizer.hpp"
 #include "support/skip_test.hpp"
 
 #include <csignal>
@@ -66,9 +67,8 @@ std::vector<json> events_of(const muster_program& muster) {
 } // namespace
 
 TEST_CASE("the time of day jumps under a head: what runs goes on, and no limit of time is hit or forgotten") {
-#ifdef __SANITIZE_ADDRESS__
-  return skip_test("a sanitizer's library has to be loaded before that of faketime");
-#endif
+  if (has_sanitizer)
+    return skip_test("a sanitizer's library has to be loaded before that of faketime");
   if (faking_library().empty())
     return skip_test("the package faketime is not installed");
   const muster_program muster;

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
 #include "support/processes.hpp"
+#include "support/sanitizer.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -164,7 +165,7 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   const auto most = memory_of(pid, "VmHWM");
   const auto permitted = idle + subscribers * 64 + std::size_t{40} * 1024;
   INFO(*last << " events; " << idle << " KiB idle, " << most << " KiB at most");
-  CHECK(most < permitted);
+  CHECK((has_sanitizer || most < permitted));
 
   // They go on where they were, by the log on the disk.
   const auto before = work.disk_pages();
@@ -175,7 +176,7 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   std::size_t owed = 0;
   for (std::size_t i = 0; i < stopped; ++i)
     owed += crowd.readers()[i].bytes() / 1024;
-  CHECK(owed > permitted / 2 * 3); // So that a head that kept it for them would be found out.
+  CHECK((has_sanitizer || owed > permitted / 2 * 3)); // So that a head that kept it for them would be found out.
   // What the head did for itself is not done to tasks.
   CHECK(muster({"submit", muster.file("limit.yaml", one_task("ulimit -Sn"))}).exit_code == 0);
   CHECK(muster({"wait", "last"}).exit_code == 0);
