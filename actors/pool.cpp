@@ -311,9 +311,9 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         if (known != state.clients.end() && !known->second.expected)
           return; // It has asked itself since.
         if (request.held.empty())
-          let_go(self, key);
-        else
-          take_or_keep(self, request, layout, group_actor{});
+          return let_go(self, key);
+        take_or_keep(self, request, layout, group_actor{});
+        grant_waiting(self); // As it was booked before, it may have stood in somebody's way.
       },
       [self](release_atom, workflow_key workflow, group_index group) { let_go(self, key_of(workflow, group)); },
       [self](internal_atom, tick_atom) { make_way(self); },
