@@ -478,6 +478,20 @@ TEST_CASE("what is booked before its group asks is as was said last") {
   CHECK(f.view().nodes[0].free.gpus == std::vector<std::uint32_t>{0, 1});
 }
 
+TEST_CASE("what is not booked any more when it is said anew is others' at once") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4, 2));
+  pool_alone::request two{2, with_gpus(1)};
+  two.held = {at(f, "a", {0}, "10.0.0.1"), at(f, "a", {1}, "10.0.0.1")};
+  f.expect(7, two);
+  const auto [key, waiting] = f.ask({1, with_gpus(1)});
+  REQUIRE_FALSE(waiting->lease);
+  pool_alone::request one{1, with_gpus(1)};
+  one.held = {at(f, "a", {0}, "10.0.0.1")};
+  f.expect(7, one);
+  CHECK(waiting->places() == std::vector<std::string>{"a/10.0.0.1/1"});
+}
+
 TEST_CASE("whoever holds places on a node that is vacated is asked to leave, also when it comes later") {
   pool_alone f;
   f.join(pool_alone::make_node("a", 4, 2));
