@@ -79,6 +79,7 @@ struct gang_queue::state {
 
   // Who is next
   [[nodiscard]] std::vector<grant> poll(std::size_t limit);
+  void let_all_try(std::vector<grant>& grants, std::size_t limit);
   void grant_kept(std::vector<grant>& grants, std::size_t limit);
   [[nodiscard]] std::optional<assignment> admit(std::uint32_t line);
   [[nodiscard]] std::optional<assignment> admit_newcomer(std::uint32_t line);

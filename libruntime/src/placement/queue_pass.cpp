@@ -8,6 +8,17 @@ std::vector<grant> gang_queue::state::poll(std::size_t limit) {
   std::vector<grant> grants;
   ++changes; // Of who is first, and whom quotas block.
   grant_kept(grants, limit);
+  std::size_t kept_before = 0;
+  do {
+    let_all_try(grants, limit);
+    kept_before = kept.size();
+    grant_kept(grants, limit);                                  // What the one before waited for may be theirs.
+  } while (kept.size() < kept_before && grants.size() < limit); // Then others may have what was kept for them.
+  return grants;
+}
+
+/// Who waits has its turn, one after the other, until `limit` is reached.
+void gang_queue::state::let_all_try(std::vector<grant>& grants, std::size_t limit) {
   firm_blocked.assign(firm_blocked.size(), false);
   all_blocked.assign(all_blocked.size(), false);
   const auto before = std::exchange(head, std::nullopt);
@@ -19,8 +30,7 @@ std::vector<grant> gang_queue::state::poll(std::size_t limit) {
       if (!head)
         set_head(std::nullopt, false);
       lift_restriction();
-      grant_kept(grants, limit); // What the one before waited for may be theirs.
-      return grants;
+      return;
     }
     auto where = admit(*number);
     if (!where)
@@ -35,7 +45,6 @@ std::vector<grant> gang_queue::state::poll(std::size_t limit) {
   lift_restriction();
   if (!head)
     head = before;
-  return grants;
 }
 
 /// The front of a line has its turn.

@@ -338,6 +338,25 @@ TEST_CASE("who waits for others to make way has what the first one leaves over w
   CHECK(granted(q) == keys{5, 4});
 }
 
+TEST_CASE("what was kept for one that has places elsewhere now is given to others at once") {
+  gang_queue q{gpu_nodes(2), {}};
+  auto with_cpus = gpus(2);
+  with_cpus.front().cpu = q.nodes().front().total.cpu / 2 + 1;
+  CHECK(submit(q, 1, with_cpus) == answer::placed);
+  CHECK(submit(q, 2, gpus(6)) == answer::placed);
+  CHECK(submit(q, 3, gpus(6), terms(low)) == answer::placed);
+  CHECK(submit(q, 4, gpus(4)) == answer::waits);
+  CHECK(granted(q).empty());
+  REQUIRE(q.preempt().at(0).victims == keys{3});
+  CHECK(submit(q, 5, gpus(2), terms(high)) == answer::waits);
+  CHECK(granted(q).empty());
+  CHECK(submit(q, 6, gpus(0)) == answer::placed);  // It is planned now that the first one has the place of 1.
+  CHECK(submit(q, 7, with_cpus) == answer::waits); // Beside 1 there are too few CPUs; elsewhere it is kept for 4.
+  CHECK(granted(q).empty());
+  q.withdraw(2);
+  CHECK(granted(q) == keys{5, 4, 7});
+}
+
 TEST_CASE("a quota that has too much now keeps nobody without GPUs waiting") {
   gang_queue q{gpu_nodes(2), with_quota({{"a", 0, -1, 1}})};
   const auto only_cpus = [](std::int64_t cpu) {
