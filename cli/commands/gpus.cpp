@@ -3,34 +3,60 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <system_error>
 
 namespace muster::cli {
 
 namespace {
 
-/// `2` is two GPUs, 0 and 1; `0,3` are these indices.
-std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
-  constexpr unsigned long most = 1024;
-  std::vector<std::uint32_t> indices;
+constexpr unsigned long most_gpus = 1024;
+
+/// The numbers between commas; nothing if there is anything else.
+std::optional<std::vector<std::uint32_t>> numbers_in(const std::string& text) {
+  std::vector<std::uint32_t> out;
   for (std::size_t at = 0; at <= text.size();) {
     const auto end = std::min(text.find(',', at), text.size());
-    const auto word = text.substr(at, end - at);
-    if (word.empty() || word.size() > 4 || word.find_first_not_of("0123456789") != std::string::npos)
+    std::uint32_t number = 0;
+    const auto* last = text.data() + end;
+    const auto [parsed, failure] = std::from_chars(text.data() + at, last, number);
+    if (failure == std::errc::result_out_of_range)
+      number = std::numeric_limits<std::uint32_t>::max();
+    else if (failure != std::errc{})
       return std::nullopt;
-    const auto number = std::stoul(word);
-    if (number > most)
+    if (parsed != last)
       return std::nullopt;
-    indices.push_back(static_cast<std::uint32_t>(number));
+    out.push_back(number);
     at = end + 1;
   }
-  if (text.find(',') != std::string::npos)
-    return indices;
-  std::vector<std::uint32_t> counted(indices.front());
-  for (std::uint32_t i = 0; i < counted.size(); ++i)
-    counted[i] = i;
-  return counted;
+  return out;
+}
+
+/// `2` is two GPUs, 0 and 1; `0,3` are these indices.
+std::vector<std::uint32_t> gpus_of(const std::string& text) {
+  auto out = numbers_in(text).value_or(std::vector<std::uint32_t>{});
+  if (out.size() != 1 || text.find(',') != std::string::npos)
+    return out;
+  out.resize(out.front());
+  std::iota(out.begin(), out.end(), 0U);
+  return out;
+}
+
+/// What is wrong with it; empty if nothing is.
+std::string problem_of(const std::string& text) {
+  const auto numbers = numbers_in(text);
+  if (!numbers)
+    return "'" + text + "' is neither a number nor a list of indices";
+  if (*std::max_element(numbers->begin(), numbers->end()) > most_gpus)
+    return "'" + text + "' is too much: at most " + std::to_string(most_gpus) + " GPUs can be named";
+  for (auto x = numbers->begin(); x != numbers->end(); ++x)
+    if (std::find(numbers->begin(), x, *x) != x)
+      return "GPU " + std::to_string(*x) + " is named twice";
+  return {};
 }
 
 } // namespace
@@ -38,12 +64,10 @@ std::optional<std::vector<std::uint32_t>> parse_gpus(const std::string& text) {
 void add_gpus(CLI::App& command, std::optional<std::vector<std::uint32_t>>& into) {
   command
       .add_option_function<std::string>(
-          "--gpus", [&into](const std::string& text) { into = parse_gpus(text); },
+          "--gpus", [&into](const std::string& text) { into = gpus_of(text); },
           "GPUs of this machine: how many, or their indices as in 0,2 (default: those that NVML finds)")
       ->type_name("N|I,J,...")
-      ->check([](const std::string& text) {
-        return parse_gpus(text) ? std::string{} : "'" + text + "' is neither a number nor a list of indices";
-      });
+      ->check(problem_of);
 }
 
 } // namespace muster::cli

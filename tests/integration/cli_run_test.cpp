@@ -100,6 +100,21 @@ TEST_CASE("run refuses what can never fit, and says what would help") {
   CHECK(muster({"run", "--gpus", "1", muster.file("b.yaml", spec)}).exit_code == 0);
 }
 
+TEST_CASE("GPUs that make no sense are refused, and it is said why") {
+  const muster_program muster;
+  const auto file = muster.file("a.yaml", one_task("true"));
+  const auto complaint = [&](const std::string& gpus) {
+    const auto said = muster({"run", "--gpus", gpus, file});
+    CHECK(said.exit_code == 2);
+    return said.err;
+  };
+  CHECK_THAT(complaint("999999999"), ContainsSubstring("'999999999' is too much: at most 1024 GPUs"));
+  CHECK_THAT(complaint("99999999999"), ContainsSubstring("is too much"));
+  CHECK_THAT(complaint("0,2,0"), ContainsSubstring("GPU 0 is named twice"));
+  for (const auto* nonsense : {"two", "1,", ",1", "-1", "1.5", "0x1", ""})
+    CHECK_THAT(complaint(nonsense), ContainsSubstring("is neither a number nor a list of indices"));
+}
+
 TEST_CASE("run --timeout cancels what takes too long") {
   const muster_program muster;
   const auto said = muster({"run", "--timeout", "1s", muster.file("a.yaml", one_task(endless))});

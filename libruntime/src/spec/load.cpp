@@ -13,9 +13,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <filesystem>
 #include <iterator>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 namespace muster::spec {
 
@@ -254,11 +256,12 @@ void name_file(load_outcome& out, const std::string& file) {
       x.file = file;
 }
 
-load_outcome failed(const std::string& file, std::string message) {
+load_outcome failed(const std::string& file, std::string message, std::string hint = {}) {
   load_outcome out;
   diagnostic x;
   x.file = file;
   x.message = std::move(message);
+  x.hint = std::move(hint);
   out.errors.push_back(std::move(x));
   return out;
 }
@@ -298,8 +301,11 @@ load_outcome load_file(const std::string& path, load_options options) {
   const auto slash = path.rfind('/');
   options.base_dir = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   auto bytes = read_regular_file(path, largest_spec);
-  if (!bytes)
-    return failed(path, bytes.failure().message);
+  if (!bytes) {
+    std::error_code ignored;
+    const bool is_pipe = std::filesystem::is_fifo(path, ignored);
+    return failed(path, bytes.failure().message, is_pipe ? "what comes through a pipe is read as '-', from stdin" : "");
+  }
   auto outcome = load(*bytes, options);
   outcome.source = std::move(*bytes);
   return outcome;

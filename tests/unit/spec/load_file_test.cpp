@@ -56,6 +56,7 @@ TEST_CASE("what is no regular file of reasonable size is refused at once") {
   CHECK_THAT(first_error(load_file(folder.at(""))), ContainsSubstring("is a folder"));
   REQUIRE(::mkfifo(folder.at("pipe").c_str(), 0600) == 0);
   CHECK_THAT(first_error(load_file(folder.at("pipe"))), ContainsSubstring("is a named pipe"));
+  CHECK_THAT(load_file(folder.at("pipe")).errors.at(0).hint, ContainsSubstring("'-'"));
   CHECK_THAT(first_error(load_file("/dev/zero")), ContainsSubstring("is a device"));
   const auto big = folder.write("big.yaml", "");
   std::filesystem::resize_file(big, 100 << 20);
