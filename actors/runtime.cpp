@@ -3,13 +3,21 @@
 #include "actors/restore.hpp"
 #include "actors/runtime_impl.hpp"
 
+#include <future>
 #include <utility>
 
 namespace muster {
 
 result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
   store::state_directory directory{config.state_directory};
-  auto writer = store::writer::open(directory);
+  auto lock = store::writer_lock::take(directory);
+  if (!lock)
+    return lock.failure();
+  // A warden takes as long to be there, and a daemon to answer, as the store to be opened.
+  auto probed = std::async(std::launch::async, [&config] {
+    return pool_set::probe(std::move(config.pools), config.default_pool, config.any_pool_name);
+  });
+  auto writer = store::writer::open(directory, *std::move(lock));
   if (!writer)
     return writer.failure();
   auto recorded = store::reader::open(directory);
@@ -18,7 +26,7 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
   const auto until = recorded_until(*recorded);
   if (!until)
     return until.failure();
-  auto pools = pool_set::probe(std::move(config.pools), config.default_pool, config.any_pool_name);
+  auto pools = probed.get();
   if (!pools)
     return pools.failure();
   if (auto read = (*pools)->read_nodes(directory); !read)

@@ -359,8 +359,6 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   if (!config.executor)
     return error{ec::invalid_argument, "an agent needs an executor"};
   const store::state_directory own{config.own_directory};
-  if (auto made = own.create(); !made)
-    return made.failure();
   auto lock = store::writer_lock::take(own);
   if (!lock)
     return lock.failure();

@@ -223,8 +223,6 @@ result<backup_summary> restore(const fs::path& from, const state_directory& to) 
   std::error_code problem;
   if (!fs::exists(from, problem))
     return error{ec::not_found, "there is no file " + from.string()};
-  if (auto made = to.create(); !made)
-    return made.failure();
   auto lock = writer_lock::take(to);
   if (!lock)
     return lock.failure();

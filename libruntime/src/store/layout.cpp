@@ -210,6 +210,8 @@ std::string holder(int descriptor) {
 } // namespace
 
 result<writer_lock> writer_lock::take(const state_directory& directory) {
+  if (auto done = directory.create(); !done)
+    return done.failure();
   const auto path = directory.lock();
   writer_lock lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (lock.descriptor_ < 0)

@@ -402,15 +402,15 @@ writer& writer::operator=(writer&&) noexcept = default;
 writer::~writer() = default;
 
 result<writer> writer::open(const state_directory& directory, std::function<timestamp()> now) {
-  if (auto done = directory.create(); !done)
-    return done.failure();
   auto lock = writer_lock::take(directory);
-  if (!lock)
-    return lock.failure();
+  return lock ? open(directory, std::move(*lock), std::move(now)) : lock.failure();
+}
+
+result<writer> writer::open(const state_directory& directory, writer_lock lock, std::function<timestamp()> now) {
   auto db = sqlite::connection::open(directory.database(), sqlite::mode::write);
   if (!db)
     return db.failure();
-  auto x = std::make_unique<impl>(directory, std::move(*lock), std::move(*db), now ? std::move(now) : system_time);
+  auto x = std::make_unique<impl>(directory, std::move(lock), std::move(*db), now ? std::move(now) : system_time);
   if (auto done = x->prepare(); !done)
     return done.failure();
   return writer{std::move(x)};

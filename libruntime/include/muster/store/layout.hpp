@@ -72,7 +72,8 @@ private:
 /// the process, however it comes. A child made by a bare fork shares it: fork such children first.
 class writer_lock {
 public:
-  /// Fails with `ec::store_locked`, naming the process that holds it, or `ec::io_error`.
+  /// Creates the directory where it is missing. Fails with `ec::store_locked`, naming the process that holds it, or
+  /// `ec::io_error`.
   [[nodiscard]] static result<writer_lock> take(const state_directory& directory);
 
   writer_lock(writer_lock&& other) noexcept;

@@ -35,6 +35,9 @@ public:
   /// Fails with `store_locked`, `store_corrupt` (damaged, or not Muster's), `store_version` (of a newer Muster),
   /// `store_full` or `io_error`. Events that come without a time get that of `now`; of the system without it.
   [[nodiscard]] static result<writer> open(const state_directory& directory, std::function<timestamp()> now = {});
+  /// The same for who holds the lock of the directory already.
+  [[nodiscard]] static result<writer> open(const state_directory& directory, writer_lock lock,
+                                           std::function<timestamp()> now = {});
 
   writer(writer&&) noexcept;
   writer& operator=(writer&&) noexcept;
