@@ -1,12 +1,17 @@
 #include "executors/process/folder_pool.hpp"
 
 #include "executors/data/folders.hpp"
+#include "executors/process/posix.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <string_view>
+#include <system_error>
 #include <tuple>
+#include <utility>
 
 #include <unistd.h>
 
@@ -39,6 +44,47 @@ bool is_past_tick(const timespec& changed) {
   return std::tie(changed.tv_sec, changed.tv_nsec) < std::tie(now.tv_sec, now.tv_nsec);
 }
 
+void remove(const std::string& folder) {
+  struct stat facts {};
+  if (::lstat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode))
+    return; // A link would lead elsewhere.
+  ::rmdir((folder + "/work").c_str());
+  ::rmdir((folder + "/output").c_str());
+  ::rmdir(folder.c_str());
+}
+
+/// What is masked out of the mode of files that this process makes. Asking by umask(2) would change it meanwhile.
+mode_t umask_of_process() {
+  const auto status = read_small_file("/proc/self/status");
+  const std::string_view key = "\nUmask:\t";
+  const auto at = status.find(key);
+  unsigned mask = 0777; // Of an unknown one nothing is used.
+  if (at != std::string::npos)
+    std::from_chars(status.data() + at + key.size(), status.data() + status.size(), mask, 8);
+  return mask;
+}
+
+/// The marks of a folder's `work` and `output` if both are empty and have the mode of the folder; `before` are those of
+/// when they were.
+std::optional<folder_pool::marks> marks_if_empty(const std::string& folder,
+                                                 const std::optional<folder_pool::marks>& before) {
+  struct stat facts {};
+  // Made like the folder they are in, they have its mode; who changed all three alike meant it.
+  if (::stat(folder.c_str(), &facts) != 0 || (facts.st_mode & 0700U) != 0700U)
+    return std::nullopt;
+  const auto work = mark_of(folder + "/work", facts.st_mode);
+  const auto output = mark_of(folder + "/output", facts.st_mode);
+  if (!work || !output)
+    return std::nullopt;
+  const auto is_empty = [&](const char* name, const folder_pool::mark& now, const folder_pool::mark& then) {
+    return (before && now == then) || data::is_empty_folder(folder + name);
+  };
+  if (!is_empty("/work", *work, before ? before->work : folder_pool::mark{}) ||
+      !is_empty("/output", *output, before ? before->output : folder_pool::mark{}))
+    return std::nullopt;
+  return folder_pool::marks{*work, *output};
+}
+
 } // namespace
 
 bool folder_pool::is_untouched(const std::string& path, const mark& before) {
@@ -47,47 +93,73 @@ bool folder_pool::is_untouched(const std::string& path, const mark& before) {
 }
 
 folder_pool::~folder_pool() {
+  if (!spares_.empty() && !kept_in_.empty())
+    ::mkdir(kept_in_.c_str(), 0700);
+  auto room = most_spares - kept_.size();
   for (const auto& x : spares_) {
-    ::rmdir((x.path + "/work").c_str());
-    ::rmdir((x.path + "/output").c_str());
-    ::rmdir(x.path.c_str());
+    // No other folder of this file system has its number.
+    const auto to = kept_in_ + '/' + std::to_string(x.known.work.inode);
+    if (kept_in_.empty() || room == 0 || ::rename(x.path.c_str(), to.c_str()) != 0)
+      remove(x.path);
+    else
+      --room;
   }
+}
+
+void folder_pool::keep_in(std::string path) {
+  kept_in_ = std::move(path);
+  kept_.clear();
+  mode_ = 0777U & ~umask_of_process();
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at{kept_in_, failed}, end; !failed && at != end; at.increment(failed))
+    if (kept_.size() < most_spares)
+      kept_.push_back(at->path().string());
+}
+
+bool folder_pool::is_like_own(const std::string& folder) const {
+  struct stat facts {};
+  return ::lstat(folder.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode) && (facts.st_mode & 07777U) == mode_ &&
+         facts.st_uid == ::geteuid() && facts.st_gid == ::getegid();
 }
 
 bool folder_pool::give(const std::string& folder, const std::optional<marks>& before) {
   if (spares_.size() >= most_spares)
     return false;
-  struct stat facts {};
-  // Made like the folder they are in, they have its mode; who changed all three alike meant it.
-  if (::stat(folder.c_str(), &facts) != 0 || (facts.st_mode & 0700U) != 0700U)
-    return false;
-  const auto work = mark_of(folder + "/work", facts.st_mode);
-  const auto output = mark_of(folder + "/output", facts.st_mode);
-  if (!work || !output)
-    return false;
-  const auto is_empty = [&](const char* name, const mark& now, const mark& then) {
-    return (before && now == then) || data::is_empty_folder(folder + name);
-  };
-  if (!is_empty("/work", *work, before ? before->work : mark{}) ||
-      !is_empty("/output", *output, before ? before->output : mark{}))
-    return false;
-  spares_.push_back({folder, {*work, *output}});
-  return true;
+  const auto known = marks_if_empty(folder, before);
+  if (known)
+    spares_.push_back({folder, *known});
+  return known.has_value();
+}
+
+std::optional<folder_pool::spare> folder_pool::next_spare() {
+  if (!spares_.empty()) {
+    auto last = std::move(spares_.back());
+    spares_.pop_back();
+    return last;
+  }
+  while (!kept_.empty()) {
+    auto path = std::move(kept_.back());
+    kept_.pop_back();
+    if (is_like_own(path))
+      if (const auto known = marks_if_empty(path, std::nullopt))
+        return spare{std::move(path), *known};
+    remove(path);
+  }
+  return std::nullopt;
 }
 
 folder_pool::taken folder_pool::take(const std::string& folder) {
-  if (spares_.empty())
+  const auto from = next_spare();
+  if (!from)
     return {};
-  const auto from = std::move(spares_.back());
-  spares_.pop_back();
-  bool moved = ::rename(from.path.c_str(), folder.c_str()) == 0;
+  bool moved = ::rename(from->path.c_str(), folder.c_str()) == 0;
   if (!moved && errno == ENOENT) { // The first attempt of a workflow.
     std::error_code ignored;
     std::filesystem::create_directories(std::filesystem::path{folder}.parent_path(), ignored);
-    moved = ::rename(from.path.c_str(), folder.c_str()) == 0;
+    moved = ::rename(from->path.c_str(), folder.c_str()) == 0;
   }
-  if (moved && is_past_tick(from.known.work.changed) && is_past_tick(from.known.output.changed))
-    return {true, from.known};
+  if (moved && is_past_tick(from->known.work.changed) && is_past_tick(from->known.output.changed))
+    return {true, from->known};
   return {moved, std::nullopt};
 }
 

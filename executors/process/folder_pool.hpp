@@ -32,8 +32,12 @@ public:
   folder_pool() = default;
   folder_pool(const folder_pool&) = delete;
   folder_pool& operator=(const folder_pool&) = delete;
-  /// Removes what is left over.
+  /// What is left over goes to where it is kept, or is removed.
   ~folder_pool();
+
+  /// Between two pools they are kept in the folder `path`, at most 64. What is there now is used if it is still empty,
+  /// and as this process would make it: of its user and group and with its umask. To be called before all others.
+  void keep_in(std::string path);
 
   /// Takes over an attempt's folder with its `work` and `output`, if both are empty and as they were made. `before`,
   /// from `take`, spares looking into them. False: it is left alone.
@@ -52,6 +56,12 @@ private:
     std::string path;
     marks known;
   };
+  [[nodiscard]] std::optional<spare> next_spare();
+  [[nodiscard]] bool is_like_own(const std::string& folder) const;
+
+  std::string kept_in_;           ///< Empty: nowhere.
+  std::vector<std::string> kept_; ///< What is there, and was not looked at.
+  mode_t mode_ = 0;               ///< Of folders that this process makes.
   std::vector<spare> spares_;
 };
 

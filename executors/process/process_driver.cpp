@@ -97,6 +97,7 @@ public:
     if (!link_.is_open())
       if (const auto opened = link_.open(config_.state_directory, options_, config_.enforce_limits); !opened)
         return opened.failure();
+    spares_.keep_in((config_.state_directory / "spare").string());
     if (!link_.no_limits().empty())
       return error{ec::unsupported, link_.no_limits()};
     auto total = machine::host_capacity(config_.state_directory, config_.look_at.root);
