@@ -2,5 +2,13 @@
 #include "support/catch.hpp"
 
 int main(int argc, char* argv[]) {
-  return Catch::Session().run(argc, argv);
+  Catch::Session session;
+  if (const int failed = session.applyCommandLine(argc, argv); failed != 0)
+    return failed;
+#if CATCH_VERSION_MAJOR < 3
+  // The name of a case that CMake took apart matches nothing: nothing that was not run may pass. Version 3 sees to it.
+  auto& warnings = session.configData().warnings;
+  warnings = static_cast<Catch::WarnAbout::What>(warnings | Catch::WarnAbout::NoTests);
+#endif
+  return session.run();
 }

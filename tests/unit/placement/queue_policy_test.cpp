@@ -54,7 +54,7 @@ queue_time at(std::chrono::seconds x) {
 
 } // namespace
 
-TEST_CASE("HIGH comes before NORMAL, and that before LOW; then who came first") {
+TEST_CASE("HIGH comes before NORMAL, and that before LOW, then who came first") {
   gang_queue q{gpu_nodes(1), {}};
   CHECK(submit(q, 1, gpus(8)) == answer::placed);
   CHECK(submit(q, 2, gpus(8), terms(low)) == answer::waits);
