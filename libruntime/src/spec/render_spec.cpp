@@ -138,11 +138,12 @@ bool holds_only_tokens(std::string_view text, const std::vector<token_place>& to
          rest.find("{#") == std::string::npos;
 }
 
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 /// Whether a statement of the template speaks of `name`, as `{% for item in list %}` does: it is the template's then.
 bool in_a_statement(std::string_view text, std::string_view name) {
-  const auto is_word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
   for (auto at = text.find("{%"); at != std::string_view::npos;) {
     const auto end = std::min(text.find("%}", at), text.size());
     const auto tag = text.substr(at, end - at);
@@ -208,6 +209,31 @@ template_outcome render_around_tokens(std::string_view text, template_dict varia
   return render_template(body, template_value::make_dict(std::move(variables)), limits);
 }
 
+/// The name that the print statement begins with which holds `column`, counted from 0, of `line`.
+std::string_view printed_name(std::string_view line, std::size_t column) {
+  const auto open = line.rfind("{{", column);
+  if (open == std::string_view::npos)
+    return {};
+  const auto begin = std::min(line.find_first_not_of(" -", open + 2), line.size());
+  const auto end = std::find_if_not(line.begin() + static_cast<std::ptrdiff_t>(begin), line.end(), is_word);
+  return line.substr(begin, static_cast<std::size_t>(end - line.begin()) - begin);
+}
+
+/// A hint at the token or variable that a name may have been meant to be.
+std::string near_name(std::string_view name, const std::vector<std::string>& variables) {
+  std::vector<std::string_view> known{"input", "output", "host", "uuid", "workflow_id", "item"};
+  known.insert(known.end(), variables.begin(), variables.end());
+  const auto near = nearest(name, known);
+  return name.empty() || near.empty() || near == name ? "" : "did you mean '" + std::string{near} + "'?";
+}
+
+/// A line of `text`, counted from 0.
+std::string_view line_of(std::string_view text, std::size_t number) {
+  for (; number > 0; --number)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return text.substr(0, text.find('\n'));
+}
+
 } // namespace
 
 rendered_spec render_spec(std::string_view text, const load_options& options, reporter& report) {
@@ -241,12 +267,17 @@ rendered_spec render_spec(std::string_view text, const load_options& options, re
     report.error("the spec has no top-level key `workflow` at the start of a line");
   if (!report.clean())
     return out;
+  std::vector<std::string> names;
+  for (const auto& x : variables.entries())
+    if (x.first.is_string())
+      names.push_back(x.first.as_string());
   const auto rendered = render_around_tokens(body->text, std::move(variables), options.profile);
   if (!rendered.ok) {
-    const auto line = body->line + (rendered.problem.line > 0 ? rendered.problem.line - 1 : 0);
+    const auto line = rendered.problem.line > 0 ? rendered.problem.line - 1 : 0;
     const auto column = rendered.problem.column > 0 ? rendered.problem.column - 1 : 0;
-    report.error({static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column)}, std::string{},
-                 "the template does not render: " + rendered.problem.message);
+    report.error({static_cast<std::uint32_t>(body->line + line), static_cast<std::uint32_t>(column)}, std::string{},
+                 "the template does not render: " + rendered.problem.message,
+                 near_name(printed_name(line_of(body->text, line), column), names));
     return out;
   }
   out.text = std::string(body->line, '\n') + rendered.text;

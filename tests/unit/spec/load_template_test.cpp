@@ -63,6 +63,19 @@ TEST_CASE("an error of a template names its line in the file") {
   CHECK_THAT(x.source_line, ContainsSubstring("args: [\"{{ b }}\"]"));
 }
 
+TEST_CASE("a token or a variable that is misspelt is known again") {
+  const auto hint = [](const std::string& written) {
+    return only_error("default-values:\n  rounds: 1\n" + with_args("[\"{{ rounds }}\", \"" + written + "\"]")).hint;
+  };
+  CHECK(hint("{{inptu:0}}") == "did you mean 'input'?");
+  CHECK(hint("{{ouput}}") == "did you mean 'output'?");
+  CHECK(hint("x {{ 1 }} {{ round }}") == "did you mean 'rounds'?");
+  CHECK(hint("{{ zebra }}").empty());
+  CHECK(hint("{{ }}").empty());
+  CHECK(hint("{{ rounds + }}").empty());
+  CHECK(hint("{{").empty());
+}
+
 TEST_CASE("an error after rendering is led back to the file where its line is the same") {
   const auto same = only_error("default-values: {n: 2}\nworkflow:\n  name: wf\n  tasks:\n  {% for i in range(n) %}\n"
                                "  - name: t{{i}}\n    image: u\n    command: [x]\n  {% endfor %}\n  foo: 1\n");
