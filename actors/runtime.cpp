@@ -3,30 +3,53 @@
 #include "actors/restore.hpp"
 #include "actors/runtime_impl.hpp"
 
+#include <functional>
 #include <future>
+#include <optional>
 #include <utility>
 
 namespace muster {
+
+namespace {
+
+struct opened_store {
+  store::writer writer;
+  timestamp recorded_until;
+};
+
+result<opened_store> open_store(const store::state_directory& directory, store::writer_lock lock) {
+  auto writer = store::writer::open(directory, std::move(lock));
+  if (!writer)
+    return writer.failure();
+  auto reader = store::reader::open(directory);
+  if (!reader)
+    return reader.failure();
+  const auto until = recorded_until(*reader);
+  if (!until)
+    return until.failure();
+  return opened_store{std::move(*writer), *until};
+}
+
+} // namespace
 
 result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
   store::state_directory directory{config.state_directory};
   auto lock = store::writer_lock::take(directory);
   if (!lock)
     return lock.failure();
-  // A warden takes as long to be there, and a daemon to answer, as the store to be opened.
-  auto probed = std::async(std::launch::async, [&config] {
-    return pool_set::probe(std::move(config.pools), config.default_pool, config.any_pool_name);
-  });
-  auto writer = store::writer::open(directory, *std::move(lock));
-  if (!writer)
-    return writer.failure();
-  auto recorded = store::reader::open(directory);
-  if (!recorded)
-    return recorded.failure();
-  const auto until = recorded_until(*recorded);
-  if (!until)
-    return until.failure();
-  auto pools = probed.get();
+  std::optional<result<opened_store>> opened;
+  std::future<result<opened_store>> making;
+  // To make a store takes about as long as to launch a warden or ask a daemon, so both go on at once. One that is there
+  // may be refused, and drivers touch nothing before that is known.
+  if (!directory.has_store())
+    making = std::async(std::launch::async, open_store, std::cref(directory), *std::move(lock));
+  else if (opened.emplace(open_store(directory, *std::move(lock))); !*opened)
+    return opened->failure();
+  auto pools = pool_set::probe(std::move(config.pools), config.default_pool, config.any_pool_name);
+  if (making.valid())
+    opened.emplace(making.get());
+  if (!*opened)
+    return opened->failure();
   if (!pools)
     return pools.failure();
   if (auto read = (*pools)->read_nodes(directory); !read)
@@ -34,8 +57,9 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
   if (config.can_edit_policies)
     if (auto read = (*pools)->read_policies(directory); !read)
       return read.failure();
-  return std::unique_ptr<runtime>{new runtime{
-      std::make_unique<impl>(std::move(config), std::move(directory), std::move(*writer), std::move(*pools), *until)}};
+  return std::unique_ptr<runtime>{
+      new runtime{std::make_unique<impl>(std::move(config), std::move(directory), std::move((*opened)->writer),
+                                         std::move(*pools), (*opened)->recorded_until)}};
 }
 
 runtime::runtime(std::unique_ptr<impl> x) : impl_(std::move(x)) {}

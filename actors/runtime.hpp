@@ -140,7 +140,8 @@ struct new_pool {
 /// whatever asks for something new (`submit`, `retry`, `cancel`, `record`) fails at once with `store_full`.
 class runtime {
 public:
-  /// Opens the store, probes the executors, starts the actors. Fails with what the store or a driver reports.
+  /// Opens the store, probes the executors, starts the actors. Fails with what the store reports, else with what a
+  /// driver does. A store that is refused is the only thing that was touched.
   [[nodiscard]] static result<std::unique_ptr<runtime>> start(runtime_config config);
 
   /// Ends the actors in order. Tasks that run go on where the executor lets them; `resume` finds them again.

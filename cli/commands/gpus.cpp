@@ -51,8 +51,11 @@ std::string problem_of(const std::string& text) {
   const auto numbers = numbers_in(text);
   if (!numbers)
     return "'" + text + "' is neither a number nor a list of indices";
-  if (*std::max_element(numbers->begin(), numbers->end()) > most_gpus)
-    return "'" + text + "' is too much: at most " + std::to_string(most_gpus) + " GPUs can be named";
+  const auto most = *std::max_element(numbers->begin(), numbers->end());
+  if (numbers->size() == 1 && most > most_gpus)
+    return "'" + text + "' is too much: at most " + std::to_string(most_gpus) + " GPUs can be offered";
+  if (numbers->size() > 1 && most >= most_gpus)
+    return "'" + text + "' names an index that is too large: the last one is " + std::to_string(most_gpus - 1);
   for (auto x = numbers->begin(); x != numbers->end(); ++x)
     if (std::find(numbers->begin(), x, *x) != x)
       return "GPU " + std::to_string(*x) + " is named twice";

@@ -3,6 +3,7 @@
 #include "executors/data/folders.hpp"
 #include "executors/process/posix.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -20,6 +21,10 @@ namespace muster::process {
 namespace {
 
 constexpr std::size_t most_spares = 64;
+
+auto as_tuple(const timespec& x) {
+  return std::tie(x.tv_sec, x.tv_nsec);
+}
 
 bool operator==(const folder_pool::mark& a, const folder_pool::mark& b) {
   const auto parts = [](const folder_pool::mark& x) {
@@ -41,13 +46,10 @@ std::optional<folder_pool::mark> mark_of(const std::string& path, mode_t mode) {
 bool is_past_tick(const timespec& changed) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return std::tie(changed.tv_sec, changed.tv_nsec) < std::tie(now.tv_sec, now.tv_nsec);
+  return as_tuple(changed) < as_tuple(now);
 }
 
 void remove(const std::string& folder) {
-  struct stat facts {};
-  if (::lstat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode))
-    return; // A link would lead elsewhere.
   ::rmdir((folder + "/work").c_str());
   ::rmdir((folder + "/output").c_str());
   ::rmdir(folder.c_str());
@@ -64,13 +66,29 @@ mode_t umask_of_process() {
   return mask;
 }
 
-/// The marks of a folder's `work` and `output` if both are empty and have the mode of the folder; `before` are those of
-/// when they were.
+/// The names in a folder, `most` of them.
+std::vector<std::string> names_in(const std::string& folder, std::size_t most) {
+  std::vector<std::string> out;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at{folder, failed}, end; !failed && at != end && out.size() < most;
+       at.increment(failed))
+    out.push_back(at->path().filename().string());
+  return out;
+}
+
+/// Whether there is nothing in an attempt's folder but what it was made with.
+bool has_only_own(const std::string& folder) {
+  const auto names = names_in(folder, 3);
+  return names.size() == 2 &&
+         std::all_of(names.begin(), names.end(), [](const std::string& x) { return x == "work" || x == "output"; });
+}
+
+/// The marks of an attempt's folder in which there is nothing; `before` are those of when there was nothing.
 std::optional<folder_pool::marks> marks_if_empty(const std::string& folder,
                                                  const std::optional<folder_pool::marks>& before) {
   struct stat facts {};
   // Made like the folder they are in, they have its mode; who changed all three alike meant it.
-  if (::stat(folder.c_str(), &facts) != 0 || (facts.st_mode & 0700U) != 0700U)
+  if (::lstat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode) || (facts.st_mode & 0700U) != 0700U)
     return std::nullopt;
   const auto work = mark_of(folder + "/work", facts.st_mode);
   const auto output = mark_of(folder + "/output", facts.st_mode);
@@ -82,7 +100,17 @@ std::optional<folder_pool::marks> marks_if_empty(const std::string& folder,
   if (!is_empty("/work", *work, before ? before->work : folder_pool::mark{}) ||
       !is_empty("/output", *output, before ? before->output : folder_pool::mark{}))
     return std::nullopt;
-  return folder_pool::marks{*work, *output};
+  const bool untouched = before && as_tuple(before->modified) == as_tuple(facts.st_mtim);
+  if (!untouched && !has_only_own(folder))
+    return std::nullopt;
+  return folder_pool::marks{*work, *output, facts.st_mtim};
+}
+
+/// Whether nobody else can put anything into a folder.
+bool is_private(const std::string& folder) {
+  struct stat facts {};
+  return ::lstat(folder.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode) && facts.st_uid == ::geteuid() &&
+         (facts.st_mode & 0022U) == 0;
 }
 
 } // namespace
@@ -95,25 +123,24 @@ bool folder_pool::is_untouched(const std::string& path, const mark& before) {
 folder_pool::~folder_pool() {
   if (!spares_.empty() && !kept_in_.empty())
     ::mkdir(kept_in_.c_str(), 0700);
-  auto room = most_spares - kept_.size();
+  auto room = !kept_in_.empty() && is_private(kept_in_) ? most_spares - names_in(kept_in_, most_spares).size() : 0;
   for (const auto& x : spares_) {
     // No other folder of this file system has its number.
     const auto to = kept_in_ + '/' + std::to_string(x.known.work.inode);
-    if (kept_in_.empty() || room == 0 || ::rename(x.path.c_str(), to.c_str()) != 0)
-      remove(x.path);
-    else
+    if (room > 0 && is_like_own(x.path) && ::rename(x.path.c_str(), to.c_str()) == 0)
       --room;
+    else
+      remove(x.path);
   }
 }
 
 void folder_pool::keep_in(std::string path) {
   kept_in_ = std::move(path);
-  kept_.clear();
   mode_ = 0777U & ~umask_of_process();
-  std::error_code failed;
-  for (std::filesystem::directory_iterator at{kept_in_, failed}, end; !failed && at != end; at.increment(failed))
-    if (kept_.size() < most_spares)
-      kept_.push_back(at->path().string());
+  kept_.clear();
+  if (is_private(kept_in_))
+    for (const auto& name : names_in(kept_in_, most_spares))
+      kept_.push_back(kept_in_ + '/' + name);
 }
 
 bool folder_pool::is_like_own(const std::string& folder) const {
@@ -140,10 +167,10 @@ std::optional<folder_pool::spare> folder_pool::next_spare() {
   while (!kept_.empty()) {
     auto path = std::move(kept_.back());
     kept_.pop_back();
-    if (is_like_own(path))
-      if (const auto known = marks_if_empty(path, std::nullopt))
-        return spare{std::move(path), *known};
-    remove(path);
+    if (!is_like_own(path))
+      continue; // Of another umask, say; it counts as one of those that are kept.
+    if (const auto known = marks_if_empty(path, std::nullopt))
+      return spare{std::move(path), *known};
   }
   return std::nullopt;
 }
@@ -158,8 +185,11 @@ folder_pool::taken folder_pool::take(const std::string& folder) {
     std::filesystem::create_directories(std::filesystem::path{folder}.parent_path(), ignored);
     moved = ::rename(from->path.c_str(), folder.c_str()) == 0;
   }
-  if (moved && is_past_tick(from->known.work.changed) && is_past_tick(from->known.output.changed))
-    return {true, from->known};
+  if (!moved)
+    remove(from->path);
+  const auto& known = from->known;
+  if (moved && is_past_tick(known.work.changed) && is_past_tick(known.output.changed) && is_past_tick(known.modified))
+    return {true, known};
   return {moved, std::nullopt};
 }
 

@@ -20,10 +20,12 @@ public:
     mode_t mode = 0;
     timespec changed{};
   };
-  /// The marks of an attempt's `work` and `output`, taken when both were empty.
+  /// The marks of an attempt's `work` and `output`, taken when both were empty and there was nothing else in its
+  /// folder.
   struct marks {
     mark work;
     mark output;
+    timespec modified{}; ///< The folder itself: moving it changes its status time, but not this one.
   };
 
   /// True if `path` is still the folder that the mark was taken of, and as empty as it was then.
@@ -35,12 +37,12 @@ public:
   /// What is left over goes to where it is kept, or is removed.
   ~folder_pool();
 
-  /// Between two pools they are kept in the folder `path`, at most 64. What is there now is used if it is still empty,
-  /// and as this process would make it: of its user and group and with its umask. To be called before all others.
+  /// Between two pools they are kept in the folder `path`, at most 64, if it is this user's alone. What is there is
+  /// used if it is still empty, and as this process would make it: of its group and with its umask.
   void keep_in(std::string path);
 
-  /// Takes over an attempt's folder with its `work` and `output`, if both are empty and as they were made. `before`,
-  /// from `take`, spares looking into them. False: it is left alone.
+  /// Takes over an attempt's folder with its `work` and `output`, if both are empty and as they were made, and nothing
+  /// else is there. `before`, from `take`, spares looking into them. False: it is left alone.
   bool give(const std::string& folder, const std::optional<marks>& before);
 
   /// What `take` did.

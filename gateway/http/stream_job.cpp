@@ -7,7 +7,7 @@ namespace muster::http {
 namespace {
 
 /// What is asked for at a time: enough that a file flows, little enough for a thousand clients that do not read.
-/// A string doubles when it grows: with what goes beyond this, it stays below 64 KiB.
+/// A string that events are appended to doubles when it grows: with what goes beyond this, it stays below 64 KiB.
 constexpr std::size_t piece_size = 48 * 1024;
 
 } // namespace

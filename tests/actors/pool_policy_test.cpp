@@ -156,7 +156,7 @@ TEST_CASE("members that belong in one domain are placed there") {
     CHECK((node < std::string{"c"}) != first_rack);
 }
 
-TEST_CASE("a pool under maintenance places nothing and says why, what runs is booked") {
+TEST_CASE("a pool under maintenance places nothing and says why, and what runs is booked") {
   config::pool_policy policy;
   policy.maintenance = "new switches";
   pool_alone f{with(policy)};

@@ -118,7 +118,7 @@ TEST_CASE("a larger quota gives places at once, and a smaller one takes none bac
   CHECK(f.check(gpus(4, "ann")).size() == 1);
 }
 
-TEST_CASE("a group goes to the quota that takes it now, one that none takes, or is too small, is refused") {
+TEST_CASE("a group goes to the quota that takes it now, and one that none takes or is too small is refused") {
   pool_alone f{with(with_quotas({quota("all", 1, 1)}))};
   f.join(pool_alone::make_node("a", 8, 8));
   const auto [first, holds] = f.ask(gpus(1, "dan"));

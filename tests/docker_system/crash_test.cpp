@@ -137,7 +137,7 @@ TEST_CASE("kill -9 of Muster, twenty times in a run of forty containers: none tw
   check_nothing_left(muster);
 }
 
-TEST_CASE("a run that was killed is left alone by other runs until it is resumed, what no store knows is removed") {
+TEST_CASE("a run that was killed is left alone by other runs until it is resumed, and what no store knows is removed") {
   const auto docker = shared_docker();
   if (!docker)
     return;

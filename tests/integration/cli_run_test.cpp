@@ -110,6 +110,7 @@ TEST_CASE("GPUs that make no sense are refused, and it is said why") {
   };
   CHECK_THAT(complaint("999999999"), ContainsSubstring("'999999999' is too much: at most 1024 GPUs"));
   CHECK_THAT(complaint("99999999999"), ContainsSubstring("is too much"));
+  CHECK_THAT(complaint("0,1024"), ContainsSubstring("names an index that is too large: the last one is 1023"));
   CHECK_THAT(complaint("0,2,0"), ContainsSubstring("GPU 0 is named twice"));
   for (const auto* nonsense : {"two", "1,", ",1", "-1", "1.5", "0x1", ""})
     CHECK_THAT(complaint(nonsense), ContainsSubstring("is neither a number nor a list of indices"));

@@ -61,7 +61,7 @@ TEST_CASE("run hands a spec to the head at work, shows it, and exits as ever") {
   CHECK(head.wait_for_log("route=/v1/workflows"));
 }
 
-TEST_CASE("run --detach prints the id, options of local runs are refused with a head") {
+TEST_CASE("run --detach prints the id, and options of local runs are refused with a head") {
   const muster_program muster;
   const auto spec = muster.file("w.yaml", one_task("true"));
   CHECK(muster({"run", spec, "--detach"}).exit_code == 2); // There is no head.
@@ -191,7 +191,7 @@ TEST_CASE("results are printed of a workflow and of its steps, from here and fro
   CHECK_THAT(wrong.err, ContainsSubstring("did you mean 'times'?"));
 }
 
-TEST_CASE("what a head has cannot be run or resumed beside it, it is said who is there") {
+TEST_CASE("what a head has cannot be run or resumed beside it, and it is said who is there") {
   const muster_program muster;
   head_program head(muster);
   REQUIRE(head.ready());

@@ -74,6 +74,17 @@ TEST_CASE("a state directory that cannot be made or written to is a clear error"
   }
 }
 
+TEST_CASE("a store that is refused is all that a run touches") {
+  const muster_program muster;
+  fs::create_directories(muster.state());
+  std::ofstream{muster.state() / "muster.db"} << std::string(8192, 'x');
+  const auto said = muster({"run", muster.file("one.yaml", one_task("true"))});
+  CHECK(said.exit_code == 1);
+  CHECK_THAT(said.err, ContainsSubstring("muster.db"));
+  CHECK_FALSE(fs::exists(muster.state() / "warden")); // No driver was asked.
+  CHECK_FALSE(fs::exists(muster.state() / "workflows"));
+}
+
 TEST_CASE("a full disk holds a run up, which says so and goes on when there is room, also when it was killed") {
   const muster_program muster;
   const small_disk disk(muster.state());

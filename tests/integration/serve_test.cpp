@@ -192,7 +192,7 @@ TEST_CASE("the log of a head is rotated, and what is kept of it is bounded") {
   CHECK(files == 3);
 }
 
-TEST_CASE("a head that was killed takes up what it left, no task is started twice") {
+TEST_CASE("a head that was killed takes up what it left, and no task is started twice") {
   const muster_program muster;
   std::string id;
   {
@@ -352,7 +352,7 @@ TEST_CASE("the log of a head is logfmt, or JSON, a line a record") {
   CHECK(count >= 4);
 }
 
-TEST_CASE("a head asks for tokens, who holds one does what its role allows") {
+TEST_CASE("a head asks for tokens, and who holds one does what its role allows") {
   const muster_program muster;
   const auto admin = muster({"token", "create", "root", "--role", "admin"});
   INFO(admin.err);

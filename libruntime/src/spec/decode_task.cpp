@@ -84,15 +84,11 @@ void check_target(const value_reader& in, value_at x, const field_path& path, co
 
 // -- inputs, outputs
 
-/// A hint at what the first key that is none of `known` may have been meant to be.
-std::string misspelt(const std::vector<map_entry>& entries, const names& known) {
-  for (const auto& entry : entries) {
-    const auto name = key_text(entry.key);
-    if (std::find(known.begin(), known.end(), name) != known.end())
-      continue;
-    if (const auto near = nearest(name, known); !near.empty())
-      return "did you mean '" + std::string{near} + "' by '" + name + "'?";
-  }
+/// A hint for the first unknown key that resembles one of these.
+std::string hint_at(const std::vector<map_entry>& entries, const names& known) {
+  for (const auto& entry : entries)
+    if (const auto near = nearest(key_text(entry.key), known); !near.empty())
+      return "did you mean '" + std::string{near} + "'?";
   return {};
 }
 
@@ -109,32 +105,32 @@ void decode_input(const value_reader& in, value_at x, const field_path& path, pr
       return entry.key.type == yaml::scalar_type::text && entry.key.text == name;
     });
   };
-  const names known{"task", "url", "regex"};
   if (has("task") && has("url")) {
     in.report().error(x.place, path, "an input has either `task` or `url`, not both");
     return;
   }
   if (!has("task") && !has("url")) {
-    in.report().error(x.place, path, "an input needs `task` or `url`", misspelt(entries, known));
+    in.report().error(x.place, path, "an input needs `task` or `url`", hint_at(entries, {"task", "url"}));
     return;
   }
-  each_field(in, x, path, known, {}, [&](std::string_view name, value_at value, const field_path& where) {
-    std::string text;
-    if (!in.text(value, where, text, numbers::refuse))
-      return;
-    if (name == "regex") {
-      check_regex(in, value, where, text);
-      out.regex = std::move(text);
-    } else if (name == "url") {
-      check_url(in, value, where, text, rules);
-      out.from = url_input{std::move(text)};
-    } else if (auto task = parse_task_reference(text)) {
-      out.from = task_input{std::move(task->task), std::move(task->workflow)};
-    } else {
-      in.report().error(value.place, where,
-                        "expected the name of a task or `<workflow id>:<task>`, found '" + text + "'");
-    }
-  });
+  each_field(in, x, path, names{"task", "url", "regex"}, {},
+             [&](std::string_view name, value_at value, const field_path& where) {
+               std::string text;
+               if (!in.text(value, where, text, numbers::refuse))
+                 return;
+               if (name == "regex") {
+                 check_regex(in, value, where, text);
+                 out.regex = std::move(text);
+               } else if (name == "url") {
+                 check_url(in, value, where, text, rules);
+                 out.from = url_input{std::move(text)};
+               } else if (auto task = parse_task_reference(text)) {
+                 out.from = task_input{std::move(task->task), std::move(task->workflow)};
+               } else {
+                 in.report().error(value.place, where,
+                                   "expected the name of a task or `<workflow id>:<task>`, found '" + text + "'");
+               }
+             });
 }
 
 void decode_output(const value_reader& in, value_at x, const field_path& path, profile rules, output& out) {

@@ -304,7 +304,7 @@ load_outcome load_file(const std::string& path, load_options options) {
   if (!bytes) {
     std::error_code ignored;
     const bool is_pipe = std::filesystem::is_fifo(path, ignored);
-    return failed(path, bytes.failure().message, is_pipe ? "what comes through a pipe is read as '-', from stdin" : "");
+    return failed(path, bytes.failure().message, is_pipe ? "to read a spec from a pipe, give '-' as the file" : "");
   }
   auto outcome = load(*bytes, options);
   outcome.source = std::move(*bytes);

@@ -71,7 +71,7 @@ TEST_CASE("what a node was to do while it was away is said when it is here") {
   CHECK(met.reports.empty());
 }
 
-TEST_CASE("an attempt that the node never heard of is sent again, one that ran is not") {
+TEST_CASE("an attempt that the node never heard of is sent again, and one that ran is not") {
   attempt_table table;
   static_cast<void>(table.connected("a", first, {}, nothing_is_over));
   static_cast<void>(table.prepare(spec_of(id_of(0), true)));
@@ -169,7 +169,7 @@ TEST_CASE("what is prepared and removed before it was started is ended and forgo
   CHECK(table.size() == 0);
 }
 
-TEST_CASE("what a node holds that is over is ended, what is not waits to be adopted") {
+TEST_CASE("what a node holds that is over is ended, and what is not waits to be adopted") {
   attempt_table table;
   const auto met = table.connected(
       "a", first, {report_of(id_of(0), report_kind::started), report_of(id_of(1), report_kind::started)},

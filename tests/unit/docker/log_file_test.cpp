@@ -112,7 +112,7 @@ TEST_CASE("a log goes on where the last one that wrote it stopped") {
   CHECK(same(told(log, store::log_origin::output), lines(0, 150, 0)));
 }
 
-TEST_CASE("a log that came whole needs no position, one that ended says so until it is forgotten") {
+TEST_CASE("a log that came whole needs no position, and one that ended says so until it is forgotten") {
   const test::temporary_folder folder;
   const auto log = folder.path() / "t.0.log";
   auto batch = batch_after({}, 10);
@@ -367,7 +367,7 @@ TEST_CASE("a crash in the middle of a cut is made good") {
   CHECK(same(content(log), lines(0, point.records)));
 }
 
-TEST_CASE("a disk that is full holds a log up, nothing is missing when there is space again") {
+TEST_CASE("a disk that is full holds a log up, and nothing is missing when there is space again") {
   const test::temporary_folder folder;
   const auto log = folder.path() / "t.0.log";
   rlimit usual{};

@@ -92,7 +92,7 @@ TEST_CASE("a condition that does not hold skips the step and what needs it, unle
   CHECK(world.machine.status() == status::completed);
 }
 
-TEST_CASE("a condition over a result is evaluated when that is there, a broken one fails the step alone") {
+TEST_CASE("a condition over a result is evaluated when that is there, and a broken one fails the step alone") {
   flow_world world{scope_of({task_step("a"), with(task_step("b", {"a"}), [](auto& x) { x.when = "results.a.n > 3"; }),
                              with(task_step("c", {"a"}), [](auto& x) { x.when = "results.a.missing > 3"; })}),
                    [](const auto&, auto&) {
@@ -149,7 +149,7 @@ TEST_CASE("duplicates, nested lists, dotted values and the empty list are fine: 
   CHECK(result_of_step(world, "end", "none") == "[]");
 }
 
-TEST_CASE("axes turn fastest at the end, exclude and include change the set") {
+TEST_CASE("axes turn fastest at the end, and exclude and include change the set") {
   auto each = task_step("t");
   each.foreach = spec::foreach{};
   task_of(each).args = {"{{item.lr}}/{{item.b}}"};
@@ -320,7 +320,7 @@ TEST_CASE("workflows nest to any depth, foreach in foreach, and names are dotted
         R"(["top.mid.1.leaf.0","top.mid.1.leaf.1","top.mid.1.leaf.2"])");
 }
 
-TEST_CASE("branches run side by side, their results merge in declared order") {
+TEST_CASE("branches run side by side, and their results merge in declared order") {
   spec::step parallel;
   parallel.name = "p";
   parallel.body = spec::branches_body{{{"a", scope_of({task_step("s")})}, {"b", scope_of({task_step("s")})}}};

@@ -118,7 +118,8 @@ TEST_CASE("no exit action rules who is displaced") {
   CHECK_FALSE(d.machine.done());
 }
 
-TEST_CASE("a member that has completed stays so when its gang makes way, one that exits with 0 after that runs again") {
+TEST_CASE(
+    "a member that has completed stays so when its gang makes way, and one that exits with 0 after that runs again") {
   auto x = options{3};
   x.ignore_nonlead = true;
   driven d{x};

@@ -81,7 +81,7 @@ TEST_CASE("a log is told apart from any place on, also while it grows") {
   CHECK_FALSE(streams.partly_unknown());
 }
 
-TEST_CASE("what is not told apart is shown with either stream, marks with none") {
+TEST_CASE("what is not told apart is shown with either stream, and marks with none") {
   const muster::test::temporary_folder folder;
   const auto log = folder.path() / "t.0.log";
   write(log, text_of({{log_origin::output, 1}, {log_origin::muster, 1}, {log_origin::unknown, 0}}));
