@@ -8,6 +8,7 @@
 #include "actors/system_config.hpp"
 #include "executors/changing_offer.hpp"
 #include "executors/remote/attempt_text.hpp"
+#include "executors/remote/ledger.hpp"
 #include "muster/base/log.hpp"
 #include "muster/base/random.hpp"
 #include "muster/store/head_id.hpp"
@@ -362,6 +363,8 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   auto lock = store::writer_lock::take(own);
   if (!lock)
     return lock.failure();
+  if (auto kept = remote::ledger::keep_to_node(config.own_directory / "attempts", config.node); !kept)
+    return kept.failure();
   if (config.on_owned)
     if (auto done = config.on_owned(); !done)
       return done.failure();

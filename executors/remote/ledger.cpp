@@ -59,7 +59,43 @@ result<std::string> other_head(const fs::path& folder, const std::string& head) 
   return std::string{};
 }
 
+std::string text_of(const fs::path& file) {
+  std::ifstream from{file, std::ios::binary};
+  return {std::istreambuf_iterator<char>{from}, {}};
+}
+
+/// So that it is there whole, or what was there before.
+result<void> write_durably(const fs::path& file, const fs::path& draft, const std::string& text) {
+  {
+    const unique_fd to{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
+    if (to.get() < 0)
+      return failed("make", draft);
+    if (!process::write_all(to.get(), text) || ::fdatasync(to.get()) != 0)
+      return failed("write", draft);
+  }
+  if (::rename(draft.c_str(), file.c_str()) != 0)
+    return failed("make", file);
+  return sync_folder(file.parent_path());
+}
+
 } // namespace
+
+result<void> ledger::keep_to_node(const fs::path& folder, const std::string& node) {
+  if (auto made = make_folder(folder); !made)
+    return made;
+  const auto file = folder / "node";
+  const auto before = text_of(file);
+  if (before == node)
+    return {};
+  const auto with_attempts = other_head(folder, {});
+  if (!with_attempts)
+    return with_attempts.failure();
+  if (!before.empty() && !with_attempts->empty())
+    return error{ec::conflict, folder.parent_path().string() + " still has tasks of the node " + before +
+                                   ": start it under that name until they have ended, and " + node +
+                                   " with a state directory of its own"};
+  return write_durably(file, folder / "node.draft", node);
+}
 
 result<ledger> ledger::open(const fs::path& folder, const std::string& head, fs::path root) {
   if (auto made = make_folder(folder / head); !made)
@@ -79,9 +115,7 @@ result<ledger> ledger::open(const fs::path& folder, const std::string& head, fs:
 }
 
 result<attempt_spec> ledger::read(const fs::path& file) const {
-  std::ifstream from{file, std::ios::binary};
-  const std::string text{std::istreambuf_iterator<char>{from}, {}};
-  auto decoded = decode(text, root_);
+  auto decoded = decode(text_of(file), root_);
   if (decoded && file.stem() == to_string(decoded->id))
     return decoded;
   return error{ec::store_corrupt,
@@ -125,17 +159,7 @@ result<void> ledger::note(const attempt_spec& x) const {
   const auto text = encode(x, root_);
   if (!text)
     return text.failure();
-  const auto draft = folder_ / (to_string(x.id) + ".draft");
-  {
-    const unique_fd file{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
-    if (file.get() < 0)
-      return failed("make", draft);
-    if (!process::write_all(file.get(), *text) || ::fdatasync(file.get()) != 0)
-      return failed("write", draft);
-  }
-  if (::rename(draft.c_str(), file_of(x.id).c_str()) != 0)
-    return failed("make", file_of(x.id));
-  return sync_folder(folder_);
+  return write_durably(file_of(x.id), folder_ / (to_string(x.id) + ".draft"), *text);
 }
 
 result<void> ledger::let_go(attempt_id x) const {

@@ -20,6 +20,10 @@ public:
   [[nodiscard]] static result<ledger> open(const std::filesystem::path& folder, const std::string& head,
                                            std::filesystem::path root);
 
+  /// Says whose attempts are in `folder`: a head would take those of another node for given up, and end them. Fails
+  /// with `conflict` while attempts of a node of another name are there, and `io_error`.
+  [[nodiscard]] static result<void> keep_to_node(const std::filesystem::path& folder, const std::string& node);
+
   /// What was noted and not dropped before this was opened; by id.
   [[nodiscard]] const std::vector<attempt_spec>& found() const noexcept { return found_; }
 

@@ -117,3 +117,27 @@ TEST_CASE("only its owner can read what a node was told") {
   CHECK((std::filesystem::status(at).permissions() & others) == perms::none);
   CHECK((std::filesystem::status(at / "1.0.0.json").permissions() & others) == perms::none);
 }
+
+TEST_CASE("a ledger is of one node while attempts are in it") {
+  const temporary_folder at;
+  const auto folder = at.path() / "ledger";
+  const auto keep_to = [&](const std::string& node) { return remote::ledger::keep_to_node(folder, node); };
+  CHECK(keep_to("n1"));
+  CHECK(keep_to("n2")); // Nothing is there yet.
+  {
+    auto notes = open(at);
+    REQUIRE(notes);
+    REQUIRE(notes->note(attempt_of(1, 0)));
+  }
+  CHECK(keep_to("n2"));
+  const auto refused = keep_to("n1");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.failure().code == ec::conflict);
+  CHECK_THAT(refused.failure().message, ContainsSubstring("still has tasks of the node n2"));
+  CHECK(open(at)->found().size() == 1);
+  REQUIRE(open(at)->let_go(attempt_of(1, 0).id));
+  CHECK_FALSE(keep_to("n1"));
+  REQUIRE(open(at)->drop(attempt_of(1, 0).id));
+  CHECK(keep_to("n1"));
+  CHECK_FALSE(std::filesystem::exists(folder / "node.draft"));
+}
