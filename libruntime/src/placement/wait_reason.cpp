@@ -68,10 +68,26 @@ std::string lacks_text(const wait_reason& x) {
   return x.ever ? text : text + " on node " + x.node;
 }
 
+std::string away_text(const wait_reason& x) {
+  std::string text;
+  for (const auto& [n, what] :
+       {std::make_pair(x.nodes_cordoned, "cordoned"), std::make_pair(x.nodes_draining, "draining"),
+        std::make_pair(x.nodes_suspect, "cannot be reached"), std::make_pair(x.nodes_lost, "lost")})
+    if (n != 0)
+      text += (text.empty() ? "" : ", ") + std::to_string(n) + ' ' + what;
+  return text;
+}
+
+/// Nodes that might have had room, were they not away.
+std::string others_away(const wait_reason& x) {
+  const auto away = x.ever ? std::string{} : away_text(x);
+  return away.empty() ? away : "; of other nodes " + away;
+}
+
 std::string resources_text(const wait_reason& x) {
   auto text = lacks_text(x);
   if (x.members == 1)
-    return text;
+    return text + others_away(x);
   if (x.together)
     text += ", for " + std::to_string(x.members) + " tasks together";
   else
@@ -82,17 +98,7 @@ std::string resources_text(const wait_reason& x) {
             " can share no group with others: tasks there are not reached from elsewhere";
   if (x.nodes_small_network > 0)
     text += ", and the networks of " + std::to_string(x.nodes_small_network) + " are too small for it";
-  return text;
-}
-
-std::string away_text(const wait_reason& x) {
-  std::string text;
-  for (const auto& [n, what] :
-       {std::make_pair(x.nodes_cordoned, "cordoned"), std::make_pair(x.nodes_draining, "draining"),
-        std::make_pair(x.nodes_suspect, "cannot be reached"), std::make_pair(x.nodes_lost, "lost")})
-    if (n != 0)
-      text += (text.empty() ? "" : ", ") + std::to_string(n) + ' ' + what;
-  return text;
+  return text + others_away(x);
 }
 
 std::string quota_text(const wait_reason& x) {
@@ -140,7 +146,8 @@ std::string text_of(const wait_reason& x) {
   switch (x.cause) {
     case wait_cause::resources: return resources_text(x);
     case wait_cause::topology:
-      return std::string{x.ever ? "needs" : "waiting for"} + " room for its tasks within one " + x.subject;
+      return std::string{x.ever ? "needs" : "waiting for"} + " room for its tasks within one " + x.subject +
+             others_away(x);
     case wait_cause::nodes:
       return x.nothing_because.empty() ? "waiting for a node that takes new tasks: " + away_text(x) : x.nothing_because;
     case wait_cause::parallel:

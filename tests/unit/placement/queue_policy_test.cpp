@@ -533,6 +533,18 @@ TEST_CASE("cordoned nodes are named, and take gangs again") {
   CHECK(q.nodes()[2].name.empty());
 }
 
+TEST_CASE("a gang that has too little room is told of nodes that are away, too") {
+  gang_queue q{gpu_nodes(3), {}};
+  CHECK(submit(q, 1, gpus(8)) == answer::placed);
+  CHECK(q.set_condition("n1", node_condition::cordoned));
+  CHECK(submit(q, 2, gpus(8, 2)) == answer::waits);
+  CHECK_THAT(q.why_waiting(2).value(), ContainsSubstring("; of other nodes 1 cordoned"));
+  CHECK(q.set_condition("n1", node_condition::suspect));
+  CHECK_THAT(q.why_waiting(2).value(), ContainsSubstring("; of other nodes 1 cannot be reached"));
+  CHECK(q.set_condition("n1", node_condition::ready));
+  CHECK(granted(q) == keys{2});
+}
+
 TEST_CASE("a reason says which nodes are short, of what, and who has it") {
   gang_queue q{gpu_nodes(3), {}};
   for (gang_key k = 1; k <= 3; ++k)
