@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <thread>
 #include <unistd.h>
@@ -44,7 +45,14 @@ std::string condition_of(const muster_program& muster, const std::string& node) 
 }
 
 bool becomes(const muster_program& muster, const std::string& node, const std::string& condition) {
-  return eventually([&] { return condition_of(muster, node) == condition; });
+  if (eventually([&] { return condition_of(muster, node) == condition; }))
+    return true;
+  constexpr std::size_t shown = 4000;
+  std::ifstream in(muster.folder() / "head.log");
+  const std::string log{std::istreambuf_iterator<char>{in}, {}};
+  UNSCOPED_INFO("the nodes: " << muster({"node", "ls"}).out
+                              << "the head said: " << log.substr(log.size() - std::min(log.size(), shown)));
+  return false;
 }
 
 std::string own_addresses() {
