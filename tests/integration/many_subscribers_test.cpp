@@ -161,8 +161,8 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   CHECK(crowd.read_until([&] { return crowd.all_have(stopped) >= *last; }, 60s));
   REQUIRE(crowd.complaints() == "");
 
-  // Each client may have one piece of 64 KiB in memory, whether it reads or not. The allocator keeps half as much
-  // again, of when pieces grew, where many grow at the same time.
+  // Each client may have one piece of 64 KiB in memory, whether it reads or not. The allocator keeps half as much again,
+  // of when pieces grew, where many grow at the same time.
   const auto most = memory_of(pid, "VmHWM");
   const auto permitted = idle + subscribers * (64 + 32) + std::size_t{40} * 1024;
   INFO(*last << " events; " << idle << " KiB idle, " << most << " KiB at most");
@@ -177,7 +177,7 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   std::size_t owed = 0;
   for (std::size_t i = 0; i < stopped; ++i)
     owed += crowd.readers()[i].bytes() / 1024;
-  CHECK((has_sanitizer || owed > permitted)); // So that a head that kept it for them would be found out.
+  CHECK((has_sanitizer || owed > permitted / 2 * 3)); // So that a head that kept it for them would be found out.
   // What the head did for itself is not done to tasks.
   CHECK(muster({"submit", muster.file("limit.yaml", one_task("ulimit -Sn"))}).exit_code == 0);
   CHECK(muster({"wait", "last"}).exit_code == 0);
