@@ -161,10 +161,9 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   CHECK(crowd.read_until([&] { return crowd.all_have(stopped) >= *last; }, 60s));
   REQUIRE(crowd.complaints() == "");
 
-  // Each client may have one piece of 64 KiB in memory, whether it reads or not. The allocator keeps half as much again,
-  // of when pieces grew, where many grow at the same time.
+  // Each client may have one piece of 64 KiB in memory, whether it reads or not.
   const auto most = memory_of(pid, "VmHWM");
-  const auto permitted = idle + subscribers * (64 + 32) + std::size_t{40} * 1024;
+  const auto permitted = idle + subscribers * 64 + std::size_t{40} * 1024;
   INFO(*last << " events; " << idle << " KiB idle, " << most << " KiB at most");
   CHECK((has_sanitizer || most < permitted));
 
