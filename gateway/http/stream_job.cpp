@@ -72,6 +72,9 @@ void stream_job::produce() {
     log_("a stream failed: " + std::string(x.what()));
     made.next = body_stream::next::fail;
   }
+  // It lies there until the client has read it, so without the half that growing may have left over.
+  if (made.data.capacity() - made.data.size() > made.data.size() / 8)
+    made.data.shrink_to_fit();
   on_piece_(std::move(made));
 }
 
