@@ -152,7 +152,7 @@ TEST_CASE("what was kept is not used when it is not as it was left, or not as it
   const auto own = ::umask(0);
   ::umask(own);
   SECTION("somebody wrote there") {
-    std::ofstream{kept + "/work/x"} << "mine";
+    std::ofstream{fs::path{kept} / "work" / "x"} << "mine";
   }
   SECTION("somebody wrote beside") {
     std::ofstream{kept + "/x"} << "mine";
