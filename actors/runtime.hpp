@@ -106,7 +106,6 @@ using event_handler = std::function<void(const std::vector<event>&)>;
 /// Who wants to join as a node.
 struct node_applicant {
   std::string node;
-  std::string pool;
   std::string token;
   std::string certificate; ///< PEM, and what its key makes
   std::string signature;   ///< of this

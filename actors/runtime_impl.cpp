@@ -309,7 +309,7 @@ result<std::uint16_t> runtime::impl::publish_agents(const std::string& address, 
   setup.pools = [this] { return pools_->joinable(); };
   setup.joined_before = [this](const agent::hello& x) { return pool_of_agent(x.node, x.memory); };
   setup.admit = [admit = std::move(admit)](const agent::hello& x) {
-    return admit({x.node, x.pool, x.token, x.certificate, x.signature, agent::statement_of(x)});
+    return admit({x.node, x.token, x.certificate, x.signature, agent::statement_of(x)});
   };
   setup.on_failure = [this](const error& why) {
     log::error("runtime", "agents cannot join any more", {{"why", why.message}});

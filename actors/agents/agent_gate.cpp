@@ -61,22 +61,42 @@ std::string pool_of_former(const gate_setup& setup, const joinable_pools& pools,
   return found != pools.end() && lacks(who, found->second.node_labels).empty() ? before : std::string{};
 }
 
-/// What is wrong with whoever says that, apart from who may; else where it is to join.
-result<fleet_actor> check(const gate_setup& setup, const joinable_pools& pools, const hello& who) {
+/// What is wrong with whoever says that. Before all else, so that strangers hear nothing of what there is.
+result<void> check(const gate_setup& setup, const hello& who) {
   if (who.version != protocol_version)
-    return error{ec::unsupported, "this head speaks version " + std::to_string(protocol_version) +
-                                      " of the protocol for agents, and the agent of node " + who.node + " version " +
-                                      std::to_string(who.version) + ": install the same Muster on both"};
+    return {ec::unsupported, "this head speaks version " + std::to_string(protocol_version) +
+                                 " of the protocol for agents, and the agent of node " + who.node + " version " +
+                                 std::to_string(who.version) + ": install the same Muster on both"};
   if (!is_node_name(who.node))
-    return error{ec::invalid_argument, "'" + who.node.substr(0, 80) +
-                                           "' is no name for a node: letters, digits, '-', '_' and '.', at most 253"};
+    return {ec::invalid_argument,
+            "'" + who.node.substr(0, 80) + "' is no name for a node: letters, digits, '-', '_' and '.', at most 253"};
   if (who.node == own_node)
-    return error{ec::invalid_argument,
-                 "'" + who.node + "' is the head's own machine: give the node another name (--node)"};
+    return {ec::invalid_argument, "'" + who.node + "' is the head's own machine: give the node another name (--node)"};
   if (who.memory.empty())
-    return error{ec::invalid_argument, "node " + who.node + " does not say what it remembers by"};
-  if (auto may = setup.admit(who); !may)
-    return may.failure();
+    return {ec::invalid_argument, "node " + who.node + " does not say what it remembers by"};
+  return setup.admit(who);
+}
+
+/// The pool that it names, or by itself stays in or belongs to.
+result<std::string> choose_pool(const gate_setup& setup, const joinable_pools& pools, const hello& who) {
+  if (!who.pool.empty())
+    return who.pool;
+  if (pools.size() == 1)
+    return pools.begin()->first;
+  if (auto former = pool_of_former(setup, pools, who); !former.empty())
+    return former;
+  return pool_by_labels(pools, who);
+}
+
+/// Finds its pool, and what is wrong with it there.
+result<fleet_actor> settle(const gate_setup& setup, hello& who) {
+  if (auto right = check(setup, who); !right)
+    return right.failure();
+  const auto pools = setup.pools();
+  auto chosen = choose_pool(setup, pools, who);
+  if (!chosen)
+    return chosen.failure();
+  who.pool = *std::move(chosen);
   const auto found = pools.find(who.pool);
   if (found == pools.end())
     return error{ec::not_found, no_such_pool(who.pool).message + "; there are: " + names_of(pools)};
@@ -84,22 +104,6 @@ result<fleet_actor> check(const gate_setup& setup, const joinable_pools& pools, 
     return error{ec::invalid_argument,
                  "node " + who.node + " lacks labels that nodes of pool " + who.pool + " carry (--label): " + lacking};
   return found->second.fleet;
-}
-
-/// Finds its pool, and what is wrong with it there.
-result<fleet_actor> settle(const gate_setup& setup, hello& who) {
-  const auto pools = setup.pools();
-  if (who.pool.empty() && pools.size() == 1)
-    who.pool = pools.begin()->first;
-  if (who.pool.empty())
-    who.pool = pool_of_former(setup, pools, who);
-  if (who.pool.empty()) {
-    auto found = pool_by_labels(pools, who);
-    if (!found)
-      return found.failure();
-    who.pool = *std::move(found);
-  }
-  return check(setup, pools, who);
 }
 
 } // namespace

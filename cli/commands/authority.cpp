@@ -26,6 +26,7 @@ struct authority_options {
   std::string name;
   bool is_head = false;
   std::uint32_t days = 365;
+  std::uint32_t days_of_authority = 3650; ///< Its end is that of all that it made.
 };
 
 timestamp now() {
@@ -37,7 +38,7 @@ std::string told(const gateway::certificate_facts& x) {
 }
 
 int init(const authority_options& x) {
-  if (auto done = gateway::make_authority(x.folder, a_day * x.days); !done)
+  if (auto done = gateway::make_authority(x.folder, a_day * x.days_of_authority); !done)
     return report(done.failure());
   std::cout << "made " << gateway::authority_in(x.folder).certificate.string() << "; keep "
             << gateway::authority_in(x.folder).key.string() << " secret: who has it can make nodes\n";
@@ -50,7 +51,9 @@ int write(const authority_options& x, const std::string& name, certificate_use u
   const auto made = gateway::read_certificate(out);
   if (!made)
     return report(made.failure());
-  std::cout << out.string() << ": " << told(*made) << '\n';
+  const auto last = gateway::check_authority(x.folder, now());
+  const bool is_cut = last && made->expires >= *last && now() + a_day * x.days > *last;
+  std::cout << out.string() << ": " << told(*made) << (is_cut ? ", when its authority ends" : "") << '\n';
   return exit_completed;
 }
 
@@ -68,7 +71,18 @@ int renew(const authority_options& x) {
   return old ? write(x, old->name, old->use, x.out) : report(old.failure());
 }
 
+int show_authority(const fs::path& folder) {
+  const auto ends = gateway::check_authority(folder, now());
+  if (!ends)
+    return report(ends.failure());
+  std::cout << "authority, until " << show_time(*ends) << '\n';
+  return exit_completed;
+}
+
 int show(const authority_options& x) {
+  std::error_code ignored;
+  if (fs::exists(gateway::authority_in(x.out).key, ignored))
+    return show_authority(x.out);
   const auto read = gateway::read_certificate(x.out);
   if (!read)
     return report(read.failure());
@@ -90,14 +104,16 @@ void add_ca(CLI::App& app, context& ctx) {
   const auto add_folder = [options](CLI::App* x) {
     x->add_option("--ca", options->folder, "Folder of the authority (default: ca)")->type_name("DIR");
   };
-  const auto add_days = [options](CLI::App* x, const char* text) {
-    x->add_option("--days", options->days, text)->type_name("N")->check(CLI::Range(1U, 36'500U));
+  const auto add_days = [](CLI::App* x, std::uint32_t& days) {
+    x->add_option("--days", days, "How long it counts (default: " + std::to_string(days) + ")")
+        ->type_name("N")
+        ->check(CLI::Range(1U, 36'500U));
   };
 
   auto* make = command->add_subcommand("init", "Make an authority");
   add_folder(make);
-  add_days(make, "How long it counts (default: 365)");
-  make->footer("Example:\n  muster ca init --days 3650");
+  add_days(make, options->days_of_authority);
+  make->footer("Example:\n  muster ca init --days 1825");
   run(make, init);
 
   auto* one = command->add_subcommand("issue", "Make a certificate, with its key, in a folder of its own");
@@ -105,20 +121,21 @@ void add_ca(CLI::App& app, context& ctx) {
   one->add_flag("--head", options->is_head, "For a head; else for the node of that name");
   one->add_option("--out", options->out, "Folder for ca.pem, cert.pem and key.pem (default: NAME)")->type_name("DIR");
   add_folder(one);
-  add_days(one, "How long it counts (default: 365)");
+  add_days(one, options->days);
   one->footer("Example:\n  muster ca issue n1 --out n1");
   run(one, issue);
 
   auto* again = command->add_subcommand("renew", "Replace a certificate and its key by new ones of the same name");
   again->add_option("folder", options->out, "Where it is")->type_name("DIR")->required();
   add_folder(again);
-  add_days(again, "How long it counts (default: 365)");
+  add_days(again, options->days);
   again->footer("Example:\n  muster ca renew n1");
   run(again, renew);
 
-  auto* look = command->add_subcommand("show", "Say whose a certificate is, until when, and whether it can be used");
+  auto* look = command->add_subcommand(
+      "show", "Say whose a certificate is, or that it is an authority, until when, and if it can be used");
   look->add_option("folder", options->out, "Where it is")->type_name("DIR")->required();
-  look->footer("Example:\n  muster ca show n1");
+  look->footer("Example:\n  muster ca show n1\n  muster ca show ca");
   run(look, show);
 }
 

@@ -206,6 +206,13 @@ result<std::string> common_name(X509* x) {
   return out;
 }
 
+result<timestamp> end_of(X509* x) {
+  std::tm ends{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &ends) != 1)
+    return openssl_failed("reading a date");
+  return timestamp{std::chrono::seconds{::timegm(&ends)}};
+}
+
 result<certificate_facts> facts_of(X509* x) {
   auto name = common_name(x);
   if (!name)
@@ -216,11 +223,24 @@ result<certificate_facts> facts_of(X509* x) {
   if (uses == UINT32_MAX || ((uses & XKU_SSL_SERVER) != 0) == ((uses & XKU_SSL_CLIENT) != 0))
     return error{ec::invalid_argument, "the certificate is neither that of a head nor that of a node"};
   out.use = (uses & XKU_SSL_SERVER) != 0 ? certificate_use::head : certificate_use::node;
-  std::tm ends{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &ends) != 1)
-    return openssl_failed("reading a date");
-  out.expires = timestamp{std::chrono::seconds{::timegm(&ends)}};
+  const auto ends = end_of(x);
+  if (!ends)
+    return ends.failure();
+  out.expires = *ends;
   return out;
+}
+
+/// An authority that has ended vouches for nothing: what it makes ends with it at the latest.
+result<void> end_with(X509* x, X509* authority) {
+  const auto last = end_of(authority);
+  if (!last)
+    return last.failure();
+  const auto own = end_of(x);
+  if (!own)
+    return own.failure();
+  if (*own > *last && X509_set1_notAfter(x, X509_get0_notAfter(authority)) != 1)
+    return openssl_failed("making a certificate");
+  return {};
 }
 
 /// Whether the authority made it, for a use, and it counts now.
@@ -237,6 +257,10 @@ result<void> verify(X509* x, X509* authority, certificate_use use) {
   ERR_clear_error();
   return {ec::invalid_argument, std::string{"the certificate is not valid: "} +
                                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()))};
+}
+
+timestamp now() {
+  return std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
 }
 
 result<void> check_name(const std::string& name) {
@@ -293,6 +317,8 @@ result<void> issue_certificate(const fs::path& by, const std::string& name, cert
                                std::chrono::hours lifetime, const fs::path& out) {
   if (auto good = check_name(name); !good)
     return good;
+  if (auto good = check_authority(by, now()); !good)
+    return good.failure();
   const auto authority = load_certificate(authority_in(by).certificate);
   if (!authority)
     return authority.failure();
@@ -307,6 +333,8 @@ result<void> issue_certificate(const fs::path& by, const std::string& name, cert
     return x.failure();
   auto* c = x->get();
   auto* a = authority->get();
+  if (auto done = end_with(c, a); !done)
+    return done;
   const auto alternative = "DNS:" + name;
   const bool done =
       X509_set_issuer_name(c, X509_get_subject_name(a)) == 1 && add(c, a, NID_basic_constraints, "critical,CA:FALSE") &&
@@ -329,6 +357,29 @@ result<void> issue_certificate(const fs::path& by, const std::string& name, cert
   if (auto written = write_file(files.key, *secret, true); !written)
     return written;
   return write_file(files.certificate, *shown, false);
+}
+
+result<timestamp> check_authority(const fs::path& folder, timestamp now) {
+  const auto files = authority_in(folder);
+  const auto x = load_certificate(files.certificate);
+  if (!x)
+    return x.failure();
+  const auto key = load_key(files.key);
+  if (!key)
+    return key.failure();
+  const auto in = " (" + folder.string() + ")";
+  const auto ends = end_of(x->get());
+  if (!ends)
+    return ends;
+  if (*ends <= now)
+    return error{ec::invalid_argument, "the authority has expired" + in +
+                                           ": make another in an empty folder (`muster ca init --ca DIR`), and "
+                                           "certificates by it for the head and all nodes"};
+  if (X509_check_private_key(x->get(), key->get()) != 1) {
+    ERR_clear_error();
+    return error{ec::invalid_argument, "the key is not that of the authority" + in};
+  }
+  return ends;
 }
 
 result<certificate_facts> read_certificate(const fs::path& folder) {

@@ -32,6 +32,10 @@ struct certificate_files {
 /// Makes an authority. `conflict` if there is one, `io_error`.
 [[nodiscard]] result<void> make_authority(const std::filesystem::path& folder, std::chrono::hours lifetime);
 
+/// Until when the authority in a folder counts. `not_found` if there is none, `invalid_argument` if it can make no
+/// certificates: it has expired, or the key is another's.
+[[nodiscard]] result<timestamp> check_authority(const std::filesystem::path& folder, timestamp now);
+
 /// What a certificate says.
 struct certificate_facts {
   std::string name; ///< Of the head or the node.
@@ -40,7 +44,8 @@ struct certificate_facts {
 };
 
 /// Makes a certificate by the authority in `by`, and writes all three files into `out`; those that are there are
-/// replaced, the certificate last. `invalid_argument` for a name that cannot be, `not_found` without an authority.
+/// replaced, the certificate last. It ends with its authority at the latest. `invalid_argument` for a name that cannot
+/// be, and as `check_authority`.
 [[nodiscard]] result<void> issue_certificate(const std::filesystem::path& by, const std::string& name,
                                              certificate_use use, std::chrono::hours lifetime,
                                              const std::filesystem::path& out);

@@ -316,6 +316,12 @@ TEST_CASE("an agent that may not join is told why, and stays away") {
     return why->message;
   };
   CHECK(refused([](agent_config& x) { x.token = "wrong"; }).find("token") != std::string::npos);
+  const auto of_stranger = refused([](agent_config& x) {
+    x.token = "wrong";
+    x.pool = "gpu";
+  });
+  CHECK(of_stranger.find("token") != std::string::npos);
+  CHECK(of_stranger.find("pool") == std::string::npos); // What pools there are is not for everybody.
   CHECK(refused([](agent_config& x) {
           x.pool = "gpu";
         }).find("there is no pool 'gpu' that agents can join; there are: pool") != std::string::npos);

@@ -96,3 +96,25 @@ TEST_CASE("an authority is made once, and names only what can be named") {
         ec::not_found);
   CHECK_FALSE(std::filesystem::exists(x.at("new")));
 }
+
+TEST_CASE("a certificate ends with its authority, and one that has ended makes none") {
+  const pki x;
+  REQUIRE(make_authority(x.at("short"), std::chrono::hours{48}));
+  const auto ends = check_authority(x.at("short"), now());
+  REQUIRE(ends);
+  REQUIRE(issue_certificate(x.at("short"), "n3", certificate_use::node, a_year, x.at("n3")));
+  CHECK(check_certificates(x.at("n3"), certificate_use::node, now())->expires == *ends);
+  REQUIRE(issue_certificate(x.at("short"), "n3", certificate_use::node, std::chrono::hours{24}, x.at("n3")));
+  CHECK(check_certificates(x.at("n3"), certificate_use::node, now())->expires < *ends);
+  const auto over = check_authority(x.at("short"), now() + std::chrono::hours{49});
+  REQUIRE_FALSE(over);
+  CHECK_THAT(over.failure().message, ContainsSubstring("has expired"));
+  CHECK(check_authority(x.at("n3"), now()).failure().code == ec::not_found);
+
+  REQUIRE(make_authority(x.at("past"), std::chrono::hours{0}));
+  CHECK_FALSE(issue_certificate(x.at("past"), "n4", certificate_use::node, a_year, x.at("n4")));
+  namespace fs = std::filesystem;
+  CHECK_FALSE(fs::exists(x.at("n4")));
+  fs::copy_file(authority_in(x.at("ca")).key, authority_in(x.at("short")).key, fs::copy_options::overwrite_existing);
+  CHECK_FALSE(check_authority(x.at("short"), now()));
+}
