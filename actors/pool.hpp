@@ -32,6 +32,8 @@ struct pool_config {
   epoch first_epoch;               ///< Higher than any epoch that an earlier runtime gave out.
   bool is_default = false;
   bool may_grow = false; ///< Nodes may join at any time: who would fit with more of them waits for them.
+  /// What ran on a node that was away for so long is given up; none: it waits for the node.
+  std::optional<std::chrono::seconds> gives_up_after;
   /// Who was asked to make way, and has not after this time, is not waited for.
   std::chrono::seconds leave_within{60};
   std::shared_ptr<meters> counted = std::make_shared<meters>();
@@ -56,6 +58,7 @@ struct pool_state {
     epoch lease;                        ///< 0 until it is told of a place.
     attempt_id last;                    ///< See `placement_request`.
     std::optional<gang_key> heir_of;    ///< Whose place it was promised.
+    std::string leaves;                 ///< Why it was asked to make way; empty if it was not.
     caf::actor_clock::time_point since; ///< When it had its places; zero before.
     caf::actor_clock::time_point asked; ///< When it asked for them; before this head began, if it waited then.
     std::uint64_t early = 0;            ///< Its entry in `early`; 0 for none.

@@ -57,8 +57,9 @@ void promise_ahead(pool_pointer self, gang_key key) {
 /// One that has no lease yet, because it waits for a network, is put off; its group asks again.
 void ask_to_leave(pool_pointer self, gang_key key, const std::string& why) {
   auto& state = self->state;
-  const auto& client = state.clients.at(key);
+  auto& client = state.clients.at(key);
   if (client.where.empty()) {
+    client.leaves = why;
     tell(self, client, stop_atom::value, why);
     return;
   }

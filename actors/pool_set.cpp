@@ -36,6 +36,8 @@ pool_config config_of(const pool_setup& setup, std::size_t position, bool is_def
   x.oversubscribe = setup.oversubscribe;
   x.max_parallel = setup.max_parallel;
   x.may_grow = setup.agents.has_value();
+  if (setup.agents && setup.agents->reschedule_lost)
+    x.gives_up_after = std::chrono::duration_cast<std::chrono::seconds>(setup.agents->lost_after);
   constexpr std::uint32_t addresses_per_runtime = 256;
   constexpr std::uint32_t addresses_per_pool = 1U << 18U;
   x.first_address = static_cast<std::uint32_t>(getpid()) * addresses_per_runtime + 1 +

@@ -85,8 +85,8 @@ struct node_view {
 struct pool_view {
   std::string name;
   bool is_default = false;
-  std::string driver;  ///< `process`, `docker`, ...; empty while it was never reached.
-  std::string version; ///< Of the engine behind it.
+  std::string driver;  ///< `process`, `docker`, `agents`; empty while it was never reached.
+  std::string version; ///< Of the engine behind it; empty where each node has its own.
   bool available = false;
   std::string reason;      ///< Why it is not, for people.
   std::string maintenance; ///< Why nothing is placed, as its policy says; empty if it is.
@@ -111,11 +111,11 @@ struct gang_name {
   group_index group;
 };
 
-/// Why a group waits for places.
+/// Why a group waits for places, or what keeps those that it holds.
 struct group_wait {
   group_index group;
   std::string cause; ///< A `wait_cause`, or `unavailable`, `paused`, `maintenance`, `node`, `network`,
-                     ///< `more_nodes`.
+                     ///< `more_nodes`, `leaving`.
   std::string text;  ///< For people.
   std::optional<wait_reason> placement{}; ///< Of a `wait_cause`.
   std::optional<gang_name> ahead{};       ///< As in `placement`, as are

@@ -25,6 +25,17 @@ group_wait wait_of(const wait_reason& why) {
   return out;
 }
 
+/// What becomes of those who hold places on a node that cannot be reached.
+std::string fate_on(const pool_state& state, node_condition x) {
+  if (!state.config.gives_up_after)
+    return "what runs there, and how it ends, is known when the node is back; a forced cancel gives it up once the "
+           "node is lost";
+  if (x == node_condition::lost)
+    return "what ran there is given up";
+  return "what runs there goes on if the node comes back, and is given up once it was away for " +
+         std::to_string(state.config.gives_up_after->count()) + " s";
+}
+
 /// It has places on a node that cannot be reached: whatever is to become of it there waits.
 std::optional<group_wait> unheard_of(const pool_state& state, gang_key key) {
   for (const auto& [name, x] : state.nodes) {
@@ -36,12 +47,17 @@ std::optional<group_wait> unheard_of(const pool_state& state, gang_key key) {
     group_wait out;
     out.cause = "node";
     out.text = "holds places on node " + name + ", which is " + to_string(x.condition) +
-               (x.why.empty() ? std::string{} : " (" + x.why + ")") +
-               ": what runs there, and how it ends, is known when the node is back; a forced cancel gives it up once "
-               "the node is lost";
+               (x.why.empty() ? std::string{} : " (" + x.why + ")") + ": " + fate_on(state, x.condition);
     return out;
   }
   return std::nullopt;
+}
+
+/// It holds places that it is to leave.
+std::optional<group_wait> making_way(const pool_state::client& x) {
+  if (x.leaves.empty())
+    return std::nullopt;
+  return group_wait{{}, "leaving", "makes way: " + x.leaves + "; its places are free once it has ended", {}, {}, {}};
 }
 
 std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const pool_state::client& x) {
@@ -56,7 +72,10 @@ std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const p
   const auto why = state.queue.explain(key);
   if (const auto nothing = why ? why_nothing_is_placed(state) : std::nullopt)
     return group_wait{{}, nothing->cause, nothing->text, {}, {}, {}};
-  return why ? std::make_optional(wait_of(*why)) : unheard_of(state, key);
+  if (why)
+    return wait_of(*why);
+  auto away = unheard_of(state, key);
+  return away ? away : making_way(x);
 }
 
 } // namespace

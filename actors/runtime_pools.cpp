@@ -53,6 +53,10 @@ result<pool_view> runtime::impl::view_of(const pool_set::entry& pool, std::chron
     return said.failure();
   auto out = **said;
   out.agents = pool.setup.agents;
+  if (out.agents) {
+    out.driver = "agents"; // Each node has its own.
+    out.version.clear();
+  }
   out.is_made = pool.setup.is_made;
   out.overrides = config::keys_of(pools_->policy_of(pool).set);
   return out;

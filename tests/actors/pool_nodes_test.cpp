@@ -464,6 +464,22 @@ TEST_CASE("who has places on a node that cannot be reached is told what its end 
                             ContainsSubstring("a forced cancel gives it up"));
 }
 
+TEST_CASE("where lost nodes are not waited for, whoever has places on one is told when they are given up") {
+  pool_config config;
+  config.gives_up_after = std::chrono::seconds{60};
+  pool_alone f{config};
+  f.join(pool_alone::make_node("a", 4, 2));
+  const auto [key, here] = f.ask({1, with_gpus(1)});
+  REQUIRE(here->lease);
+  f.set("a", node_condition::suspect, "the connection is lost");
+  REQUIRE(f.why(key));
+  CHECK_THAT(f.why(key)->text, ContainsSubstring("goes on if the node comes back, and is given up once it was away for "
+                                                 "60 s"));
+  f.set("a", node_condition::lost, "nothing was heard of it for 60 s");
+  REQUIRE(f.why(key));
+  CHECK_THAT(f.why(key)->text, ContainsSubstring("what ran there is given up"));
+}
+
 TEST_CASE("what is booked before its group asks is as was said last") {
   pool_alone f;
   f.join(pool_alone::make_node("a", 4, 2));
@@ -506,6 +522,10 @@ TEST_CASE("whoever holds places on a node that is vacated is asked to leave, als
   f.vacate("a", "it is drained");
   CHECK(here->asked_to_leave == "it is drained");
   CHECK(elsewhere->asked_to_leave.empty());
+  REQUIRE(f.why(key));
+  CHECK(f.why(key)->cause == "leaving");
+  CHECK(f.why(key)->text == "makes way: it is drained; its places are free once it has ended");
+  CHECK_FALSE(f.why(other));
   here->asked_to_leave.clear();
   f.vacate("a", "once more"); // It is on its way.
   CHECK(here->asked_to_leave.empty());

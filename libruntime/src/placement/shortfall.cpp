@@ -157,7 +157,13 @@ wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed, co
   found.lacks = lacks_of(lacking, *best, ever);
   if (failed.level >= 0) {
     found.cause = wait_cause::topology;
-    found.subject = keys[static_cast<std::size_t>(failed.level)].key;
+    const auto& key = keys[static_cast<std::size_t>(failed.level)];
+    found.subject = key.key;
+    if (std::none_of(nodes.begin(), nodes.end(),
+                     [&](const auto& node) { return may_use(one, node) && node.labels.count(key.label) > 0; }))
+      found.nothing_because = "needs its tasks within one " + key.key +
+                              ", and no node that it may use carries the label " + key.label +
+                              ", which says of which " + key.key + " a node is";
   }
   return found;
 }

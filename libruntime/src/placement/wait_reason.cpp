@@ -146,6 +146,8 @@ std::string text_of(const wait_reason& x) {
   switch (x.cause) {
     case wait_cause::resources: return resources_text(x);
     case wait_cause::topology:
+      if (!x.nothing_because.empty())
+        return x.nothing_because + others_away(x);
       return std::string{x.ever ? "needs" : "waiting for"} + " room for its tasks within one " + x.subject +
              others_away(x);
     case wait_cause::nodes:

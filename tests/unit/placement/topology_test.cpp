@@ -67,6 +67,22 @@ TEST_CASE("members that must be in one domain are, in the one that is left with 
   CHECK(racks_of(c, gang(3, ask(8, {wish("zone")}))) == racks{2, 3});
 }
 
+TEST_CASE("where no node says of which domain it is, that is the reason") {
+  cluster c{{{"zone", "topology/zone"}, {"rack", "topology/rack"}}};
+  for (const auto* name : {"a", "b"}) {
+    auto x = make_node(name, {64, 512 * gib, 512 * gib}, {0, 1});
+    x.labels = {{"topology/zone", "east"}};
+    c.join(std::move(x));
+  }
+  auto pair = c.prepare(gang(2, ask(1, {wish("rack")})));
+  CHECK(c.never_fits(pair) ==
+        "needs its tasks within one rack, and no node that it may use carries the label topology/rack, which says of "
+        "which rack a node is");
+  auto five = c.prepare(gang(5, ask(1, {wish("zone")})));
+  CHECK(c.never_fits(five) == "needs room for its tasks within one zone");
+  CHECK(racks_of(c, gang(2, ask(1, {wish("zone")}))));
+}
+
 TEST_CASE("what is preferred gives way") {
   auto c = two_zones();
   CHECK(racks_of(c, gang(2, ask(8, {wish("rack", false)}))) == racks{0});

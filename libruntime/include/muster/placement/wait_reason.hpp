@@ -52,7 +52,7 @@ struct wait_reason {
   std::vector<resource_lack> lacks; ///< On `node`. For `quota` and `parallel` what those have left.
   std::string node;                 ///< The one that lacks least.
   std::string subject;              ///< The topology key, the quota, or the platform that no node is of.
-  std::string nothing_because;      ///< Why no node may be used at all, in words.
+  std::string nothing_because;      ///< Why no node can be used at all, in words.
   std::size_t members = 1;          ///< Of the gang.
   std::size_t members_fit = 0;      ///< That would have a place now.
   bool together = false;            ///< `lacks` is about all members, as one node must have room for all of them.
