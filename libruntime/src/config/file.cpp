@@ -5,6 +5,7 @@
 #include "spec/line_map.hpp"
 #include "spec/local_files.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace muster::config {
@@ -14,6 +15,25 @@ namespace {
 using namespace spec;
 
 constexpr std::size_t largest_file = std::size_t{1} << 20U;
+
+/// A pool may be set up below the line that makes it the default one, so this is looked at when all is read.
+void check_default_pool(const value_reader& in, value_at defaults, const configuration& read, reporter& report) {
+  const auto& name = read.service.defaults.pool;
+  const auto& always = pools_of_every_machine;
+  if (read.pools.count(name) > 0 || std::find(always.begin(), always.end(), name) != always.end())
+    return;
+  std::string known{"local, docker"};
+  for (const auto& [other, settings] : read.pools)
+    known += other == "docker" ? "" : ", " + other;
+  const field_path top;
+  const auto path = top.field("defaults");
+  std::vector<map_entry> entries;
+  if (in.map(defaults, path, entries))
+    for (const auto& x : entries)
+      if (x.key.text == "pool")
+        report.error(x.value.place, path.field("pool"), "there is no pool '" + name + "'",
+                     "there are " + known + "; 'pools' of this file sets up others");
+}
 
 void decode(std::string_view text, const std::string& file_name, configuration& out, reporter& report) {
   const auto bad = first_invalid_utf8(text);
@@ -38,6 +58,7 @@ void decode(std::string_view text, const std::string& file_name, configuration& 
     return all;
   }();
   value_at current{yaml::no_node, top.place};
+  value_at defaults = current;
   (void)each_field(in, top, field_path{}, known, {}, [&](std::string_view key, value_at v, const field_path& where) {
     if (in.is_scalar(v) && in.scalar(v).type == yaml::scalar_type::null)
       return;
@@ -45,12 +66,16 @@ void decode(std::string_view text, const std::string& file_name, configuration& 
       decode_pools(in, base, v, where, out.pools);
     } else if (key == "contexts") {
       decode_contexts(in, base, v, where, out.client.contexts);
+    } else if (key == "defaults") {
+      defaults = v;
     } else if (key == "current_context") {
       current = v;
       (void)in.text(v, where, out.client.current, numbers::refuse);
     }
   });
   decode_service(in, base, top, out.service);
+  if (defaults.id != yaml::no_node)
+    check_default_pool(in, defaults, out, report);
   if (!out.client.current.empty() && out.client.contexts.count(out.client.current) == 0)
     report.error(current.place, "current_context", "there is no context '" + out.client.current + "'");
 }

@@ -147,6 +147,8 @@ TEST_CASE("what is wrong in the settings of a head is said where it stands") {
       {"agents: {listen: '10.0.0.1:7718'}", "agents join on loopback only"},
       {"defaults: {oversubscribe: 0}", "a number from 0.01 to 10000"},
       {"defaults: {max_retries: x}", "defaults.max_retries"},
+      {"defaults: {pool: nope}", "defaults.pool: there is no pool 'nope'"},
+      {"defaults: {pool: nope}\npools: {farm: {driver: agents}}", "there are local, docker, farm"},
       {"contexts: {lab: {}}", "`address` is missing"},
       {"contexts: {lab: {address: lab}}", "expected http://host:port"},
       {"contexts: {'a b': {address: 'http://x'}}", "the name of a context"},
@@ -156,6 +158,12 @@ TEST_CASE("what is wrong in the settings of a head is said where it stands") {
     INFO(text);
     CHECK_THAT(errors_of(text), Catch::Matchers::Contains(expected));
   }
+}
+
+TEST_CASE("the default pool may be set up below, or be there by itself") {
+  CHECK(load("defaults: {pool: farm}\npools: {farm: {driver: agents}}", "x").ok());
+  for (const auto* name : {"local", "process", "docker", "null"})
+    CHECK(load(std::string{"defaults: {pool: "} + '"' + name + "\"}", "x").ok());
 }
 
 TEST_CASE("off is a word, also where YAML takes it for a boolean") {

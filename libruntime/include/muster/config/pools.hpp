@@ -23,6 +23,9 @@ namespace muster::config {
   return said == "process" ? "local" : said;
 }
 
+/// Pools that are there without being set up.
+constexpr std::array<std::string_view, 4> pools_of_every_machine{"local", "process", "docker", "null"};
+
 /// What runs the tasks of a pool.
 enum class pool_driver : std::uint8_t { process, docker, agents };
 
