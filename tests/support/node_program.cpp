@@ -3,7 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <csignal>
+#include <exception>
 #include <fstream>
+#include <iostream>
 #include <utility>
 
 namespace muster::test {
@@ -34,6 +37,13 @@ node_program::node_program(const muster_program& muster, std::string name, std::
   command_ = muster.with(words);
   command_.argv.insert(command_.argv.begin(), prefix.begin(), prefix.end());
   start();
+}
+
+node_program::~node_program() {
+  if (std::uncaught_exceptions() == 0)
+    return;
+  process_->signal(SIGKILL);
+  std::cerr << "node " << name_ << " said:\n" << process_->finish().err;
 }
 
 void node_program::start() {

@@ -20,12 +20,15 @@ namespace muster::test {
 [[nodiscard]] std::string agents_address(const muster_program& muster);
 
 /// A node, `muster agent`, beside a test, with a state directory of its own. Killed by the destructor, and its tasks
-/// with it.
+/// with it; where a test has failed, what it said is shown.
 class node_program {
 public:
   /// Joins the head over the state directory of `muster` as `name`. `prefix` is what it is run by.
   node_program(const muster_program& muster, std::string name, std::vector<std::string> options = {},
                std::vector<std::string> prefix = {});
+  ~node_program();
+  node_program(const node_program&) = delete;
+  node_program& operator=(const node_program&) = delete;
 
   [[nodiscard]] subprocess& process() { return *process_; }
   [[nodiscard]] const std::filesystem::path& state() const noexcept { return state_; }

@@ -117,7 +117,8 @@ subprocess::~subprocess() {
 }
 
 void subprocess::signal(int number) {
-  ::kill(pid_, number);
+  if (pid_ > 0) // Of one that was waited for, this would be a signal to all.
+    ::kill(pid_, number);
 }
 
 bool subprocess::read_some(std::chrono::steady_clock::time_point until) {
@@ -158,6 +159,8 @@ void subprocess::reap(bool kill_first) {
 }
 
 outcome subprocess::finish(std::chrono::milliseconds deadline) {
+  if (pid_ < 0)
+    return outcome_;
   const auto until = std::chrono::steady_clock::now() + deadline;
   while (out_ >= 0 || err_ >= 0)
     if (!read_some(until)) {

@@ -35,11 +35,12 @@ public:
 
   /// Reads until stdout holds `text`; false at the deadline or when stdout ends without it.
   bool wait_for(const std::string& text, std::chrono::milliseconds deadline = std::chrono::seconds(30));
+  /// Nothing if it was waited for.
   void signal(int number);
   /// Whether it has ended by now.
   [[nodiscard]] bool ended() const;
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-  /// Reads to the end and waits; kills it at the deadline, and says so in `err`.
+  /// Reads to the end and waits; kills it at the deadline, and says so in `err`. Again: what it said the first time.
   outcome finish(std::chrono::milliseconds deadline = std::chrono::seconds(60));
 
 private:

@@ -227,8 +227,9 @@ result<backup_summary> restore(const fs::path& from, const state_directory& to) 
   if (!lock)
     return lock.failure();
   if (to.has_store())
-    return error{ec::conflict, "there is a store in " + to.root().string() +
-                                   " already; move it away, or choose another directory with MUSTER_STATE_DIR"};
+    return error{ec::conflict,
+                 "there is a store in " + to.root().string() +
+                     " already; move it away, or choose another directory (--state-dir, MUSTER_STATE_DIR)"};
   // SQLite would take the commits in it for some of the new store.
   if (auto left = to.database() += "-wal"; fs::exists(left, problem))
     return error{ec::conflict, left.string() + " is a part of a store that is not here any more; move it there, too"};

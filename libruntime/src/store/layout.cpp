@@ -223,7 +223,7 @@ result<writer_lock> writer_lock::take(const state_directory& directory) {
   if (outcome != 0 && errno == EWOULDBLOCK)
     return {ec::store_locked, "the state directory " + directory.root().string() + " is in use by " +
                                   holder(lock.descriptor_) +
-                                  "; wait for it to end, or choose another directory with MUSTER_STATE_DIR"};
+                                  "; wait for it to end, or choose another directory (--state-dir, MUSTER_STATE_DIR)"};
   if (outcome != 0)
     return {ec::io_error, "the writer's lock " + path.string() + " cannot be taken: " + reason_of(errno)};
   const auto pid = std::to_string(::getpid()) + '\n';

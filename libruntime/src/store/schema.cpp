@@ -214,7 +214,7 @@ error not_a_store(const sqlite::connection& db) {
 error too_new(const sqlite::connection& db, std::int64_t found, std::int64_t known) {
   return {ec::store_version, file_of(db) + " was written by a newer Muster (schema " + std::to_string(found) +
                                  ", this one knows up to " + std::to_string(known) +
-                                 "); use that Muster, or choose another directory with MUSTER_STATE_DIR"};
+                                 "); use that Muster, or choose another directory (--state-dir, MUSTER_STATE_DIR)"};
 }
 
 std::string statements_of(const migration& step) {
