@@ -63,8 +63,18 @@ bool holds_zero(const std::string& text) {
   return text.find('\0') != std::string::npos;
 }
 
+/// Whether nothing comes before it whose work it might need.
+bool is_first_of_all(const attempt_spec& spec) {
+  return spec.id.number == 0 && spec.inputs.empty() && spec.results.empty();
+}
+
+found_command look_up(const attempt_spec& spec, const std::string& name, const std::string& path, command_memo* memo) {
+  return memo != nullptr && is_first_of_all(spec) ? memo->find(name, path, std::chrono::steady_clock::now())
+                                                  : find_command(name, path);
+}
+
 result<void> fill_command(wire::start_request& to, const attempt_spec& spec, const spec::token_values& tokens,
-                          const environment_map& environment) {
+                          const environment_map& environment, command_memo* memo) {
   std::vector<std::string> words;
   for (const auto* list : {&spec.task.command, &spec.task.args})
     for (const auto& word : *list)
@@ -77,7 +87,7 @@ result<void> fill_command(wire::start_request& to, const attempt_spec& spec, con
       return error{ec::invalid_argument, "an argument of task '" + spec.task.name + "' holds a zero byte"};
     to.arguments.add(word);
   }
-  auto found = find_command(words.front(), environment.at("PATH"));
+  auto found = look_up(spec, words.front(), environment.at("PATH"), memo);
   to.program = std::move(found.program);
   to.refuse_code = found.refuse_code;
   to.refuse_text = std::move(found.refuse_text);
@@ -110,8 +120,8 @@ bool is_slow_to_prepare(const attempt_spec& spec) {
 }
 
 result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context,
-                                         folder_pool* spares) {
-  const auto made = make_folders(spec, spares);
+                                         const preparation_aids& aids) {
+  const auto made = make_folders(spec, aids.spares);
   if (!made)
     return made.failure();
   if (const auto written = write_peers(spec); !written)
@@ -126,7 +136,7 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
   wire::start_request request;
   request.id = spec.id;
   request.folder = spec.folder.string();
-  if (const auto filled = fill_command(request, spec, tokens, environment); !filled)
+  if (const auto filled = fill_command(request, spec, tokens, environment, aids.commands); !filled)
     return filled.failure();
   if (const auto filled = fill_environment(request, spec, environment); !filled)
     return filled.failure();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "executors/driver.hpp"
+#include "executors/process/command_memo.hpp"
 #include "executors/process/environment.hpp"
 #include "executors/process/folder_pool.hpp"
 #include "executors/process/sandbox.hpp"
@@ -27,14 +28,19 @@ struct prepared_attempt {
   std::optional<folder_pool::marks> folder_before; ///< Of `work` and `output`, if they came from the spares.
 };
 
+/// What makes it cheaper, of the one thread that has it.
+struct preparation_aids {
+  folder_pool* spares = nullptr; ///< A folder that is left over may be taken instead of a new one.
+  command_memo* commands = nullptr;
+};
+
 /// True if preparing it reads or writes more than a few folders: that belongs into the worker.
 [[nodiscard]] bool is_slow_to_prepare(const attempt_spec& spec);
 
 /// Makes the folders of the attempt and everything in them, and the request that starts it. Fails with `conflict` if it
 /// was started before, `invalid_argument` if it has no command, `data_error`, `sandbox_unavailable` or `io_error`.
-/// With `spares`, a folder that is left over may be taken instead of a new one.
 [[nodiscard]] result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const preparation_context& context,
-                                                       folder_pool* spares = nullptr);
+                                                       const preparation_aids& aids = {});
 
 /// The URLs of the task's outputs with tokens replaced.
 [[nodiscard]] std::vector<spec::output> located_outputs(const attempt_spec& spec);

@@ -390,7 +390,7 @@ private:
     if (const auto readable = check_inputs(*spec); !readable)
       return finish_prepare(id, readable.failure());
     if (!is_slow_to_prepare(*spec))
-      return finish_prepare(id, prepare_attempt(*spec, *context_, &spares_));
+      return finish_prepare(id, prepare_attempt(*spec, *context_, {&spares_, &commands_}));
     const std::shared_ptr<attempt_spec> shared{std::move(spec)};
     worker_.add([this, id, shared, context = context_] {
       auto outcome = std::make_shared<result<prepared_attempt>>(prepare_attempt(*shared, *context));
@@ -693,6 +693,7 @@ private:
   std::unordered_map<attempt_id, attempt> attempts_;
   warden_queries queries_;
   folder_pool spares_;
+  command_memo commands_;
   std::unordered_map<std::string, std::string> unpublished_; ///< Output links that could not be made, and why.
   bool said_something_ = false;
   bool closing_ = false;
