@@ -65,7 +65,9 @@ public:
         configuration_(scheduler_threads, config_.certificates ? network_use::encrypted : network_use::any),
         system_(configuration_) {
     if (config_.certificates)
-      door_ = agent::make_encrypted_door(system_, *config_.certificates);
+      door_ = agent::make_encrypted_door(
+          system_, *config_.certificates, {},
+          [this](const std::string& /*peer*/, const std::string& why) { set_handshake_problem(why); });
   }
 
   void start() {
@@ -302,6 +304,7 @@ private:
   result<agent::gate_actor> find_gate() {
     caf::scoped_actor self{system_};
     std::optional<result<agent::gate_actor>> out;
+    set_handshake_problem({});
     const auto where = config_.head_host + ":" + std::to_string(config_.head_port);
     const auto by = door_ ? door_ : system_.middleman().actor_handle();
     self->request(by, caf::duration{config_.connect_limit}, caf::connect_atom::value, config_.head_host,
@@ -315,12 +318,27 @@ private:
                 out.emplace(caf::actor_cast<agent::gate_actor>(std::move(found)));
             },
             [&](const caf::error& why) {
-              out.emplace(error{ec::unavailable, "no head answers at " + where + ": " + system_.render(why) +
-                                                     (config_.certificates ? "; or one that does not encrypt, or that "
-                                                                             "another authority knows"
-                                                                           : "")});
+              out.emplace(error{ec::unavailable, "no head answers at " + where + ": " + why_no_gate(why)});
             });
     return std::move(*out);
+  }
+
+  void set_handshake_problem(const std::string& why) {
+    const std::lock_guard lock{mutex_};
+    handshake_problem_ = why;
+  }
+
+  /// In words of people, of whom most have the wrong address or certificate.
+  std::string why_no_gate(const caf::error& why) {
+    if (why == caf::sec::request_timeout)
+      return "what listens there said nothing for " + std::to_string(config_.connect_limit.count()) +
+             " ms: it is not where a head takes agents, see agents.listen of its configuration";
+    if (!config_.certificates)
+      return "what listens there broke off: it wants a certificate (--certs), or is not where a head takes agents, see "
+             "agents.listen of its configuration";
+    const std::lock_guard lock{mutex_};
+    return (handshake_problem_.empty() ? "what listens there broke off" : handshake_problem_) +
+           ": it does not encrypt, or has no certificate of the same authority as that in --certs";
   }
 
   /// Why it did not join; the same reason again and again is said once.
@@ -345,6 +363,7 @@ private:
   const bool makes_networks_; ///< The executor does.
   const std::vector<std::string> drivers_;
   std::string last_refusal_;
+  std::string handshake_problem_; ///< Of the last connection that did not come about.
   system_config configuration_;
   caf::actor_system system_;
   caf::io::middleman_actor door_; ///< Null where nothing is encrypted.
@@ -377,6 +396,9 @@ result<std::unique_ptr<agent_runtime>> agent_runtime::start(agent_config config)
   if (auto fits = machine::check_share(config.offers, offered->total); !fits)
     return fits.failure();
   machine::limit_to(config.offers, offered->total);
+  if (config.on_probed)
+    if (auto done = config.on_probed(); !done)
+      return done.failure();
   agent::hello who;
   who.node = config.node;
   who.pool = config.pool;

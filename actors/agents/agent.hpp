@@ -35,6 +35,7 @@ struct agent_config {
   machine::share offers;                         ///< Of what the executor has.
   std::filesystem::path own_directory;           ///< Of this agent alone: its identity, and what it was told.
   std::function<result<void>()> on_owned;        ///< `own_directory` is this agent's alone, and nothing was read yet.
+  std::function<result<void>()> on_probed;       ///< The executor was asked what it has; next is the head.
   std::optional<link_certificates> certificates; ///< Set: the connection is encrypted.
   /// With `certificates`: the node's own one, PEM, and what its key makes of a statement.
   std::function<result<std::pair<std::string, std::string>>(const std::string& statement)> prove;

@@ -112,9 +112,11 @@ using begin_session = std::function<result<tls_session>()>;
 class encrypted_stream final : public net::stream {
 public:
   /// `begin` is asked once the peer has said something: many only look whether there is a port.
-  encrypted_stream(net::default_multiplexer& loop, native_socket socket, begin_session begin, const door_limits& limits)
+  encrypted_stream(net::default_multiplexer& loop, native_socket socket, begin_session begin, const door_limits& limits,
+                   const handshake_listener& on_problem)
       : stream(loop, socket), policy_{limits.standstill}, begin_(std::move(begin)) {
     give_up_after(limits.silence, socket);
+    policy_.on_problem = [on_problem, peer = peer()](const std::string& why) { on_problem(peer, why); };
   }
 
   void on_up(std::function<void()> what) { on_up_ = std::move(what); }
@@ -145,6 +147,7 @@ private:
     std::optional<tls_session> session{};
     std::optional<steady::time_point> unanswered_since{};
     std::function<void()> on_heard{};
+    std::function<void(const std::string& why)> on_problem{};
     bool has_heard = false;
 
     rw_state read_some(std::size_t& got, native_socket /*from*/, void* to, std::size_t most) {
@@ -152,6 +155,9 @@ private:
       const auto out = state_of(session->read(to, most, got));
       if (got > 0 && !std::exchange(has_heard, true))
         on_heard();
+      // Of TLS 1.3, who has connected learns only now that it is not taken for what it says.
+      if (out == rw_state::failure && !has_heard)
+        on_problem(session->problem());
       return out;
     }
     rw_state write_some(std::size_t& sent, native_socket /*to*/, const void* from, std::size_t count) {
@@ -194,7 +200,7 @@ private:
       return rw_state::failure;
     const auto now = policy_.session->shake_hands();
     if (now == tls_session::outcome::failed)
-      log::debug("agents", "a handshake failed", {{"peer", peer()}, {"why", policy_.session->problem()}});
+      policy_.on_problem(policy_.session->problem());
     return state_of(now);
   }
 
@@ -227,8 +233,8 @@ public:
 
   /// One that the peer began is `open` until the handshake has ended, one of our own until something came behind it.
   encrypted_scribe(net::default_multiplexer& loop, native_socket socket, begin_session begin, const door_limits& limits,
-                   std::shared_ptr<open_handshakes> open, side began)
-      : scribe(net::conn_hdl_from_socket(socket)), stream_(loop, socket, std::move(begin), limits),
+                   const handshake_listener& on_problem, std::shared_ptr<open_handshakes> open, side began)
+      : scribe(net::conn_hdl_from_socket(socket)), stream_(loop, socket, std::move(begin), limits, on_problem),
         open_(std::move(open)) {
     stream_.on_up([this, began] {
       if (began == side::peer)
@@ -283,8 +289,8 @@ private:
 class encrypted_doorman final : public net::doorman_impl {
 public:
   encrypted_doorman(net::default_multiplexer& loop, native_socket socket, std::shared_ptr<tls_sessions> sessions,
-                    const door_limits& limits)
-      : doorman_impl(loop, socket), sessions_(std::move(sessions)), limits_(limits),
+                    const door_limits& limits, handshake_listener on_problem)
+      : doorman_impl(loop, socket), sessions_(std::move(sessions)), limits_(limits), on_problem_(std::move(on_problem)),
         open_(std::make_shared<open_handshakes>(loop, limits.handshake, limits.handshakes)) {}
 
   bool new_connection() override {
@@ -296,7 +302,8 @@ public:
     }
     static_cast<void>(net::nonblocking(socket, true));
     const auto accept = [sessions = sessions_, socket] { return sessions->accept(socket); };
-    auto who = caf::make_counted<encrypted_scribe>(loop, socket, accept, limits_, open_, encrypted_scribe::side::peer);
+    auto who = caf::make_counted<encrypted_scribe>(loop, socket, accept, limits_, on_problem_, open_,
+                                                   encrypted_scribe::side::peer);
     const auto handle = who->hdl();
     open_->add(who);
     parent()->add_scribe(std::move(who));
@@ -306,14 +313,35 @@ public:
 private:
   std::shared_ptr<tls_sessions> sessions_;
   const door_limits limits_;
+  const handshake_listener on_problem_;
   std::shared_ptr<open_handshakes> open_;
 };
 
+/// Says it in the log, where a stranger that tries again and again fills nothing.
+handshake_listener make_log_listener() {
+  static constexpr std::chrono::seconds pause{10};
+  struct memory {
+    std::mutex mutex;
+    std::optional<steady::time_point> said;
+  };
+  return [last = std::make_shared<memory>()](const std::string& peer, const std::string& why) {
+    const std::lock_guard lock{last->mutex};
+    const auto now = steady::now();
+    const bool is_due = !last->said || now - *last->said >= pause;
+    if (is_due)
+      last->said = now;
+    const auto& say = is_due ? log::warn : log::debug;
+    say("agents", "a connection was not taken", {{"peer", peer}, {"why", why}});
+  };
+}
+
 class encrypted_door final : public caf::io::middleman_actor_impl {
 public:
-  encrypted_door(caf::actor_config& config, caf::actor broker, link_certificates certificates, door_limits limits)
+  encrypted_door(caf::actor_config& config, caf::actor broker, link_certificates certificates, door_limits limits,
+                 handshake_listener on_problem)
       : middleman_actor_impl(config, std::move(broker)),
         sessions_(std::make_shared<tls_sessions>(std::move(certificates))), limits_(limits),
+        on_problem_(on_problem ? std::move(on_problem) : make_log_listener()),
         begun_(std::make_shared<open_handshakes>(loop(), limits.standstill, limits.handshakes)) {}
   const char* name() const override { return "encrypted_door"; }
 
@@ -322,7 +350,7 @@ protected:
     const auto socket = net::new_tcp_acceptor_impl(port, address, reuse);
     if (!socket)
       return socket.error();
-    return caf::io::doorman_ptr{caf::make_counted<encrypted_doorman>(loop(), *socket, sessions_, limits_)};
+    return caf::io::doorman_ptr{caf::make_counted<encrypted_doorman>(loop(), *socket, sessions_, limits_, on_problem_)};
   }
 
   caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
@@ -333,12 +361,12 @@ protected:
     // The head waits for what it says first.
     auto begun = sessions_->connect(*socket);
     if (!begun) {
-      log::error("agents", "a connection cannot be encrypted", {{"why", begun.failure().message}});
+      on_problem_(host, begun.failure().message);
       ::close(*socket);
       return caf::make_error(caf::sec::cannot_connect_to_node);
     }
     auto who = caf::make_counted<encrypted_scribe>(
-        loop(), *socket, [session = *std::move(begun)] { return session; }, limits_, begun_,
+        loop(), *socket, [session = *std::move(begun)] { return session; }, limits_, on_problem_, begun_,
         encrypted_scribe::side::own);
     watch(who);
     return caf::io::scribe_ptr{std::move(who)};
@@ -366,15 +394,17 @@ private:
 
   std::shared_ptr<tls_sessions> sessions_;
   const door_limits limits_;
+  const handshake_listener on_problem_;
   const std::shared_ptr<open_handshakes> begun_; ///< By this end.
 };
 
 } // namespace
 
 caf::io::middleman_actor make_encrypted_door(caf::actor_system& system, link_certificates certificates,
-                                             door_limits limits) {
+                                             door_limits limits, handshake_listener on_problem) {
   return system.spawn<encrypted_door, caf::detached + caf::hidden>(
-      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")), std::move(certificates), limits);
+      system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP")), std::move(certificates), limits,
+      std::move(on_problem));
 }
 
 } // namespace muster::agent

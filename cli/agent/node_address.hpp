@@ -10,4 +10,8 @@ namespace muster::cli {
 /// `invalid_argument`.
 [[nodiscard]] result<std::string> node_address(const std::string& text);
 
+/// Whether a network interface of this machine has that IPv4 address, or it is one of loopback; also where they cannot
+/// be listed.
+[[nodiscard]] bool is_own_address(const std::string& text);
+
 } // namespace muster::cli

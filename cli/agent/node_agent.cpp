@@ -1,6 +1,7 @@
 #include "cli/agent/node_agent.hpp"
 
 #include "actors/agents/agent.hpp"
+#include "cli/agent/node_address.hpp"
 #include "cli/commands/errors.hpp"
 #include "cli/commands/local_run.hpp"
 #include "cli/commands/pool_choice.hpp"
@@ -191,6 +192,27 @@ void renew_certificates(const node_options& options, const std::string& node, co
     log::error(component, "certificate stays", {{"why", done.failure().message}});
 }
 
+/// The first line of it, and what this node should know of its address.
+result<void> begin_log(const node_options& options, const store::state_directory& directory, const std::string& node,
+                       const std::string& address) {
+  auto sink = open_service_log({});
+  if (!sink)
+    return sink.failure();
+  log::install(*std::move(sink));
+  log::info(component, "agent works",
+            {{"node", node},
+             {"head", options.head},
+             {"pid", static_cast<long>(::getpid())},
+             {"state", directory.root().string()}});
+  if (has_driver(options, "docker") && options.address.empty())
+    log::info(component, "groups are placed here as a whole or not at all: no --address says where other nodes reach "
+                         "the host's network");
+  if (!is_own_address(address))
+    log::warn(component, "no network interface of this machine has the address that tasks of other nodes are told",
+              {{"address", address}});
+  return {};
+}
+
 } // namespace
 
 result<host_and_port> parse_host(const std::string& text) {
@@ -226,22 +248,15 @@ int run_node(const node_options& options, const store::state_directory& director
     return report(config.failure());
   const auto node = config->node;
   config->on_refused = [&inbox] { inbox->wake(); };
+  // After the warden was launched, which is when the driver is probed.
+  config->on_probed = [&options, &directory, node, address = config->address]() -> result<void> {
+    return begin_log(options, directory, node, address);
+  };
   auto agent = agent_runtime::start(*std::move(config));
-  if (!agent)
+  if (!agent) {
+    log::install(nullptr);
     return report(agent.failure());
-  // After the warden was launched, which is when the driver was probed.
-  auto sink = open_service_log({});
-  if (!sink)
-    return report(sink.failure());
-  log::install(*sink);
-  log::info(component, "agent works",
-            {{"node", node},
-             {"head", options.head},
-             {"pid", static_cast<long>(::getpid())},
-             {"state", directory.root().string()}});
-  if (has_driver(options, "docker") && options.address.empty())
-    log::info(component, "groups are placed here as a whole or not at all: no --address says where other nodes reach "
-                         "the host's network");
+  }
   const auto code = wait(**agent, *inbox, [&] {
     renew_certificates(options, node, directory, **agent);
     (*agent)->look_now();

@@ -7,6 +7,7 @@
 #include "executors/remote/attempt_text.hpp"
 #include "muster/base/log.hpp"
 #include "support/catch.hpp"
+#include "support/kept_log.hpp"
 
 #include <atomic>
 #include <caf/all.hpp>
@@ -172,32 +173,6 @@ public:
 private:
   agent::gate_actor gate_;
   std::uint16_t port_ = 0;
-};
-
-/// Keeps what is logged from then on.
-class kept_log final {
-public:
-  kept_log() { log::install(sink_); }
-  ~kept_log() { log::install(nullptr); }
-  kept_log(const kept_log&) = delete;
-  kept_log& operator=(const kept_log&) = delete;
-  [[nodiscard]] std::string text() const {
-    const std::lock_guard lock{sink_->mutex};
-    return sink_->text;
-  }
-
-private:
-  struct keeper final : log::sink {
-    void write(const log::record& x) noexcept override {
-      const std::lock_guard lock{mutex};
-      text += std::string{x.component} + ": " + std::string{x.message};
-      log::append_logfmt(text, x.fields, x.count);
-      text += '\n';
-    }
-    std::mutex mutex;
-    std::string text;
-  };
-  std::shared_ptr<keeper> sink_ = std::make_shared<keeper>();
 };
 
 /// What runs attempts, on a machine whose GPUs come and go.

@@ -20,6 +20,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <netinet/in.h>
 #include <optional>
 #include <poll.h>
@@ -59,8 +60,8 @@ public:
 class end_of_link {
 public:
   explicit end_of_link(link_certificates certificates, agent::door_limits limits = {},
-                       const std::optional<heartbeats>& own = {})
-      : config_(own), door_(agent::make_encrypted_door(system_, certificates, limits)) {}
+                       const std::optional<heartbeats>& own = {}, agent::handshake_listener on_problem = {})
+      : config_(own), door_(agent::make_encrypted_door(system_, certificates, limits, std::move(on_problem))) {}
   ~end_of_link() { caf::anon_send_exit(door_, caf::exit_reason::kill); }
   end_of_link(const end_of_link&) = delete;
   end_of_link& operator=(const end_of_link&) = delete;
@@ -109,6 +110,12 @@ public:
   [[nodiscard]] link_certificates head() const { return issue("head", gateway::certificate_use::head); }
   [[nodiscard]] link_certificates node(const std::string& name = "n1") const {
     return issue(name, gateway::certificate_use::node);
+  }
+  /// That of another authority, which trusts this one.
+  [[nodiscard]] link_certificates foreign_node(const certificates& other) const {
+    auto out = other.node("foreign");
+    out.authority = node().authority;
+    return out;
   }
 
 private:
@@ -450,4 +457,45 @@ TEST_CASE("a machine that is cut off is given up by its head, and nothing is lef
   REQUIRE(cut.is_gone());
   CHECK(test::eventually([&] { return open_sockets() == sockets - 1; }));
   CHECK(whole.answers()); // Which was idle as long.
+}
+
+TEST_CASE("both ends hear why a connection does not come about") {
+  const certificates ours;
+  const certificates theirs;
+  struct heard {
+    std::mutex mutex;
+    std::string text;
+  };
+  const auto listen = [](heard& to) {
+    return [&to](const std::string& /*peer*/, const std::string& why) {
+      const std::lock_guard lock{to.mutex};
+      to.text += why + ';';
+    };
+  };
+  const auto hears = [](heard& x, const std::string& text) {
+    return test::eventually([&] {
+      const std::lock_guard lock{x.mutex};
+      return x.text.find(text) != std::string::npos;
+    });
+  };
+  heard at_head;
+  heard at_node;
+  heard at_other;
+  {
+    end_of_link head{ours.head(), {}, {}, listen(at_head)};
+    const caf::actor there =
+        head.system().spawn([](caf::event_based_actor*) -> caf::behavior { return {[](int x) { return x; }}; });
+    const auto port = head.publish(there);
+    // It does not take the head for one.
+    end_of_link node{theirs.node(), {}, {}, listen(at_node)};
+    CHECK_FALSE(node.may_find(port));
+    CHECK(hears(at_node, "certificate"));
+    CHECK(hears(at_head, "unknown ca"));
+    // It is not taken for a node, which it learns once it has said something.
+    end_of_link other{ours.foreign_node(theirs), {}, {}, listen(at_other)};
+    CHECK_FALSE(other.may_find(port));
+    CHECK(hears(at_other, "unknown ca"));
+    CHECK(hears(at_head, "certificate"));
+    caf::anon_send_exit(there, caf::exit_reason::user_shutdown);
+  }
 }
