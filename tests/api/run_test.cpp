@@ -10,8 +10,6 @@
 #include <mutex>
 #include <string>
 #include <vector>
-
-using Catch::Matchers::Contains;
 using muster::dict;
 using muster::list;
 using muster::value;
@@ -126,14 +124,14 @@ TEST_CASE("a failed element leaves the results of the others, and its dependants
   const auto run = runtime.submit(w).or_throw();
   const auto end = run.wait().or_throw();
   CHECK(end.status == muster::status::failed);
-  CHECK_THAT(end.reason, Contains("work.1 FAILED, exit code 3"));
+  CHECK_THAT(end.reason, ContainsSubstring("work.1 FAILED, exit code 3"));
   CHECK(run.task("work.1").or_throw().exit_code == 3);
   CHECK(run.task("after").or_throw().status == muster::status::failed_upstream);
   CHECK(run.result(work).or_throw() == value(list{0, nullptr, 20, 30}));
   CHECK(run.result(total).or_throw() == value(3));
   CHECK(run.result().failure().code == muster::ec::not_found);
   CHECK(run.result(work[1]).failure().code == muster::ec::not_found);
-  CHECK_THAT(run.result(after).failure().message, Contains("FAILED_UPSTREAM"));
+  CHECK_THAT(run.result(after).failure().message, ContainsSubstring("FAILED_UPSTREAM"));
 }
 
 TEST_CASE("parameters can be given at submission, and only those that there are") {
@@ -148,7 +146,7 @@ TEST_CASE("parameters can be given at submission, and only those that there are"
   const auto wrong = runtime.submit(w, {{"nmae", "you"}});
   REQUIRE_FALSE(wrong);
   CHECK(wrong.failure().code == muster::ec::invalid_spec);
-  CHECK_THAT(wrong.failure().message, Contains("there is no parameter 'nmae'"));
+  CHECK_THAT(wrong.failure().message, ContainsSubstring("there is no parameter 'nmae'"));
 }
 
 TEST_CASE("logs are read and followed, events come in order with names") {
@@ -244,7 +242,7 @@ TEST_CASE("a run can be cancelled, found again, and outlives its runtime's handl
   REQUIRE(run.cancel("enough", true));
   const auto end = again.wait().or_throw();
   CHECK(end.status == muster::status::failed_canceled);
-  CHECK_THAT(end.reason, Contains("enough"));
+  CHECK_THAT(end.reason, ContainsSubstring("enough"));
 }
 
 TEST_CASE("a runtime whose last handle is within its own callback ends in order") {

@@ -3,8 +3,6 @@
 #include "support/catch.hpp"
 #include "support/docker_daemon.hpp"
 #include "support/temporary_folder.hpp"
-
-using Catch::Matchers::Contains;
 using muster::list;
 using muster::value;
 
@@ -27,7 +25,8 @@ TEST_CASE("a workflow built in C++ runs in containers") {
 
   const auto refused = runtime.submit(w);
   REQUIRE_FALSE(refused);
-  CHECK_THAT(refused.failure().message, Contains("step 'split': it names no image, and the pool runs containers"));
+  CHECK_THAT(refused.failure().message,
+             ContainsSubstring("step 'split': it names no image, and the pool runs containers"));
 
   w.image("busybox");
   const auto run = runtime.submit(w).or_throw();
@@ -35,5 +34,5 @@ TEST_CASE("a workflow built in C++ runs in containers") {
   INFO(end.reason);
   CHECK(end.completed());
   CHECK(run.result(work).or_throw() == value(list{10, 20, 30}));
-  CHECK_THAT(run.logs(merge).or_throw(), Contains("got [10,20,30]\n"));
+  CHECK_THAT(run.logs(merge).or_throw(), ContainsSubstring("got [10,20,30]\n"));
 }

@@ -83,8 +83,7 @@ TEST_CASE("a node says which GPUs it found, and tasks with one each see differen
   CHECK(shown["labels"].contains("muster/kernel"));
   const auto text = x.muster({"node", "show", "n1"}).out;
   CHECK(text.find("n1 in pool farm: ready\n") == 0);
-  CHECK_THAT(text, Catch::Matchers::Contains("GPU-5") && Catch::Matchers::Contains("4,6,7") &&
-                       Catch::Matchers::Contains("  rack=r7\n"));
+  CHECK_THAT(text, ContainsSubstring("GPU-5") && ContainsSubstring("4,6,7") && ContainsSubstring("  rack=r7\n"));
 
   const auto id = x.submit(gang_of(2, 1));
   REQUIRE(x.muster({"wait", id}).out == id + " COMPLETED\n");
@@ -125,7 +124,7 @@ TEST_CASE("a driver that does not work is a warning of the agent, and what is de
   CHECK(node_shown(x.muster, "n1")["total"]["gpus"] == json({0, 1}));
   const auto ended = node.stop(15);
   CHECK(ended.exit_code == 0);
-  CHECK_THAT(ended.err, Catch::Matchers::Contains("Driver/library version mismatch"));
+  CHECK_THAT(ended.err, ContainsSubstring("Driver/library version mismatch"));
 }
 
 TEST_CASE("a lost GPU is not offered") {
@@ -182,7 +181,7 @@ TEST_CASE("a run on this machine finds its GPUs, unless they are declared") {
   CHECK(found.out.find("GPU-1") != std::string::npos);
   const auto none = run(gpus.with(muster, {"run", spec, "--gpus", "0"}, muster));
   CHECK(none.exit_code != 0);
-  CHECK_THAT(none.err, Catch::Matchers::Contains("none is declared"));
+  CHECK_THAT(none.err, ContainsSubstring("none is declared"));
 }
 
 TEST_CASE("the GPUs of a head's machine are the default pool's, and nobody's where agents join") {

@@ -7,8 +7,7 @@ using Catch::Approx;
 using Catch::Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
-using Catch::Matchers::Contains;
 inline auto ContainsSubstring(const std::string& text) {
-  return Contains(text);
+  return Catch::Matchers::Contains(text);
 }
 #endif

@@ -46,7 +46,7 @@ TEST_CASE("a GPU that is lost is told apart, the others are of use") {
   CHECK(at_once.gpus.size() == 7);
   REQUIRE(at_once.unusable.size() == 1);
   CHECK(at_once.unusable[0].index == 2);
-  CHECK_THAT(at_once.unusable[0].why, Contains("GPU is lost") && Contains("restarted"));
+  CHECK_THAT(at_once.unusable[0].why, ContainsSubstring("GPU is lost") && ContainsSubstring("restarted"));
   CHECK(at_once.links == groups{{0, 1, 3}, {4, 5, 6, 7}});
 
   for (const auto* function : {"nvmlDeviceGetUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"}) {
@@ -69,7 +69,7 @@ TEST_CASE("what a GPU does not know of itself does not matter") {
 TEST_CASE("a GPU in MIG mode is not offered") {
   const auto x = ask(fake_gpus(2) + "mig 0\n");
   REQUIRE(x.unusable.size() == 1);
-  CHECK_THAT(x.unusable[0].why, Contains("MIG"));
+  CHECK_THAT(x.unusable[0].why, ContainsSubstring("MIG"));
   REQUIRE(x.gpus.size() == 1);
   CHECK(x.gpus[0].index == 1);
 }
@@ -77,12 +77,12 @@ TEST_CASE("a GPU in MIG mode is not offered") {
 TEST_CASE("a driver that does not work is said, and there are no GPUs") {
   const auto mismatch = ask(fake_gpus(2) + "fail nvmlInit_v2 - 18\n");
   CHECK(mismatch.gpus.empty());
-  CHECK_THAT(mismatch.problem, Contains("Driver/library version mismatch") && Contains("restart"));
+  CHECK_THAT(mismatch.problem, ContainsSubstring("Driver/library version mismatch") && ContainsSubstring("restart"));
   const auto unloaded = ask(fake_gpus(2) + "fail nvmlInit_v2 - 9\n");
-  CHECK_THAT(unloaded.problem, Contains("Driver Not Loaded"));
+  CHECK_THAT(unloaded.problem, ContainsSubstring("Driver Not Loaded"));
   const auto uncounted = ask(fake_gpus(2) + "fail nvmlDeviceGetCount_v2 - 999\n");
   CHECK(uncounted.gpus.empty());
-  CHECK_THAT(uncounted.problem, Contains("Unknown Error"));
+  CHECK_THAT(uncounted.problem, ContainsSubstring("Unknown Error"));
 }
 
 TEST_CASE("without the library there is nothing to say") {
@@ -99,5 +99,5 @@ TEST_CASE("an older library tells what it can") {
   CHECK(old.links.empty());
   const auto broken = ask(fake_gpus(2), "broken");
   CHECK(broken.gpus.empty());
-  CHECK_THAT(broken.problem, Contains("nvmlDeviceGetUUID"));
+  CHECK_THAT(broken.problem, ContainsSubstring("nvmlDeviceGetUUID"));
 }

@@ -156,7 +156,7 @@ TEST_CASE("what is wrong in the settings of a head is said where it stands") {
   };
   for (const auto& [text, expected] : cases) {
     INFO(text);
-    CHECK_THAT(errors_of(text), Catch::Matchers::Contains(expected));
+    CHECK_THAT(errors_of(text), ContainsSubstring(expected));
   }
 }
 
@@ -248,7 +248,7 @@ TEST_CASE("contexts are written without touching the rest of the file") {
   x.contexts["lab"] = {"https://lab:7717", "/home/u/lab.token", {}};
   x.current = "lab";
   const auto out = with_contexts(text, x);
-  CHECK_THAT(out, Catch::Matchers::Contains("# mine\npools:\n  lab: {driver: process}\n"));
+  CHECK_THAT(out, ContainsSubstring("# mine\npools:\n  lab: {driver: process}\n"));
   CHECK(out.find("old") == std::string::npos);
   const auto read = load(out, "/home/u/.config/muster/config.yaml");
   REQUIRE(read.ok());

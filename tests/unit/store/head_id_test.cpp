@@ -55,7 +55,7 @@ TEST_CASE("a damaged id is an error that says what to do, not a new id") {
     const auto id = head_id(directory);
     REQUIRE(!id);
     CHECK(id.failure().code == ec::store_corrupt);
-    CHECK_THAT(id.failure().message, Catch::Matchers::Contains("head-id is damaged"));
+    CHECK_THAT(id.failure().message, ContainsSubstring("head-id is damaged"));
   }
   std::filesystem::remove(folder.path() / "head-id");
   std::filesystem::create_directory(folder.path() / "head-id");
