@@ -8,13 +8,21 @@
 namespace muster {
 
 std::vector<gang_key> victim_search::run() {
-  const auto young = permitted(youngest_first());
-  if (young.empty() || fits_without({}, 0))
+  if (queue_.low.empty() || fits_without({}, 0))
     return {};
+  const auto young = youngest_first();
+  const auto some = permitted(young, guarantee_use::kept);
+  if (auto found = fewest(some, guarantee_use::kept); !found.empty())
+    return found;
+  const auto more = permitted(young, guarantee_use::reached_into);
+  return more.size() > some.size() ? fewest(more, guarantee_use::reached_into) : gangs{};
+}
+
+victim_search::gangs victim_search::fewest(const gangs& young, guarantee_use of_others) {
   auto found = fewest_of(young);
   if (found.size() < 2)
     return found;
-  auto others = fewest_of(permitted(by_nodes()));
+  auto others = fewest_of(permitted(by_nodes(), of_others));
   return !others.empty() && others.size() < found.size() ? others : found;
 }
 
@@ -90,9 +98,9 @@ std::unordered_set<gang_key> victim_search::out_of_reach() const {
   return all;
 }
 
-/// Gangs of other quotas make way only for what those hold beyond their guarantee; nobody whose places are promised
+/// Gangs of other quotas make way only while those hold more than their guarantee; nobody whose places are promised
 /// does, nor who could not be ended now.
-victim_search::gangs victim_search::permitted(const gangs& in_order) const {
+victim_search::gangs victim_search::permitted(const gangs& in_order, guarantee_use of_others) const {
   gangs some;
   std::unordered_map<std::uint32_t, std::int64_t> taken;
   const auto unreachable = out_of_reach();
@@ -101,9 +109,12 @@ victim_search::gangs victim_search::permitted(const gangs& in_order) const {
     if (queue_.heirs.count(key) != 0 || unreachable.count(key) != 0)
       continue;
     if (line.quota != winner_.quota) {
-      if (taken[line.quota] + line.gpus() > queue_.quotas.beyond(line.quota))
+      auto& gone = taken[line.quota];
+      const auto reaches_in =
+          of_others == guarantee_use::reached_into ? std::max<std::int64_t>(0, line.gpus() - 1) : 0;
+      if (gone + line.gpus() - reaches_in > queue_.quotas.beyond(line.quota))
         continue;
-      taken[line.quota] += line.gpus();
+      gone += line.gpus();
     }
     some.push_back(key);
   }

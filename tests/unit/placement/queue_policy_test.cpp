@@ -443,6 +443,23 @@ TEST_CASE("a quota that is within its guarantee keeps its LOW gangs from others"
   CHECK(named[0].victims == keys{2, 3}); // Its own, and what is beyond the guarantee of the other.
 }
 
+TEST_CASE("a LOW gang that holds more than its quota is guaranteed makes way as a whole, where nothing less does") {
+  gang_queue q{gpu_nodes(2), with_quota({{"a", 8, -1, 1}, {"b", 1, -1, 1}})};
+  CHECK(submit(q, 1, gang(2, gpus(8).front()), terms(low, "", "b")) == answer::placed);
+  CHECK(submit(q, 2, gpus(8), terms(normal, "", "a")) == answer::waits);
+  CHECK(granted(q).empty());
+  const auto named = q.preempt();
+  REQUIRE(named.size() == 1);
+  CHECK(named[0].victims == keys{1});
+  CHECK(q.withdraw(1));
+  CHECK(granted(q) == keys{2});
+  // What is left of it is within the guarantee.
+  CHECK(submit(q, 3, gpus(1), terms(low, "", "b")) == answer::placed);
+  CHECK(submit(q, 4, gpus(8), terms(normal, "", "a")) == answer::waits);
+  CHECK(granted(q).empty());
+  CHECK(q.preempt().empty());
+}
+
 TEST_CASE("of those who borrow, who borrowed least for its weight is next") {
   gang_queue q{gpu_nodes(1), with_quota({{"a", 0, -1, 1}, {"b", 0, -1, 3}})};
   CHECK(submit(q, 1, gpus(8), terms(low, "", "a")) == answer::placed);
