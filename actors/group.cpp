@@ -125,6 +125,8 @@ public:
   }
 
   void operator()(const effect::release&) {
+    // Whoever ends before there are others has none.
+    std::fill(state_.places.begin(), state_.places.end(), placed_member{});
     self_->send(state_.context->pool, release_atom::value, state_.context->key, state_.index);
   }
 

@@ -64,6 +64,30 @@ TEST_CASE("a gang of LOW priority makes way as a whole, and finishes later") {
   CHECK(f.position("start a 1") != -1);
 }
 
+TEST_CASE("who ends before it has a place again is not recorded at the one that it had") {
+  actor_fixture f;
+  f.offered.total.cpu = 2;
+  f.terms = low;
+  f.begin(gang_of_two(f));
+  f.settle();
+  const auto rival = f.compete(normal);
+  f.advance(100ms);
+  REQUIRE(rival->lease);
+  REQUIRE(f.task_status("a") == status::scheduling);
+  f.cancel(true);
+  REQUIRE(f.run_until_finished());
+  std::size_t ends = 0;
+  for (const auto& x : f.events()) {
+    if (x.type != event_type::task_status || !is_group_finished(x.status))
+      continue;
+    CHECK(x.attempt == (x.status == status::rescheduled ? 0U : 1U));
+    CHECK(x.node == (x.status == status::rescheduled ? "local" : ""));
+    CHECK(x.gpus.empty());
+    ++ends;
+  }
+  CHECK(ends >= 2);
+}
+
 TEST_CASE("an exit action may end what was preempted") {
   actor_fixture f;
   f.offered.total.cpu = 1;
