@@ -106,6 +106,10 @@ result<std::uint16_t> runtime::publish_agents(const std::string& address, std::u
   return impl_->publish_agents(address, port, std::move(admit));
 }
 
+result<std::vector<std::string>> runtime::nodes_met() const {
+  return impl_->nodes_met();
+}
+
 result<void> runtime::assign_node(const node_assignment& x) {
   return impl_->assign_node(x);
 }

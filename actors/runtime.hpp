@@ -212,6 +212,9 @@ public:
   /// files of `agent_certificates` have changed. Returns when that is done; does nothing without a network.
   void between_connections(const std::function<void()>& what);
 
+  /// The nodes whose agents are here and have said all that they hold, whether or not they are used yet.
+  [[nodiscard]] result<std::vector<std::string>> nodes_met() const;
+
   /// From now on, also after a restart. Returns once that is durable. `not_found` for what is no node of an agent.
   [[nodiscard]] result<void> assign_node(const node_assignment& x);
 

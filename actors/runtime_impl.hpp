@@ -67,6 +67,7 @@ public:
   void between_connections(const std::function<void()>& what);
   [[nodiscard]] result<std::uint16_t> publish_agents(const std::string& address, std::uint16_t port,
                                                      node_admission admit);
+  [[nodiscard]] result<std::vector<std::string>> nodes_met();
   [[nodiscard]] result<void> assign_node(const node_assignment& x);
   [[nodiscard]] result<std::uint64_t> remove_node(const std::string& node, bool force);
   void stop_admitting() { admitting_ = false; }

@@ -47,6 +47,17 @@ result<std::optional<agent::fleet_actor>> runtime::impl::fleet_of(const std::str
   return pool == pools.end() ? std::nullopt : std::optional{pool->second.fleet};
 }
 
+result<std::vector<std::string>> runtime::impl::nodes_met() {
+  std::vector<std::string> out;
+  for (const auto& [name, pool] : pools_->joinable()) {
+    auto met = ask<std::vector<std::string>>(pool.fleet, agent::report_atom::value);
+    if (!met)
+      return met.failure();
+    out.insert(out.end(), std::make_move_iterator(met->begin()), std::make_move_iterator(met->end()));
+  }
+  return out;
+}
+
 result<void> runtime::impl::assign_node(const node_assignment& x) {
   const auto fleet = fleet_of(x.node);
   if (!fleet)

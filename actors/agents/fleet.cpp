@@ -385,6 +385,14 @@ void forgive_delay(fleet_state& state, caf::actor_clock::time_point now) {
   state.next_look = now + tick;
 }
 
+std::vector<std::string> names_met(const fleet_state& state) {
+  std::vector<std::string> out;
+  for (const auto& [name, n] : state.nodes)
+    if (n.met)
+      out.push_back(name);
+  return out;
+}
+
 void look_round(fleet_pointer self) {
   auto& state = self->state;
   const auto now = self->clock().now();
@@ -520,6 +528,7 @@ fleet_actor::behavior_type fleet(fleet_actor::stateful_pointer<fleet_state> self
       [self](assign_atom, const service_change_ptr& what) { return assign(self, what); },
       [self](remove_atom, const std::string& name, bool force) { return remove_node(self, name, force); },
       [self](close_atom) { return close_fleet(self); },
+      [&state](report_atom) { return names_met(state); },
       [&state](open_atom) { state.is_closed = false; },
       [&state](flush_atom) { flush(state); },
       [self](tick_atom) {

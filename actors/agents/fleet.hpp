@@ -119,6 +119,8 @@ using fleet_actor = gate_actor::extend<
     /// From the facade: the pool is to be removed, so nobody is let in any more. `conflict` if there is a node, with
     /// its name; then all stays as it is.
     caf::replies_to<close_atom>::with<service_answer>,
+    /// From the facade: the nodes that are here, and have said all that they hold.
+    caf::replies_to<report_atom>::with<std::vector<std::string>>,
     /// From the facade: it is not removed after all.
     caf::reacts_to<open_atom>,
     /// INTERNAL: who is silent, who is lost?

@@ -281,32 +281,34 @@ private:
     return {};
   }
 
-  [[nodiscard]] bool has_unfinished() const {
+  /// The nodes of agents where something had places when the last head ended.
+  [[nodiscard]] std::vector<std::string> nodes_in_use() const {
     auto reader = store::reader::open(directory_);
-    if (!reader)
-      return false;
-    store::workflow_query query;
-    query.unfinished = true;
-    query.limit = 1;
-    const auto found = reader->workflows(query);
-    return found && !found->empty();
-  }
-
-  [[nodiscard]] bool misses_nodes() const {
-    const auto pools = engine_->pools();
-    return pools && std::any_of(pools->begin(), pools->end(), [](const pool_view& pool) {
-             return std::any_of(pool.nodes.begin(), pool.nodes.end(),
-                                [](const node_view& x) { return x.condition == "suspect"; });
-           });
+    auto names = reader ? reader->nodes_in_use() : result<std::vector<std::string>>{reader.failure()};
+    const auto nodes = reader ? reader->nodes() : result<std::vector<store::node_record>>{reader.failure()};
+    if (!names || !nodes)
+      return {};
+    const auto is_of_agents = [&](const std::string& x) {
+      return std::any_of(nodes->begin(), nodes->end(), [&](const auto& one) { return one.name == x; });
+    };
+    names->erase(std::remove_if(names->begin(), names->end(), [&](const auto& x) { return !is_of_agents(x); }),
+                 names->end());
+    return *std::move(names);
   }
 
   /// Nodes join again within a second or two, and of those that are here it is known what they never got to start.
   void wait_for_nodes() {
-    if (agents_address_.empty() || !has_unfinished())
+    if (agents_address_.empty())
       return;
+    const auto awaited = nodes_in_use();
+    const auto are_here = [&] {
+      const auto met = engine_->nodes_met();
+      return met && std::all_of(awaited.begin(), awaited.end(),
+                                [&](const auto& x) { return std::find(met->begin(), met->end(), x) != met->end(); });
+    };
     constexpr auto pause = milliseconds{50};
     const auto until = clock::now() + seconds{5};
-    while (misses_nodes() && clock::now() < until && !inbox_.pending())
+    while (!are_here() && clock::now() < until && !inbox_.pending())
       inbox_.wait(pause);
   }
 
@@ -396,10 +398,17 @@ private:
     keeper_->set_policy(retention_policy_of(x.retention), rounded(x.retention.interval));
     if (auto done = service_->reload(service_config_of(x, directory_)); !done)
       log::error(component, "certificates stay", {{"why", done.failure().message}});
-    if (agents_address_.empty())
-      return;
-    if (auto done = renew_certificates(known_.service.agents, directory_, *engine_); !done)
-      log::error(component, "certificates for agents stay", {{"why", done.failure().message}});
+    if (!agents_address_.empty() && !known_.service.agents.certs.empty())
+      take_over_certificates();
+  }
+
+  void take_over_certificates() {
+    const auto done = renew_certificates(known_.service.agents, directory_, *engine_);
+    if (!done)
+      return log::error(component, "certificates for agents stay", {{"why", done.failure().message}});
+    log::info(component, "certificates for agents were read again", {{"until", to_rfc3339(done->expires)}});
+    if (done->other_authority)
+      log::warn(component, "they are of another authority: agents with certificates of the former one cannot join");
   }
 
   /// Of pools only their policies; what else has changed needs a restart. Which keys have changed.

@@ -7,6 +7,7 @@
 #include "muster/store/reader.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <iterator>
 #include <set>
 #include <utility>
@@ -200,11 +201,14 @@ private:
   std::shared_ptr<driver> processes_;
 };
 
-result<void> stage(const config::agent_settings& from, const store::state_directory& directory) {
+result<gateway::certificate_facts> stage(const config::agent_settings& from, const store::state_directory& directory) {
   const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
-  const auto good =
-      gateway::stage_certificates(from.certs, link_folder(directory), gateway::certificate_use::head, now);
-  return good ? result<void>{} : result<void>{good.failure()};
+  return gateway::stage_certificates(from.certs, link_folder(directory), gateway::certificate_use::head, now);
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream in{path};
+  return {std::istreambuf_iterator<char>{in}, {}};
 }
 
 bool is_joined(const pool_setup& x) {
@@ -218,8 +222,8 @@ result<void> add_certificates(const config::agent_settings& from, const store::s
     return {};
   if (auto made = directory.create(); !made)
     return made.failure();
-  if (auto staged = stage(from, directory); !staged)
-    return staged;
+  if (const auto staged = stage(from, directory); !staged)
+    return staged.failure();
   const auto folder = std::filesystem::absolute(link_folder(directory));
   const auto files = gateway::certificates_in(folder);
   to.agent_certificates = link_certificates{files.authority, files.certificate, files.key};
@@ -243,15 +247,18 @@ std::filesystem::path link_folder(const store::state_directory& directory) {
   return directory.root() / "link";
 }
 
-result<void> renew_certificates(const config::agent_settings& settings, const store::state_directory& directory,
-                                runtime& of) {
-  if (settings.certs.empty())
-    return {};
-  if (auto staged = stage(settings, directory); !staged)
-    return staged;
+result<renewal> renew_certificates(const config::agent_settings& settings, const store::state_directory& directory,
+                                   runtime& of) {
+  const auto staged = stage(settings, directory);
+  if (!staged)
+    return staged.failure();
+  const auto authority = gateway::certificates_in(link_folder(directory)).authority;
+  const auto before = text_of(authority);
   result<void> done;
   of.between_connections([&] { done = gateway::take_staged(link_folder(directory)); });
-  return done;
+  if (!done)
+    return done.failure();
+  return renewal{staged->expires, text_of(authority) != before};
 }
 
 result<head_setup> make_head_setup(const config::configuration& known, const store::state_directory& directory,

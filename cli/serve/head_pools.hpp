@@ -2,6 +2,7 @@
 
 #include "actors/runtime.hpp"
 #include "muster/base/result.hpp"
+#include "muster/base/time.hpp"
 #include "muster/config/file.hpp"
 #include "muster/store/layout.hpp"
 
@@ -33,9 +34,14 @@ struct head_setup {
 /// Where a head and an agent keep the copy of their certificates that connections use, below their state directory.
 [[nodiscard]] std::filesystem::path link_folder(const store::state_directory& directory);
 
+/// What came of reading certificates again.
+struct renewal {
+  timestamp expires{};
+  bool other_authority = false; ///< Agents with certificates of the former one are not taken any more.
+};
+
 /// The certificates that `settings` name, as they are now, checked: for all connections of `of` that begin from now on.
-/// Does nothing where none are named.
-[[nodiscard]] result<void> renew_certificates(const config::agent_settings& settings,
-                                              const store::state_directory& directory, runtime& of);
+[[nodiscard]] result<renewal> renew_certificates(const config::agent_settings& settings,
+                                                 const store::state_directory& directory, runtime& of);
 
 } // namespace muster::cli

@@ -396,6 +396,10 @@ TEST_CASE("an agent comes back to a head that was restarted, and what it runs is
   fleet_head head{dir.path(), port};
   REQUIRE(head.wait("n1", change::away)); // Nobody has booked what it holds.
   CHECK_THAT(head.last("n1").why, ContainsSubstring("still holds 1 attempts"));
+  caf::scoped_actor self{head.fleet()->home_system()};
+  self->request(head.fleet(), std::chrono::seconds{30}, agent::report_atom::value)
+      .receive([](const std::vector<std::string>& met) { CHECK(met == std::vector<std::string>{"n1"}); },
+               [](const caf::error& why) { FAIL(caf::to_string(why)); });
   recorder heard;
   const auto runs = agent::make_fleet_driver(head.fleet(), {});
   runs->listen(heard);

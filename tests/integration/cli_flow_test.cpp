@@ -34,7 +34,7 @@ const std::string flow_spec = R"(workflow:
   - {name: merge, image: x, command: ["true"], after: [train]}
 )";
 
-const json& step(const json& steps, const std::string& path) {
+const json& step(const json& steps, std::string_view path) {
   for (const auto& x : steps)
     if (x["path"] == path)
       return x;

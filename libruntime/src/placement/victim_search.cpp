@@ -110,8 +110,7 @@ victim_search::gangs victim_search::permitted(const gangs& in_order, guarantee_u
       continue;
     if (line.quota != winner_.quota) {
       auto& gone = taken[line.quota];
-      const auto reaches_in =
-          of_others == guarantee_use::reached_into ? std::max<std::int64_t>(0, line.gpus() - 1) : 0;
+      const auto reaches_in = of_others == guarantee_use::reached_into ? std::max<std::int64_t>(0, line.gpus() - 1) : 0;
       if (gone + line.gpus() - reaches_in > queue_.quotas.beyond(line.quota))
         continue;
       gone += line.gpus();

@@ -2,6 +2,7 @@
 
 #include "projection.hpp"
 #include "reader_impl.hpp"
+#include "schema.hpp"
 
 namespace muster::store {
 
@@ -72,6 +73,26 @@ result<std::vector<workflow_name>> reader::unfinished() {
     out.push_back({{q.integer(0)}, std::string{q.text(1)}});
   if (code != SQLITE_DONE)
     return impl_->failed("reading unfinished workflows");
+  return out;
+}
+
+result<std::vector<std::string>> reader::nodes_in_use() {
+  auto prepared = impl_->statement("SELECT DISTINCT task.node FROM workflow INDEXED BY workflow_unfinished "
+                                   "JOIN task ON task.id >= workflow.key << ?3 AND task.id < (workflow.key + 1) << ?3 "
+                                   "WHERE workflow.ended IS NULL AND task.status IN (?1, ?2) AND task.node <> ''");
+  if (!prepared)
+    return prepared.failure();
+  auto& q = **prepared;
+  const sqlite::statement_scope scope{q};
+  q.bind(1, static_cast<std::int64_t>(status::initializing));
+  q.bind(2, static_cast<std::int64_t>(status::running));
+  q.bind(3, static_cast<std::int64_t>(index_bits));
+  std::vector<std::string> out;
+  int code = q.step();
+  for (; code == SQLITE_ROW; code = q.step())
+    out.emplace_back(q.text(0));
+  if (code != SQLITE_DONE)
+    return impl_->failed("reading the nodes of unfinished workflows");
   return out;
 }
 

@@ -38,7 +38,7 @@ const std::string nested = R"(
   - {name: loop, repeat: {until: "index > 3", max: 10}, image: x, command: [echo]}
 )";
 
-const picture::outline_step& find(const picture::outline_scope& x, const std::string& name) {
+const picture::outline_step& find(const picture::outline_scope& x, std::string_view name) {
   const auto at = std::find_if(x.steps.begin(), x.steps.end(), [&](const auto& s) { return s.step->name == name; });
   REQUIRE(at != x.steps.end());
   return *at;

@@ -21,7 +21,7 @@ std::vector<picture::gang_row> rows_of(const flow_world& world) {
   return out;
 }
 
-const picture::step_state& find(const std::vector<picture::step_state>& steps, const std::string& path) {
+const picture::step_state& find(const std::vector<picture::step_state>& steps, std::string_view path) {
   const auto at = std::find_if(steps.begin(), steps.end(), [&](const auto& x) { return x.path == path; });
   INFO("looking for " << path);
   REQUIRE(at != steps.end());

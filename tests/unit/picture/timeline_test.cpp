@@ -37,7 +37,7 @@ xml_element parsed(const std::string& svg) {
 }
 
 /// The bar of one attempt.
-const xml_element& bar_of(const xml_element& root, const std::string& task, const std::string& attempt = "0") {
+const xml_element& bar_of(const xml_element& root, std::string_view task, std::string_view attempt = "0") {
   const xml_element* found = nullptr;
   for (const auto* g : root.all("g"))
     if (g->attributes.count("data-task") > 0 && g->attributes.at("data-task") == task &&

@@ -45,6 +45,33 @@ TEST_CASE("workflows are listed newest first, filtered, in pages") {
   CHECK(must(r.workflows(query)).empty());
 }
 
+TEST_CASE("the nodes in use are those where attempts of unfinished workflows have places") {
+  const temporary_state state;
+  auto w = must(writer::open(state.directory()));
+  const auto place = [&](workflow_key of, std::uint32_t task, const char* node) {
+    must(w.append(task_event(of, task, task, status::processing)));
+    auto x = task_event(of, task, task, status::initializing);
+    x.node = node;
+    must(w.append(x));
+  };
+  const auto ended = must(w.submit(sample(2, 0, "train"))).key;
+  const auto key = must(w.submit(sample(4, 0, "train"))).key;
+  const auto next = must(w.submit(sample(1, 0, "train"))).key;
+  place(ended, 0, "n1");
+  must(w.append(workflow_event(ended, event_type::workflow_status, status::completed)));
+  place(key, 0, "n2");
+  must(w.append(task_event(key, 0, 0, status::running)));
+  place(key, 1, "n3");
+  place(key, 2, "n4");
+  must(w.append(task_event(key, 2, 2, status::completed)));
+  must(w.append(task_event(key, 3, 3, status::processing)));
+  place(next, 0, "n2");
+  must(w.commit());
+  auto nodes = must(must(reader::open(state.directory())).nodes_in_use());
+  std::sort(nodes.begin(), nodes.end());
+  CHECK(nodes == std::vector<std::string>{"n2", "n3"});
+}
+
 TEST_CASE("what is not found is told with what is near") {
   const temporary_state state;
   auto w = must(writer::open(state.directory()));

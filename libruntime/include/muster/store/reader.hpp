@@ -129,6 +129,8 @@ public:
   [[nodiscard]] result<finished_totals> totals();
   /// All that have not ended, those that came first at the front.
   [[nodiscard]] result<std::vector<workflow_name>> unfinished();
+  /// The nodes where attempts of those have places.
+  [[nodiscard]] result<std::vector<std::string>> nodes_in_use();
   /// Whether there is a workflow of that id: cheaper than `workflow`, and no failure if not.
   [[nodiscard]] result<bool> has_workflow(std::string_view id);
 
