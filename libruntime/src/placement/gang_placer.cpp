@@ -82,7 +82,7 @@ bool gang_placer::place(const topology_group& x, const node_mask* area) {
     placed_ = placed;
   }
   if (x.required)
-    return fail(x.own.empty() ? 0 : x.own.front().shape, x.level);
+    return fail(x.own.empty() ? 0 : x.own.front().shape, area, x.level);
   return place_spilling(x, area);
 }
 
@@ -97,7 +97,7 @@ bool gang_placer::place_inside(const topology_group& x, const node_mask* area) {
     return place_spread(x, area);
   for (const auto& part : x.own)
     if (fill(part, 0, area) != part.members.size())
-      return fail(part.shape);
+      return fail(part.shape, area);
   return true;
 }
 
@@ -116,7 +116,7 @@ bool gang_placer::place_spilling(const topology_group& x, const node_mask* area)
     for (const auto* domain : domains)
       next = next == part.members.size() ? next : fill(part, next, domain);
     if (next != part.members.size())
-      return fail(part.shape);
+      return fail(part.shape, area);
   }
   return true;
 }
@@ -218,7 +218,7 @@ bool gang_placer::place_spread(const topology_group& x, const node_mask* area) {
     index_.each(filter(shape, area), add);
     for (std::size_t i = 0; i < part.members.size(); ++i) {
       if (ranks.empty())
-        return fail(part.shape);
+        return fail(part.shape, area);
       const auto node = std::get<3>(ranks.top());
       ranks.pop();
       put(part, i, 1, node);
@@ -229,9 +229,9 @@ bool gang_placer::place_spread(const topology_group& x, const node_mask* area) {
   return true;
 }
 
-bool gang_placer::fail(std::uint32_t shape, int level) {
+bool gang_placer::fail(std::uint32_t shape, const node_mask* area, int level) {
   if (placed_ >= failed_.placed)
-    failed_ = {placed_, shape, level};
+    failed_ = {placed_, shape, level, area};
   return false;
 }
 

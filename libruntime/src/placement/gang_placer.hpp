@@ -46,7 +46,7 @@ private:
   /// The nodes of `area` that members of `shape` may share with others elsewhere.
   [[nodiscard]] node_filter filter(const member_shape& shape, const node_mask* area) const;
   void put(const same_members& x, std::size_t from, std::int64_t count, std::uint32_t node);
-  [[nodiscard]] bool fail(std::uint32_t shape, int level = -1);
+  [[nodiscard]] bool fail(std::uint32_t shape, const node_mask* area, int level = -1);
 
   node_index& index_;
   const prepared_gang& who_;

@@ -1,6 +1,8 @@
 #include "placement/shortfall.hpp"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 namespace muster {
 
@@ -76,13 +78,48 @@ resource_request sum_of(const prepared_gang& x) {
   return sum;
 }
 
-/// Counts nodes, and finds the one that lacks least.
-const node_state* survey(const resource_request& one, const resource_request& lacking, std::size_t group_size,
-                         const std::vector<node_state>& nodes, wait_reason& to) {
+/// What no place was found for, and where.
+struct sought {
+  const resource_request& one;     ///< The first member that has none.
+  const resource_request& lacking; ///< That, or all of the gang.
+  std::size_t group_size;
+  const node_mask* area; ///< The domain; null for all nodes.
+  std::string label;     ///< That says of which domain a node is; empty if it does not matter.
+};
+
+/// What a node says about why there is no place, the most telling first.
+enum class significance : std::uint8_t {
+  lacks,     ///< It has no room, and may have some when others end; with `ever`, it is too small.
+  shared,    ///< It has room, which members that were placed before take; others hold the rest.
+  used_up,   ///< Likewise, and nobody else is there.
+  too_small, ///< It has no room, whoever ends.
+  elsewhere, ///< It is of another domain.
+};
+
+/// Nobody holds anything there.
+bool is_empty(const node_state& node) {
+  return node.free_gpus.size() == node.gpus.size() &&
+         std::tie(node.free.cpu, node.free.memory, node.free.storage) ==
+             std::tie(node.total.cpu, node.total.memory, node.total.storage);
+}
+
+significance significance_of(const sought& x, std::uint32_t number, const node_state& node, const wait_reason& about) {
+  if ((x.area != nullptr && !x.area->has(number)) || (!x.label.empty() && node.labels.count(x.label) == 0))
+    return significance::elsewhere;
+  if (count_lacks(x.lacking, node, about.ever) == 0)
+    return about.ever || is_empty(node) ? significance::used_up : significance::shared;
+  // Who must have one node for all is told of the one that lacks least, however large.
+  const bool size_matters = !about.ever && !about.together;
+  return size_matters && count_lacks(x.lacking, node, true) != 0 ? significance::too_small : significance::lacks;
+}
+
+/// Counts nodes, and finds the one that lacks least of those that say most.
+const node_state* survey(const sought& x, const std::vector<node_state>& nodes, wait_reason& to) {
   const node_state* best = nullptr;
-  std::size_t least = 0;
-  for (const auto& node : nodes) {
-    if (!may_use(one, node))
+  std::pair<significance, std::size_t> least;
+  for (std::uint32_t number = 0; number < nodes.size(); ++number) {
+    const auto& node = nodes[number];
+    if (!may_use(x.one, node))
       continue;
     to.nodes_cordoned += std::size_t{node.condition == node_condition::cordoned};
     to.nodes_draining += std::size_t{node.condition == node_condition::draining};
@@ -92,13 +129,12 @@ const node_state* survey(const resource_request& one, const resource_request& la
       continue;
     ++to.nodes_usable;
     to.nodes_isolated += std::size_t{node.isolated && to.members > 1};
-    if (!node.has_network_for(group_size)) {
+    if (!node.has_network_for(x.group_size)) {
       ++to.nodes_small_network;
       continue;
     }
-    const auto short_for_one = count_lacks(one, node, to.ever);
-    to.nodes_short += std::size_t{short_for_one != 0};
-    const auto here = to.together ? count_lacks(lacking, node, to.ever) : short_for_one;
+    to.nodes_short += std::size_t{count_lacks(x.one, node, to.ever) != 0};
+    const auto here = std::make_pair(significance_of(x, number, node, to), count_lacks(x.lacking, node, to.ever));
     if (best == nullptr || here < least) {
       best = &node;
       least = here;
@@ -140,7 +176,8 @@ wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed, co
   const auto& one = x.who[x.shapes[failed.shape].first];
   found.together = is_for_one_node(x, one, nodes);
   const auto lacking = found.together ? sum_of(x) : one;
-  const auto* best = survey(one, lacking, x.group_size, nodes, found);
+  const auto label = failed.level < 0 ? std::string{} : keys[static_cast<std::size_t>(failed.level)].label;
+  const auto* best = survey({one, lacking, x.group_size, failed.area, label}, nodes, found);
   if (best == nullptr) {
     found.cause = wait_cause::nodes;
     const auto away = found.nodes_cordoned + found.nodes_draining + found.nodes_suspect + found.nodes_lost;

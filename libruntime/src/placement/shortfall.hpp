@@ -17,8 +17,9 @@ namespace muster {
 /// `2 CPUs, 1 GPU, 1 GiB of memory, 1 GiB of storage`.
 [[nodiscard]] std::string describe(const resource_request& x);
 
-/// What a gang lacks that got as far as `failed`, on the node that lacks least; with `ever` as if all nodes were empty
-/// and took gangs. Leaves out what only its queue knows.
+/// What a gang lacks that got as far as `failed`, on the node that lacks least: those that its first members fill lack
+/// nothing, and are named only if there are no others. With `ever` as if all nodes were empty and took gangs. Leaves
+/// out what only its queue knows.
 [[nodiscard]] wait_reason shortfall_of(const prepared_gang& x, const failed_choice& failed,
                                        const std::vector<node_state>& nodes, const std::vector<topology_key>& keys,
                                        bool ever);

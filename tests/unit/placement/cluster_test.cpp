@@ -98,6 +98,13 @@ TEST_CASE("big members choose first, each the node it fills best") {
   CHECK(nodes_of(places({ask(2), ask(8), ask(2)}, nodes)) == numbers{1, 0, 1});
 }
 
+TEST_CASE("a gang of which only some ever have a place is told of a node that is too small for the next") {
+  CHECK(never(gang(2, ask(8)), cluster_of({node("a", 8), node("b", 4)})) ==
+        "needs 8 CPUs: node b has 4, after 1 of 2 tasks have a place");
+  CHECK(never(gang(3, ask(8)), cluster_of({node("a", 8), node("b", 8)})) ==
+        "needs nodes with more room for each task, after 2 of 3 tasks have a place");
+}
+
 TEST_CASE("a gang is packed on as few nodes as possible") {
   auto nodes = cluster_of({node("a", 64, eight), node("b", 64, eight), node("c", 64, eight)});
   SECTION("a node is filled before another is broken") {

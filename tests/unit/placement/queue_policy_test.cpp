@@ -585,6 +585,37 @@ TEST_CASE("a reason says which nodes are short, of what, and who has it") {
   CHECK(q.explain(4)->cause == wait_cause::order);
 }
 
+TEST_CASE("a gang of which some have a place is told what the next one lacks, and who has it") {
+  gang_queue q{{gpu_node("small", 2), gpu_node("f1", 4), gpu_node("f2", 4)}, {}};
+  CHECK(submit(q, 1, gpus(4)) == answer::placed);
+  CHECK(submit(q, 2, gpus(4, 2)) == answer::waits);
+  const auto why = q.explain(2);
+  REQUIRE(why);
+  CHECK(why->cause == wait_cause::resources);
+  CHECK(why->node == "f1"); // Not f2, which its first member takes, nor one that has never so many.
+  CHECK(why->members_fit == 1);
+  CHECK(why->nodes_short == 2);
+  REQUIRE(why->lacks.size() == 1);
+  CHECK(why->lacks[0].free == 0);
+  CHECK(why->lacks[0].total == 4);
+  CHECK(why->holders == keys{1});
+  CHECK(text_of(*why) == "waiting for 4 GPUs: 0 of 4 free on node f1, after 1 of 2 tasks have a place");
+}
+
+TEST_CASE("where each node has room for one member, but not for all, those are named who share nodes with them") {
+  gang_queue q{gpu_nodes(2), {}};
+  CHECK(submit(q, 1, gpus(8)) == answer::placed);
+  CHECK(submit(q, 2, gpus(5)) == answer::placed);
+  q.withdraw(1);
+  CHECK(submit(q, 3, gpus(3, 4)) == answer::waits);
+  const auto why = q.explain(3);
+  REQUIRE(why);
+  CHECK(why->node == "n1"); // n0 is full of its own.
+  CHECK(why->lacks.empty());
+  CHECK(why->holders == keys{2});
+  CHECK(text_of(*why) == "waiting for nodes with more room for each task, after 3 of 4 tasks have a place");
+}
+
 TEST_CASE("what is waited for has a name") {
   queue_policy policy;
   policy.max_parallel = 2;

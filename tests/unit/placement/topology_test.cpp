@@ -83,6 +83,37 @@ TEST_CASE("where no node says of which domain it is, that is the reason") {
   CHECK(racks_of(c, gang(2, ask(1, {wish("zone")}))));
 }
 
+TEST_CASE("a node of a domain is named that is short, and not one that has room or is of none") {
+  auto c = two_zones();
+  c.join(make_node("loose", {64, 512 * gib, 512 * gib}, {0, 1, 2, 3, 4, 5, 6, 7}));
+  const auto busy = [&](std::uint32_t node, std::int64_t cpu, std::vector<std::uint32_t> gpus) {
+    auto x = ask(static_cast<std::int64_t>(gpus.size()));
+    x.cpu = cpu;
+    c.take({x}, {{node, std::move(gpus)}});
+  };
+  SECTION("where no domain has room for all together") {
+    for (const std::uint32_t second : {1, 3, 5, 7})
+      busy(second, 64, {0, 1, 2, 3, 4, 5, 6, 7});
+    busy(8, 1, {0, 1, 2, 3, 4, 5, 6, 7}); // It lacks less.
+    auto pair = c.prepare(gang(2, ask(8, {wish("rack")})));
+    const auto why = c.why_not(pair).value();
+    CHECK(why.cause == wait_cause::topology);
+    CHECK(why.node == "eastr11");
+    REQUIRE(why.lacks.size() == 2);
+    CHECK(why.lacks[0].what == resource_kind::gpu);
+    CHECK(why.lacks[0].free == 0);
+    CHECK(text_of(why) == "waiting for room for its tasks within one rack");
+  }
+  SECTION("where one has it, but not on its nodes") {
+    busy(1, 64, {0, 1, 2, 3});
+    for (const std::uint32_t other : {2, 3, 4, 5, 6, 7})
+      busy(other, 1, {0, 1, 2, 3, 4, 5, 6, 7}); // They lack less.
+    auto pair = c.prepare(gang(2, ask(6, {wish("rack")})));
+    CHECK(text_of(c.why_not(pair).value()) ==
+          "waiting for 6 GPUs: 4 of 8 free; 1 CPU: 0 of 64 free on node eastr11, after 1 of 2 tasks have a place");
+  }
+}
+
 TEST_CASE("what is preferred gives way") {
   auto c = two_zones();
   CHECK(racks_of(c, gang(2, ask(8, {wish("rack", false)}))) == racks{0});

@@ -67,6 +67,8 @@ struct failed_choice {
   std::size_t placed = 0;  ///< Members that would have had one.
   std::uint32_t shape = 0; ///< Of the first that had none.
   int level = -1;          ///< The topology key that no single domain has room under; -1 for none.
+  /// The domain in which that was so; null for all nodes. Lasts as long as the nodes are the same.
+  const node_mask* area = nullptr;
 };
 
 } // namespace muster

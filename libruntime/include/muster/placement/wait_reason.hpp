@@ -50,7 +50,7 @@ struct wait_reason {
   bool ever = false; ///< It is about whole nodes, all empty: the gang never fits.
 
   std::vector<resource_lack> lacks; ///< On `node`. For `quota` and `parallel` what those have left.
-  std::string node;                 ///< The one that lacks least.
+  std::string node;                 ///< The one that lacks least, beside those that its first members fill.
   std::string subject;              ///< The topology key, the quota, or the platform that no node is of.
   std::string nothing_because;      ///< Why no node can be used at all, in words.
   std::size_t members = 1;          ///< Of the gang.
