@@ -92,13 +92,22 @@ std::optional<gang_key> gang_queue::state::kept_from(queue_line& line) {
   return std::nullopt;
 }
 
+/// A quota is waited for that has room below its maximum: what LOW holds does not count then.
+bool gang_queue::state::guarantee_is_short(const wait_reason& x, const queue_line& line) const {
+  if (line.terms.priority == gang_priority::low)
+    return false;
+  return x.lacks.empty() ? !all_blocked[line.quota] : quotas.allow(line.quota, gang_priority::low, line.gpus());
+}
+
 /// Who hold what is waited for: places on the node that lacks least, GPUs of the quota, or any place.
 std::vector<gang_key> gang_queue::state::holders_near(const wait_reason& x, const queue_line& line) const {
   std::vector<gang_key> found;
+  const bool firm_only = x.cause == wait_cause::quota && guarantee_is_short(x, line);
   const auto add = [&](const std::vector<gang_key>& here) {
     for (auto key = here.begin(); key != here.end() && found.size() < most_holders; ++key) {
       const auto& other = lines[entries.at(*key).line];
-      const bool counts = x.cause != wait_cause::quota || (other.quota == line.quota && other.gpus() > 0);
+      const bool counts = x.cause != wait_cause::quota || (other.quota == line.quota && other.gpus() > 0 &&
+                                                           !(firm_only && other.terms.priority == gang_priority::low));
       if (counts && std::find(found.begin(), found.end(), *key) == found.end())
         found.push_back(*key);
     }

@@ -122,6 +122,7 @@ struct gang_queue::state {
   [[nodiscard]] const wait_reason& explain_line(queue_line& line);
   [[nodiscard]] std::optional<gang_key> kept_from(queue_line& line);
   [[nodiscard]] std::size_t position_of(const queue_entry& e);
+  [[nodiscard]] bool guarantee_is_short(const wait_reason& x, const queue_line& line) const;
   [[nodiscard]] std::vector<gang_key> holders_near(const wait_reason& x, const queue_line& line) const;
 
   queue_policy policy;

@@ -146,6 +146,35 @@ TEST_CASE("NORMAL stays within the guarantee, LOW may go up to the maximum") {
   CHECK(granted(q) == keys{3, 5});
 }
 
+TEST_CASE("who waits for the guarantee of its quota is told of those that count towards it") {
+  gang_queue q{gpu_nodes(4), with_quota({{"team", 8, 17, 1}})};
+  CHECK(submit(q, 1, gpus(8), terms(low)) == answer::placed);
+  CHECK(submit(q, 2, gpus(7)) == answer::placed);
+  CHECK(submit(q, 3, gpus(2)) == answer::waits);
+  CHECK(submit(q, 4, gpus(1)) == answer::waits);
+  CHECK(granted(q).empty());
+  const auto newcomer = q.explain(4);
+  CHECK(newcomer->cause == wait_cause::quota);
+  CHECK(newcomer->lacks.empty()); // There is one left, for the older one.
+  CHECK(q.explain(3)->holders == keys{2});
+  CHECK(newcomer->holders == keys{2});
+  // LOW waits for the maximum, towards which all count.
+  CHECK(submit(q, 5, gpus(3), terms(low)) == answer::waits);
+  CHECK(q.explain(5)->holders == keys{1, 2});
+}
+
+TEST_CASE("who waits for the maximum of its quota is told of all that hold some of it") {
+  gang_queue q{gpu_nodes(4), with_quota({{"team", 8, 10, 1}})};
+  CHECK(submit(q, 1, gpus(8), terms(low)) == answer::placed);
+  CHECK(submit(q, 2, gpus(1)) == answer::placed);
+  CHECK(submit(q, 3, gpus(2)) == answer::waits);
+  CHECK(q.explain(3)->holders == keys{1, 2});
+  CHECK(granted(q).empty());
+  CHECK(submit(q, 4, gpus(1)) == answer::waits);
+  CHECK(q.explain(4)->lacks.empty());
+  CHECK(q.explain(4)->holders == keys{1, 2}); // As the one before it does.
+}
+
 TEST_CASE("LOW makes way as whole gangs, and only if the other really fits then") {
   gang_queue q{gpu_nodes(2), {}};
   CHECK(submit(q, 1, gpus(8)) == answer::placed);
