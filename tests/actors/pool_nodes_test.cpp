@@ -608,6 +608,8 @@ TEST_CASE("what the configuration of a pool that grows rules out is refused at o
   CHECK(f.check(of_platform("h200")).empty());
   CHECK(f.check(of_platform("a100")).empty());
   CHECK_THAT(f.check(of_platform("h2OO")).at(0), ContainsSubstring("no node is of platform h2OO"));
+  f.join(pool_alone::make_node("b", 4)); // It says none, and takes all.
+  CHECK(f.check(of_platform("h2OO")).empty());
   CHECK(f.check({1, with_cpus(64)}).empty());
 }
 
