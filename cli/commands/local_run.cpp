@@ -5,6 +5,7 @@
 #include "cli/commands/gpus.hpp"
 #include "cli/commands/listing.hpp"
 #include "cli/commands/signals.hpp"
+#include "cli/commands/wanted_end.hpp"
 #include "cli/commands/watch.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/local_api.hpp"
@@ -171,9 +172,11 @@ private:
       std::cerr << text << std::endl;
   }
 
-  void cancel(const std::string& why, bool force) {
-    if (const auto accepted = engine_.cancel(workflow_.key, why, force); !accepted)
-      note("cannot cancel: " + accepted.failure().message);
+  std::optional<wanted_end::refusal> cancel(const std::string& message, bool force) {
+    const auto accepted = engine_.cancel(workflow_.key, message, force);
+    if (accepted)
+      return std::nullopt;
+    return wanted_end::refusal{accepted.failure().message, accepted.failure().code == ec::conflict}; // It has ended.
   }
 
   /// Acts on signals and on the deadline. False once the user wants an end at any price.
@@ -185,8 +188,9 @@ private:
       deadline_.reset();
       timed_out_ = true;
       note("canceling " + workflow_.id + ": it ran longer than --timeout " + options_.timeout);
-      cancel("--timeout " + options_.timeout + " has passed", false);
+      end_.want("--timeout " + options_.timeout + " has passed", false);
     }
+    end_.go_on();
     return requests_ < 2;
   }
 
@@ -194,10 +198,10 @@ private:
     ++requests_;
     if (requests_ == 1) {
       note("canceling " + workflow_.id + "; once more kills its tasks");
-      cancel("canceled by a signal", false);
+      end_.want("canceled by a signal", false);
     } else if (requests_ == 2) {
       note("killing the tasks of " + workflow_.id);
-      cancel("killed by a signal", true);
+      end_.want("killed by a signal", true);
     } else {
       // Whoever asks a third time does not want to wait for an orderly end; the store is in order at any moment.
       std::cerr << "muster: leaving at once; what is left: " << command("resume") << std::endl;
@@ -260,6 +264,8 @@ private:
   std::optional<timestamp> since_; ///< What it took is counted from here.
   std::unique_ptr<run_view> view_;
   std::optional<clock::time_point> deadline_;
+  wanted_end end_{[this](const std::string& message, bool force) { return cancel(message, force); },
+                  [this](const std::string& text) { note(text); }};
   std::uint64_t total_ = 0; ///< How many tasks there will be; 0 if that is decided at run time.
   unsigned requests_ = 0;
   bool timed_out_ = false;

@@ -3,6 +3,7 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/failure_report.hpp"
 #include "cli/commands/signals.hpp"
+#include "cli/commands/wanted_end.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/remote/answers.hpp"
 #include "cli/remote/remote_watch.hpp"
@@ -15,6 +16,7 @@
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <unistd.h>
 
 namespace muster::cli {
@@ -122,11 +124,15 @@ private:
       std::cerr << text << std::endl;
   }
 
-  void cancel(const std::string& why, bool force) {
+  std::optional<wanted_end::refusal> cancel(const std::string& message, bool force) {
     const auto done = send_json(head_, "POST", client::path_of({"workflows", id_, "cancel"}),
-                                {{"message", why}, {"force", force}}, true);
-    if (!done && done.why().status != 409) // It ended meanwhile.
-      note("cannot cancel: " + done.why().detail);
+                                {{"message", message}, {"force", force}}, true);
+    if (done)
+      return std::nullopt;
+    const auto& why = done.why();
+    if (why.status == 409) // It ended meanwhile.
+      return wanted_end::refusal{{}, true};
+    return wanted_end::refusal{why.detail, !why.unreachable() && why.status < 500};
   }
 
   /// Acts on signals and on the deadline. False once the user wants to leave.
@@ -135,10 +141,10 @@ private:
       ++requests_;
       if (requests_ == 1) {
         note("canceling " + id_ + "; once more kills its tasks");
-        cancel("canceled by a signal to muster run", false);
+        end_.want("canceled by a signal to muster run", false);
       } else if (requests_ == 2) {
         note("killing the tasks of " + id_);
-        cancel("killed by a signal to muster run", true);
+        end_.want("killed by a signal to muster run", true);
       } else {
         return false;
       }
@@ -147,8 +153,9 @@ private:
       deadline_.reset();
       timed_out_ = true;
       note("canceling " + id_ + ": it ran longer than --timeout " + options_.timeout);
-      cancel("--timeout " + options_.timeout + " has passed", false);
+      end_.want("--timeout " + options_.timeout + " has passed", false);
     }
+    end_.go_on();
     return true;
   }
 
@@ -187,6 +194,8 @@ private:
   std::string id_;
   std::unique_ptr<run_view> view_;
   std::optional<clock::time_point> deadline_;
+  wanted_end end_{[this](const std::string& message, bool force) { return cancel(message, force); },
+                  [this](const std::string& text) { note(text); }};
   unsigned requests_ = 0;
   bool timed_out_ = false;
   bool away_ = false;

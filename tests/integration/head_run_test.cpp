@@ -1,6 +1,8 @@
 #include "support/catch.hpp"
 #include "support/head_program.hpp"
 #include "support/processes.hpp"
+#include "support/skip_test.hpp"
+#include "support/small_disk.hpp"
 
 #include <csignal>
 #include <filesystem>
@@ -101,6 +103,34 @@ TEST_CASE("run --timeout is kept with a head as well") {
   const auto ended = muster({"run", muster.file("w.yaml", one_task("sleep 60")), "--timeout", "1s"});
   INFO(ended.out << ended.err);
   CHECK(ended.exit_code == 8);
+}
+
+TEST_CASE("a run whose head has a full disk is canceled when there is room, and need not be asked again") {
+  const muster_program muster;
+  const small_disk disk(muster.state());
+  if (!disk.mounted())
+    return skip_test("this user may not mount a small disk");
+  const cleaner at_end(muster.state());
+  const auto config =
+      muster.file("c.yaml", "admission: {min_free: 0}\nlog: {file: " + (muster.folder() / "head.log").string() + "}\n");
+  head_program head(muster, {"--no-auth", "--config", config});
+  REQUIRE(head.ready());
+  const auto spec = one_task("sleep infinity") + "  resources: {default: {storage: 1Mi}}\n";
+  auto what = muster.with({"run", muster.file("w.yaml", spec)});
+  // What cannot be done is said on stderr.
+  what.argv.insert(what.argv.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1"});
+  subprocess run(what);
+  REQUIRE(run.wait_for("only  RUNNING"));
+  const auto filler = disk.fill();
+  run.signal(SIGTERM);
+  REQUIRE(run.wait_for("cannot cancel: "));
+  CHECK_FALSE(run.ended());
+  std::filesystem::remove(filler);
+  const auto ended = run.finish();
+  INFO(ended.out);
+  CHECK_FALSE(ended.timed_out);
+  CHECK(ended.exit_code == 130);
+  CHECK_THAT(ended.out, ContainsSubstring("FAILED_CANCELED"));
 }
 
 TEST_CASE("a run that is watched outlives a restart of its head") {

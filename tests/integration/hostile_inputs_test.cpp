@@ -126,6 +126,46 @@ TEST_CASE("a full disk holds a run up, which says so and goes on when there is r
   CHECK(left_behind(muster.state()).empty());
 }
 
+TEST_CASE("a run on a full disk that is asked to end does so when there is room, and need not be asked again") {
+  const int signals = GENERATE(1, 2);
+  INFO(signals);
+  const muster_program muster;
+  const small_disk disk(muster.state());
+  if (!disk.mounted())
+    return skip_test("this user may not mount a small disk");
+  const cleaner at_end(muster.state());
+  const auto gate = (muster.folder() / "gate").string();
+  const auto file = muster.file("full.yaml", "workflow:\n  name: full\n  resources: {default: {storage: 1Mi}}\n"
+                                             "  tasks:\n"
+                                             "  - {name: waits, image: x, command: [bash, -c, 'until [ -e " +
+                                                 gate +
+                                                 " ]; do sleep 0.02; done']}\n"
+                                                 "  - {name: stays, image: x, command: [sleep, infinity]}\n");
+  auto what = muster.with({"run", "--oversubscribe", "100", file});
+  // What is said of the disk goes to stderr.
+  what.argv.insert(what.argv.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1"});
+  subprocess running(what);
+  REQUIRE(running.wait_for("waits  RUNNING"));
+  REQUIRE(running.wait_for("stays  RUNNING"));
+  const auto filler = disk.fill();
+  muster.file("gate", "");
+  REQUIRE(running.wait_for("nothing new is accepted, what runs goes on"));
+  running.signal(SIGTERM);
+  REQUIRE(running.wait_for("cannot cancel: nothing can be recorded until there is room"));
+  if (signals == 2) {
+    running.signal(SIGTERM);
+    REQUIRE(running.wait_for("killing the tasks of full-1"));
+  }
+  fs::remove(filler);
+  const auto said = running.finish();
+  INFO(said.out);
+  CHECK_FALSE(said.timed_out);
+  CHECK(said.exit_code == 130);
+  CHECK_THAT(muster({"ls"}).out, ContainsSubstring("FAILED_CANCELED"));
+  CHECK_THAT(muster({"show", "full-1", "-o", "json"}).out,
+             ContainsSubstring(signals == 2 ? "killed by a signal" : "canceled by a signal"));
+}
+
 TEST_CASE("two runs at the same time on two state directories do not meet") {
   const muster_program one;
   const muster_program two;
