@@ -11,6 +11,8 @@
 
 #include <cstdlib>
 #include <map>
+#include <numeric>
+#include <set>
 #include <unistd.h>
 #include <vector>
 
@@ -29,25 +31,86 @@ constexpr std::size_t most_looked_at = 20'000;
 struct failed_tasks {
   std::vector<json> first;
   std::map<std::string, std::uint64_t> others; ///< By what they are elements of; empty for none.
+  std::map<std::string, std::size_t> shown;    ///< Likewise.
+
+  void add(const json& task) {
+    const auto family = picture::family_of(text_of(task, "name"));
+    const bool few = family.empty() || shown[family] < elements_shown;
+    if (few && first.size() < tasks_shown) {
+      first.push_back(task);
+      ++shown[family];
+    } else {
+      ++others[family];
+    }
+  }
+
+  [[nodiscard]] std::uint64_t count() const {
+    return std::accumulate(others.begin(), others.end(), std::uint64_t{first.size()},
+                           [](std::uint64_t sum, const auto& x) { return sum + x.second; });
+  }
 };
 
-client::outcome<failed_tasks> find_failed(client::api& head, const std::string& id) {
-  failed_tasks found;
-  std::map<std::string, std::size_t> shown;
+/// The failures that a step around them bore, or made good: they are not why the workflow failed.
+class borne_failures {
+public:
+  /// Without steps, or where they cannot be had, none is known.
+  borne_failures(client::api& head, const std::string& id) {
+    const auto got =
+        get_json(head, client::path_of({"workflows", id, "steps"}), {{"failures", std::to_string(most_looked_at)}});
+    if (got)
+      learn(got->value("items", json::array()));
+  }
+
+  [[nodiscard]] bool has(const json& task) const {
+    constexpr std::string_view suffix = "-group"; // Of the group of a task that is a step.
+    auto path = text_of(task, "group");
+    if (paths_.count(path) > 0)
+      return true;
+    if (path.size() > suffix.size() && path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0)
+      path.resize(path.size() - suffix.size());
+    for (auto end = path.size(); end != std::string::npos; end = path.rfind('.')) {
+      path.resize(end);
+      if (paths_.count(path) > 0)
+        return true;
+    }
+    return false;
+  }
+
+private:
+  void learn(const json& steps) {
+    for (const auto& x : steps) {
+      if (status_of(x) == status::completed)
+        paths_.insert(text_of(x, "path"));
+      for (const auto& one : x.value("failures", json::array()))
+        if (one.value("borne", false))
+          paths_.insert(text_of(one, "path"));
+      learn(x.value("inner", json::array()));
+    }
+  }
+
+  std::set<std::string> paths_;
+};
+
+/// What made the workflow fail; what was borne, where it is all that failed.
+struct found_failures {
+  failed_tasks told;
+  std::uint64_t borne = 0; ///< How many are left out.
+};
+
+client::outcome<found_failures> find_failed(client::api& head, const std::string& id) {
+  const borne_failures known(head, id);
+  failed_tasks decisive;
+  failed_tasks borne;
   const auto done = each_item(head, client::path_of({"workflows", id, "tasks"}), {{"failed", "true"}}, most_looked_at,
                               [&](const json& task) {
-                                if (status_of(task) == status::failed_canceled)
-                                  return;
-                                const auto family = picture::family_of(text_of(task, "name"));
-                                const bool few = family.empty() || shown[family] < elements_shown;
-                                if (few && found.first.size() < tasks_shown) {
-                                  found.first.push_back(task);
-                                  ++shown[family];
-                                } else {
-                                  ++found.others[family];
-                                }
+                                if (status_of(task) != status::failed_canceled)
+                                  (known.has(task) ? borne : decisive).add(task);
                               });
-  return done ? client::outcome<failed_tasks>{std::move(found)} : done.why();
+  if (!done)
+    return done.why();
+  if (decisive.first.empty())
+    return found_failures{std::move(borne)};
+  return found_failures{std::move(decisive), borne.count()};
 }
 
 void print_last_lines(client::api& head, log_part what, std::ostream& out) {
@@ -141,9 +204,11 @@ void report_failure(client::api& head, const failure_report& what, std::ostream&
     out << "cannot tell which tasks failed: " << printable(failed.why().detail) << std::endl;
     return;
   }
-  for (const auto& task : failed->first)
+  for (const auto& task : failed->told.first)
     print_task(head, what, task, out);
-  print_others(failed->others, out);
+  print_others(failed->told.others, out);
+  if (failed->borne > 0)
+    out << "\n  and " << failed->borne << " more failed, which the workflow bore\n";
   out << "\nsee " << what.command("show " + what.id) << std::endl;
 }
 

@@ -22,8 +22,8 @@ struct failure_report {
   std::function<std::string(const std::string&)> command; ///< The command line of `logs ...` and the like.
 };
 
-/// Why a workflow failed: the first tasks that failed by themselves, their exit codes, the last lines of their logs,
-/// and the command that shows more.
+/// Why a workflow failed: the first tasks that failed by themselves and were not borne, their exit codes, the last
+/// lines of their logs, and the command that shows more.
 void report_failure(client::api& head, const failure_report& what, std::ostream& out);
 
 } // namespace muster::cli

@@ -104,7 +104,8 @@ json state_of(const picture::step_state& x) {
                 {"queued", x.queued},  {"failed", x.failed},       {"skipped", x.skipped}};
   auto failures = json::array();
   for (const auto& one : x.failures)
-    failures.push_back({{"path", one.path}, {"status", to_string(one.status)}, {"reason", one.reason}});
+    failures.push_back(
+        {{"path", one.path}, {"status", to_string(one.status)}, {"reason", one.reason}, {"borne", one.borne}});
   auto inner = json::array();
   for (const auto& one : x.inner)
     inner.push_back(state_of(one));

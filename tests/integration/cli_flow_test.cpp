@@ -110,6 +110,30 @@ TEST_CASE("a flow is planned, run, shown, and drawn") {
   CHECK(muster({"timeline", "last", "--svg", (muster.folder() / "no" / "where.svg").string()}).exit_code == 1);
 }
 
+TEST_CASE("the report of a failed run names what made it fail, and not what was borne before") {
+  const muster_program muster;
+  const auto said = muster({"run", "--pool", "local", "--oversubscribe", "20", muster.file("flow.yaml", R"(workflow:
+  name: borne
+  tasks:
+  - {name: probe, foreach: {from: 1, to: 8}, max_failures: 8, image: x, command: ["false"]}
+  - {name: fetch, image: x, command: ["false"], on_failure: {image: x, command: ["true"]}}
+  - name: map
+    after: [probe, fetch]
+    foreach: [a, b]
+    workflow:
+      tasks:
+      - {name: one, foreach: [c, d, e], allow_partial: true, image: x, command: [sh, -c, "test {{item}} = c"]}
+      - {name: two, after: one, image: x, command: [sh, -c, "exit 7"]}
+)")});
+  INFO(said.err);
+  CHECK(said.exit_code == 3);
+  CHECK_THAT(said.err, ContainsSubstring("map.0.two FAILED, exit code 7"));
+  CHECK_THAT(said.err, ContainsSubstring("map.1.two FAILED, exit code 7"));
+  CHECK_THAT(said.err,
+             !ContainsSubstring("probe.") && !ContainsSubstring("fetch FAILED") && !ContainsSubstring("one."));
+  CHECK_THAT(said.err, ContainsSubstring("and 13 more failed, which the workflow bore\n"));
+}
+
 TEST_CASE("a workflow without a flow has a timeline as well") {
   const muster_program muster;
   REQUIRE(muster({"run", "-q", muster.file("a.yaml", one_task("true"))}).exit_code == 0);

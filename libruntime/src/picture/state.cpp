@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace muster::picture {
@@ -190,7 +191,8 @@ private:
 /// Puts the rows that failed by themselves to the steps that show them.
 class failure_sorter {
 public:
-  failure_sorter(std::vector<step_state>& steps, std::size_t most) : most_(most) {
+  failure_sorter(std::vector<step_state>& steps, const std::vector<std::string>& borne, std::size_t most)
+      : most_(most), borne_(borne.begin(), borne.end()) {
     for (auto& x : steps)
       index(x);
   }
@@ -211,7 +213,7 @@ public:
         return; // It is shown itself.
       auto& step = *found->second;
       if (step.failures.size() < most_)
-        step.failures.push_back({std::string(whole), row.status, row.reason});
+        step.failures.push_back({std::string(whole), row.status, row.reason, is_borne(whole)});
       else
         ++step.more_failures;
       return;
@@ -225,7 +227,18 @@ private:
       index(inner);
   }
 
+  /// Whether it, or a step around it, is among those that bore failures.
+  [[nodiscard]] bool is_borne(std::string_view path) const {
+    for (auto end = path.size(); !borne_.empty() && end != std::string_view::npos; end = path.rfind('.')) {
+      path = path.substr(0, end);
+      if (borne_.count(path) > 0)
+        return true;
+    }
+    return false;
+  }
+
   std::size_t most_;
+  std::unordered_set<std::string_view> borne_;
   std::unordered_map<std::string_view, step_state*> nodes_;
 };
 
@@ -269,6 +282,7 @@ std::optional<std::set<std::string>> deciding_steps(const spec::scope& definitio
 std::vector<step_state> state_of(const spec::scope_ptr& definition, const std::vector<gang_row>& rows,
                                  const std::optional<std::string>& canceled, std::size_t most_failures) {
   flow::machine machine(definition);
+  machine.track_borne();
   const converter names(rows);
   replay(machine, rows, names, canceled);
   std::vector<step_state> out;
@@ -276,7 +290,7 @@ std::vector<step_state> state_of(const spec::scope_ptr& definition, const std::v
     bool known = false;
     out.push_back(names.convert(std::move(x), known));
   }
-  failure_sorter failures(out, most_failures);
+  failure_sorter failures(out, machine.borne(), most_failures);
   for (const auto& row : rows)
     failures.add(row);
   return out;

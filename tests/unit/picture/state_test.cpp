@@ -60,6 +60,7 @@ TEST_CASE("a foreach shows its counts, its open elements, and the first failures
   REQUIRE(x.failures.size() == 5);
   CHECK(std::any_of(x.failures.begin(), x.failures.end(),
                     [](const auto& f) { return f.path == "train.7" && f.reason == "exit code 1"; }));
+  CHECK(std::none_of(x.failures.begin(), x.failures.end(), [](const auto& f) { return f.borne; }));
   CHECK(x.more_failures == 7);
   const auto& waits = find(steps, "merge");
   CHECK(waits.status == status::waiting);
@@ -104,6 +105,7 @@ TEST_CASE("nested elements show their steps while they are open, and their failu
   CHECK(x.completed == 1);
   REQUIRE(x.failures.size() == 1);
   CHECK(x.failures[0].path == "map.0.leaf.7");
+  CHECK(x.failures[0].borne);
   REQUIRE(x.inner.size() == 1);
   CHECK(x.inner[0].path == "map.1");
   CHECK(x.inner[0].status == status::running);

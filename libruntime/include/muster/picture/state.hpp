@@ -31,6 +31,7 @@ struct failed_gang {
   std::string path;
   muster::status status = muster::status::failed;
   std::string reason;
+  bool borne = false; ///< A step around it has completed all the same.
 };
 
 /// A step of a run, or an element or a round of one.
