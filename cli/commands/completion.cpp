@@ -4,6 +4,7 @@
 #include "cli/remote/answers.hpp"
 #include "cli/remote/connection.hpp"
 #include "cli/suggest.hpp"
+#include "muster/base/text.hpp"
 #include "muster/config/file.hpp"
 
 #include <CLI/CLI.hpp>
@@ -123,14 +124,6 @@ std::string joined(const std::vector<std::string>& words, const char* between = 
   return out;
 }
 
-/// `text` between single quotes, as all three shells read it.
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text)
-    out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 /// Asks for what there is now. The line goes along: it may name a head.
 std::string asking(const std::string& what, const std::string& line) {
   return "muster __complete " + what + ' ' + line + " 2>/dev/null";
@@ -160,7 +153,7 @@ void print_bash(const std::vector<completed_command>& commands) {
                "  COMPREPLY=()\n"
                "  if ((COMP_CWORD == 1)); then\n"
                "    COMPREPLY=($(compgen -W "
-            << quoted(joined(names) + " --help --version --state-dir")
+            << shell_quoted(joined(names) + " --help --version --state-dir")
             << " -- \"$word\"))\n"
                "    return\n"
                "  fi\n"
@@ -171,8 +164,8 @@ void print_bash(const std::vector<completed_command>& commands) {
         std::vector<std::string> patterns;
         for (const auto& name : option.names)
           patterns.push_back(x.name + ':' + name);
-        std::cout << "    " << joined(patterns, " | ") << ") COMPREPLY=($(compgen -W " << quoted(joined(option.values))
-                  << " -- \"$word\")); return ;;\n";
+        std::cout << "    " << joined(patterns, " | ") << ") COMPREPLY=($(compgen -W "
+                  << shell_quoted(joined(option.values)) << " -- \"$word\")); return ;;\n";
       } else if (!option.live.empty() || option.takes_path) {
         for (const auto& name : option.names)
           std::cout << "    " << x.name << ':' << name << ") "
@@ -190,13 +183,13 @@ void print_bash(const std::vector<completed_command>& commands) {
     for (const auto& option : x.options)
       options.insert(options.end(), option.names.begin(), option.names.end());
     std::cout << "    " << x.name << ")\n      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "
-              << quoted(joined(options)) << " -- \"$word\"))\n";
+              << shell_quoted(joined(options)) << " -- \"$word\"))\n";
     if (!x.live.empty())
       std::cout << "      else " << bash_live(x.live) << '\n';
     else if (x.takes_file)
       std::cout << "      else COMPREPLY=($(compgen -f -- \"$word\"))\n";
     else if (!x.words.empty())
-      std::cout << "      else COMPREPLY=($(compgen -W " << quoted(joined(x.words)) << " -- \"$word\"))\n";
+      std::cout << "      else COMPREPLY=($(compgen -W " << shell_quoted(joined(x.words)) << " -- \"$word\"))\n";
     std::cout << "      fi ;;\n";
   }
   std::cout << "  esac\n}\ncomplete -o filenames -F _muster muster\n";
@@ -210,7 +203,7 @@ void print_zsh(const std::vector<completed_command>& commands) {
                "  if ((CURRENT == 2)); then\n"
                "    commands=(\n";
   for (const auto& x : commands)
-    std::cout << "      " << quoted(x.name + ':' + x.text) << '\n';
+    std::cout << "      " << shell_quoted(x.name + ':' + x.text) << '\n';
   std::cout << "    )\n"
                "    _describe command commands\n"
                "    return\n"
@@ -249,7 +242,7 @@ std::string values_for_fish(const completed_option& option) {
     return " -x -a '(" + asking(option.live, fish_line) + ")'";
   if (option.takes_path)
     return " -r -F";
-  return " -x" + (option.values.empty() ? "" : " -a " + quoted(joined(option.values)));
+  return " -x" + (option.values.empty() ? "" : " -a " + shell_quoted(joined(option.values)));
 }
 
 void print_fish(const std::vector<completed_command>& commands) {
@@ -257,7 +250,7 @@ void print_fish(const std::vector<completed_command>& commands) {
                "complete -c muster -f\n"
                "complete -c muster -n __fish_use_subcommand -l version -d 'Print the version'\n";
   for (const auto& x : commands)
-    std::cout << "complete -c muster -n __fish_use_subcommand -a " << x.name << " -d " << quoted(x.text) << '\n';
+    std::cout << "complete -c muster -n __fish_use_subcommand -a " << x.name << " -d " << shell_quoted(x.text) << '\n';
   for (const auto& x : commands) {
     const auto head = "complete -c muster -n '__fish_seen_subcommand_from " + x.name + "'";
     if (!x.live.empty())
@@ -269,14 +262,14 @@ void print_fish(const std::vector<completed_command>& commands) {
     if (x.takes_file)
       std::cout << head << " -F\n";
     if (!x.words.empty())
-      std::cout << head << " -a " << quoted(joined(x.words)) << '\n';
+      std::cout << head << " -a " << shell_quoted(joined(x.words)) << '\n';
     for (const auto& option : x.options) {
       std::cout << head;
       for (const auto& name : option.names)
         std::cout << (name[1] == '-' ? " -l " + name.substr(2) : " -s " + name.substr(1));
       if (option.takes_value)
         std::cout << values_for_fish(option);
-      std::cout << " -d " << quoted(option.text) << '\n';
+      std::cout << " -d " << shell_quoted(option.text) << '\n';
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "cli/remote/connection.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
+#include "muster/base/text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -56,7 +57,7 @@ public:
       print_cache(cache, reason);
     print_causes(x, 1);
     if (x.value("wrote_log", false))
-      std::cout << "  what it wrote: muster logs " << workflow_ << " -t " << printable(name) << '\n';
+      std::cout << "  what it wrote: muster logs " << workflow_ << " -t " << shell_word(printable(name)) << '\n';
   }
 
 private:

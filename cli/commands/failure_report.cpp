@@ -5,6 +5,7 @@
 #include "cli/remote/remote_logs.hpp"
 #include "cli/terminal/style.hpp"
 #include "cli/terminal/text.hpp"
+#include "muster/base/text.hpp"
 #include "muster/picture/timeline.hpp"
 
 #include <nlohmann/json.hpp>
@@ -149,7 +150,7 @@ void print_task(client::api& head, const failure_report& what, const json& task,
   if (!attempt.is_object())
     return;
   print_last_lines(head, {what.id, name, number, {}, {}, {}}, out);
-  out << "    more: " << what.command("logs " + what.id + " -t " + printable(name)) << '\n';
+  out << "    more: " << what.command("logs " + what.id + " -t " + shell_word(printable(name))) << '\n';
 }
 
 void print_others(const std::map<std::string, std::uint64_t>& others, std::ostream& out) {
@@ -176,7 +177,7 @@ std::string command_line(const std::string& what, const store::state_directory& 
   const auto usual = store::state_directory::resolve([](const char* name) -> const char* { return std::getenv(name); });
   if (usual && usual->root() == directory.root())
     return "muster " + what;
-  return "muster " + what + " --state-dir " + directory.root().string();
+  return "muster " + what + " --state-dir " + shell_word(directory.root().string());
 }
 
 std::string command_line(const std::string& what, const head_choice& head) {
@@ -184,7 +185,7 @@ std::string command_line(const std::string& what, const head_choice& head) {
   for (const auto& [option, value] :
        {std::pair{" --address ", &head.address}, {" --context ", &head.context}, {" --token-file ", &head.token_file}})
     if (!value->empty())
-      out += option + *value;
+      out += option + shell_word(*value);
   return out;
 }
 

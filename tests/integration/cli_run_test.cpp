@@ -85,6 +85,21 @@ TEST_CASE("a failed run says what failed, with its exit code, its last lines and
   CHECK_THAT(said.err, ContainsSubstring("more: muster logs single-1 -t only\n"));
 }
 
+TEST_CASE("the commands that a failed run names can be given to a shell as they are") {
+  const muster_program muster;
+  const auto state = (muster.folder() / "it's $HOME").string();
+  const auto said = muster({"run", "--state-dir", state, muster.file("a.yaml", one_task("echo heard; exit 7"))});
+  CHECK(said.exit_code == 3);
+  const std::string lead = "more: muster ";
+  const auto at = said.err.find(lead);
+  REQUIRE(at != std::string::npos);
+  const auto rest = said.err.substr(at + lead.size(), said.err.find('\n', at) - at - lead.size());
+  INFO(rest);
+  const auto more = run({{"sh", "-c", "exec \"$0\" " + rest, muster.with({}).argv.front()}, {}, {}, false});
+  CHECK(more.exit_code == 0);
+  CHECK_THAT(more.out, ContainsSubstring("heard"));
+}
+
 TEST_CASE("run refuses what can never fit, and says what would help") {
   const muster_program muster;
   auto spec = one_task("true");
