@@ -4,6 +4,7 @@
 #include "gateway/api/body.hpp"
 #include "gateway/api/problem.hpp"
 #include "gateway/auth/authority.hpp"
+#include "gateway/http/server.hpp"
 #include "muster/base/log.hpp"
 #include "muster/base/utf8.hpp"
 
@@ -16,8 +17,9 @@ namespace muster::gateway {
 
 namespace {
 
-/// Longer than any id or name can be; what is longer is not looked for.
-constexpr std::size_t longest_name = 1024;
+/// What is longer is not looked for. A task deep in nested workflows has a name of many parts: 64 levels, each with a
+/// step and perhaps a branch and an element, come to thousands of bytes. A longer one has no room in a target.
+constexpr std::size_t longest_name = http::server_limits{}.target_bytes;
 
 /// What went wrong. The client is told no more than it may know, so the whole of it goes to the log.
 http::response refuse(const call& x, const error& why) {

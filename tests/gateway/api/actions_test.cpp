@@ -172,6 +172,29 @@ TEST_CASE("a restart under a key is made once") {
   CHECK(restart(id, "k3").status == 404);
 }
 
+TEST_CASE("a task deep in nested workflows is found by its name, however long that is") {
+  const api_fixture api;
+  constexpr int depth = 64;
+  const std::string part = "n" + std::string(63, 'x');
+  std::string spec = "workflow: {name: deep, tasks: [";
+  std::string name;
+  for (int level = 1; level < depth; ++level) {
+    spec += "{name: " + part + ", workflow: {tasks: [";
+    name += part + '.';
+  }
+  name += "leaf";
+  spec += "{name: leaf, image: none, command: ['true']}";
+  for (int level = 1; level < depth; ++level)
+    spec += "]}}";
+  const auto got = api.ask("POST", "/v1/workflows", spec + "]}\n", {{"Content-Type", "application/yaml"}});
+  INFO(got.text);
+  REQUIRE(got.status == 201);
+  CHECK(api.wait("deep-1") == status::completed);
+  const auto task = api.get("/v1/workflows/deep-1/tasks/" + name);
+  CHECK(task.status == 200);
+  CHECK(task.body["name"] == name);
+}
+
 TEST_CASE("a flow tells its steps and its plan, and is restarted") {
   const api_fixture api;
   const std::string spec =
