@@ -75,6 +75,23 @@ std::string attempt_text(const fs::path& root, std::string_view id, std::string_
   return task_text(root, id, task).append(".").append(std::to_string(number));
 }
 
+/// SQLite opens no file whose path, with what it appends for a journal, has more than 512 bytes (MAX_PATHNAME of its
+/// Unix VFS). The longest name that we give to one is that of a store which is being restored.
+constexpr std::size_t longest_root = 512 - std::string_view{"/muster.db.part-journal"}.size();
+
+result<void> check_length(const fs::path& root) {
+  std::error_code problem;
+  const auto resolved = fs::weakly_canonical(root, problem); // As SQLite does.
+  const auto length = (problem ? root : resolved).native().size();
+  if (length <= longest_root)
+    return {};
+  return {ec::invalid_argument, "the path of the state directory is too long: " + std::to_string(length) +
+                                    " bytes, and at most " + std::to_string(longest_root) +
+                                    " leave room for the names of the store's files; choose another directory "
+                                    "(--state-dir, MUSTER_STATE_DIR): " +
+                                    root.string()};
+}
+
 result<void> make(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0)
     return {};
@@ -114,6 +131,8 @@ result<state_directory> state_directory::resolve(const environment& get) {
 }
 
 result<void> state_directory::create() const {
+  if (auto done = check_length(root_); !done)
+    return done;
   fs::path so_far;
   for (const auto& part : root_) {
     so_far /= part;

@@ -47,6 +47,33 @@ TEST_CASE("the state directory is made for its user alone") {
   CHECK_FALSE(where.has_store());
 }
 
+TEST_CASE("a state directory whose path is too long is refused before anything is made") {
+  const temporary_state state;
+  // Of exactly so many bytes.
+  const auto deep = [&](std::size_t length) {
+    auto path = state.root().string();
+    while (path.size() + 101 < length)
+      path += '/' + std::string(99, 'x');
+    return path + '/' + std::string(length - path.size() - 1, 'y');
+  };
+  constexpr std::size_t longest = 489;
+  const auto store = writer::open(state_directory{deep(longest)});
+  INFO((store ? std::string{} : store.failure().message));
+  CHECK(store);
+  for (const auto length : {longest + 1, longest + 20}) {
+    const temporary_state empty;
+    const state_directory where{(empty.root() / deep(length).substr(state.root().string().size() + 1)).string()};
+    const auto refused = writer::open(where);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.failure().code == ec::invalid_argument);
+    CHECK_THAT(
+        refused.failure().message,
+        ContainsSubstring("too long: " + std::to_string(where.root().native().size()) + " bytes, and at most 489"));
+    CHECK_THAT(refused.failure().message, ContainsSubstring("--state-dir"));
+    CHECK(std::filesystem::is_empty(empty.root()));
+  }
+}
+
 TEST_CASE("a state directory that cannot be is refused with the path") {
   const temporary_state state;
   std::ofstream{state.root() / "file"} << "x";
