@@ -2,9 +2,12 @@
 
 #include "muster/base/bounded_sum.hpp"
 #include "muster/spec/gangs.hpp"
+#include "placement/amount_text.hpp"
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace muster {
 
@@ -23,13 +26,40 @@ struct demand {
   }
 };
 
-/// Raises `at_least` if only the defaults do not fit; says whether it did.
-bool raise(std::int64_t& at_least, const demand& x, std::int64_t has) {
-  if (x.asked > has || x.with_defaults <= has)
-    return false;
-  at_least = std::max(at_least, x.with_defaults);
-  return true;
-}
+/// What the defaults of one gang are too large for.
+class shortage {
+public:
+  /// Raises `at_least` if only the defaults do not fit.
+  void raise(resource_kind what, std::int64_t& at_least, const demand& x, std::int64_t has) {
+    if (x.asked > has || x.with_defaults <= has)
+      return;
+    at_least = std::max(at_least, x.with_defaults);
+    wanted_.push_back(amount_of(what, x.with_defaults));
+    has_.push_back(amount_text(what, has));
+  }
+
+  [[nodiscard]] bool any() const noexcept { return !wanted_.empty(); }
+
+  /// For people.
+  [[nodiscard]] std::string note(const spec::group& gang) const {
+    const auto rest = list_of(wanted_) + ", of which this machine has " + list_of(has_) + ": ";
+    if (gang.tasks.size() == 1)
+      return "by default task " + gang.tasks.front().name + " stands for " + rest + "it takes what there is";
+    return "by default the " + std::to_string(gang.tasks.size()) + " tasks of group " + gang.name +
+           ", which run together, stand for " + rest + "they share what there is";
+  }
+
+private:
+  static std::string list_of(const std::vector<std::string>& x) {
+    std::string out;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == x.size() ? " and " : ", ") + x[i];
+    return out;
+  }
+
+  std::vector<std::string> wanted_;
+  std::vector<std::string> has_;
+};
 
 } // namespace
 
@@ -49,14 +79,12 @@ default_needs needs_of_defaults(const spec::workflow& workflow, const node_amoun
       memory.add(x.memory, defaults.memory);
       storage.add(x.storage, defaults.storage);
     }
-    const bool more_cpu = raise(needs.at_least.cpu, cpu, machine.cpu);
-    const bool more_memory = raise(needs.at_least.memory, memory, machine.memory);
-    const bool more_storage = raise(needs.at_least.storage, storage, machine.storage);
-    if ((more_cpu || more_memory || more_storage) && needs.notes.size() < max_notes)
-      needs.notes.push_back(
-          "the " + std::to_string(g.tasks.size()) + " tasks of group " + g.name +
-          " run together and name no resources; by default they stand for more than this machine has, "
-          "so they share it");
+    shortage lacks;
+    lacks.raise(resource_kind::cpu, needs.at_least.cpu, cpu, machine.cpu);
+    lacks.raise(resource_kind::memory, needs.at_least.memory, memory, machine.memory);
+    lacks.raise(resource_kind::storage, needs.at_least.storage, storage, machine.storage);
+    if (lacks.any() && needs.notes.size() < max_notes)
+      needs.notes.push_back(lacks.note(g));
   }
   return needs;
 }

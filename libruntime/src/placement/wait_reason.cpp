@@ -1,55 +1,14 @@
 #include "muster/placement/wait_reason.hpp"
 
+#include "placement/amount_text.hpp"
 #include "placement/shortfall.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <utility>
 
 namespace muster {
 
 namespace {
-
-std::string count(std::int64_t n, const char* one) {
-  return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s");
-}
-
-/// `1.5 GiB`; the largest unit that keeps the number at one or more.
-std::string bytes(std::int64_t n) {
-  constexpr std::array<std::pair<const char*, std::int64_t>, 4> units{
-      {{"TiB", std::int64_t{1} << 40U}, {"GiB", 1 << 30U}, {"MiB", 1 << 20U}, {"KiB", 1 << 10U}}};
-  for (const auto& [unit, size] : units) {
-    if (n < size)
-      continue;
-    std::array<char, 48> text{};
-    const auto whole = n % size == 0;
-    std::snprintf(text.data(), text.size(), whole ? "%.0f %s" : "%.1f %s",
-                  static_cast<double>(n) / static_cast<double>(size), unit);
-    return text.data();
-  }
-  return std::to_string(n) + " B";
-}
-
-bool is_counted(resource_kind x) noexcept {
-  return x == resource_kind::gpu || x == resource_kind::cpu || x == resource_kind::slot;
-}
-
-std::string amount(resource_kind what, std::int64_t n) {
-  return is_counted(what) ? std::to_string(n) : bytes(n);
-}
-
-/// `2 CPUs`, `1 GiB of memory`.
-std::string wanted(const resource_lack& x) {
-  switch (x.what) {
-    case resource_kind::gpu: return count(x.wanted, "GPU");
-    case resource_kind::cpu: return count(x.wanted, "CPU");
-    case resource_kind::memory: return bytes(x.wanted) + " of memory";
-    case resource_kind::storage: return bytes(x.wanted) + " of storage";
-    case resource_kind::slot: return count(x.wanted, "slot");
-  }
-  return {};
-}
 
 std::string lacks_text(const wait_reason& x) {
   // Only a gang whose members get in each other's way lacks nothing on any node.
@@ -57,13 +16,13 @@ std::string lacks_text(const wait_reason& x) {
     return std::string{x.ever ? "needs" : "waiting for"} + " nodes with more room for each task";
   std::string text;
   for (const auto& l : x.lacks) {
-    const auto total = amount(l.what, std::max<std::int64_t>(l.total, 0));
+    const auto total = amount_text(l.what, std::max<std::int64_t>(l.total, 0));
     text += text.empty() ? (x.ever ? "needs " : "waiting for ") : "; ";
-    text += wanted(l) + ": ";
+    text += amount_of(l.what, l.wanted) + ": ";
     if (x.ever)
       text += "node " + x.node + " has " + total;
     else
-      text += amount(l.what, std::max<std::int64_t>(l.free, 0)) + " of " + total + " free";
+      text += amount_text(l.what, std::max<std::int64_t>(l.free, 0)) + " of " + total + " free";
   }
   return x.ever ? text : text + " on node " + x.node;
 }
@@ -94,7 +53,7 @@ std::string resources_text(const wait_reason& x) {
     text += ", after " + std::to_string(x.members_fit) + " of " + std::to_string(x.members) + " tasks have a place";
   if (x.nodes_isolated > 0)
     text += "; " + std::to_string(x.nodes_isolated) + " of " +
-            count(static_cast<std::int64_t>(x.nodes_usable), "node") +
+            count_text(static_cast<std::int64_t>(x.nodes_usable), "node") +
             " can share no group with others: tasks there are not reached from elsewhere";
   if (x.nodes_small_network > 0)
     text += ", and the networks of " + std::to_string(x.nodes_small_network) + " are too small for it";
@@ -105,7 +64,7 @@ std::string quota_text(const wait_reason& x) {
   const auto name = x.subject.empty() ? std::string{"the pool"} : "quota " + x.subject;
   if (x.lacks.empty())
     return "waiting behind older groups for GPUs of " + name;
-  return "waiting for " + wanted(x.lacks.front()) + " of " + name + ": " +
+  return "waiting for " + amount_of(x.lacks.front().what, x.lacks.front().wanted) + " of " + name + ": " +
          std::to_string(std::max<std::int64_t>(x.lacks.front().free, 0)) + " of " +
          std::to_string(x.lacks.front().total) + " may still be used";
 }
@@ -138,8 +97,8 @@ const char* to_string(resource_kind x) noexcept {
 }
 
 std::string describe(const resource_request& x) {
-  return count(x.cpu, "CPU") + ", " + count(x.gpu, "GPU") + ", " + bytes(x.memory) + " of memory, " + bytes(x.storage) +
-         " of storage";
+  return amount_of(resource_kind::cpu, x.cpu) + ", " + amount_of(resource_kind::gpu, x.gpu) + ", " +
+         amount_of(resource_kind::memory, x.memory) + ", " + amount_of(resource_kind::storage, x.storage);
 }
 
 std::string text_of(const wait_reason& x) {
@@ -157,7 +116,7 @@ std::string text_of(const wait_reason& x) {
              " of at most " + std::to_string(x.lacks.front().total) + " tasks run in parallel";
     case wait_cause::quota: return quota_text(x);
     case wait_cause::preemption:
-      return "waiting for " + count(static_cast<std::int64_t>(x.holders.size()), "group") +
+      return "waiting for " + count_text(static_cast<std::int64_t>(x.holders.size()), "group") +
              " of low priority to make room";
     case wait_cause::reservation: return "waiting behind older groups: the room that there is is kept for one of them";
     case wait_cause::order: return "waiting behind older groups";

@@ -43,7 +43,18 @@ TEST_CASE("defaults never make a gang too large for the machine") {
   CHECK(needs.at_least.memory == 5 * gib);
   CHECK(needs.at_least.storage == 0);
   REQUIRE(needs.notes.size() == 1);
-  CHECK_THAT(needs.notes.front(), ContainsSubstring("group gang"));
+  CHECK(needs.notes.front() ==
+        "by default the 5 tasks of group gang, which run together, stand for 5 CPUs and 5 GiB of "
+        "memory, of which this machine has 2 and 4 GiB: they share what there is");
+}
+
+TEST_CASE("what is short is said, also of a task alone") {
+  const auto needs = needs_of_defaults(gang_of(1), {1, 4 * gib, gib / 2 + gib / 4});
+  CHECK(needs.at_least.cpu == 0);
+  CHECK(needs.at_least.storage == gib);
+  REQUIRE(needs.notes.size() == 1);
+  CHECK(needs.notes.front() ==
+        "by default task t0 stands for 1 GiB of storage, of which this machine has 768 MiB: it takes what there is");
 }
 
 TEST_CASE("what was asked for counts") {
