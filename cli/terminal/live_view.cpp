@@ -3,7 +3,6 @@
 #include "muster/picture/timeline.hpp"
 
 #include <algorithm>
-#include <array>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -51,6 +50,41 @@ int rank(status s) {
     default: return 3;
   }
 }
+
+/// A line of parts, of which each is taken if it has room.
+class fitted_line {
+public:
+  explicit fitted_line(std::size_t room) : room_(room) {}
+
+  /// What a further part may take.
+  [[nodiscard]] std::size_t left() const {
+    const auto gap = used_ == 0 ? 0 : space;
+    return room_ > used_ + gap ? room_ - used_ - gap : 0;
+  }
+
+  /// Parts stand in the order of their places.
+  void take(int place, std::string part) {
+    const auto width = width_of(part);
+    if (width > left())
+      return;
+    used_ = room_ - left() + width;
+    parts_[place] = std::move(part);
+  }
+
+  [[nodiscard]] std::string text() const {
+    std::string out;
+    for (const auto& [place, part] : parts_)
+      out += (out.empty() ? "" : std::string(space, ' ')) + part;
+    return out;
+  }
+
+private:
+  static constexpr std::size_t space = 2;
+
+  std::size_t room_;
+  std::size_t used_ = 0;
+  std::map<int, std::string> parts_;
+};
 
 class live_view final : public run_view {
 public:
@@ -225,51 +259,113 @@ private:
     return row;
   }
 
+  using cells = std::vector<std::vector<std::string>>;
+
+  /// With a header. Where there is little room, one column has the names.
+  [[nodiscard]] static cells cells_of(const std::vector<const active_task*>& rows, bool narrow) {
+    constexpr std::size_t longest_name = 24;
+    const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+    cells out{{"GROUP", "TASK", "STATUS", "ELAPSED", "NODE", "REASON"}};
+    for (const auto* row : rows)
+      out.push_back({cut(printable(row->group), longest_name), cut(printable(row->task), longest_name),
+                     std::string(to_string(row->status)), show_duration(now - row->since), printable(row->node),
+                     printable(row->reason)});
+    if (!narrow)
+      return out;
+    out.front()[1] = "NAME";
+    for (auto& line : out) {
+      if (line[1].empty()) // Many elements in one row.
+        line[1] = std::move(line[0]);
+      line.erase(line.begin());
+    }
+    return out;
+  }
+
+  [[nodiscard]] static std::vector<std::size_t> widths_of(const cells& lines) {
+    std::vector<std::size_t> widths(lines.front().size());
+    for (const auto& line : lines)
+      for (std::size_t i = 0; i < widths.size(); ++i)
+        widths[i] = std::max(widths[i], width_of(line[i]));
+    return widths;
+  }
+
+  /// Leaves out the columns behind the status that have no room; of the last one a part is enough.
+  static void drop_columns(std::vector<std::size_t>& widths, std::size_t status_column, std::size_t room) {
+    constexpr std::size_t enough = 8;
+    std::size_t used = 0;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      const bool last = i + 1 == widths.size();
+      const auto least = last ? std::min(widths[i], enough) : widths[i];
+      if (i > status_column && used + least > room)
+        return widths.resize(i);
+      used += widths[i] + 2;
+    }
+  }
+
   void print_rows(const std::vector<const active_task*>& rows, terminal_size size,
                   std::vector<std::string>& lines) const {
-    constexpr std::size_t columns = 6;
-    const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
-    std::vector<std::array<std::string, columns>> cells{{"GROUP", "TASK", "STATUS", "ELAPSED", "NODE", "REASON"}};
-    for (const auto* row : rows)
-      cells.push_back({cut(printable(row->group), 24), cut(printable(row->task), 24),
-                       std::string(to_string(row->status)), show_duration(now - row->since), printable(row->node),
-                       printable(row->reason)});
-    std::array<std::size_t, columns> widths{};
-    for (const auto& line : cells)
-      for (std::size_t i = 0; i < columns; ++i)
-        widths[i] = std::max(widths[i], width_of(line[i]));
-    for (std::size_t n = 0; n < cells.size(); ++n) {
+    const auto room = room_in(size);
+    auto shown = cells_of(rows, false);
+    auto widths = widths_of(shown);
+    // How long something has run says more than its group.
+    const bool narrow = widths[0] + widths[1] + widths[2] + widths[3] + 6 > room;
+    if (narrow) {
+      shown = cells_of(rows, true);
+      widths = widths_of(shown);
+      if (widths[0] + 2 + widths[1] > room)
+        widths[0] = room > widths[1] + 2 ? room - widths[1] - 2 : 1;
+    }
+    drop_columns(widths, narrow ? 1 : 2, room);
+    for (std::size_t n = 0; n < shown.size(); ++n) {
       std::string text;
-      for (std::size_t i = 0; i < columns; ++i)
-        text += cells[n][i] + std::string(widths[i] - width_of(cells[n][i]) + 2, ' ');
+      for (std::size_t i = 0; i < widths.size(); ++i) {
+        const auto cell = cut(shown[n][i], widths[i]);
+        text += cell;
+        if (i + 1 < widths.size())
+          text += std::string(widths[i] - width_of(cell) + 2, ' ');
+      }
       // Cut first: a line that wraps would break the redrawing.
-      const auto fitting = cut(text, size.columns - 1);
+      const auto fitting = cut(text, room);
       lines.push_back(look_.paint(n == 0 ? tone::strong : tone_of(rows[n - 1]->status), fitting));
     }
   }
 
+  [[nodiscard]] static std::size_t room_in(terminal_size size) { return size.columns > 1 ? size.columns - 1 : 1; }
+
+  [[nodiscard]] static std::string bar_of(std::uint64_t done, std::uint64_t total, std::size_t width) {
+    const std::size_t full = width * std::min(done, total) / total;
+    std::string bar;
+    for (std::size_t i = 0; i < width; ++i)
+      bar += i < full ? "█" : "░";
+    return bar;
+  }
+
+  /// Where there is little room, what is less worth it is left out: how many have ended, and the time, come first.
   [[nodiscard]] std::string progress(terminal_size size) const {
-    constexpr std::size_t bar_width = 24;
+    enum place { bar_place, count_place, running_place, waiting_place, failed_place, time_place, id_place };
+    constexpr std::size_t longest_bar = 24;
+    constexpr std::size_t shortest = 5; // Of a bar or an id.
     std::size_t running = 0;
-    std::size_t waiting = 0;
     for (const auto& [task, row] : active_)
-      (row.status == status::running ? running : waiting) += 1;
-    std::string text;
-    if (total_ > 0) {
-      const std::size_t full = bar_width * std::min(finished_, total_) / total_;
-      for (std::size_t i = 0; i < bar_width; ++i)
-        text += i < full ? "█" : "░";
-      text += "  " + std::to_string(finished_) + '/' + std::to_string(total_) + " tasks";
-    } else {
-      text = count_of(finished_, "task") + " done";
-    }
-    const auto passed = std::chrono::duration_cast<duration>(clock::now() - begun_);
-    text += "  " + std::to_string(running) + " running";
-    if (waiting > 0)
-      text += "  " + std::to_string(waiting) + " queued";
+      running += row.status == status::running ? 1 : 0;
+    fitted_line line(room_in(size));
+    if (total_ == 0)
+      line.take(count_place, count_of(finished_, "task") + " done");
+    const auto passed = show_duration(std::chrono::duration_cast<duration>(clock::now() - begun_));
+    const auto done = std::to_string(finished_) + '/' + std::to_string(total_);
+    if (total_ > 0)
+      line.take(count_place, done + (width_of(done + passed) + 8 > line.left() ? "" : " tasks"));
+    line.take(time_place, passed);
     if (failed_ > 0)
-      text += "  " + std::to_string(failed_) + " failed";
-    return cut(text + "  " + show_duration(passed) + "  " + id_, size.columns - 1);
+      line.take(failed_place, std::to_string(failed_) + " failed");
+    line.take(running_place, std::to_string(running) + " running");
+    if (active_.size() > running)
+      line.take(waiting_place, std::to_string(active_.size() - running) + " queued");
+    if (total_ > 0 && line.left() >= shortest)
+      line.take(bar_place, bar_of(finished_, total_, std::min(longest_bar, line.left())));
+    if (line.left() >= shortest)
+      line.take(id_place, cut(id_, line.left()));
+    return cut(line.text(), room_in(size));
   }
 
   std::string id_;

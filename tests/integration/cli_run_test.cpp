@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 
 using namespace muster::test;
@@ -214,6 +215,30 @@ TEST_CASE("on a terminal run shows a live table, a progress line and the output"
   CHECK_THAT(said.out, ContainsSubstring(" | shown"));
   CHECK_THAT(said.out, ContainsSubstring("\x1b["));
   CHECK_THAT(said.out, ContainsSubstring("single-1 COMPLETED in "));
+}
+
+TEST_CASE("on a narrow terminal names, statuses, how many have ended and the time stay") {
+  const muster_program muster;
+  const auto [columns, shown] = GENERATE(
+      table<std::string, std::string>({{"20", "only-one-…  RUNNING"}, {"40", "only-one-of-a-rather-lo…  RUNNING"}}));
+  INFO(columns);
+  const auto gate = muster.folder() / "gate";
+  auto spec = one_task("until [ -e " + gate.string() + " ]; do sleep 0.05; done");
+  const std::string name = "only";
+  spec.replace(spec.find(name), name.size(), "only-one-of-a-rather-long-name");
+  auto what = muster.with({"run", muster.file("a.yaml", spec)});
+  what.terminal = true;
+  const auto narrow = "stty cols " + columns + " <&1; exec \"$0\" \"$@\"";
+  what.argv.insert(what.argv.begin(), {"sh", "-c", narrow});
+  subprocess running(what);
+  CHECK(running.wait_for("RUNNING"));
+  std::ofstream(gate).close();
+  const auto said = running.finish();
+  INFO(said.out);
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring("NAME ") && !ContainsSubstring("GROUP"));
+  CHECK_THAT(said.out, ContainsSubstring(shown));
+  CHECK(std::regex_search(said.out, std::regex("0/1 tasks(  1 running)?  [0-9.]+s")));
 }
 
 TEST_CASE("what a task writes does not steer the terminal, but for its colours") {
