@@ -108,7 +108,7 @@ std::string show_bytes(std::int64_t bytes) {
   static constexpr std::array<const char*, 7> units{"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
   auto amount = static_cast<double>(bytes);
   std::size_t unit = 0;
-  while (amount >= 1024 && unit + 1 < units.size()) {
+  while (std::abs(amount) >= 1024 && unit + 1 < units.size()) {
     amount /= 1024;
     ++unit;
   }
