@@ -103,10 +103,12 @@ bool is_empty(const node_state& node) {
              std::tie(node.total.cpu, node.total.memory, node.total.storage);
 }
 
-significance significance_of(const sought& x, std::uint32_t number, const node_state& node, const wait_reason& about) {
+/// `lacks`: how many amounts of `x.lacking` it has no room for.
+significance significance_of(const sought& x, std::uint32_t number, const node_state& node, std::size_t lacks,
+                             const wait_reason& about) {
   if ((x.area != nullptr && !x.area->has(number)) || (!x.label.empty() && node.labels.count(x.label) == 0))
     return significance::elsewhere;
-  if (count_lacks(x.lacking, node, about.ever) == 0)
+  if (lacks == 0)
     return about.ever || is_empty(node) ? significance::used_up : significance::shared;
   // Who must have one node for all is told of the one that lacks least, however large.
   const bool size_matters = !about.ever && !about.together;
@@ -133,8 +135,12 @@ const node_state* survey(const sought& x, const std::vector<node_state>& nodes, 
       ++to.nodes_small_network;
       continue;
     }
-    to.nodes_short += std::size_t{count_lacks(x.one, node, to.ever) != 0};
-    const auto here = std::make_pair(significance_of(x, number, node, to), count_lacks(x.lacking, node, to.ever));
+    const auto for_one = count_lacks(x.one, node, to.ever);
+    to.nodes_short += std::size_t{for_one != 0};
+    const auto lacks = to.together ? count_lacks(x.lacking, node, to.ever) : for_one;
+    if (best != nullptr && least <= std::make_pair(significance::lacks, lacks))
+      continue; // Most of thousands of nodes say nothing new.
+    const auto here = std::make_pair(significance_of(x, number, node, lacks, to), lacks);
     if (best == nullptr || here < least) {
       best = &node;
       least = here;
