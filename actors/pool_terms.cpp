@@ -7,6 +7,21 @@
 
 namespace muster {
 
+namespace {
+
+/// By what nodes of this platform are found.
+void look_for(const config::platform_settings& known, bool agents_join, resource_request& wanted) {
+  if (!known.labels.empty()) { // It is none that nodes name.
+    wanted.labels = known.labels;
+    wanted.platform.clear();
+    return;
+  }
+  // What it permits is not permitted on whatever joins.
+  wanted.platform_must_be_said = agents_join && known.permissions.has_value();
+}
+
+} // namespace
+
 gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members) {
   const auto& platforms = state.config.policy->platforms;
   gang who;
@@ -14,11 +29,8 @@ gang gang_of(const pool_state& state, const plan& layout, const std::vector<task
   for (const auto t : members) {
     const auto& resource = layout.resource(t);
     auto wanted = request_of(resource);
-    // A platform that is known by labels is none that nodes name.
-    if (const auto known = platforms.find(wanted.platform); known != platforms.end() && !known->second.labels.empty()) {
-      wanted.labels = known->second.labels;
-      wanted.platform.clear();
-    }
+    if (const auto known = platforms.find(wanted.platform); known != platforms.end())
+      look_for(known->second, state.config.may_grow, wanted);
     ask_for_driver(resource.driver, wanted.gpu > 0, wanted.labels);
     who.push_back(std::move(wanted));
   }

@@ -145,9 +145,10 @@ const std::vector<std::vector<node_mask>>& cluster::domains() {
 }
 
 std::shared_ptr<const node_mask> cluster::allowed_for(const resource_request& x) {
-  if (x.nodes_excluded.empty() && x.labels.empty())
+  if (x.nodes_excluded.empty() && x.labels.empty() && !x.platform_must_be_said)
     return nullptr;
   resource_request only;
+  only.platform_must_be_said = x.platform_must_be_said;
   only.nodes_excluded = x.nodes_excluded;
   only.labels = x.labels;
   if (masks_.size() >= masks_kept_)
@@ -157,7 +158,8 @@ std::shared_ptr<const node_mask> cluster::allowed_for(const resource_request& x)
     return made;
   auto mask = std::make_shared<node_mask>();
   for (std::uint32_t n = 0; n < nodes_.size(); ++n)
-    if (carries_labels(x, nodes_[n]) && !excludes(x, nodes_[n]))
+    if (carries_labels(x, nodes_[n]) && !excludes(x, nodes_[n]) &&
+        !(x.platform_must_be_said && nodes_[n].platform.empty()))
       mask->add(n);
   known = mask;
   return mask;

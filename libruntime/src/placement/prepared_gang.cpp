@@ -16,6 +16,7 @@ void append(std::string& text, const resource_request& x) {
     text += ',';
   }
   put(text, x.platform);
+  text += x.platform_must_be_said ? '!' : '?';
   for (const auto& node : x.nodes_excluded)
     put(text, node);
   for (const auto& [label, value] : x.labels) {

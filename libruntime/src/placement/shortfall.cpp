@@ -32,7 +32,7 @@ std::vector<resource_lack> lacks_of(const resource_request& x, const node_state&
 }
 
 bool is_of_platform(const resource_request& x, const node_state& node) {
-  return x.platform.empty() || node.platform.empty() || x.platform == node.platform;
+  return x.platform.empty() || x.platform == node.platform || (node.platform.empty() && !x.platform_must_be_said);
 }
 
 bool may_use(const resource_request& x, const node_state& node) {
@@ -63,7 +63,9 @@ std::string nothing_because(const resource_request& x, const std::vector<node_st
   if (there == 0)
     return "there is no node";
   if (of_platform == 0)
-    return "no node is of platform " + x.platform;
+    return x.platform_must_be_said
+               ? "no node says that it is of platform " + x.platform + ", which has permissions of its own"
+               : "no node is of platform " + x.platform;
   return with_labels == 0 ? "no node carries the labels that it asks for: " + text_of(x.labels)
                           : "nodesExcluded leaves no node";
 }

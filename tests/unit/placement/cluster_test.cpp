@@ -242,6 +242,11 @@ TEST_CASE("platform, labels and excluded nodes bind") {
   two[0].platform.clear();
   nodes = cluster_of(two);
   CHECK(places({x}, nodes)[0].node == 0);
+  x.platform_must_be_said = true;
+  CHECK(never({x}, cluster_of(two)) == "no node says that it is of platform riscv, which has permissions of its own");
+  x.platform = "arm";
+  x.nodes_excluded.clear();
+  CHECK(places({x}, nodes)[0].node == 1);
   auto fast = ask(1);
   fast.labels = {{"disk", "fast"}};
   CHECK(places({fast}, nodes)[0].node == 1);

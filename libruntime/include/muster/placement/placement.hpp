@@ -18,6 +18,7 @@ struct resource_request {
   std::int64_t memory = std::int64_t{1} << 30U;  ///< Bytes.
   std::int64_t storage = std::int64_t{1} << 30U; ///< Bytes.
   std::string platform;                          ///< Empty: any.
+  bool platform_must_be_said = false;            ///< Nodes that say no platform are not of this one.
   std::vector<std::string> nodes_excluded;
   std::map<std::string, std::string> labels; ///< That the node must carry.
   /// Members that name the same groups for a topology key, and for all coarser ones, belong in one domain of that key.
@@ -65,7 +66,7 @@ enum class node_condition : std::uint8_t {
 /// A node, and what is left of it.
 struct node_state {
   std::string name;
-  std::string platform; ///< Empty: takes requests for any platform.
+  std::string platform; ///< Empty: of any, for requests for which it need not be said.
   std::map<std::string, std::string> labels;
   node_amounts total;
   node_amounts free;                                 ///< Negative after a booking beyond what is free.
