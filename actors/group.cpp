@@ -113,8 +113,10 @@ public:
     request.at_most = longest_hold(*state_.context->policy);
     request.waited = std::chrono::duration_cast<std::chrono::milliseconds>(x.waited).count();
     state_.asked = x.members;
-    if (!x.restore)
+    if (!x.restore) {
       drop_stop_note();
+      hold_nothing(); // Before a restart it may have.
+    }
     if (state_.hands_on && !x.restore)
       request.last = {state_.context->key, x.members.front(), state_.machine->attempt(0)};
     if (x.restore)
@@ -125,8 +127,7 @@ public:
   }
 
   void operator()(const effect::release&) {
-    // Whoever ends before there are others has none.
-    std::fill(state_.places.begin(), state_.places.end(), placed_member{});
+    hold_nothing(); // Whoever ends before there are others has none.
     self_->send(state_.context->pool, release_atom::value, state_.context->key, state_.index);
   }
 
@@ -193,6 +194,8 @@ public:
 private:
   /// Whether it is still being written where members are.
   [[nodiscard]] bool waits_for_places() const { return state_.open_places > 0 || state_.places_unsent; }
+
+  void hold_nothing() { std::fill(state_.places.begin(), state_.places.end(), placed_member{}); }
 
   void send_prepare(const effect::prepare& x) {
     self_->send(task(x.who.task), prepare_atom::value, x.who.attempt, x.then_start, state_.machine->lease(),

@@ -26,6 +26,26 @@ bool is_there(node_condition x) {
   return x == node_condition::ready || x == node_condition::cordoned || x == node_condition::draining;
 }
 
+/// Why nothing can be done on any of its nodes, of which there are some; empty if on one it can.
+std::string why_out_of_reach(const pool_state& state) {
+  std::size_t suspect = 0;
+  std::size_t lost = 0;
+  for (const auto& [name, x] : state.nodes) {
+    if (is_there(x.condition))
+      return {};
+    suspect += x.condition == node_condition::suspect ? 1 : 0;
+    lost += x.condition == node_condition::lost ? 1 : 0;
+  }
+  if (suspect + lost == 0)
+    return {};
+  std::string out = "none of its nodes can be reached: ";
+  if (suspect > 0)
+    out += std::to_string(suspect) + " suspect";
+  if (lost > 0)
+    out += (suspect > 0 ? ", " : "") + std::to_string(lost) + " lost";
+  return out;
+}
+
 } // namespace
 
 pool_view_ptr view_of(const pool_state& state) {
@@ -39,9 +59,8 @@ pool_view_ptr view_of(const pool_state& state) {
   x->waiting_gangs = state.early.size();
   for (const auto& [arrival, kept] : state.early)
     x->waiting_for_nodes += waits_for_nodes(state, kept) ? 1 : 0;
-  x->available = state.has_node();
-  if (!x->available)
-    x->reason = state.unavailable;
+  x->reason = state.has_node() ? why_out_of_reach(state) : state.unavailable;
+  x->available = state.has_node() && x->reason.empty();
   if (state.nodes.empty())
     return x;
   const auto& offered = state.nodes.begin()->second.what->offered;

@@ -314,6 +314,7 @@ TEST_CASE("who holds places on a node that cannot be reached keeps them until it
   const auto [gang_key, gang] = f.ask({2, with_gpus(1)});
   REQUIRE(gang->lease);
   f.set("b", node_condition::suspect, "node b cannot be reached: it is silent");
+  CHECK(f.view().available);
   CHECK(f.check({2, with_gpus(1)}).empty()); // It is known.
   CHECK(f.view().nodes[1].free.gpus.empty());
   const auto [later, waiting] = f.ask({1, with_gpus(1)});
@@ -611,6 +612,56 @@ TEST_CASE("what the configuration of a pool that grows rules out is refused at o
   f.join(pool_alone::make_node("b", 4)); // It says none, and takes all.
   CHECK(f.check(of_platform("h2OO")).empty());
   CHECK(f.check({1, with_cpus(64)}).empty());
+}
+
+TEST_CASE("a pool none of whose nodes can be reached is down, until one can") {
+  pool_alone f;
+  f.join(pool_alone::make_node("a", 4));
+  f.join(pool_alone::make_node("b", 4));
+  f.set("a", node_condition::cordoned);
+  f.set("b", node_condition::lost);
+  CHECK(f.view().available); // What runs on a node that takes nothing new is there.
+  f.set("a", node_condition::suspect);
+  CHECK_FALSE(f.view().available);
+  CHECK(f.view().reason == "none of its nodes can be reached: 1 suspect, 1 lost");
+  CHECK(f.check({2, with_cpus(4)}).empty());
+  f.set("a", node_condition::ready);
+  CHECK(f.view().available);
+  CHECK(f.view().reason.empty());
+}
+
+TEST_CASE("a platform with permissions is only of nodes that say so, where agents join") {
+  auto policy = std::make_shared<config::pool_policy>();
+  policy->platforms["plain"] = {};
+  policy->platforms["trusted"].permissions = config::platform_permissions{true, false, {}};
+  pool_config config;
+  config.may_grow = true;
+  config.policy = policy;
+  pool_alone f{config};
+  f.join(pool_alone::make_node("a", 4)); // It says none.
+  const auto of_platform = [](const char* name) {
+    pool_alone::request x;
+    x.each.platform = name;
+    return x;
+  };
+  CHECK(f.ask(of_platform("plain")).second->lease);
+  CHECK(f.check(of_platform("trusted")).empty()); // Nodes may join.
+  const auto [key, waiting] = f.ask(of_platform("trusted"));
+  CHECK_FALSE(waiting->lease);
+  const auto why = f.why(key);
+  REQUIRE(why);
+  CHECK(why->cause == "more_nodes");
+  CHECK_THAT(why->text, ContainsSubstring("no node says that it is of platform trusted, which has permissions"));
+  auto node = pool_alone::make_node("b", 4);
+  node.platform = "trusted";
+  f.join(std::move(node));
+  REQUIRE(waiting->lease);
+  CHECK(waiting->nodes() == std::vector<std::string>{"b"});
+
+  config.may_grow = false; // What its only machine permits is its configuration's to say.
+  pool_alone fixed{config};
+  fixed.join(pool_alone::make_node("a", 4));
+  CHECK(fixed.ask(of_platform("trusted")).second->lease);
 }
 
 TEST_CASE("who waits in line for a node that leaves for good is put off, and waits for another one") {

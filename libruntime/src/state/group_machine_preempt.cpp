@@ -116,9 +116,10 @@ void group_machine::settle_vacating(group_effects& out) {
   };
   if (std::any_of(members_.begin(), members_.end(), holds_on))
     return;
-  if (std::exchange(in_pool_, false))
-    out.emplace_back(effect::release{});
-  lease_ = {};
+  let_go(out);
+  for (auto& m : members_)
+    if (open(m) && m.status == status::initializing)
+      record(m, m.status, no_exit_code, leaving_, out);
   ask_place(false, out);
 }
 

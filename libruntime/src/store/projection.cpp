@@ -154,11 +154,12 @@ void note_place(task_state& row, const event& x) {
     return;
   if (x.lease.value != 0)
     row.lease = x.lease.value;
-  if (!x.node.empty())
+  const bool says_where = x.status == status::initializing; // Else it may have been left out, as nothing changes.
+  if (says_where || !x.node.empty())
     row.node = x.node;
-  if (!x.address.empty())
+  if (says_where || !x.address.empty())
     row.address = x.address;
-  if (!x.gpus.empty())
+  if (says_where || !x.gpus.empty())
     row.gpus = x.gpus;
 }
 

@@ -61,7 +61,8 @@ TEST_CASE("a gang that is preempted before it runs takes nothing along") {
   d.run(m.placed(d.place, epoch{1}));
   d.run(m.prepared(driven::who(0), {}));
   CHECK(d.run(m.preempt("by x")) == did{"no timer 3", "undo a0", "stop b0 3"});
-  CHECK(d.run(m.prepared(driven::who(1), error{ec::canceled, "stopped"})) == did{"release", "place 2"});
+  CHECK(d.run(m.prepared(driven::who(1), error{ec::canceled, "stopped"})) ==
+        did{"release", "a0 INITIALIZING: Preempted: by x", "b0 INITIALIZING: Preempted: by x", "place 2"});
   CHECK(d.run(m.placed(d.place, epoch{2})) ==
         did{"a0 INITIALIZING", "b0 INITIALIZING", "timer 3", "prepare a0", "prepare b0"});
   CHECK(d.run(m.cancel("enough", false)) == did{"stop a0 3", "stop b0 3"});
@@ -85,7 +86,8 @@ TEST_CASE("a gang leaves when the node of one of its members is given up") {
   CHECK(d.run(m.prepared(driven::who(0, 1), {})).empty());
   // Never started: the same attempt goes elsewhere.
   CHECK(d.run(m.displaced(driven::who(0, 1), "n2 is lost")) == did{"no timer 3", "stop b1 3", "undo a1"});
-  CHECK(d.run(m.prepared(driven::who(1, 1), error{ec::canceled, "stopped"})) == did{"release", "place 2"});
+  CHECK(d.run(m.prepared(driven::who(1, 1), error{ec::canceled, "stopped"})) ==
+        did{"release", "a1 INITIALIZING: Displaced: n2 is lost", "b1 INITIALIZING: Displaced: n2 is lost", "place 2"});
   d.run(m.placed(d.place, epoch{3}));
   CHECK(d.run(m.cancel("enough", false)) == did{"stop a1 3", "stop b1 3"});
   CHECK(d.run(m.displaced(driven::who(0, 1), "n3 is lost")) == did{"a1 FAILED_CANCELED: enough", "undo a1"});

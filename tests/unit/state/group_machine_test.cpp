@@ -193,9 +193,13 @@ TEST_CASE("a transient failure of one prepare rolls the gang back, and it queues
   d.run(m.placed(d.place, epoch{1}));
   d.run(m.prepared(driven::who(0), {}));
   CHECK(d.run(m.prepared(driven::who(1), error{ec::io_error, "disk"})) ==
-        did{"b0 INITIALIZING: Will be tried again: disk", "undo a0", "release", "no timer 3", "timer 4"});
+        did{"undo a0", "release", "a0 INITIALIZING: Will be tried again: Task b: disk",
+            "b0 INITIALIZING: Will be tried again: Task b: disk", "no timer 3", "timer 4"});
   CHECK(m.lease() == epoch{0});
   CHECK(d.run(m.timer_fired(group_timer::backoff, d.generation[4], {})) == did{"place 2"});
+  CHECK(d.run(m.must_wait(d.place, "1 GPU is missing")) ==
+        did{"a0 INITIALIZING: 1 GPU is missing", "b0 INITIALIZING: 1 GPU is missing",
+            "group INITIALIZING: 1 GPU is missing", "timer 2"});
   for (int i = 0; i < 3; ++i) {
     d.run(m.placed(d.place, epoch{1}));
     d.run(m.prepared(driven::who(1), error{ec::io_error, "disk"}));

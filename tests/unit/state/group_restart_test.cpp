@@ -214,7 +214,11 @@ TEST_CASE("nobody of a gang with a barrier is started while one who may never st
   d.run(m.exited(driven::who(0), code(143)));
   CHECK(d.run(m.displaced(driven::who(2), "it was never started")).front().rfind("c0 RESCHEDULED 3001", 0) == 0);
   d.run(m.intent_committed(d.ticket - 1));
-  CHECK(d.run(m.intent_committed(d.ticket)) == did{"release", "place 3"});
+  CHECK(d.run(m.intent_committed(d.ticket)) ==
+        did{"release",
+            "b0 INITIALIZING: Displaced: the head was restarted while its group was being started, and one of its "
+            "nodes is away",
+            "place 3"});
 
   driven e{{3}}; // It did run, whatever its node does now: the gang goes on where it was.
   const recorded_member ran{0, status::running, found::away};

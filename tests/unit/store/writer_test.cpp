@@ -152,6 +152,28 @@ TEST_CASE("a batch is stored whole or not at all") {
   CHECK(must(r.attempts(key, {0})).size() == 1);
 }
 
+TEST_CASE("an attempt is where it was last said to be placed, and nowhere once it gave its place up") {
+  const temporary_state state;
+  auto w = must(writer::open(state.directory()));
+  const auto key = must(w.submit(sample(1))).key;
+  const auto put = [&](status s, const char* node, const char* gpus) {
+    auto x = task_event(key, 0, 0, s);
+    x.node = node;
+    x.address = *node == 0 ? "" : "10.0.0.1";
+    x.gpus = gpus;
+    must(w.append(x));
+    must(w.commit());
+    const auto row = must(must(reader::open(state.directory())).attempts(key, {0})).at(0);
+    return row.node + ' ' + row.address + ' ' + row.gpus;
+  };
+  CHECK(put(status::processing, "", "") == "  ");
+  CHECK(put(status::initializing, "n1", "0,1") == "n1 10.0.0.1 0,1");
+  CHECK(put(status::initializing, "", "") == "  "); // Rolled back with its gang.
+  CHECK(put(status::initializing, "n2", "") == "n2 10.0.0.1 ");
+  CHECK(put(status::running, "n2", "") == "n2 10.0.0.1 ");
+  CHECK(put(status::completed, "", "") == "n2 10.0.0.1 "); // Where it was.
+}
+
 TEST_CASE("attempts follow each other") {
   const temporary_state state;
   auto w = must(writer::open(state.directory()));
