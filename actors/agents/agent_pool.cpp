@@ -122,7 +122,7 @@ agent_pool make_agent_pool(caf::actor_system& system, const pool_setup& setup, c
   x.known = out.known;
   x.first_lease = on.first_lease;
   x.store = on.journal;
-  x.is_over = judge_by_store(on.directory).attempt;
+  x.is_over = judge_for_agents(on.directory);
   x.on_failure = on_failure;
   x.on_change = [link = out.link](const agent::fleet_change& change) { link->tell(change); };
   out.fleet = system.spawn(agent::fleet, std::move(x));

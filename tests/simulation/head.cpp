@@ -226,7 +226,7 @@ void head::spawn_all(body& x) {
   setup.first_lease = first;
   setup.store = x.journal;
   setup.now = [&all] { return all.wall(); };
-  setup.is_over = judge_by_store(directory_).attempt;
+  setup.is_over = judge_for_agents(directory_);
   setup.on_change = [this, body = &x](const agent::fleet_change& change) { pass_on(*body, change); };
   x.fleet = system.spawn(agent::fleet, std::move(setup));
   agent::gate_setup gate;
