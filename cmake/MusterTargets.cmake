@@ -49,3 +49,12 @@ function(muster_library name)
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   endif()
 endfunction()
+
+# muster_embed(PROGRAM LIBRARY SOURCE MACRO): a source of the library takes in the bytes of a program; MACRO is its path.
+function(muster_embed program library source macro)
+  set(folder ${CMAKE_BINARY_DIR}/embedded)
+  set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${folder})
+  add_dependencies(${library} ${program})
+  set_source_files_properties(${source} PROPERTIES OBJECT_DEPENDS ${folder}/${program}
+                                                   COMPILE_DEFINITIONS ${macro}="${folder}/${program}")
+endfunction()

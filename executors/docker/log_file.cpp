@@ -14,8 +14,6 @@ namespace muster::docker {
 
 namespace {
 
-using process::os_error;
-
 /// The position lies in the file twice, in turn, each in a slot of this size.
 constexpr std::size_t slot_size = 1024;
 /// Largest file of runs; beyond it streams are not told apart.

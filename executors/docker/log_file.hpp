@@ -1,8 +1,8 @@
 #pragma once
 
 #include "executors/docker/copy_point.hpp"
-#include "executors/process/log_guard.hpp"
-#include "executors/process/posix.hpp"
+#include "executors/process/warden/log_guard.hpp"
+#include "muster/base/posix.hpp"
 
 #include "muster/base/result.hpp"
 #include "muster/store/log_streams.hpp"

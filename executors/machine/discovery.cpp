@@ -2,9 +2,9 @@
 
 #include "executors/machine/gpu_offer.hpp"
 #include "executors/machine/topology.hpp"
-#include "executors/process/posix.hpp"
 #include "muster/base/durable_file.hpp"
 #include "muster/base/log.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <sstream>
@@ -17,14 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string first_line(const fs::path& file) {
-  const auto text = process::read_small_file(file.c_str());
+  const auto text = read_small_file(file.c_str());
   return text.substr(0, text.find('\n'));
 }
 
 /// The numbers that were given out since the machine was started: what holds one cannot be older than that.
 gpu_numbers read_numbers(const fs::path& file, const std::string& boot) {
   gpu_numbers out;
-  std::istringstream lines{process::read_small_file(file.c_str())};
+  std::istringstream lines{read_small_file(file.c_str())};
   std::string line;
   if (!std::getline(lines, line) || line != boot)
     return out;

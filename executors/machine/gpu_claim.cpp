@@ -1,6 +1,6 @@
 #include "executors/machine/gpu_claim.hpp"
 
-#include "executors/process/posix.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <array>
@@ -76,11 +76,11 @@ std::optional<long> holder_in(const std::string& locks, const struct stat& file)
 }
 
 std::string holder_of(const struct stat& file) {
-  const auto process = holder_in(process::read_small_file("/proc/locks"), file);
+  const auto process = holder_in(read_small_file("/proc/locks"), file);
   if (!process)
     return "another process";
   const auto number = std::to_string(*process);
-  auto name = process::read_small_file(("/proc/" + number + "/comm").c_str());
+  auto name = read_small_file(("/proc/" + number + "/comm").c_str());
   name.erase(std::min(name.find('\n'), name.size()));
   return "process " + number + (name.empty() ? "" : " (" + name + ')');
 }

@@ -1,6 +1,6 @@
 #include "executors/machine/host_capacity.hpp"
 
-#include "executors/process/posix.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -46,7 +46,7 @@ public:
     for (const auto& folder : folders("")) {
       double quota = 0;
       double period = 0;
-      const auto text = process::read_small_file((folder / "cpu.max").c_str());
+      const auto text = read_small_file((folder / "cpu.max").c_str());
       if (std::sscanf(text.c_str(), "%lf %lf", &quota, &period) == 2)
         note(quota, period);
     }
@@ -71,7 +71,7 @@ public:
 private:
   /// Of the hierarchy `controller` (empty for version 2), from this process's own folder up to the root.
   [[nodiscard]] std::vector<fs::path> folders(const std::string& controller) const {
-    std::istringstream lines{process::read_small_file((root_ / "proc/self/cgroup").c_str())};
+    std::istringstream lines{read_small_file((root_ / "proc/self/cgroup").c_str())};
     std::string line;
     while (std::getline(lines, line)) {
       const auto first = line.find(':');
@@ -100,7 +100,7 @@ private:
   }
 
   [[nodiscard]] static std::optional<double> number_in(const fs::path& file) {
-    const auto text = process::read_small_file(file.c_str());
+    const auto text = read_small_file(file.c_str());
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
     if (end == text.c_str())
@@ -114,7 +114,7 @@ private:
 /// Of `MemTotal: 32768 kB`; what the system says where that cannot be read.
 std::int64_t memory_of_host(const fs::path& root) {
   constexpr std::int64_t kibi = 1024;
-  const auto text = process::read_small_file((root / "proc/meminfo").c_str());
+  const auto text = read_small_file((root / "proc/meminfo").c_str());
   long long total = 0;
   if (std::sscanf(text.c_str(), "MemTotal: %lld", &total) == 1 && total > 0)
     return total * kibi;
@@ -132,7 +132,7 @@ result<capacity> host_capacity(const fs::path& state, const fs::path& root) {
   out.memory = limits.memory(memory_of_host(root));
   struct statvfs facts {};
   if (::statvfs(state.c_str(), &facts) != 0)
-    return process::os_error("cannot look at the file system of " + state.string(), errno);
+    return os_error("cannot look at the file system of " + state.string(), errno);
   out.storage = static_cast<std::int64_t>(facts.f_bavail) * static_cast<std::int64_t>(facts.f_frsize);
   return out;
 }

@@ -1,6 +1,6 @@
 #include "executors/machine/topology.hpp"
 
-#include "executors/process/posix.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string text_in(const fs::path& path) {
-  auto out = process::read_small_file(path.c_str());
+  auto out = read_small_file(path.c_str());
   while (!out.empty() && (out.back() == '\n' || out.back() == ' '))
     out.pop_back();
   return out;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "executors/driver.hpp"
-#include "executors/process/protocol.hpp"
+#include "executors/process/warden/protocol.hpp"
 #include "muster/spec/tokens.hpp"
 
 #include <filesystem>

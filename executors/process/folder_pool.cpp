@@ -1,7 +1,7 @@
 #include "executors/process/folder_pool.hpp"
 
 #include "executors/data/folders.hpp"
-#include "executors/process/posix.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -2,8 +2,8 @@
 
 #include "executors/data/folders.hpp"
 #include "executors/data/results.hpp"
-#include "executors/process/holder.hpp"
-#include "executors/process/posix.hpp"
+#include "executors/process/warden/holder.hpp"
+#include "muster/base/posix.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -2,7 +2,7 @@
 
 #include "executors/driver.hpp"
 #include "executors/machine/discovery.hpp"
-#include "executors/process/log_guard.hpp"
+#include "executors/process/warden/log_guard.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,9 +1,9 @@
 #include "executors/process/sandbox.hpp"
 
 #include "executors/process/environment.hpp"
-#include "executors/process/posix.hpp"
 #include "executors/process/sandbox_plan.hpp"
 #include "muster/base/base64.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <cerrno>

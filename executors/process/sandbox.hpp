@@ -2,7 +2,7 @@
 
 #include "executors/driver.hpp"
 #include "executors/process/environment.hpp"
-#include "executors/process/protocol.hpp"
+#include "executors/process/warden/protocol.hpp"
 #include "muster/spec/tokens.hpp"
 
 #include <mutex>

@@ -1,11 +1,11 @@
-#include "executors/process/warden.hpp"
+#include "executors/process/warden_launch.hpp"
 
-#include "executors/process/spawn.hpp"
+#include "executors/process/warden/memory_program.hpp"
+#include "executors/process/warden/socket_address.hpp"
+#include "executors/process/warden/warden_arguments.hpp"
+#include "muster/base/posix.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -13,41 +13,29 @@
 #include <poll.h>
 #include <sched.h>
 #include <spawn.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+asm(".pushsection .rodata\n"
+    ".hidden muster_warden_begin\n"
+    ".hidden muster_warden_end\n"
+    ".globl muster_warden_begin\n"
+    ".globl muster_warden_end\n"
+    "muster_warden_begin:\n"
+    ".incbin \"" MUSTER_WARDEN "\"\n"
+    "muster_warden_end:\n"
+    ".popsection\n");
+extern "C" const char muster_warden_begin[];
+extern "C" const char muster_warden_end[];
 
 namespace muster::process {
 
 namespace {
 
-/// The program's name when the executable that holds this code is started to be a warden.
-constexpr const char* warden_name = "muster-warden";
-constexpr int code_already_lives = 3;
 constexpr std::chrono::seconds launch_deadline{10};
-
-/// The address of a socket in `folder`, however long its path is: by way of the open folder.
-struct socket_address {
-  unique_fd folder;
-  sockaddr_un address{};
-};
-
-result<socket_address> address_of(const std::string& folder, const char* name) {
-  socket_address out;
-  out.folder.reset(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!out.folder)
-    return os_error("cannot open " + folder, errno);
-  const auto path = "/proc/self/fd/" + std::to_string(out.folder.get()) + '/' + name;
-  out.address.sun_family = AF_UNIX;
-  std::memcpy(out.address.sun_path, path.c_str(), path.size() + 1);
-  return out;
-}
 
 /// How many files this program might open when it began. A head raises its own limit; tasks keep this one, for some
 /// programs cannot live with another.
@@ -66,114 +54,18 @@ int policy_at_start() {
   return policy;
 }
 
-// -- in the launched process
-
-result<unique_fd> take_lock(const std::string& folder) {
-  const auto path = folder + "/lock";
-  unique_fd lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!lock)
-    return os_error("cannot open " + path, errno);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    return error{ec::conflict, "another warden holds " + path};
-  return lock;
-}
-
-result<unique_fd> listen_in(const std::string& folder) {
-  ::unlink((folder + "/socket").c_str()); // Of a dead warden: the lock is ours.
-  const auto at = address_of(folder, "socket");
-  if (!at)
-    return at.failure();
-  unique_fd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  const auto old_mask = ::umask(0177);
-  const bool bound =
-      listener && ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&at->address), sizeof at->address) == 0;
-  const int number = errno;
-  ::umask(old_mask);
-  if (!bound)
-    return os_error("cannot make the socket " + folder + "/socket", number);
-  if (::listen(listener.get(), 8) != 0)
-    return os_error("cannot listen on " + folder + "/socket", errno);
-  return listener;
-}
-
-/// Nothing of the launcher stays open, and 0, 1, 2 are taken.
-void drop_inherited_files() {
-  const int null = ::open("/dev/null", O_RDWR);
-  ::dup2(null, 0);
-  ::dup2(null, 1);
-#ifdef SYS_close_range
-  ::syscall(SYS_close_range, 3U, ~0U, 0U);
-#endif
-}
-
-std::int64_t number_argument(const char* text) {
-  std::int64_t out = 0;
-  std::from_chars(text, text + std::strlen(text), out);
-  return out;
-}
-
-void limit_files(std::int64_t most) {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0)
-    return;
-  files.rlim_cur = std::min(static_cast<rlim_t>(most), files.rlim_max);
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
-}
-
-/// Argument 1 is the folder, then the numbers of `warden_options` and the limit of open files.
-int warden_main(int argc, char** argv) {
-  if (argc != 7)
-    return 2;
-  drop_inherited_files();
-  settle_signals();
-  take_short_slice();
-  const std::string folder = argv[1];
-  warden_options options;
-  options.logs.most = number_argument(argv[2]);
-  options.logs.head = number_argument(argv[3]);
-  options.logs.tail = number_argument(argv[4]);
-  options.leftover_grace = std::chrono::milliseconds{number_argument(argv[5])};
-  limit_files(number_argument(argv[6]));
-
-  auto lock = take_lock(folder);
-  if (!lock) {
-    static_cast<void>(write_all(2, lock.failure().message));
-    return lock.failure().code == ec::conflict ? code_already_lives : 1;
-  }
-  auto listener = listen_in(folder);
-  if (!listener) {
-    static_cast<void>(write_all(2, listener.failure().message));
-    return 1;
-  }
-  // No folder is kept busy.
-  if (::chdir("/") != 0) {
-    static_cast<void>(write_all(2, os_error("cannot change to the folder /", errno).message));
-    return 1;
-  }
-  // Orphans of tasks become ours; the launcher is told by the end of its child.
-  const pid_t child = ::fork();
-  if (child != 0)
-    return child < 0 ? 1 : 0;
-  ::setsid();
-  ::dup2(0, 2);
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  ::prctl(PR_SET_NAME, warden_name, 0, 0, 0);
-  return run_warden(folder, *std::move(listener), options);
-}
-
-/// Runs before `main` of any program that is linked with the process driver: when it was started to be a warden, it is
-/// one, and `main` never begins. So no program can forget to ask.
-[[gnu::constructor]] void become_warden(int argc, char** argv, char** /*environment*/) {
+/// Before `main`, whatever that changes.
+[[gnu::constructor]] void note_start() {
   static_cast<void>(files_at_start());
   static_cast<void>(policy_at_start());
-  if (argc > 0 && std::strcmp(argv[0], warden_name) == 0)
-    ::_exit(warden_main(argc, argv));
 }
 
-// -- in the process that launches
+std::string_view warden_bytes() {
+  return {muster_warden_begin, static_cast<std::size_t>(muster_warden_end - muster_warden_begin)};
+}
 
 result<unique_fd> connect_once(const std::string& folder) {
-  const auto at = address_of(folder, "socket");
+  const auto at = address_in(folder);
   if (!at)
     return at.failure();
   unique_fd out{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -189,25 +81,16 @@ result<unique_fd> connect_once(const std::string& folder) {
   return out;
 }
 
-/// Starts a warden and waits until it listens. `conflict` if there is one already.
-result<void> launch(const std::string& folder, const warden_options& options) {
-  int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return os_error("cannot make a pipe", errno);
-  const unique_fd reading{ends[0]};
-  unique_fd writing{ends[1]};
-
-  const std::string numbers[] = {std::to_string(options.logs.most), std::to_string(options.logs.head),
-                                 std::to_string(options.logs.tail), std::to_string(options.leftover_grace.count()),
-                                 std::to_string(static_cast<std::int64_t>(files_at_start()))};
-  // posix_spawn does not write through them.
-  const auto plain = [](const char* text) { return const_cast<char*>(text); };
-  char* const arguments[] = {
-      plain(warden_name),        plain(folder.c_str()),     plain(numbers[0].c_str()), plain(numbers[1].c_str()),
-      plain(numbers[2].c_str()), plain(numbers[3].c_str()), plain(numbers[4].c_str()), nullptr};
+/// Starts a program whose standard error is `errors`; 0, or a number of errno.
+int start(const char* program, const std::vector<std::string>& words, int errors, pid_t& pid) {
+  std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
+  for (const auto& word : words) // posix_spawn does not write through them.
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, writing.get(), 2);
+  posix_spawn_file_actions_adddup2(&actions, errors, 2);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   if (policy_at_start() == SCHED_OTHER) {
@@ -216,12 +99,49 @@ result<void> launch(const std::string& folder, const warden_options& options) {
     posix_spawnattr_setschedpolicy(&attributes, SCHED_OTHER);
     posix_spawnattr_setschedparam(&attributes, &none);
   }
-  pid_t pid = -1;
-  const int failed = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments, environ);
+  const int failed = ::posix_spawn(&pid, program, &actions, &attributes, arguments.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0)
-    return os_error("cannot start a warden", failed);
+  return failed;
+}
+
+/// The warden's program as a file of the folder.
+result<std::string> program_in(const std::string& folder) {
+  auto file = folder + "/program";
+  const auto fresh = file + '.' + std::to_string(::getpid()); // Another program may do the same.
+  unique_fd to{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700)};
+  const bool is_written = to && write_all(to.get(), warden_bytes());
+  to.reset();
+  if (!is_written || ::rename(fresh.c_str(), file.c_str()) != 0)
+    return os_error("cannot write the warden's program, " + file, errno);
+  return file;
+}
+
+/// Likewise the warden's program: from memory, or from a file of the folder where the host runs nothing from memory.
+result<pid_t> start_warden(const std::string& folder, const std::vector<std::string>& words, int errors) {
+  pid_t pid = -1;
+  if (const auto image = program_in_memory(warden_name, warden_bytes()))
+    if (start(("/proc/self/fd/" + std::to_string(image.get())).c_str(), words, errors, pid) == 0)
+      return pid;
+  const auto file = program_in(folder);
+  if (!file)
+    return file.failure();
+  if (const int failed = start(file->c_str(), words, errors, pid); failed != 0)
+    return os_error("cannot start a warden, " + *file, failed);
+  return pid;
+}
+
+/// Starts a warden and waits until it listens. `conflict` if there is one already.
+result<void> launch(const std::string& folder, const warden_options& options) {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return os_error("cannot make a pipe", errno);
+  const unique_fd reading{ends[0]};
+  unique_fd writing{ends[1]};
+  const auto words = to_arguments({folder, options, static_cast<std::int64_t>(files_at_start())});
+  const auto pid = start_warden(folder, words, writing.get());
+  if (!pid)
+    return pid.failure();
   writing.reset();
 
   std::string said;
@@ -234,7 +154,7 @@ result<void> launch(const std::string& folder, const warden_options& options) {
       break;
   }
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return {};

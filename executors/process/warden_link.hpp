@@ -1,7 +1,7 @@
 #pragma once
 
-#include "executors/process/protocol.hpp"
-#include "executors/process/warden.hpp"
+#include "executors/process/warden/protocol.hpp"
+#include "executors/process/warden_launch.hpp"
 
 #include <string>
 

@@ -1,7 +1,7 @@
 #include "executors/remote/ledger.hpp"
 
-#include "executors/process/posix.hpp"
 #include "executors/remote/attempt_text.hpp"
+#include "muster/base/posix.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -70,7 +70,7 @@ result<void> write_durably(const fs::path& file, const fs::path& draft, const st
     const unique_fd to{::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
     if (to.get() < 0)
       return failed("make", draft);
-    if (!process::write_all(to.get(), text) || ::fdatasync(to.get()) != 0)
+    if (!write_all(to.get(), text) || ::fdatasync(to.get()) != 0)
       return failed("write", draft);
   }
   if (::rename(draft.c_str(), file.c_str()) != 0)

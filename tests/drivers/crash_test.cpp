@@ -1,7 +1,7 @@
 #include "process_bench.hpp"
 
-#include "executors/process/procfs.hpp"
-#include "executors/process/records.hpp"
+#include "executors/process/warden/procfs.hpp"
+#include "executors/process/warden/records.hpp"
 
 #include "support/catch.hpp"
 
@@ -215,7 +215,7 @@ TEST_CASE("runtime and warden killed together: the next runtime learns what can 
   });
   pid_t warden = 0;
   for (const auto pid : process::all_processes()) {
-    const auto words = process::read_small_file(("/proc/" + std::to_string(pid) + "/cmdline").c_str());
+    const auto words = read_small_file(("/proc/" + std::to_string(pid) + "/cmdline").c_str());
     if (words.find("muster-warden") == 0 && words.find(dir.path().string()) != std::string::npos && is_alive(pid))
       warden = pid;
   }
@@ -251,7 +251,7 @@ TEST_CASE("records survive, a torn end does not hurt, and the file does not grow
   kept.at = process::attempt_record::state::ended;
   kept.code = 42;
   kept.started_us = 1;
-  kept.ended_us = process::wall_clock_us();
+  kept.ended_us = wall_clock_us();
   {
     auto file = process::record_file::open(path);
     REQUIRE(file.ok());

@@ -1,8 +1,8 @@
 #include "process_bench.hpp"
 
-#include "executors/process/held_starts.hpp"
-#include "executors/process/holder.hpp"
-#include "executors/process/procfs.hpp"
+#include "executors/process/warden/held_starts.hpp"
+#include "executors/process/warden/holder.hpp"
+#include "executors/process/warden/procfs.hpp"
 
 #include "support/catch.hpp"
 #include "support/skip_test.hpp"

@@ -1,8 +1,8 @@
 #include "process_bench.hpp"
 
-#include "executors/process/cgroup_tree.hpp"
-#include "executors/process/procfs.hpp"
-#include "executors/process/protocol.hpp"
+#include "executors/process/warden/cgroup_tree.hpp"
+#include "executors/process/warden/procfs.hpp"
+#include "executors/process/warden/protocol.hpp"
 
 #include "support/catch.hpp"
 #include "support/skip_test.hpp"

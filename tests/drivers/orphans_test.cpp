@@ -1,6 +1,6 @@
 #include "process_bench.hpp"
 
-#include "executors/process/orphans.hpp"
+#include "executors/process/warden/orphans.hpp"
 
 #include "support/catch.hpp"
 

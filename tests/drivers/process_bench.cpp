@@ -1,6 +1,6 @@
 #include "process_bench.hpp"
 
-#include "executors/process/procfs.hpp"
+#include "executors/process/warden/procfs.hpp"
 
 #include "support/catch.hpp"
 
@@ -73,7 +73,7 @@ std::string process_bench::log_of(const attempt_spec& x) {
 
 pid_t process_bench::warden() const {
   for (const auto pid : process::all_processes()) {
-    const auto words = process::read_small_file(("/proc/" + std::to_string(pid) + "/cmdline").c_str());
+    const auto words = read_small_file(("/proc/" + std::to_string(pid) + "/cmdline").c_str());
     if (words.find("muster-warden") == 0 && words.find(state.string()) != std::string::npos && is_alive(pid))
       return pid;
   }
@@ -103,11 +103,11 @@ std::vector<pid_t> processes_with(const std::string& word) {
     if (pid == ::getpid() || !is_alive(pid))
       continue;
     const auto folder = "/proc/" + std::to_string(pid);
-    const auto words = process::read_small_file((folder + "/cmdline").c_str());
+    const auto words = read_small_file((folder + "/cmdline").c_str());
     if (words.find("muster-warden") == 0)
       continue;
     if (words.find(word) != std::string::npos ||
-        process::read_small_file((folder + "/environ").c_str()).find(word) != std::string::npos)
+        read_small_file((folder + "/environ").c_str()).find(word) != std::string::npos)
       out.push_back(pid);
   }
   return out;

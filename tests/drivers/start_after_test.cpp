@@ -1,7 +1,7 @@
 #include "process_bench.hpp"
 
-#include "executors/process/procfs.hpp"
-#include "executors/process/start_queue.hpp"
+#include "executors/process/warden/procfs.hpp"
+#include "executors/process/warden/start_queue.hpp"
 
 #include "support/catch.hpp"
 

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/checkout.hpp"
 #include "support/muster_program.hpp"
+#include "support/skip_test.hpp"
 
 #include <csignal>
 #include <filesystem>
@@ -338,4 +339,28 @@ TEST_CASE("a state directory that cannot be used is a clear error") {
   const auto said = muster({"run", "--state-dir", file, muster.file("a.yaml", one_task("true"))});
   CHECK(said.exit_code == 1);
   CHECK_THAT(said.err, ContainsSubstring("no-folder"));
+}
+
+TEST_CASE("a host that runs nothing from memory has its warden run from a file") {
+  const muster_program muster;
+  // In a world of processes of its own, where the kernel refuses it for good.
+  auto inside = [&](const command& what) {
+    auto out = what;
+    const std::vector<std::string> before{
+        "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", "echo 2 > /proc/sys/vm/memfd_noexec && exec \"$@\"",
+        "sh"};
+    out.argv.insert(out.argv.begin(), before.begin(), before.end());
+    return run(out);
+  };
+  if (const auto can = inside({{"true"}, {}, {}}); can.exit_code != 0)
+    return skip_test("this user or kernel cannot forbid programs in memory: " + can.err);
+  const auto spec = muster.file("a.yaml", one_task("echo fine"));
+  for (int i = 0; i < 2; ++i) {
+    const auto said = inside(muster.with({"run", spec}));
+    INFO(said.out << said.err);
+    CHECK(said.exit_code == 0);
+    CHECK_THAT(said.out, ContainsSubstring("only | fine\n"));
+  }
+  CHECK(std::filesystem::exists(muster.state() / "warden/program"));
+  CHECK(muster({"run", spec}).exit_code == 0);
 }

@@ -1,6 +1,6 @@
 #include "executors/docker/engine/helper_process.hpp"
 
-#include "executors/process/posix.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <array>
@@ -137,7 +137,7 @@ result<std::string> read_all(int fd, clock::time_point until, const std::string&
 /// A file in memory that holds `text`, read from its beginning.
 unique_fd file_of(const std::string& text) {
   unique_fd file(::memfd_create("muster-helper-input", MFD_CLOEXEC));
-  if (file && (!process::write_all(file.get(), text) || ::lseek(file.get(), 0, SEEK_SET) != 0))
+  if (file && (!write_all(file.get(), text) || ::lseek(file.get(), 0, SEEK_SET) != 0))
     file.reset();
   return file;
 }
@@ -150,7 +150,7 @@ result<helper_outcome> run_helper(const std::vector<std::string>& argv, const st
   const auto in = file_of(input);
   std::array<int, 2> ends{-1, -1};
   if (!in || ::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return process::os_error("cannot talk to " + argv.front(), errno);
+    return os_error("cannot talk to " + argv.front(), errno);
   const unique_fd ours(ends[0]);
   unique_fd theirs(ends[1]);
   const auto pid = start(argv, in.get(), theirs.get());

@@ -1,7 +1,7 @@
 #include "executors/docker/engine/loop.hpp"
 
 #include "executors/docker/engine/transfer.hpp"
-#include "executors/process/posix.hpp"
+#include "muster/base/posix.hpp"
 
 #include <algorithm>
 #include <array>
