@@ -108,10 +108,15 @@ group_effects group_machine::must_wait(std::uint32_t ticket, std::string_view re
     return ignore();
   group_effects out;
   for (auto& m : members_)
-    if (open(m) && (m.status < status::scheduling || (m.status == status::initializing && m.stage == stage::idle)))
-      record(m, std::max(m.status, status::scheduling), no_exit_code, std::string{reason}, out);
-  if (status_ <= status::initializing)
-    record_group(std::max(status_, status::scheduling), std::string{reason}, out);
+    if (open(m) && m.status < status::scheduling)
+      record(m, status::scheduling, no_exit_code, std::string{reason}, out);
+  record_group(status::scheduling, std::string{reason}, out);
+  // It had places before. However many members: what they wait for is for the lead to say.
+  if (auto& lead = members_[lead_]; lead.status == status::initializing && lead.stage == stage::idle) {
+    record(lead, lead.status, no_exit_code, std::string{reason}, out);
+    if (!is_alone())
+      out.emplace_back(effect::record_group{status_, std::string{reason}});
+  }
   if (policy_->queue_timeout && generation(group_timer::queue) == 0)
     set_timer(group_timer::queue, rest_of_queue_timeout(), out);
   return out;
@@ -128,7 +133,9 @@ group_effects group_machine::cannot_place(std::uint32_t ticket, const error& why
     end_all(status::failed_backend_error, status::unspecified, why.message, out);
   } else if (why.code == ec::unavailable || // Nothing was tried, so that is none of its tries.
              (kind(why.code) == error_kind::transient && ++tries_ < policy_->max_tries)) {
-    back_off(text::again(why.message), out);
+    auto& m = members_[lead_];
+    record(m, std::max(m.status, status::scheduling), no_exit_code, text::again(why.message), out);
+    back_off(out);
   } else {
     end_all(text::failure_status(why.code), status::unspecified, why.message, out);
   }
@@ -343,7 +350,7 @@ void group_machine::record(member& m, status s, std::int32_t code, std::string w
 }
 
 void group_machine::record_group(status s, std::string why, group_effects& out) {
-  if ((s == status_ && why.empty()) || !group_may_follow(status_, s))
+  if (s == status_ || !group_may_follow(status_, s))
     return;
   status_ = s;
   if (members_.size() > 1)
@@ -485,8 +492,18 @@ void group_machine::settle_rollback(group_effects& out) {
     if (m.stage == stage::idle)
       m.asked = false;
   }
-  if (!waits)
-    back_off(leaving_, out);
+  if (waits)
+    return;
+  give_up_places(out);
+  back_off(out);
+}
+
+/// What was not started yet is nowhere then: its rows say so, and why.
+void group_machine::give_up_places(group_effects& out) {
+  let_go(out);
+  for (auto& m : members_)
+    if (open(m) && m.status == status::initializing)
+      record(m, m.status, no_exit_code, leaving_, out);
 }
 
 void group_machine::let_go(group_effects& out) {
@@ -495,11 +512,8 @@ void group_machine::let_go(group_effects& out) {
   lease_ = {};
 }
 
-void group_machine::back_off(const std::string& why, group_effects& out) {
+void group_machine::back_off(group_effects& out) {
   let_go(out);
-  for (auto& m : members_)
-    if (open(m))
-      record(m, std::max(m.status, status::scheduling), no_exit_code, why, out);
   cancel_timer(group_timer::start, out);
   phase_ = phase::backoff;
   set_timer(group_timer::backoff, policy_->backoff.delay(std::max(tries_, 1U) - 1, seed()), out);

@@ -116,10 +116,7 @@ void group_machine::settle_vacating(group_effects& out) {
   };
   if (std::any_of(members_.begin(), members_.end(), holds_on))
     return;
-  let_go(out);
-  for (auto& m : members_)
-    if (open(m) && m.status == status::initializing)
-      record(m, m.status, no_exit_code, leaving_, out);
+  give_up_places(out);
   ask_place(false, out);
 }
 

@@ -231,8 +231,9 @@ private:
   void vacate(std::string why, bool displaced, group_effects& out);
   void decide_preempted(member& m, group_effects& out);
   void leave(member& m, std::int32_t code, std::string why, bool free, group_effects& out);
+  void give_up_places(group_effects& out);
   void let_go(group_effects& out);
-  void back_off(const std::string& why, group_effects& out);
+  void back_off(group_effects& out);
   [[nodiscard]] duration rest_of_queue_timeout() const;
   // ends
   void forget(task_attempt who, group_effects& out) const;
