@@ -111,10 +111,14 @@ result<std::string> program_in(const std::string& folder) {
   const auto fresh = file + '.' + std::to_string(::getpid()); // Another program may do the same.
   unique_fd to{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700)};
   const bool is_written = to && write_all(to.get(), warden_bytes());
+  int failed = is_written ? 0 : errno;
   to.reset();
-  if (!is_written || ::rename(fresh.c_str(), file.c_str()) != 0)
-    return os_error("cannot write the warden's program, " + file, errno);
-  return file;
+  if (is_written && ::rename(fresh.c_str(), file.c_str()) != 0)
+    failed = errno;
+  if (failed == 0)
+    return file;
+  ::unlink(fresh.c_str());
+  return os_error("cannot write the warden's program, " + file, failed);
 }
 
 /// Likewise the warden's program: from memory, or from a file of the folder where the host runs nothing from memory.
