@@ -30,7 +30,8 @@ held_attempts::calls held_attempts::command(const node_command& x) {
   if (x.verb != node_verb::remove)
     return {x};
   at->second.remove = true;
-  return at->second.ended ? forget(x.id) : calls{};
+  // Whose end nobody waits for is ended: a head that is new took it for one that never came here.
+  return at->second.ended ? forget(x.id) : calls{{node_verb::stop, x.id, x.lease, 0, nullptr}};
 }
 
 std::pair<std::optional<node_report>, held_attempts::calls> held_attempts::report(const attempt_report& x) {

@@ -30,7 +30,7 @@ group_effects group_machine::resume(const std::vector<recorded_member>& recorded
       to_commit.push_back(&members_[i]);
   for (std::size_t i = 0; i < members_.size() && i < recorded.size(); ++i)
     members_[i].preemptions = std::min(recorded[i].preemptions, members_[i].attempt - members_[i].first_attempt);
-  resume_status(out);
+  resume_status(recorded, out);
   if (!to_commit.empty())
     commit(to_commit, out);
   if (policy_->exec_timeout && any_live())
@@ -141,10 +141,13 @@ void group_machine::resume_restart(const stop_purpose& stopping, group_effects& 
 }
 
 /// Says again what the group is: its row may be behind those of its tasks.
-void group_machine::resume_status(group_effects& out) {
+void group_machine::resume_status(const std::vector<recorded_member>& recorded, group_effects& out) {
   auto s = status::processing;
-  for (const auto& m : members_) {
-    const bool began = live(m) || m.stage == stage::ended || retries(m) > 0;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto& m = members_[i];
+    const bool is_heard_of = is_alone() || i >= recorded.size() || recorded[i].found != found::away;
+    const bool runs = live(m) && (is_heard_of || m.status >= status::running);
+    const bool began = runs || m.stage == stage::ended || retries(m) > 0;
     s = std::max(s, began ? status::running : m.status);
   }
   record_group(std::min(s, status::running), {}, out);

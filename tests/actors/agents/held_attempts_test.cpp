@@ -48,6 +48,20 @@ TEST_CASE("a node says of an attempt that was told to start that it may run, bef
   CHECK(held.all().front().then_start);
 }
 
+TEST_CASE("an attempt that is removed before it has ended is ended first") {
+  const auto spec = life(7);
+  auto held = holding(spec);
+  const auto calls = held.command(told(node_verb::remove, spec));
+  REQUIRE(calls.size() == 1);
+  CHECK(calls.front().verb == node_verb::stop);
+  CHECK(calls.front().grace == 0);
+  CHECK(held.command(told(node_verb::remove, life(6))).empty()); // Of another life.
+  const auto then = held.report(said(spec->id, report_kind::exited)).second;
+  REQUIRE(then.size() == 1);
+  CHECK(then.front().verb == node_verb::remove);
+  CHECK(held.size() == 0);
+}
+
 TEST_CASE("a next life of an attempt that is removed before it has begun does not begin") {
   const auto next = life(8);
   auto held = holding(life(7));

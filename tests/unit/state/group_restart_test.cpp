@@ -228,6 +228,14 @@ TEST_CASE("nobody of a gang with a barrier is started while one who may never st
   CHECK(f.run(f.machine.started(driven::who(1), {})) == did{"b0 RUNNING"});
 }
 
+TEST_CASE("a gang does not run after a restart before one of its members is known to") {
+  driven d{{2}};
+  auto& m = d.machine;
+  const recorded_member away{0, status::initializing, found::away};
+  CHECK(d.run(m.resume({away, away}, {})).front() == "group INITIALIZING");
+  CHECK(d.run(m.started(driven::who(1), {})) == did{"b0 RUNNING", "group RUNNING"});
+}
+
 TEST_CASE("nobody of a gang with a barrier is started once more while one who may never have started is away") {
   auto x = options{2};
   x.ignore_nonlead = false;

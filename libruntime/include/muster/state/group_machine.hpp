@@ -254,7 +254,7 @@ private:
   void finish_if_ended(group_effects& out);
   // resume
   [[nodiscard]] static bool resume_member(member& m, const recorded_member& known);
-  void resume_status(group_effects& out);
+  void resume_status(const std::vector<recorded_member>& recorded, group_effects& out);
   void resume_rules(const stop_purpose* stopping, group_effects& out);
   void resume_leaving(const std::vector<recorded_member>& recorded, const stop_purpose* stopping, group_effects& out);
   void resume_restart(const stop_purpose& stopping, group_effects& out);
