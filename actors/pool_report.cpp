@@ -46,6 +46,12 @@ std::string why_out_of_reach(const pool_state& state) {
   return out;
 }
 
+/// Likewise of a pool that has none.
+std::string why_without_nodes(const pool_state& state) {
+  const bool agents_may_join = state.unavailable.empty() && state.config.may_grow;
+  return agents_may_join ? "it has no nodes: none has joined, or all have left" : state.unavailable;
+}
+
 } // namespace
 
 pool_view_ptr view_of(const pool_state& state) {
@@ -59,7 +65,7 @@ pool_view_ptr view_of(const pool_state& state) {
   x->waiting_gangs = state.early.size();
   for (const auto& [arrival, kept] : state.early)
     x->waiting_for_nodes += waits_for_nodes(state, kept) ? 1 : 0;
-  x->reason = state.has_node() ? why_out_of_reach(state) : state.unavailable;
+  x->reason = state.has_node() ? why_out_of_reach(state) : why_without_nodes(state);
   x->available = state.has_node() && x->reason.empty();
   if (state.nodes.empty())
     return x;

@@ -252,8 +252,10 @@ result<std::uint16_t> runtime::impl::publish(Gate& gate, const std::string& what
   if (std::is_same_v<Gate, agent::gate_actor>)
     *agents_gate_may_end_ = true;
   end(gate);
+  const bool is_taken = bound.error() == caf::sec::cannot_open_port;
   return {ec::io_error, "cannot listen for " + what + " at " + address + ":" + std::to_string(port) + ": " +
-                            system_.render(bound.error())};
+                            (is_taken ? "another program listens there, or no interface has that address"
+                                      : system_.render(bound.error()))};
 }
 
 /// Nobody connects any more, and what a gate calls is not called again.

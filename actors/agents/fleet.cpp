@@ -26,8 +26,8 @@ constexpr std::chrono::milliseconds alive_every{6'000};
 /// How often it is looked at what nodes have and nobody has asked for.
 constexpr std::chrono::seconds review_every{15};
 
-void tell(driver_listener& to, const attempt_report& x) {
-  const auto failed = [&] { return result<void>{error{x.problem, x.exit.message}}; };
+void tell(driver_listener& to, const std::string& node, const attempt_report& x) {
+  const auto failed = [&] { return result<void>{error{x.problem, "on node " + node + ": " + x.exit.message}}; };
   switch (x.kind) {
     case report_kind::prepared: return to.on_prepared(x.id, {});
     case report_kind::prepare_failed: return to.on_prepared(x.id, failed());
@@ -429,7 +429,7 @@ void apply(fleet_pointer self, node& n, const attempt_table::effects& x) {
     queue_or_fail(self, n, command);
   if (!x.reports.empty() && state.listener) {
     for (const auto& report : x.reports) {
-      tell(state.listener->get(), report);
+      tell(state.listener->get(), n.name, report);
       if (!n.attempts.keeps(report.id))
         state.where.erase(report.id);
     }

@@ -56,7 +56,7 @@ TEST_CASE("a node tells its head what it runs tasks by, and refuses what asks fo
   REQUIRE(refused);
   REQUIRE_FALSE(*refused);
   CHECK(refused->failure().code == ec::unavailable); // It may be run elsewhere.
-  CHECK(refused->failure().message == "this node runs tasks by null and process, and not by docker");
+  CHECK(refused->failure().message == "on node n1: this node runs tasks by null and process, and not by docker");
 }
 
 TEST_CASE("what an agent runs is found by its driver, whichever comes first at its next start") {

@@ -4,6 +4,7 @@
 #include "muster/base/utf8.hpp"
 #include "spec/line_map.hpp"
 #include "spec/local_files.hpp"
+#include "spec/repeated_keys.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -49,6 +50,7 @@ void decode(std::string_view text, const std::string& file_name, configuration& 
   }
   if (document.empty())
     return;
+  refuse_repeated_keys(document, report);
   const value_reader in{document, report};
   const auto base = std::filesystem::path{file_name}.parent_path();
   const value_at top{document.root(), document.at(document.root()).start};

@@ -11,10 +11,13 @@ namespace muster::spec {
 
 namespace {
 
+/// What becomes of a document with such keys.
+enum class verdict { warned_of, refused };
+
 class key_check {
 public:
-  key_check(const yaml::tree& document, reporter& report)
-      : document_(document), report_(report), seen_(document.size()) {}
+  key_check(const yaml::tree& document, reporter& report, verdict then)
+      : document_(document), report_(report), then_(then), seen_(document.size()) {}
 
   /// Looks at each node once, whatever aliases lead to it. The parser bounds the depth.
   void run(yaml::node_id x, const field_path& path) {
@@ -57,7 +60,7 @@ private:
                      [](const written_key& a, const written_key& b) { return a.text < b.text; });
     for (std::size_t i = 1; i < keys.size(); ++i)
       if (is_same(keys[i - 1], keys[i]))
-        warn(keys[i - 1], keys[i], path);
+        tell(keys[i - 1], keys[i], path);
   }
 
   /// `1` and `"1"` are two keys; a mapping may be merged with several others.
@@ -71,18 +74,26 @@ private:
   }
 
   /// Says how far apart they are: lines that a template made have other numbers than those of the file.
-  void warn(const written_key& first, const written_key& again, const field_path& path) {
+  void tell(const written_key& first, const written_key& again, const field_path& path) {
     const auto name = "'" + std::string{again.text.substr(0, 80)} + "'";
     const auto above = again.place.line - first.place.line;
-    report_.warning(again.place, path.field(again.text),
-                    above == 0 ? "the key " + name + " is in this line twice, the last one counts"
-                               : "the key " + name + " is there already, " + std::to_string(above) +
-                                     (above == 1 ? " line" : " lines") + " above, and this one takes its place",
-                    "take one of them out");
+    const auto distance = std::to_string(above) + (above == 1 ? " line" : " lines") + " above";
+    const std::string hint = "take one of them out";
+    if (then_ == verdict::refused)
+      report_.error(again.place, path.field(again.text),
+                    "the key " + name + (above == 0 ? " is in this line twice" : " is there already, " + distance),
+                    hint);
+    else
+      report_.warning(again.place, path.field(again.text),
+                      above == 0
+                          ? "the key " + name + " is in this line twice, the last one counts"
+                          : "the key " + name + " is there already, " + distance + ", and this one takes its place",
+                      hint);
   }
 
   const yaml::tree& document_;
   reporter& report_;
+  verdict then_;
   std::vector<bool> seen_;
 };
 
@@ -90,7 +101,12 @@ private:
 
 void warn_of_repeated_keys(const yaml::tree& document, reporter& report) {
   if (!document.empty())
-    key_check{document, report}.run(document.root(), field_path{});
+    key_check{document, report, verdict::warned_of}.run(document.root(), field_path{});
+}
+
+void refuse_repeated_keys(const yaml::tree& document, reporter& report) {
+  if (!document.empty())
+    key_check{document, report, verdict::refused}.run(document.root(), field_path{});
 }
 
 } // namespace muster::spec

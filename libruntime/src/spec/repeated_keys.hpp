@@ -9,4 +9,7 @@ namespace muster::spec {
 /// it meant both, most likely.
 void warn_of_repeated_keys(const yaml::tree& document, reporter& report);
 
+/// Likewise as errors, where nobody else's rule says which one counts.
+void refuse_repeated_keys(const yaml::tree& document, reporter& report);
+
 } // namespace muster::spec

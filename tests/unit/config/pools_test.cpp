@@ -102,6 +102,17 @@ TEST_CASE("an empty configuration has no pools") {
   }
 }
 
+TEST_CASE("a key that is there twice is refused, for nobody says which one counts") {
+  const auto said =
+      errors_of("pools:\n  farm: {driver: agents}\n  other: {driver: agents}\n  farm: {driver: agents}\n");
+  CHECK_THAT(said, ContainsSubstring("config.yaml:4:3") && ContainsSubstring("pools.farm") &&
+                       ContainsSubstring("the key 'farm' is there already, 2 lines above") &&
+                       ContainsSubstring("take one of them out"));
+  CHECK_THAT(said, !ContainsSubstring("takes its place"));
+  CHECK_THAT(errors_of("pools: {}\ndefaults: {pool: local, pool: docker}\n"),
+             ContainsSubstring("the key 'pool' is in this line twice"));
+}
+
 TEST_CASE("an unknown key is pointed at, with the nearest one") {
   const auto text = errors_of("pools:\n  lab:\n    driver: docker\n    prmissions: {}\n");
   CHECK_THAT(text, ContainsSubstring("/etc/muster/config.yaml:4:5: error: pools.lab.prmissions"));
