@@ -211,6 +211,13 @@ struct head {
     s.tasks.push_back({"train", {0}, true, "{}", "{}", status::waiting});
     flow = must(writer.submit(s)).key;
     must(writer.commit());
+    restart();
+  }
+
+  /// A server with nothing in memory.
+  void restart() {
+    server.reset();
+    routes = {};
     with = std::make_shared<gateway::services>(directory);
     with->feed = must(gateway::event_feed::start({directory}));
     gateway::add_event_routes(routes, with);
@@ -260,6 +267,25 @@ void measure_rate(head& h, std::size_t events, std::size_t subscribers) {
               static_cast<double>(events) / committed,
               static_cast<double>(events) * static_cast<double>(subscribers) / delivered,
               static_cast<double>(all.bytes()) / delivered / 1e6, delivered);
+}
+
+/// Back after a while: everything is read from the log, by each of them, until they are in time again.
+void measure_behind(head& h, std::size_t events, std::size_t subscribers) {
+  const auto from = "?after=" + std::to_string(h.writer.latest().value);
+  constexpr std::size_t batch = 1000;
+  for (std::size_t done = 0; done < events; done += batch)
+    h.commit(std::min(batch, events - done));
+  h.restart();
+  readers all;
+  const auto begun = steady::now();
+  for (std::size_t i = 0; i < subscribers; ++i)
+    all.add(subscribe(h.server->port(), from));
+  all.start();
+  all.wait(static_cast<std::uint64_t>(events) * subscribers);
+  const auto took = seconds_since(begun);
+  std::printf("%4zu subscribers that were away: %29.0f deliveries/s, %6.0f MB/s, %5.1f s\n", subscribers,
+              static_cast<double>(events) * static_cast<double>(subscribers) / took,
+              static_cast<double>(all.bytes()) / took / 1e6, took);
 }
 
 /// The same bytes over bare sockets, without a log.
@@ -391,6 +417,7 @@ int main(int argc, char** argv) {
   measure_latency(h, 300, 50);
   measure_rate(h, events, 1);
   measure_rate(h, events, 50);
+  measure_behind(h, events, 50);
   measure_floor(events, 50);
   return 0;
 }

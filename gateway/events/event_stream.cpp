@@ -11,7 +11,8 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// Reads on, block by block, and knows how far it is.
+/// Reads on, block by block, and knows how far it is. Between two reads it holds no block: a client may take its time
+/// with what it was given, and there are many.
 class event_cursor {
 public:
   event_cursor(event_feed& feed, event_filter filter, sequence after) : from_(feed, std::move(filter)), at_(after) {}
@@ -21,31 +22,28 @@ public:
   /// Everything up to here was taken or does not pass.
   [[nodiscard]] sequence at() const noexcept { return at_; }
 
+  /// Whether what was read last came from the log, for this one alone.
+  [[nodiscard]] bool is_behind() const noexcept { return is_behind_; }
+
   /// Calls `use` with events that pass until it returns false, or there are no more, or one block is through.
   template <class Use>
   fetched_events::kind read(Use use) {
-    if (!block_) {
-      auto got = from_.next(at_);
-      if (got.what == fetched_events::kind::caught_up)
-        at_ = got.cursor;
-      if (got.what == fetched_events::kind::gone)
-        earliest_ = got.cursor;
-      if (got.what != fetched_events::kind::events)
+    const auto got = from_.next(at_);
+    if (got.what == fetched_events::kind::caught_up)
+      at_ = got.cursor;
+    if (got.what == fetched_events::kind::gone)
+      earliest_ = got.cursor;
+    if (got.what != fetched_events::kind::events)
+      return got.what;
+    is_behind_ = got.is_behind;
+    const auto& entries = got.block->entries();
+    for (auto i = got.block->behind(at_); i < entries.size(); ++i) {
+      if (from_.filter().passes(*got.block, entries[i]) && !use(*got.block, entries[i]))
         return got.what;
-      block_ = std::move(got.block);
-      next_ = block_->behind(at_);
+      at_ = entries[i].seq;
     }
-    const auto& entries = block_->entries();
-    while (next_ < entries.size()) {
-      const auto& x = entries[next_];
-      if (from_.filter().passes(*block_, x) && !use(*block_, x))
-        return fetched_events::kind::events;
-      at_ = x.seq;
-      ++next_;
-    }
-    at_.value = std::max(at_.value, block_->through().value);
-    block_.reset();
-    return fetched_events::kind::events;
+    at_.value = std::max(at_.value, got.block->through().value);
+    return got.what;
   }
 
   [[nodiscard]] sequence earliest() const noexcept { return earliest_; }
@@ -54,8 +52,7 @@ private:
   subscription from_;
   sequence at_;
   sequence earliest_;
-  block_ptr block_;
-  std::size_t next_ = 0;
+  bool is_behind_ = false;
 };
 
 /// `text/event-stream` and `application/x-ndjson`.
@@ -79,6 +76,8 @@ public:
         out += is_sse_ ? block.frame(x) : block.line(x);
         return true;
       });
+      if (what == fetched_events::kind::events && from_.is_behind() && !out.empty())
+        break; // A page of the log is about a piece: most of another would be read in vain.
       if (what == fetched_events::kind::events)
         continue;
       if (what == fetched_events::kind::gone) {
@@ -161,6 +160,8 @@ public:
       });
       if (done())
         return finish(out);
+      if (what == fetched_events::kind::events && from_.is_behind() && !out.empty())
+        break;
       if (what == fetched_events::kind::events)
         continue;
       if (what == fetched_events::kind::caught_up && taken_ == 0 && now_() < until_)

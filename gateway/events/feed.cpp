@@ -154,12 +154,12 @@ private:
       if (!last || !(cursor < *last))
         return {};
       return {fetched_events::kind::events,
-              std::make_shared<const event_block>(std::vector<store::named_event>{}, cursor, *last), cursor};
+              std::make_shared<const event_block>(std::vector<store::named_event>{}, cursor, *last), cursor, true};
     }
     if (!page)
       return {};
     auto block = std::make_shared<const event_block>(page->events, cursor, page->next_after);
-    return {fetched_events::kind::events, std::move(block), cursor};
+    return {fetched_events::kind::events, std::move(block), cursor, true};
   }
 
   void run() {

@@ -19,7 +19,7 @@ namespace muster::gateway {
 struct feed_config {
   store::state_directory directory;
   std::size_t ring_bytes = std::size_t{64} << 20U; ///< Events in memory; older ones are read from the log.
-  std::size_t page = 512;                          ///< Events that one who is behind reads at once.
+  std::size_t page = 128;                          ///< Events that one who is behind reads at once: about a piece.
   std::size_t readers = 4;                         ///< Of the log, for all who are behind.
 };
 
@@ -48,6 +48,7 @@ struct fetched_events {
   kind what = kind::failed;
   block_ptr block{};
   sequence cursor{};
+  bool is_behind = false; ///< `block` was read from the log, for who asked alone.
 };
 
 /// Committed events for all who want them. One thread reads the log behind each commit and makes every event into text

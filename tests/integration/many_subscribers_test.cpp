@@ -140,7 +140,8 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   const auto pid = head->process().pid();
 
   // Idle: each is told that it is up to date.
-  sse_crowd crowd{port, 0, subscribers, stopped};
+  std::optional<sse_crowd> first_crowd;
+  auto& crowd = first_crowd.emplace(port, 0, subscribers, stopped);
   CHECK(crowd.read_until([&] { return crowd.all_have_bookmarks(); }, 60s));
   REQUIRE(crowd.complaints() == "");
   const auto idle = memory_of(pid, "VmRSS");
@@ -177,6 +178,17 @@ TEST_CASE("a thousand subscribers see each event once and in order, while many o
   for (std::size_t i = 0; i < stopped; ++i)
     owed += crowd.readers()[i].bytes() / 1024;
   CHECK((has_sanitizer || owed > permitted / 2 * 3)); // So that a head that kept it for them would be found out.
+  first_crowd.reset();
+
+  // All come back to the begin of the log, and read nothing.
+  const auto looked_up = work.disk_pages();
+  {
+    const sse_crowd back{port, 0, subscribers, subscribers};
+    CHECK(eventually([&] { return work.disk_pages() >= looked_up + subscribers; }, 60s));
+  }
+  const auto at_last = memory_of(pid, "VmHWM");
+  INFO(at_last << " KiB at most with those that came back");
+  CHECK((has_sanitizer || at_last < permitted));
   // What the head did for itself is not done to tasks.
   CHECK(muster({"submit", muster.file("limit.yaml", one_task("ulimit -Sn"))}).exit_code == 0);
   CHECK(muster({"wait", "last"}).exit_code == 0);
