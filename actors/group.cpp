@@ -49,6 +49,15 @@ std::int64_t longest_hold(const group_policy& x) {
   return std::chrono::duration_cast<std::chrono::seconds>(all).count();
 }
 
+/// Seconds for which a node where attempts could not be begun comes last, after so many failures. All tries take more
+/// than an hour then, if nothing else is ever free: whoever could begin nothing there at once five times would fail
+/// beside nodes that are only busy.
+std::int64_t avoid_for(std::uint32_t failures) {
+  constexpr std::int64_t first = 60;
+  constexpr std::int64_t longest = 3600;
+  return std::min(first << (2 * std::min(failures - 1, 5U)), longest);
+}
+
 /// Carries out effects, one kind a function.
 class performer {
 public:
@@ -68,6 +77,8 @@ public:
     fact.text = x.text;
     if (x.status == status::running && !std::exchange(state_.said_running, true))
       self_->send(state_.workflow, running_atom::value, state_.index);
+    if (x.status == status::running && std::exchange(state_.failed_leases, 0) > 0)
+      state_.failed_on.clear();
     auto& result = state_.results[position(x.who.task)];
     if (is_group_finished(x.status))
       fact.result = result;
@@ -122,6 +133,11 @@ public:
     if (x.restore)
       for (const auto t : x.members)
         request.held.push_back(state_.places[position(t)]);
+    if (!x.restore && state_.failed_leases > 0) {
+      request.avoid = state_.failed_on;
+      request.avoid_for = avoid_for(state_.failed_leases);
+    }
+    state_.lease_failed = false;
     self_->send(state_.context->pool, place_atom::value, std::move(request), state_.context->layout,
                 group_actor{self_});
   }
@@ -396,6 +412,20 @@ void keep_result(group_state& state, const attempt_report& report) {
     state.results[position] = report.exit.result;
 }
 
+/// Another node may do better, if it is for the node that it failed.
+void note_failed_begin(group_state& state, const attempt_report& report) {
+  const auto position = report.id.task.value - state.range.first.value;
+  if (report.kind != report_kind::prepare_failed || kind(report.problem) != error_kind::transient ||
+      position >= state.places.size())
+    return;
+  const auto& node = state.places[position].node;
+  auto& known = state.failed_on;
+  if (std::find(known.begin(), known.end(), node) == known.end())
+    known.push_back(node);
+  if (!std::exchange(state.lease_failed, true))
+    ++state.failed_leases;
+}
+
 /// Takes up a group after a restart: watches the attempts that were found.
 group_effects take_up(group_pointer self, group_restore restore) {
   auto& state = self->state;
@@ -462,6 +492,7 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
       },
       [self, &state](report_atom, const attempt_report& report) {
         keep_result(state, report);
+        note_failed_begin(state, report);
         if (report.kind == report_kind::prepared)
           if (const auto at = report.id.task.value - state.range.first.value; at < state.prepared.size())
             state.prepared[at] = self->clock().now();

@@ -77,7 +77,8 @@ void ask(pool_pointer self, const placement_request& request, const plan_ptr& la
   if (const auto* where = std::get_if<assignment>(&answer)) {
     take_places(self, key, *where);
   } else if (const auto* wait = std::get_if<no_place>(&answer)) {
-    tell(self, state.clients[key], delayed_atom::value, wait->reason);
+    const auto& client = state.clients[key];
+    tell(self, client, delayed_atom::value, wait->reason + what_is_avoided(client));
     look_for_victims(self);
   } else {
     auto lacks = may_fit_later(state, who, terms) ? state.queue.lacks_nodes(who, terms) : std::nullopt;
@@ -124,17 +125,42 @@ std::vector<std::string> check(const pool_state& state, const plan& layout, cons
   return reasons;
 }
 
+/// Whether a request fits nodes that take gangs now and that it would not avoid, were they empty.
+bool fits_elsewhere(const pool_state& state, const placement_request& request, const plan& layout,
+                    const gang_terms& terms) {
+  if (request.avoid.empty())
+    return false;
+  auto not_there = request.avoid;
+  for (const auto& [name, x] : state.nodes)
+    if (x.condition != node_condition::ready)
+      not_there.push_back(name);
+  return !state.queue.lacks_nodes(gang_of(state, layout, request.members, not_there), terms);
+}
+
+/// What a request asks of nodes; of those that it would avoid only if it fits no others, or after a while.
+gang choose_nodes(pool_pointer self, const placement_request& request, const plan_ptr& layout,
+                  const gang_terms& terms) {
+  auto& state = self->state;
+  if (!fits_elsewhere(state, request, *layout, terms))
+    return gang_of(state, *layout, request.members);
+  const std::chrono::seconds while_waiting{request.avoid_for};
+  auto& client = state.clients[key_of(request.workflow, request.group)];
+  client.avoids = request.avoid;
+  client.avoids_until = self->clock().now() + while_waiting;
+  self->delayed_send(self, while_waiting, internal_atom::value, place_atom::value, request, layout);
+  return gang_of(state, *layout, request.members, request.avoid);
+}
+
 /// Takes up a request, now that there is a node.
 void take_request(pool_pointer self, const placement_request& request, const plan_ptr& layout) {
   auto& state = self->state;
   const auto key = key_of(request.workflow, request.group);
   state.clients[key].who = part_of(*layout, request);
-  const auto who = gang_of(state, *layout, request.members);
   const auto terms = terms_of(state, *layout, request.terms, request.at_most, state.clients[key].who.group_size);
   if (!request.held.empty())
-    restore(self, key, who, terms ? *terms : gang_terms{}, request.held);
+    restore(self, key, gang_of(state, *layout, request.members), terms ? *terms : gang_terms{}, request.held);
   else if (terms)
-    ask(self, request, layout, who, *terms);
+    ask(self, request, layout, choose_nodes(self, request, layout, *terms), *terms);
   else
     refuse(self, key, terms.failure().code, terms.failure().message);
 }
@@ -218,6 +244,20 @@ void take_or_keep(pool_pointer self, const placement_request& request, const pla
     keep_request(self, {request, layout}, why->text);
   else
     take_request(self, request, layout);
+}
+
+/// Whoever still waits for other nodes than those it avoids takes any from now on.
+void avoid_no_more(pool_pointer self, placement_request request, const plan_ptr& layout) {
+  auto& state = self->state;
+  const auto key = key_of(request.workflow, request.group);
+  const auto found = state.clients.find(key);
+  if (found == state.clients.end() || found->second.ticket != request.ticket || found->second.avoids.empty() ||
+      !state.queue.explain(key)) // It does not wait, or not in the queue.
+    return;
+  found->second.avoids.clear();
+  request.avoid.clear();
+  state.queue.withdraw(key);
+  take_request(self, request, layout);
 }
 
 /// Who waits and would not fit any more is put off: its group asks again, and waits outside the queue.
@@ -316,6 +356,10 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         grant_waiting(self); // As it was booked before, it may have stood in somebody's way.
       },
       [self](release_atom, workflow_key workflow, group_index group) { let_go(self, key_of(workflow, group)); },
+      [self](internal_atom, place_atom, const placement_request& request, const plan_ptr& layout) {
+        avoid_no_more(self, request, layout);
+        grant_waiting(self);
+      },
       [self](internal_atom, tick_atom) { make_way(self); },
   };
 }

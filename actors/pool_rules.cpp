@@ -27,7 +27,7 @@ result<gang_request> request_now(const pool_state& state, gang_key key) {
   auto terms = terms_of(state, *x.layout, x.terms, x.at_most, x.who.group_size);
   if (!terms)
     return terms.failure();
-  return gang_request{gang_of(state, *x.layout, members), *std::move(terms)};
+  return gang_request{gang_of(state, *x.layout, members, x.avoids), *std::move(terms)};
 }
 
 /// Who waits and fitted the nodes by the former rules, but would not by these, were all nodes empty.

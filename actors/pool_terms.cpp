@@ -22,7 +22,8 @@ void look_for(const config::platform_settings& known, bool agents_join, resource
 
 } // namespace
 
-gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members) {
+gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members,
+             const std::vector<std::string>& avoids) {
   const auto& platforms = state.config.policy->platforms;
   gang who;
   who.reserve(members.size());
@@ -32,6 +33,7 @@ gang gang_of(const pool_state& state, const plan& layout, const std::vector<task
     if (const auto known = platforms.find(wanted.platform); known != platforms.end())
       look_for(known->second, state.config.may_grow, wanted);
     ask_for_driver(resource.driver, wanted.gpu > 0, wanted.labels);
+    wanted.nodes_excluded.insert(wanted.nodes_excluded.end(), avoids.begin(), avoids.end());
     who.push_back(std::move(wanted));
   }
   return who;

@@ -5,8 +5,9 @@
 /// What a POOL makes of what groups ask for, by its policy.
 namespace muster {
 
-/// What these members ask of nodes.
-[[nodiscard]] gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members);
+/// What these members ask of nodes; of none of those that it `avoids`.
+[[nodiscard]] gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members,
+                           const std::vector<std::string>& avoids = {});
 
 /// On what terms; fails with `never_fits` if no quota of the pool takes the workflow. `at_most` in seconds, 0 for
 /// unknown; `group_size` as in `gang_terms`.

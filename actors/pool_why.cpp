@@ -72,8 +72,11 @@ std::optional<group_wait> wait_of(const pool_state& state, gang_key key, const p
   const auto why = state.queue.explain(key);
   if (const auto nothing = why ? why_nothing_is_placed(state) : std::nullopt)
     return group_wait{{}, nothing->cause, nothing->text, {}, {}, {}};
-  if (why)
-    return wait_of(*why);
+  if (why) {
+    auto out = wait_of(*why);
+    out.text += what_is_avoided(x);
+    return out;
+  }
   auto away = unheard_of(state, key);
   return away ? away : making_way(x);
 }
@@ -86,6 +89,15 @@ gang_key key_of(workflow_key workflow, group_index group) noexcept {
 
 gang_name name_of(gang_key key) noexcept {
   return {{static_cast<std::int64_t>(key >> 32U)}, {static_cast<std::uint32_t>(key)}};
+}
+
+std::string what_is_avoided(const pool_state::client& x) {
+  if (x.avoids.empty())
+    return {};
+  std::string out = x.avoids.size() == 1 ? "; for now not on node " : "; for now on none of nodes ";
+  for (const auto& node : x.avoids)
+    out.append(&node == &x.avoids.front() ? "" : ", ").append(node);
+  return out + ", where it could not be begun";
 }
 
 std::optional<kept_reason> why_kept(const pool_state& state, const placement_request& request) {

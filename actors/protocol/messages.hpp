@@ -195,12 +195,15 @@ struct placement_request {
   workflow_terms terms{};
   std::int64_t at_most = 0; ///< Seconds that the group can hold its places; 0 if that is not known.
   std::int64_t waited = 0;  ///< Milliseconds that it has waited already, with an earlier head.
+  /// Nodes where its attempts could not be begun: others come first for so many seconds, if it would fit them.
+  std::vector<std::string> avoid{};
+  std::int64_t avoid_for = 0;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, placement_request& x) {
   return f(caf::meta::type_name("placement_request"), x.workflow, x.group, x.ticket, x.members, x.held, x.last, x.terms,
-           x.at_most, x.waited);
+           x.at_most, x.waited, x.avoid, x.avoid_for);
 }
 
 /// Task name -> address, of one group. Shared by its members.

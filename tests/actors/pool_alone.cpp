@@ -110,6 +110,8 @@ placement_request pool_alone::request_of(std::int64_t workflow, const request& w
   x.terms = {what.priority, what.user};
   x.at_most = what.at_most;
   x.waited = what.waited.count();
+  x.avoid = what.avoid;
+  x.avoid_for = what.avoid_for.count();
   return x;
 }
 

@@ -41,6 +41,8 @@ public:
     std::int64_t at_most = 0;
     std::chrono::milliseconds waited{};          ///< With an earlier head.
     std::map<std::string, std::string> labels{}; ///< Of the workflow.
+    std::vector<std::string> avoid{};
+    std::chrono::seconds avoid_for{};
   };
 
   /// A workflow of the one group that asks for this.

@@ -23,11 +23,13 @@ gang members_of(const pool_state& pool, gang_key key, const client& x) {
   std::vector<task_index> members;
   for (const auto position : x.who.positions)
     members.push_back(task_index{first + position});
-  return gang_of(pool, *x.layout, members);
+  return gang_of(pool, *x.layout, members, x.avoids);
 }
 
 std::int64_t places_on(const node_state& node, const resource_request& each) {
-  if (node.name.empty() || node.condition != node_condition::ready)
+  const auto& excluded = each.nodes_excluded;
+  if (node.name.empty() || node.condition != node_condition::ready ||
+      std::find(excluded.begin(), excluded.end(), node.name) != excluded.end())
     return 0;
   auto out = std::min({node.free.cpu / each.cpu, node.free.memory / each.memory, node.free.storage / each.storage});
   if (each.gpu > 0)
@@ -140,6 +142,8 @@ void placement_watch::look_at(const pool_state& pool, queue_time now) {
         asked += one.cpu;
       continue;
     }
+    if (!x.avoids.empty() && x.early == 0 && x.where.empty() && now > x.avoids_until + std::chrono::seconds{1})
+      return all_.violate(name_in_words(key) + " avoids nodes for too long");
     if (why_nothing_is_placed(pool) || !can_run(pool, key, who))
       continue;
     const auto problem = x.early != 0 ? wrong_wait(pool, pool.early.at(x.early)) : wrong_wait(pool, key, now);

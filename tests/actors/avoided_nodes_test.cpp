@@ -1,0 +1,103 @@
+#include "pool_alone.hpp"
+#include "support/catch.hpp"
+
+// Whoever could not be begun on a node takes others first, and that node again after a while.
+
+using namespace muster;
+using namespace muster::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+pool_alone::request of_cpus(std::int64_t cpus, std::uint32_t members = 1) {
+  pool_alone::request x;
+  x.members = members;
+  x.each.cpu = cpus;
+  return x;
+}
+
+/// The same by one that could not be begun on these nodes.
+pool_alone::request but_not_on(pool_alone::request x, std::vector<std::string> nodes) {
+  x.avoid = std::move(nodes);
+  x.avoid_for = 60s;
+  return x;
+}
+
+using names = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("a gang that could not be begun on a node gets places on others") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 8));
+  CHECK(pool.ask(of_cpus(2, 2)).second->nodes() == names{"a", "a"});
+  pool.release(100);
+  CHECK(pool.ask(but_not_on(of_cpus(2, 2), {"a"})).second->nodes() == names{"b", "b"});
+}
+
+TEST_CASE("a gang takes a node where it could not be begun when it would fit no others") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 2));
+  CHECK(pool.ask(but_not_on(of_cpus(4), {"a"})).second->nodes() == names{"a"});
+  CHECK(pool.ask(but_not_on(of_cpus(1), {"a", "b"})).second->nodes() == names{"b"});
+}
+
+TEST_CASE("a gang waits for others than the node where it could not be begun, and for any after a while") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 4));
+  const auto holder = pool.ask(but_not_on(of_cpus(4), {"a"}));
+  REQUIRE(holder.second->nodes() == names{"b"});
+
+  const auto [workflow, told] = pool.ask(but_not_on(of_cpus(2), {"a"}));
+  CHECK_FALSE(told->lease);
+  const auto why = "waiting for 2 CPUs: 0 of 4 free on node b; for now not on node a, where it could not be begun";
+  CHECK(told->delayed == why);
+  REQUIRE(pool.why(workflow));
+  CHECK(pool.why(workflow)->text.find("; for now not on node a, where it could not be begun") != std::string::npos);
+
+  SECTION("others are free first") {
+    pool.advance(59s);
+    CHECK_FALSE(told->lease);
+    pool.release(holder.first);
+    CHECK(told->nodes() == names{"b"});
+    pool.advance(10s); // Who has places keeps them.
+    CHECK(told->nodes() == names{"b"});
+    CHECK_FALSE(told->refused);
+  }
+  SECTION("others are busy for long") {
+    pool.advance(60s);
+    CHECK(told->nodes() == names{"a"});
+  }
+  SECTION("the policy changes meanwhile") {
+    pool.rule({});
+    CHECK_FALSE(told->lease);
+    pool.advance(60s);
+    CHECK(told->nodes() == names{"a"});
+  }
+  SECTION("it is gone before") {
+    pool.release(workflow);
+    pool.advance(60s);
+    CHECK_FALSE(told->lease);
+    CHECK(pool.ask(of_cpus(4)).second->nodes() == names{"a"});
+  }
+}
+
+TEST_CASE("whoever waits for any node is passed by nobody because it waited for others first") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 4));
+  const auto on_b = pool.ask(but_not_on(of_cpus(4), {"a"}));
+  const auto on_a = pool.ask(of_cpus(4));
+  REQUIRE(on_a.second->nodes() == names{"a"});
+  const auto [workflow, told] = pool.ask(but_not_on(of_cpus(4), {"a"}));
+  REQUIRE_FALSE(told->lease);
+  pool.advance(60s);
+  CHECK_FALSE(told->lease);
+  CHECK(told->delayed.find("for now") == std::string::npos);
+  CHECK(pool.why(workflow)->text.find("for now") == std::string::npos);
+  pool.release(on_a.first);
+  CHECK(told->nodes() == names{"a"});
+}
