@@ -142,8 +142,14 @@ void placement_watch::look_at(const pool_state& pool, queue_time now) {
         asked += one.cpu;
       continue;
     }
-    if (!x.avoids.empty() && x.early == 0 && x.where.empty() && now > x.avoids_until + std::chrono::seconds{1})
-      return all_.violate(name_in_words(key) + " avoids nodes for too long");
+    if (!x.avoids.empty() && x.early == 0 && now > x.avoids_until) {
+      // What it is told then may come behind all that a head has missed that stood still.
+      constexpr std::size_t patience = 200;
+      if (++overdue_[key] > patience)
+        return all_.violate(name_in_words(key) + " avoids nodes for too long");
+    } else {
+      overdue_.erase(key);
+    }
     if (why_nothing_is_placed(pool) || !can_run(pool, key, who))
       continue;
     const auto problem = x.early != 0 ? wrong_wait(pool, pool.early.at(x.early)) : wrong_wait(pool, key, now);
