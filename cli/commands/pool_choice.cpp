@@ -46,6 +46,14 @@ config::pool_settings docker_settings(const config::configuration& known) {
   return found == known.pools.end() ? config::pool_settings{} : found->second;
 }
 
+/// For who names a pool that resembles none.
+std::string what_there_is(const std::vector<std::string>& pools) {
+  std::string out = "there are ";
+  for (const auto& x : pools)
+    out.append(&x == &pools.front() ? "" : ", ").append(x);
+  return out + "; others are set up in a configuration file";
+}
+
 result<chosen_pool> named_pool(const std::string& name, const local_options& options,
                                const config::configuration& known) {
   if (name == "null")
@@ -60,9 +68,7 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
     for (const auto& [other, settings] : known.pools)
       names.push_back(other);
     const auto hint = did_you_mean(name, names);
-    const bool tell_how = hint.empty() && known.pools.empty();
-    return {ec::not_found, "there is no pool '" + name + "'" + hint +
-                               (tell_how ? "; pools of your own are set up in a configuration file" : "")};
+    return {ec::not_found, "there is no pool '" + name + "'" + (hint.empty() ? "; " + what_there_is(names) : hint)};
   }
   const auto& x = found->second;
   if (x.driver == config::pool_driver::agents)

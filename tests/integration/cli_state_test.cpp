@@ -53,6 +53,26 @@ TEST_CASE("without any workflow") {
   CHECK_FALSE(std::filesystem::exists(muster.state()));
 }
 
+TEST_CASE("explain points at the logs of tasks that ran, and of no others") {
+  const muster_program muster;
+  const auto spec = muster.file("logs.yaml", R"(workflow:
+  name: logs
+  tasks:
+  - {name: ran, image: none, command: ["false"]}
+  - {name: missing, image: none, command: [no-such-program]}
+  - {name: never, image: none, command: ["true"], inputs: [{url: "file:///no/such/folder"}]}
+)");
+  REQUIRE(muster({"run", "--quiet", spec}).exit_code == 3);
+  const auto points = [&](const std::string& task) {
+    const auto said = muster({"explain", "last", task});
+    CHECK(said.exit_code == 0);
+    return said.out.find("what it wrote: muster logs logs-1 -t " + task) != std::string::npos;
+  };
+  CHECK(points("ran"));
+  CHECK(points("missing"));
+  CHECK_FALSE(points("never"));
+}
+
 TEST_CASE("a workflow that has not grown yet, and one with tasks that were skipped, are listed and shown") {
   using namespace muster;
   const muster_program program;

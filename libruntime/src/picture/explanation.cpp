@@ -113,6 +113,11 @@ bool was_not_run(status s) {
   return s == status::failed_upstream || s == status::skipped;
 }
 
+/// Whether one of its attempts has begun, or came so far that its driver has left word of why it did not.
+bool has_run(const store::task_record& x) {
+  return x.attempt && (x.attempt->number > 0 || x.attempt->times.running || x.attempt->exit_code != no_exit_code);
+}
+
 /// Explains tasks and steps of one workflow. Reads all of its rows only where that is needed.
 class explainer {
 public:
@@ -138,7 +143,7 @@ public:
       if (auto told = tell_causes(t.name, out.reason, 1, seen, {out.causes, out.more_causes}); !told)
         return told.failure();
     } else {
-      out.wrote_log = is_failed(t.status) && t.attempt.has_value();
+      out.wrote_log = is_failed(t.status) && has_run(t);
     }
     return out;
   }

@@ -62,6 +62,10 @@ void decode_group(const value_reader& in, value_at x, const field_path& path, co
 /// Makes a plain task the group of one that it is.
 void complete_plain_task(group& x);
 
+/// Reads the `files` of a task, and those of this host that they name; where each of them is goes to `places`.
+void decode_files(const value_reader& in, value_at x, const field_path& path, const load_options& options,
+                  std::vector<file>& out, task_places& places);
+
 /// Reads `exitActions`.
 void decode_exit_actions(const value_reader& in, value_at x, const field_path& path, std::vector<exit_rule>& out);
 
@@ -95,6 +99,9 @@ bool check_regex(const value_reader& in, value_at x, const field_path& path, con
 
 /// Whether a file may be put at `path`: not empty, and below `/osmo` only under the output folder.
 [[nodiscard]] bool good_file_path(std::string_view path);
+
+/// The names on a path, without those that make no difference: `.` and empty ones.
+[[nodiscard]] std::vector<std::string_view> names_on_path(std::string_view path);
 
 /// Reads the name of a workflow, group or task.
 void decode_name(const value_reader& in, value_at x, const field_path& path, std::string& out);

@@ -1,14 +1,12 @@
 #include "spec/decode.hpp"
 #include "spec/flow_decode.hpp"
 
-#include "muster/base/base64.hpp"
 #include "muster/base/regex.hpp"
 #include "muster/spec/duration.hpp"
 #include "muster/spec/exit_words.hpp"
 #include "muster/spec/image.hpp"
 #include "muster/spec/names.hpp"
 #include "muster/spec/storage_url.hpp"
-#include "spec/local_files.hpp"
 #include "spec/python_number.hpp"
 #include "spec/sections.hpp"
 
@@ -55,26 +53,12 @@ void check_url(const value_reader& in, value_at x, const field_path& path, const
                       rules == profile::muster ? "files of this host are file:///absolute/path" : "");
 }
 
-/// The names on the way to an absolute path; empty for the root, and for what is not absolute.
-std::vector<std::string_view> parts_of(std::string_view path) {
-  std::vector<std::string_view> out;
-  if (path.empty() || path.front() != '/')
-    return out;
-  while (!path.empty()) {
-    const auto part = path.substr(0, path.find('/'));
-    if (!part.empty() && part != ".")
-      out.push_back(part);
-    path.remove_prefix(std::min(path.size(), part.size() + 1));
-  }
-  return out;
-}
-
 /// Where no executor could ever publish to.
 void check_target(const value_reader& in, value_at x, const field_path& path, const std::string& url) {
   const auto target = parse_file_url(url);
   if (!target)
     return; // It was reported, or is of an object store.
-  const auto parts = parts_of(*target);
+  const auto parts = names_on_path(*target);
   if (parts.empty())
     in.report().error(x.place, path, "'" + url + "' is the root folder, where nothing can be published",
                       "name a folder: file:///absolute/path");
@@ -185,100 +169,6 @@ void decode_checkpoint(const value_reader& in, value_at x, const field_path& pat
                  in.report().error(value.place, where,
                                    "expected a storage URL such as s3://bucket/path, found '" + text + "'");
              });
-}
-
-// -- files
-
-/// Where no executor could ever put a file. What tokens become is not known yet.
-void check_place(const value_reader& in, value_at x, const field_path& path, std::string_view file) {
-  const auto refuse = [&](const std::string& expected) {
-    in.report().error(x.place, path, "expected " + expected + ", found '" + std::string{file.substr(0, 200)} + "'");
-  };
-  if (!file.empty() && file.back() == '/')
-    refuse("the path of a file");
-  if (file.find('\0') != std::string_view::npos)
-    refuse("a path without a NUL byte");
-  for (auto rest = file; !rest.empty();) {
-    const auto part = rest.substr(0, rest.find('/'));
-    if (part == "..")
-      return refuse("a path without '..'");
-    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-  }
-  const auto parts = parts_of(file);
-  if (!parts.empty() && (parts[0] == "proc" || parts[0] == "sys" || parts[0] == "dev"))
-    refuse("a path outside of /proc, /sys and /dev, which belong to the kernel");
-}
-
-void check_base64(const value_reader& in, value_at x, const field_path& path, const file& read) {
-  // A token of Muster's own may become any text.
-  if (!read.base64 || !find_flow_tokens(read.contents).empty())
-    return;
-  if (const auto bytes = decode_base64(read.contents); !bytes)
-    in.report().error(x.place, path, bytes.failure().message, "leave `base64` out if this is the text itself");
-}
-
-/// Returns whether the contents are those of a local file.
-bool decode_file(const value_reader& in, value_at x, const field_path& path, const load_options& options, file& out) {
-  std::optional<value_at> contents;
-  std::optional<value_at> local;
-  const bool read = each_field(
-      in, x, path, names{"path", "contents", "base64", "localpath"}, {"path"},
-      [&](std::string_view name, value_at value, const field_path& where) {
-        if (name == "base64") {
-          (void)in.boolean(value, where, out.base64);
-        } else if (name == "contents") {
-          contents = value;
-          (void)in.text(value, where, out.contents, numbers::as_text);
-        } else if (name == "localpath") {
-          local = value;
-        } else if (in.text(value, where, out.path, numbers::as_text)) {
-          if (!good_file_path(out.path))
-            in.report().error(value.place, where,
-                              "expected a path that is not empty and not below /osmo, found '" + out.path + "'",
-                              "only /osmo/data/output/ takes files");
-          else if (options.profile == profile::muster)
-            check_place(in, value, where, out.path);
-        }
-      });
-  if (!read)
-    return false;
-  if (local && contents) {
-    in.report().error(local->place, path.field("localpath"), "`localpath` and `contents` exclude each other");
-  } else if (local) {
-    std::string name;
-    const auto where = path.field("localpath");
-    if (!in.text(*local, where, name, numbers::refuse))
-      return false;
-    if (const auto problem = read_local_file(name, options, out); !problem.empty())
-      in.report().error(local->place, where, problem);
-    else if (options.profile == profile::muster)
-      check_base64(in, *local, where, out);
-  } else if (!contents) {
-    in.report().error(x.place, path, "`contents` is missing", "or name a file of this host: `localpath: run.sh`");
-  } else if (options.profile == profile::muster) {
-    check_base64(in, *contents, path.field("contents"), out);
-  }
-  return local.has_value();
-}
-
-void decode_files(const value_reader& in, value_at x, const field_path& path, const load_options& options,
-                  std::vector<file>& out, task_places& places) {
-  std::vector<value_at> items;
-  if (!in.list(x, path, items))
-    return;
-  for (const auto& item : items)
-    places.files.push_back(item.place);
-  std::unordered_map<std::string, std::size_t> seen;
-  out.resize(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto where = path.item(i);
-    places.local_files.push_back(decode_file(in, items[i], where, options, out[i]));
-    const auto [first, is_new] = seen.emplace(out[i].path, i);
-    if (!is_new && !out[i].path.empty())
-      in.report().error(items[i].place, where.field("path"),
-                        "path '" + out[i].path + "' is that of files[" + std::to_string(first->second) +
-                            "] too, each file needs its own");
-  }
 }
 
 // -- environment, credentials, exit actions
@@ -502,6 +392,17 @@ bool parse_exit_codes(const std::string& text, std::vector<code_range>& out) {
       return true;
     rest.remove_prefix(comma + 1);
   }
+}
+
+std::vector<std::string_view> names_on_path(std::string_view path) {
+  std::vector<std::string_view> out;
+  while (!path.empty()) {
+    const auto part = path.substr(0, path.find('/'));
+    if (!part.empty() && part != ".")
+      out.push_back(part);
+    path.remove_prefix(std::min(path.size(), part.size() + 1));
+  }
+  return out;
 }
 
 bool good_file_path(std::string_view path) {

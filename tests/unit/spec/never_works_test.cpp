@@ -75,13 +75,29 @@ TEST_CASE("a file is refused where none can be put") {
     refuses(with(kernel), "files[0].path", "outside of /proc, /sys and /dev");
   for (const auto* up : {"../a", "/a/../b", "/tmp/..", ".."})
     refuses(with(up), "files[0].path", "without '..'");
-  for (const auto* folder : {"/tmp/", "a/"})
+  for (const auto* folder : {"/tmp/", "a/", ".", "./.", "a/.", "/a/."})
     refuses(with(folder), "files[0].path", "the path of a file");
   refuses(with("/tmp/a\\0b"), "files[0].path", "without a NUL byte");
   for (const auto* good : {"/process/a", "/a/proc/b", "proc/a", "/tmp/..a", "{{output}}/a", "~/a", "/home/./a"})
     takes(with(good));
   for (const auto* run : {"/proc/a", "../a", "/tmp/"})
     CHECK(load(with_task(with(run)), as_osmo()).ok());
+}
+
+TEST_CASE("a file is refused below another") {
+  const auto with = [](const std::string& one, const std::string& other) {
+    return "    files: [{path: " + one + ", contents: x}, {path: " + other + ", contents: y}]\n";
+  };
+  refuses(with("d", "d/e"), "files[1].path", "path 'd/e' is below 'd', where files[0] puts a file");
+  refuses(with("d/e/f", "d"), "files[0].path", "path 'd/e/f' is below 'd', where files[1] puts a file");
+  refuses(with("/tmp//a", "/./tmp/a/b"), "files[1].path", "is below '/tmp//a'");
+  refuses(with("\"{{output}}/a\"", "\"{{output}}/a/b\""), "files[1].path", "is below '{{output}}/a'");
+  takes(with("d", "de"));
+  takes(with("d", "/d/e"));
+  takes(with("d/e", "d/f"));
+  takes(with("a-b", "a/b"));
+  takes(with("/tmp/a", "//tmp/a")); // As OSMO does.
+  CHECK(load(with_task(with("d", "d/e")), as_osmo()).ok());
 }
 
 TEST_CASE("an output is refused where nothing can be published") {
