@@ -111,8 +111,11 @@ group_effects group_machine::must_wait(std::uint32_t ticket, std::string_view re
     if (open(m) && m.status < status::scheduling)
       record(m, status::scheduling, no_exit_code, std::string{reason}, out);
   record_group(status::scheduling, std::string{reason}, out);
-  // It had places before. However many members: what they wait for is for the lead to say.
-  if (auto& lead = members_[lead_]; lead.status == status::initializing && lead.stage == stage::idle) {
+  // It had places before, or was put off. However many members: what they wait for is for the lead to say.
+  auto& lead = members_[lead_];
+  const bool had_places = lead.status == status::initializing && lead.stage == stage::idle;
+  const bool was_put_off = std::exchange(put_off_, false);
+  if (had_places || (was_put_off && lead.status == status::scheduling)) {
     record(lead, lead.status, no_exit_code, std::string{reason}, out);
     if (!is_alone())
       out.emplace_back(effect::record_group{status_, std::string{reason}});
@@ -135,6 +138,7 @@ group_effects group_machine::cannot_place(std::uint32_t ticket, const error& why
              (kind(why.code) == error_kind::transient && ++tries_ < policy_->max_tries)) {
     auto& m = members_[lead_];
     record(m, std::max(m.status, status::scheduling), no_exit_code, text::again(why.message), out);
+    put_off_ = true;
     back_off(out);
   } else {
     end_all(text::failure_status(why.code), status::unspecified, why.message, out);

@@ -229,6 +229,22 @@ TEST_CASE("a group whose nodes come and go while it waits asks anew, however oft
   CHECK_FALSE(d.run(m.placed(d.place, epoch{1})).empty());
 }
 
+TEST_CASE("whoever was put off says what it waits for now") {
+  driven d{{2}};
+  auto& m = d.machine;
+  d.run(m.begin());
+  d.run(m.intent_committed(d.ticket));
+  CHECK(d.run(m.must_wait(d.place, "1 GPU is missing")) == did{"a0 SCHEDULING: 1 GPU is missing",
+                                                               "b0 SCHEDULING: 1 GPU is missing",
+                                                               "group SCHEDULING: 1 GPU is missing", "timer 2"});
+  CHECK(d.run(m.cannot_place(d.place, {ec::unavailable, "n1 left"})) ==
+        did{"no timer 2", "a0 SCHEDULING: Will be tried again: n1 left", "timer 4"});
+  d.run(m.timer_fired(group_timer::backoff, d.generation[4], {}));
+  CHECK(d.run(m.must_wait(d.place, "2 GPUs are missing")) ==
+        did{"a0 SCHEDULING: 2 GPUs are missing", "group SCHEDULING: 2 GPUs are missing", "timer 2"});
+  CHECK(d.run(m.must_wait(d.place, "2 GPUs are missing")).empty());
+}
+
 TEST_CASE("what the caller got wrong fails at once") {
   driven d{{}};
   auto& m = d.machine;

@@ -283,6 +283,7 @@ private:
   bool barrier_ = true;
   bool ignore_nonlead_ = true;
   bool in_pool_ = false; ///< The pool holds a lease or a request of this group.
+  bool put_off_ = false; ///< The pool dropped its request, and it says so until it is told what it waits for.
   bool forced_ = false;
   bool displaced_ = false; ///< It is vacating because of a node that is given up.
 };
