@@ -49,13 +49,16 @@ std::int64_t longest_hold(const group_policy& x) {
   return std::chrono::duration_cast<std::chrono::seconds>(all).count();
 }
 
-/// Seconds for which a node where attempts could not be begun comes last, after so many failures. All tries take more
-/// than an hour then, if nothing else is ever free: whoever could begin nothing there at once five times would fail
-/// beside nodes that are only busy.
-std::int64_t avoid_for(std::uint32_t failures) {
+/// Seconds for which nodes where members could not be prepared come last, after so many failures. Without that all
+/// tries of a gang are over within seconds, on one node that is idle because nothing can be prepared there.
+std::int64_t avoid_for(std::uint32_t failures, const group_policy& x) {
   constexpr std::int64_t first = 60;
   constexpr std::int64_t longest = 3600;
-  return std::min(first << (2 * std::min(failures - 1, 5U)), longest);
+  const auto out = std::min(first << (2 * std::min(failures - 1, 5U)), longest);
+  if (!x.queue_timeout)
+    return out;
+  // It is to be tried there once more before it has waited for too long.
+  return std::min(out, std::chrono::duration_cast<std::chrono::seconds>(*x.queue_timeout / 2).count());
 }
 
 /// Carries out effects, one kind a function.
@@ -135,7 +138,7 @@ public:
         request.held.push_back(state_.places[position(t)]);
     if (!x.restore && state_.failed_leases > 0) {
       request.avoid = state_.failed_on;
-      request.avoid_for = avoid_for(state_.failed_leases);
+      request.avoid_for = avoid_for(state_.failed_leases, *state_.context->policy);
     }
     state_.lease_failed = false;
     self_->send(state_.context->pool, place_atom::value, std::move(request), state_.context->layout,
@@ -413,7 +416,7 @@ void keep_result(group_state& state, const attempt_report& report) {
 }
 
 /// Another node may do better, if it is for the node that it failed.
-void note_failed_begin(group_state& state, const attempt_report& report) {
+void note_failed_prepare(group_state& state, const attempt_report& report) {
   const auto position = report.id.task.value - state.range.first.value;
   if (report.kind != report_kind::prepare_failed || kind(report.problem) != error_kind::transient ||
       position >= state.places.size())
@@ -492,7 +495,7 @@ group_actor::behavior_type group(group_actor::stateful_pointer<group_state> self
       },
       [self, &state](report_atom, const attempt_report& report) {
         keep_result(state, report);
-        note_failed_begin(state, report);
+        note_failed_prepare(state, report);
         if (report.kind == report_kind::prepared)
           if (const auto at = report.id.task.value - state.range.first.value; at < state.prepared.size())
             state.prepared[at] = self->clock().now();

@@ -62,7 +62,7 @@ struct group_state {
   bool hands_on = false;        ///< Its place may be another's as soon as its attempt has run and ended.
   bool finished = false;
   bool said_running = false;
-  /// Where attempts could not be begun since one last was; and for how many leases, with whether this one is of them.
+  /// Where members could not be prepared since one last ran; and for how many leases, with whether this one is of them.
   std::vector<std::string> failed_on;
   std::uint32_t failed_leases = 0;
   bool lease_failed = false;

@@ -2,6 +2,7 @@
 
 #include "actors/mailbox_meter.hpp"
 #include "actors/pool_addresses.hpp"
+#include "actors/pool_avoidance.hpp"
 #include "actors/pool_grants.hpp"
 #include "actors/pool_nodes.hpp"
 #include "actors/pool_report.hpp"
@@ -125,32 +126,6 @@ std::vector<std::string> check(const pool_state& state, const plan& layout, cons
   return reasons;
 }
 
-/// Whether a request fits nodes that take gangs now and that it would not avoid, were they empty.
-bool fits_elsewhere(const pool_state& state, const placement_request& request, const plan& layout,
-                    const gang_terms& terms) {
-  if (request.avoid.empty())
-    return false;
-  auto not_there = request.avoid;
-  for (const auto& [name, x] : state.nodes)
-    if (x.condition != node_condition::ready)
-      not_there.push_back(name);
-  return !state.queue.lacks_nodes(gang_of(state, layout, request.members, not_there), terms);
-}
-
-/// What a request asks of nodes; of those that it would avoid only if it fits no others, or after a while.
-gang choose_nodes(pool_pointer self, const placement_request& request, const plan_ptr& layout,
-                  const gang_terms& terms) {
-  auto& state = self->state;
-  if (!fits_elsewhere(state, request, *layout, terms))
-    return gang_of(state, *layout, request.members);
-  const std::chrono::seconds while_waiting{request.avoid_for};
-  auto& client = state.clients[key_of(request.workflow, request.group)];
-  client.avoids = request.avoid;
-  client.avoids_until = self->clock().now() + while_waiting;
-  self->delayed_send(self, while_waiting, internal_atom::value, place_atom::value, request, layout);
-  return gang_of(state, *layout, request.members, request.avoid);
-}
-
 /// Takes up a request, now that there is a node.
 void take_request(pool_pointer self, const placement_request& request, const plan_ptr& layout) {
   auto& state = self->state;
@@ -160,7 +135,7 @@ void take_request(pool_pointer self, const placement_request& request, const pla
   if (!request.held.empty())
     restore(self, key, gang_of(state, *layout, request.members), terms ? *terms : gang_terms{}, request.held);
   else if (terms)
-    ask(self, request, layout, choose_nodes(self, request, layout, *terms), *terms);
+    ask(self, request, layout, choose_nodes(self, request, *layout, *terms), *terms);
   else
     refuse(self, key, terms.failure().code, terms.failure().message);
 }
@@ -246,20 +221,6 @@ void take_or_keep(pool_pointer self, const placement_request& request, const pla
     take_request(self, request, layout);
 }
 
-/// Whoever still waits for other nodes than those it avoids takes any from now on.
-void avoid_no_more(pool_pointer self, placement_request request, const plan_ptr& layout) {
-  auto& state = self->state;
-  const auto key = key_of(request.workflow, request.group);
-  const auto found = state.clients.find(key);
-  if (found == state.clients.end() || found->second.ticket != request.ticket || found->second.avoids.empty() ||
-      !state.queue.explain(key)) // It does not wait, or not in the queue.
-    return;
-  found->second.avoids.clear();
-  request.avoid.clear();
-  state.queue.withdraw(key);
-  take_request(self, request, layout);
-}
-
 /// Who waits and would not fit any more is put off: its group asks again, and waits outside the queue.
 void put_off_stranded(pool_pointer self, const std::string& why) {
   auto& state = self->state;
@@ -298,12 +259,16 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
   return {
       depth_of_mailbox(self),
       [self, &state](join_atom, const pool_node_ptr& node) {
-        if (join_node(state, node))
+        const bool has_changed = join_node(state, node);
+        end_avoiding(self);
+        if (has_changed)
           put_off_stranded(self, "node " + node->name + " offers less than before");
         give_out(self);
       },
       [self, &state](set_atom, const std::string& node, node_condition x, const std::string& why) {
         const bool is_known = set_node_condition(state, node, x, why);
+        if (is_known)
+          end_avoiding(self);
         if (is_known && x == node_condition::gone)
           put_off_stranded(self, "the nodes that it would have fitted have left the pool");
         if (is_known)
@@ -356,10 +321,7 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         grant_waiting(self); // As it was booked before, it may have stood in somebody's way.
       },
       [self](release_atom, workflow_key workflow, group_index group) { let_go(self, key_of(workflow, group)); },
-      [self](internal_atom, place_atom, const placement_request& request, const plan_ptr& layout) {
-        avoid_no_more(self, request, layout);
-        grant_waiting(self);
-      },
+      [self](internal_atom, place_atom) { end_avoiding(self); },
       [self](internal_atom, tick_atom) { make_way(self); },
   };
 }

@@ -16,6 +16,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -48,22 +49,23 @@ struct pool_state {
     group_actor group;
     std::uint32_t ticket = 0;
     group_part who;
-    plan_ptr layout;                           ///< Of its workflow.
-    workflow_terms terms;                      ///< Likewise.
-    std::int64_t at_most = 0;                  ///< See `placement_request`.
-    bool expected = false;                     ///< Its places are booked before its group has asked.
-    std::vector<std::string> addresses;        ///< One per member once it has a lease, or held some before.
-    std::string network_of;                    ///< The node whose networks those are of; empty for none.
-    assignment where;                          ///< While it has places and waits for a network.
-    epoch lease;                               ///< 0 until it is told of a place.
-    attempt_id last;                           ///< See `placement_request`.
-    std::vector<std::string> avoids;           ///< Nodes that it does not take for now, until
-    caf::actor_clock::time_point avoids_until; ///< then.
-    std::optional<gang_key> heir_of;           ///< Whose place it was promised.
-    std::string leaves;                        ///< Why it was asked to make way; empty if it was not.
-    caf::actor_clock::time_point since;        ///< When it had its places; zero before.
-    caf::actor_clock::time_point asked;        ///< When it asked for them; before this head began, if it waited then.
-    std::uint64_t early = 0;                   ///< Its entry in `early`; 0 for none.
+    plan_ptr layout;                    ///< Of its workflow.
+    workflow_terms terms;               ///< Likewise.
+    std::int64_t at_most = 0;           ///< See `placement_request`.
+    bool expected = false;              ///< Its places are booked before its group has asked.
+    std::vector<std::string> addresses; ///< One per member once it has a lease, or held some before.
+    std::string network_of;             ///< The node whose networks those are of; empty for none.
+    assignment where;                   ///< While it has places and waits for a network.
+    epoch lease;                        ///< 0 until it is told of a place.
+    attempt_id last;                    ///< See `placement_request`.
+    std::optional<gang_key> heir_of;    ///< Whose place it was promised.
+    std::string leaves;                 ///< Why it was asked to make way; empty if it was not.
+    caf::actor_clock::time_point since; ///< When it had its places; zero before.
+    caf::actor_clock::time_point asked; ///< When it asked for them; before this head began, if it waited then.
+    std::uint64_t early = 0;            ///< Its entry in `early`; 0 for none.
+    /// Nodes that it does not take, until then.
+    std::vector<std::string> avoids;
+    caf::actor_clock::time_point avoids_until;
   };
   /// What came before there was a node, or before that on which it holds places, or while nothing was placed.
   struct early_request {
@@ -98,6 +100,7 @@ struct pool_state {
   std::unordered_map<gang_key, client> clients;
   loopback_addresses addresses{0};
   std::map<std::string, network_lines> waiting; ///< By node; none is empty.
+  std::set<gang_key> avoiding;                  ///< Those that wait for others than some nodes are among these.
   bool looks_for_victims = false;               ///< It will see whether somebody should make way.
   short_runs runs;                              ///< How long places are held, of late.
   epoch next_epoch;

@@ -1,5 +1,6 @@
 #include "actors/pool_rules.hpp"
 
+#include "actors/pool_avoidance.hpp"
 #include "actors/pool_terms.hpp"
 #include "actors/pool_why.hpp"
 
@@ -19,15 +20,10 @@ result<gang_request> request_now(const pool_state& state, gang_key key) {
   if (found == state.clients.end())
     return error{ec::not_found, "nobody asks for it"};
   const auto& x = found->second;
-  const auto first = x.layout->tasks(name_of(key).group).first.value;
-  std::vector<task_index> members;
-  members.reserve(x.who.positions.size());
-  for (const auto position : x.who.positions)
-    members.push_back(task_index{first + position});
   auto terms = terms_of(state, *x.layout, x.terms, x.at_most, x.who.group_size);
   if (!terms)
     return terms.failure();
-  return gang_request{gang_of(state, *x.layout, members, x.avoids), *std::move(terms)};
+  return gang_request{gang_of(state, *x.layout, members_of(key, x), x.avoids), *std::move(terms)};
 }
 
 /// Who waits and fitted the nodes by the former rules, but would not by these, were all nodes empty.
@@ -58,16 +54,22 @@ queue_policy queue_policy_for(const pool_config& x) {
   return out;
 }
 
-void take_rules(pool_pointer self, const pool_rules& x) {
+void ask_all_anew(pool_pointer self) {
   auto& state = self->state;
-  const auto before = state.queue.stranded();
-  state.config.policy = x.policy;
-  state.config.leave_within = x.leave_within;
   state.queue.advance(self->clock().now());
   const auto ruled_out =
       state.queue.set_policy(queue_policy_for(state.config), [&](gang_key key) { return request_now(state, key); });
   for (const auto& one : ruled_out)
     refuse(self, one.key, ec::never_fits, "the policy of pool " + state.config.name + " has changed: " + one.why);
+}
+
+void take_rules(pool_pointer self, const pool_rules& x) {
+  auto& state = self->state;
+  const auto before = state.queue.stranded();
+  state.config.policy = x.policy;
+  state.config.leave_within = x.leave_within;
+  ask_all_anew(self);
+  end_avoiding(self);
   turn_away(self, {before.begin(), before.end()});
   ++state.offers; // What waits for more nodes may fit those that there are.
 }

@@ -1,6 +1,7 @@
 #include "actors/pool_terms.hpp"
 
 #include "actors/driver_labels.hpp"
+#include "actors/pool_why.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -37,6 +38,15 @@ gang gang_of(const pool_state& state, const plan& layout, const std::vector<task
     who.push_back(std::move(wanted));
   }
   return who;
+}
+
+std::vector<task_index> members_of(gang_key key, const pool_state::client& x) {
+  const auto first = x.layout->tasks(name_of(key).group).first.value;
+  std::vector<task_index> out;
+  out.reserve(x.who.positions.size());
+  for (const auto position : x.who.positions)
+    out.push_back(task_index{first + position});
+  return out;
 }
 
 result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x, std::int64_t at_most,

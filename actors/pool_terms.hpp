@@ -9,6 +9,9 @@ namespace muster {
 [[nodiscard]] gang gang_of(const pool_state& state, const plan& layout, const std::vector<task_index>& members,
                            const std::vector<std::string>& avoids = {});
 
+/// The members that a gang asks for.
+[[nodiscard]] std::vector<task_index> members_of(gang_key key, const pool_state::client& x);
+
 /// On what terms; fails with `never_fits` if no quota of the pool takes the workflow. `at_most` in seconds, 0 for
 /// unknown; `group_size` as in `gang_terms`.
 [[nodiscard]] result<gang_terms> terms_of(const pool_state& state, const plan& layout, const workflow_terms& x,

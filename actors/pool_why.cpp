@@ -1,6 +1,7 @@
 #include "actors/pool_why.hpp"
 
 #include "actors/pool_addresses.hpp"
+#include "actors/pool_avoidance.hpp"
 #include "actors/pool_nodes.hpp"
 #include "actors/pool_terms.hpp"
 #include "muster/base/bounded_sum.hpp"
@@ -89,15 +90,6 @@ gang_key key_of(workflow_key workflow, group_index group) noexcept {
 
 gang_name name_of(gang_key key) noexcept {
   return {{static_cast<std::int64_t>(key >> 32U)}, {static_cast<std::uint32_t>(key)}};
-}
-
-std::string what_is_avoided(const pool_state::client& x) {
-  if (x.avoids.empty())
-    return {};
-  std::string out = x.avoids.size() == 1 ? "; for now not on node " : "; for now on none of nodes ";
-  for (const auto& node : x.avoids)
-    out.append(&node == &x.avoids.front() ? "" : ", ").append(node);
-  return out + ", where it could not be begun";
 }
 
 std::optional<kept_reason> why_kept(const pool_state& state, const placement_request& request) {

@@ -16,8 +16,6 @@ struct kept_reason {
   std::string text;
 };
 [[nodiscard]] std::optional<kept_reason> why_kept(const pool_state& state, const placement_request& request);
-/// Which nodes it does not take for now, to be put behind why it waits; empty for none.
-[[nodiscard]] std::string what_is_avoided(const pool_state::client& x);
 /// Why nobody who asks gets a place, though there may be some; nothing if they do.
 [[nodiscard]] std::optional<kept_reason> why_nothing_is_placed(const pool_state& state);
 /// The same of one that is kept: it may also wait for more nodes.

@@ -163,8 +163,8 @@ using pool_actor = measured_actor::extend<
     caf::reacts_to<place_atom, placement_request, plan_ptr>,
     /// From a GROUP: what the pool holds for it is to be given up: its lease, its place in the queue, or both.
     caf::reacts_to<release_atom, workflow_key, group_index>,
-    /// INTERNAL: whoever still waits, with this request, for a place elsewhere takes any node again.
-    caf::reacts_to<internal_atom, place_atom, placement_request, plan_ptr>,
+    /// INTERNAL: may somebody have any node again who waits for others than some?
+    caf::reacts_to<internal_atom, place_atom>,
     /// INTERNAL: should somebody make way for those who wait?
     caf::reacts_to<internal_atom, tick_atom>>;
 

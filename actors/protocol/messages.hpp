@@ -195,7 +195,7 @@ struct placement_request {
   workflow_terms terms{};
   std::int64_t at_most = 0; ///< Seconds that the group can hold its places; 0 if that is not known.
   std::int64_t waited = 0;  ///< Milliseconds that it has waited already, with an earlier head.
-  /// Nodes where its attempts could not be begun: others come first for so many seconds, if it would fit them.
+  /// Nodes where its members could not be prepared: others come first for so many seconds, if it would fit them.
   std::vector<std::string> avoid{};
   std::int64_t avoid_for = 0;
 };

@@ -64,9 +64,10 @@ result<chosen_pool> named_pool(const std::string& name, const local_options& opt
     return chosen_pool{name, docker_of(docker_settings(known), options), {}, docker_settings(known).policy};
   const auto found = known.pools.find(name);
   if (found == known.pools.end()) {
-    std::vector<std::string> names{config::pools_of_every_machine.begin(), config::pools_of_every_machine.end()};
+    std::set<std::string> all{config::pools_of_every_machine.begin(), config::pools_of_every_machine.end()};
     for (const auto& [other, settings] : known.pools)
-      names.push_back(other);
+      all.insert(other);
+    const std::vector<std::string> names{all.begin(), all.end()};
     const auto hint = did_you_mean(name, names);
     return {ec::not_found, "there is no pool '" + name + "'" + (hint.empty() ? "; " + what_there_is(names) : hint)};
   }

@@ -76,7 +76,7 @@ public:
         out += is_sse_ ? block.frame(x) : block.line(x);
         return true;
       });
-      if (what == fetched_events::kind::events && from_.is_behind() && !out.empty())
+      if (what == fetched_events::kind::events && from_.is_behind() && out.size() >= room / 2)
         break; // A page of the log is about a piece: most of another would be read in vain.
       if (what == fetched_events::kind::events)
         continue;
@@ -160,7 +160,7 @@ public:
       });
       if (done())
         return finish(out);
-      if (what == fetched_events::kind::events && from_.is_behind() && !out.empty())
+      if (what == fetched_events::kind::events && from_.is_behind() && out.size() >= room / 2)
         break;
       if (what == fetched_events::kind::events)
         continue;

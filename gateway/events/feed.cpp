@@ -22,6 +22,24 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
+/// Leaves about as much of a page as a stream is given at a time: texts may be long.
+void cut(store::event_page& page) {
+  constexpr std::size_t most = std::size_t{64} * 1024;
+  constexpr std::size_t of_each = 256;
+  std::size_t bytes = 0;
+  const auto end = std::find_if(page.events.begin(), page.events.end(), [&](const auto& x) {
+    const bool is_full = bytes >= most;
+    bytes += of_each + x.fact.text.size();
+    return is_full;
+  });
+  if (end == page.events.end())
+    return;
+  page.next_after = end->fact.seq;
+  --page.next_after.value;
+  page.at_end = false;
+  page.events.erase(end, page.events.end());
+}
+
 /// After the log could not be read.
 constexpr std::chrono::seconds retry_after{1};
 
@@ -148,7 +166,7 @@ private:
     for (std::size_t i = 0; i < filter.types.size(); ++i)
       if (filter.types.test(i))
         query.types.push_back(static_cast<event_type>(i));
-    const auto page = (*reader)->events(query);
+    auto page = (*reader)->events(query);
     if (!page && page.failure().code == ec::not_found) { // The workflow is gone, and all that was told of it.
       const auto last = (*reader)->latest();
       if (!last || !(cursor < *last))
@@ -158,6 +176,7 @@ private:
     }
     if (!page)
       return {};
+    cut(*page);
     auto block = std::make_shared<const event_block>(page->events, cursor, page->next_after);
     return {fetched_events::kind::events, std::move(block), cursor, true};
   }

@@ -1,7 +1,7 @@
 #include "pool_alone.hpp"
 #include "support/catch.hpp"
 
-// Whoever could not be begun on a node takes others first, and that node again after a while.
+// Whoever could not be prepared on a node takes others first, and that node again after a while.
 
 using namespace muster;
 using namespace muster::test;
@@ -16,7 +16,7 @@ pool_alone::request of_cpus(std::int64_t cpus, std::uint32_t members = 1) {
   return x;
 }
 
-/// The same by one that could not be begun on these nodes.
+/// The same by one that could not be prepared on these nodes.
 pool_alone::request but_not_on(pool_alone::request x, std::vector<std::string> nodes) {
   x.avoid = std::move(nodes);
   x.avoid_for = 60s;
@@ -27,7 +27,7 @@ using names = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("a gang that could not be begun on a node gets places on others") {
+TEST_CASE("a gang that could not be prepared on a node gets places on others") {
   pool_alone pool;
   pool.join(pool_alone::make_node("a", 4));
   pool.join(pool_alone::make_node("b", 8));
@@ -36,7 +36,7 @@ TEST_CASE("a gang that could not be begun on a node gets places on others") {
   CHECK(pool.ask(but_not_on(of_cpus(2, 2), {"a"})).second->nodes() == names{"b", "b"});
 }
 
-TEST_CASE("a gang takes a node where it could not be begun when it would fit no others") {
+TEST_CASE("a gang takes a node where it could not be prepared when it would fit no others") {
   pool_alone pool;
   pool.join(pool_alone::make_node("a", 4));
   pool.join(pool_alone::make_node("b", 2));
@@ -44,7 +44,7 @@ TEST_CASE("a gang takes a node where it could not be begun when it would fit no 
   CHECK(pool.ask(but_not_on(of_cpus(1), {"a", "b"})).second->nodes() == names{"b"});
 }
 
-TEST_CASE("a gang waits for others than the node where it could not be begun, and for any after a while") {
+TEST_CASE("a gang waits for others than the node where it could not be prepared, and for any after a while") {
   pool_alone pool;
   pool.join(pool_alone::make_node("a", 4));
   pool.join(pool_alone::make_node("b", 4));
@@ -53,10 +53,10 @@ TEST_CASE("a gang waits for others than the node where it could not be begun, an
 
   const auto [workflow, told] = pool.ask(but_not_on(of_cpus(2), {"a"}));
   CHECK_FALSE(told->lease);
-  const auto why = "waiting for 2 CPUs: 0 of 4 free on node b; for now not on node a, where it could not be begun";
+  const auto why = "waiting for 2 CPUs: 0 of 4 free on node b; for now not on node a, where it could not be prepared";
   CHECK(told->delayed == why);
   REQUIRE(pool.why(workflow));
-  CHECK(pool.why(workflow)->text.find("; for now not on node a, where it could not be begun") != std::string::npos);
+  CHECK(pool.why(workflow)->text.find("; for now not on node a, where it could not be prepared") != std::string::npos);
 
   SECTION("others are free first") {
     pool.advance(59s);
@@ -85,7 +85,67 @@ TEST_CASE("a gang waits for others than the node where it could not be begun, an
   }
 }
 
-TEST_CASE("whoever waits for any node is passed by nobody because it waited for others first") {
+TEST_CASE("whoever avoids a node for no more keeps its turn") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 4));
+  const auto on_b = pool.ask(but_not_on(of_cpus(4), {"a"}));
+  const auto on_a = pool.ask(of_cpus(4));
+  REQUIRE(on_a.second->nodes() == names{"a"});
+  const auto first = pool.ask(but_not_on(of_cpus(4), {"a"})).second;
+  pool.advance(30s);
+  const auto second = pool.ask(of_cpus(4)).second;
+  pool.advance(30s);
+  pool.release(on_a.first);
+  CHECK(first->nodes() == names{"a"});
+  CHECK_FALSE(second->lease);
+  pool.release(on_b.first);
+  CHECK(second->nodes() == names{"b"});
+}
+
+TEST_CASE("a gang avoids a node no more when it would fit no others") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 4));
+  REQUIRE(pool.ask(but_not_on(of_cpus(4), {"a"})).second->nodes() == names{"b"});
+  const auto told = pool.ask(but_not_on(of_cpus(4), {"a"})).second;
+  REQUIRE_FALSE(told->lease);
+  SECTION("the other is cordoned") {
+    pool.set("b", node_condition::cordoned);
+    CHECK(told->nodes() == names{"a"});
+  }
+  SECTION("the other is lost") {
+    pool.set("b", node_condition::suspect); // It may well be back.
+    CHECK_FALSE(told->lease);
+    pool.set("b", node_condition::lost);
+    CHECK(told->nodes() == names{"a"});
+  }
+}
+
+TEST_CASE("nobody is placed under maintenance because the time for which it avoids a node is over") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 4));
+  REQUIRE(pool.ask(but_not_on(of_cpus(4), {"a"})).second->nodes() == names{"b"});
+  const auto told = pool.ask(but_not_on(of_cpus(2), {"a"})).second;
+  SECTION("maintenance") {
+    config::pool_policy closed;
+    closed.maintenance = "new disks";
+    pool.rule(closed);
+    pool.advance(60s);
+    CHECK_FALSE(told->lease);
+    pool.rule({});
+  }
+  SECTION("a pause") {
+    pool.pause("the disk is full");
+    pool.advance(60s);
+    CHECK_FALSE(told->lease);
+    pool.go_on();
+  }
+  CHECK(told->nodes() == names{"a"});
+}
+
+TEST_CASE("what is said of avoided nodes ends with the avoiding") {
   pool_alone pool;
   pool.join(pool_alone::make_node("a", 4));
   pool.join(pool_alone::make_node("b", 4));

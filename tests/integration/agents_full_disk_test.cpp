@@ -21,7 +21,7 @@ std::string modest_gang(const muster_program& muster, int members) {
 
 } // namespace
 
-TEST_CASE("a gang that cannot be begun on a node whose disk is full runs on others") {
+TEST_CASE("a gang that cannot be prepared on a node whose disk is full runs on others") {
   farm x;
   x.start();
   REQUIRE(x.head->ready());
@@ -47,7 +47,7 @@ TEST_CASE("a gang that cannot be begun on a node whose disk is full runs on othe
   // Beside nodes that are only busy nobody fails, and it says what it waits for.
   const auto waiting = x.submit(modest_gang(x.muster, 1));
   const auto reason = [&] { return x.muster({"explain", waiting}).out; };
-  const auto what = "for now not on node n1, where it could not be begun";
+  const auto what = "for now not on node n1, where it could not be prepared";
   CHECK(eventually([&] { return reason().find(what) != std::string::npos; }));
   let_gang_go(x.muster, id);
   CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");

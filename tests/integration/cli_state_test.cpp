@@ -71,6 +71,8 @@ TEST_CASE("explain points at the logs of tasks that ran, and of no others") {
   CHECK(points("ran"));
   CHECK(points("missing"));
   CHECK_FALSE(points("never"));
+  CHECK(muster({"retry", "--quiet", "last"}).exit_code == 3);
+  CHECK_FALSE(points("never"));
 }
 
 TEST_CASE("a workflow that has not grown yet, and one with tasks that were skipped, are listed and shown") {

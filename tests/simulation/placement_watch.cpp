@@ -142,7 +142,7 @@ void placement_watch::look_at(const pool_state& pool, queue_time now) {
         asked += one.cpu;
       continue;
     }
-    if (!x.avoids.empty() && x.early == 0 && now > x.avoids_until) {
+    if (!x.avoids.empty() && x.early == 0 && now > x.avoids_until && !is_kept_for(pool, key)) {
       // What it is told then may come behind all that a head has missed that stood still.
       constexpr std::size_t patience = 200;
       if (++overdue_[key] > patience)

@@ -115,7 +115,8 @@ bool was_not_run(status s) {
 
 /// Whether one of its attempts has begun, or came so far that its driver has left word of why it did not.
 bool has_run(const store::task_record& x) {
-  return x.attempt && (x.attempt->number > 0 || x.attempt->times.running || x.attempt->exit_code != no_exit_code);
+  return x.attempt &&
+         (x.attempt->number > x.first_attempt || x.attempt->times.running || x.attempt->exit_code != no_exit_code);
 }
 
 /// Explains tasks and steps of one workflow. Reads all of its rows only where that is needed.
