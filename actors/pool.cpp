@@ -321,7 +321,10 @@ pool_actor::behavior_type pool(pool_actor::stateful_pointer<pool_state> self, po
         grant_waiting(self); // As it was booked before, it may have stood in somebody's way.
       },
       [self](release_atom, workflow_key workflow, group_index group) { let_go(self, key_of(workflow, group)); },
-      [self](internal_atom, place_atom) { end_avoiding(self); },
+      [self](internal_atom, place_atom) {
+        end_avoiding(self);
+        grant_waiting(self);
+      },
       [self](internal_atom, tick_atom) { make_way(self); },
   };
 }

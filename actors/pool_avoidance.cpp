@@ -32,11 +32,10 @@ bool fits_elsewhere(const pool_state& state, gang_key key, const pool_state::cli
   return terms && fits_elsewhere(state, *x.layout, members_of(key, x), x.avoids, *terms);
 }
 
-/// Those get places now, or hear what they wait for.
+/// Those ask for places on any node, and hear what they wait for.
 void take_any_node(pool_pointer self, const std::vector<gang_key>& those) {
   auto& state = self->state;
   ask_all_anew(self);
-  grant_waiting(self);
   for (const auto key : those)
     if (auto why = state.queue.why_waiting(key))
       tell(self, state.clients.at(key), delayed_atom::value, *std::move(why));

@@ -10,7 +10,7 @@ namespace muster {
                                 const gang_terms& terms);
 
 /// Whoever waits and has avoided nodes for long enough, or would fit no others any more, takes any from now on, and
-/// keeps its turn.
+/// keeps its turn. Whoever can have a place now has none yet.
 void end_avoiding(pool_pointer self);
 
 /// Which nodes it does not take for now, to be put behind why it waits; empty for none.

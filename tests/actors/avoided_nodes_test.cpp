@@ -145,6 +145,25 @@ TEST_CASE("nobody is placed under maintenance because the time for which it avoi
   CHECK(told->nodes() == names{"a"});
 }
 
+TEST_CASE("what was held on a node that is back is booked before anybody who avoids no more gets it") {
+  pool_alone pool;
+  pool.join(pool_alone::make_node("a", 4));
+  pool.join(pool_alone::make_node("b", 4));
+  REQUIRE(pool.ask(but_not_on(of_cpus(4), {"a"})).second->nodes() == names{"b"});
+  REQUIRE(pool.ask(of_cpus(4)).second->nodes() == names{"a"});
+  const auto told = pool.ask(but_not_on(of_cpus(4), {"a"})).second;
+  auto held = of_cpus(4);
+  held.held = {{"c", pool.executor(), "", {}, {}}};
+  const auto was_there = pool.ask(held);
+  REQUIRE_FALSE(was_there.second->lease);
+  pool.advance(59500ms);
+  pool.join(pool_alone::make_node("c", 4));
+  CHECK(was_there.second->nodes() == names{"c"});
+  CHECK_FALSE(told->lease);
+  pool.release(was_there.first);
+  CHECK(told->nodes() == names{"c"});
+}
+
 TEST_CASE("what is said of avoided nodes ends with the avoiding") {
   pool_alone pool;
   pool.join(pool_alone::make_node("a", 4));
