@@ -417,13 +417,14 @@ void keep_result(group_state& state, const attempt_report& report) {
 
 /// Another node may do better, if it is for the node that it failed.
 void note_failed_prepare(group_state& state, const attempt_report& report) {
+  constexpr std::size_t most_named = 64; // Each member of a request names them all.
   const auto position = report.id.task.value - state.range.first.value;
   if (report.kind != report_kind::prepare_failed || kind(report.problem) != error_kind::transient ||
       position >= state.places.size())
     return;
   const auto& node = state.places[position].node;
   auto& known = state.failed_on;
-  if (std::find(known.begin(), known.end(), node) == known.end())
+  if (known.size() < most_named && std::find(known.begin(), known.end(), node) == known.end())
     known.push_back(node);
   if (!std::exchange(state.lease_failed, true))
     ++state.failed_leases;
