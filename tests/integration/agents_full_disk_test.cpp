@@ -51,6 +51,7 @@ TEST_CASE("a gang that cannot be prepared on a node whose disk is full runs on o
   CHECK(eventually([&] { return reason().find(what) != std::string::npos; }));
   let_gang_go(x.muster, id);
   CHECK(x.muster({"wait", id}).out == id + " COMPLETED\n");
+  REQUIRE(eventually([&] { return gang_begins(x.muster, waiting, 1) == 1; }));
   let_gang_go(x.muster, waiting);
   CHECK(x.muster({"wait", waiting}).out == waiting + " COMPLETED\n");
   CHECK(node_of(x.muster, waiting, "t0") != "n1");
