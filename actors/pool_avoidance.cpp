@@ -6,9 +6,7 @@
 
 #include <caf/all.hpp>
 
-#include <algorithm>
 #include <chrono>
-#include <iterator>
 
 namespace muster {
 

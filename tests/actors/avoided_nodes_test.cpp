@@ -1,6 +1,11 @@
 #include "pool_alone.hpp"
 #include "support/catch.hpp"
 
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
 // Whoever could not be prepared on a node takes others first, and that node again after a while.
 
 using namespace muster;
@@ -24,6 +29,31 @@ pool_alone::request but_not_on(pool_alone::request x, std::vector<std::string> n
 }
 
 using names = std::vector<std::string>;
+
+/// Two nodes that are full, of which one gang that waits for a whole one avoids `a`.
+struct full_nodes {
+  full_nodes() {
+    pool.join(pool_alone::make_node("a", 4));
+    pool.join(pool_alone::make_node("b", 4));
+    on_b = ask(but_not_on(of_cpus(4), {"a"}), "b");
+    on_a = ask(of_cpus(4), "a");
+    std::tie(workflow, told) = pool.ask(but_not_on(of_cpus(4), {"a"}));
+    REQUIRE_FALSE(told->lease);
+  }
+
+  /// The workflow that is placed there.
+  std::int64_t ask(const pool_alone::request& what, const std::string& node) {
+    const auto [number, answer] = pool.ask(what);
+    REQUIRE(answer->nodes() == names{node});
+    return number;
+  }
+
+  pool_alone pool;
+  std::int64_t on_a = 0;
+  std::int64_t on_b = 0;
+  std::int64_t workflow = 0;
+  std::shared_ptr<pool_alone::group_double> told;
+};
 
 } // namespace
 
@@ -86,20 +116,14 @@ TEST_CASE("a gang waits for others than the node where it could not be prepared,
 }
 
 TEST_CASE("whoever avoids a node for no more keeps its turn") {
-  pool_alone pool;
-  pool.join(pool_alone::make_node("a", 4));
-  pool.join(pool_alone::make_node("b", 4));
-  const auto on_b = pool.ask(but_not_on(of_cpus(4), {"a"}));
-  const auto on_a = pool.ask(of_cpus(4));
-  REQUIRE(on_a.second->nodes() == names{"a"});
-  const auto first = pool.ask(but_not_on(of_cpus(4), {"a"})).second;
-  pool.advance(30s);
-  const auto second = pool.ask(of_cpus(4)).second;
-  pool.advance(30s);
-  pool.release(on_a.first);
-  CHECK(first->nodes() == names{"a"});
+  full_nodes x;
+  x.pool.advance(30s);
+  const auto second = x.pool.ask(of_cpus(4)).second;
+  x.pool.advance(30s);
+  x.pool.release(x.on_a);
+  CHECK(x.told->nodes() == names{"a"});
   CHECK_FALSE(second->lease);
-  pool.release(on_b.first);
+  x.pool.release(x.on_b);
   CHECK(second->nodes() == names{"b"});
 }
 
@@ -146,37 +170,25 @@ TEST_CASE("nobody is placed under maintenance because the time for which it avoi
 }
 
 TEST_CASE("what was held on a node that is back is booked before anybody who avoids no more gets it") {
-  pool_alone pool;
-  pool.join(pool_alone::make_node("a", 4));
-  pool.join(pool_alone::make_node("b", 4));
-  REQUIRE(pool.ask(but_not_on(of_cpus(4), {"a"})).second->nodes() == names{"b"});
-  REQUIRE(pool.ask(of_cpus(4)).second->nodes() == names{"a"});
-  const auto told = pool.ask(but_not_on(of_cpus(4), {"a"})).second;
+  full_nodes x;
   auto held = of_cpus(4);
-  held.held = {{"c", pool.executor(), "", {}, {}}};
-  const auto was_there = pool.ask(held);
+  held.held = {{"c", x.pool.executor(), "", {}, {}}};
+  const auto was_there = x.pool.ask(held);
   REQUIRE_FALSE(was_there.second->lease);
-  pool.advance(59500ms);
-  pool.join(pool_alone::make_node("c", 4));
+  x.pool.advance(59500ms);
+  x.pool.join(pool_alone::make_node("c", 4));
   CHECK(was_there.second->nodes() == names{"c"});
-  CHECK_FALSE(told->lease);
-  pool.release(was_there.first);
-  CHECK(told->nodes() == names{"c"});
+  CHECK_FALSE(x.told->lease);
+  x.pool.release(was_there.first);
+  CHECK(x.told->nodes() == names{"c"});
 }
 
 TEST_CASE("what is said of avoided nodes ends with the avoiding") {
-  pool_alone pool;
-  pool.join(pool_alone::make_node("a", 4));
-  pool.join(pool_alone::make_node("b", 4));
-  const auto on_b = pool.ask(but_not_on(of_cpus(4), {"a"}));
-  const auto on_a = pool.ask(of_cpus(4));
-  REQUIRE(on_a.second->nodes() == names{"a"});
-  const auto [workflow, told] = pool.ask(but_not_on(of_cpus(4), {"a"}));
-  REQUIRE_FALSE(told->lease);
-  pool.advance(60s);
-  CHECK_FALSE(told->lease);
-  CHECK(told->delayed.find("for now") == std::string::npos);
-  CHECK(pool.why(workflow)->text.find("for now") == std::string::npos);
-  pool.release(on_a.first);
-  CHECK(told->nodes() == names{"a"});
+  full_nodes x;
+  x.pool.advance(60s);
+  CHECK_FALSE(x.told->lease);
+  CHECK(x.told->delayed.find("for now") == std::string::npos);
+  CHECK(x.pool.why(x.workflow)->text.find("for now") == std::string::npos);
+  x.pool.release(x.on_a);
+  CHECK(x.told->nodes() == names{"a"});
 }
