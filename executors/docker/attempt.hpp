@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,8 +65,10 @@ struct attempt {
   bool address_was_taken = false;
   bool checking = false;
   bool check_again = false;
-  int doubts = 0;   ///< How often it is looked at again if it is said to run: somebody said that it ended.
-  int absences = 0; ///< How often in a row the daemon did not know it.
+  int doubts = 0;             ///< How often it is looked at again if it is said to run: somebody said that it ended.
+  int absences = 0;           ///< How often in a row the daemon did not know it.
+  bool out_of_memory = false; ///< The daemon told of a process of it that was killed for memory.
+  std::optional<std::chrono::steady_clock::time_point> seen_killed; ///< When it was first seen, killed by nobody known.
   back_off pause;
   timer_id timer = timer_id::none; ///< Of the next try or look.
 

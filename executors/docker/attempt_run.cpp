@@ -32,6 +32,9 @@ constexpr auto pause_after_absence = 300ms;
 /// It should have ended and still runs: when it is looked at again.
 constexpr auto pause_while_running = 200ms;
 constexpr int most_looks_while_running = 10;
+/// One that was killed, and why was not said: how long the daemon's word that it was for memory is waited for. The
+/// kernel tells containerd of that and of the end on two ways, and either may be first.
+constexpr auto patience_with_memory = 2s;
 /// How often all that run are counted.
 constexpr auto pause_of_sweeps = 30s;
 /// A start that was not answered in time may still be under way, and is not sent again: the part of the time that
@@ -302,14 +305,14 @@ void driver_core::on_hint(const engine_event& event) {
     x->check_again = true;
   if (!x || (x->at != phase::running && x->at != phase::starting))
     return;
-  if (x->at == phase::starting && x->start_sent) {
+  if (event.action == "oom")
+    x->out_of_memory = true;
+  else
+    x->doubts = most_looks_while_running;
+  if (x->at == phase::starting && x->start_sent)
     x->check_again = true; // The answer comes first.
-    x->doubts = most_looks_while_running;
-    return;
-  }
-  if (event.action != "oom")
-    x->doubts = most_looks_while_running;
-  check(x);
+  else
+    check(x);
 }
 
 /// Nobody knows what happened meanwhile, or how much of what was asked the daemon still knows of.
@@ -407,6 +410,8 @@ void driver_core::judge(const attempt_ref& x, const container_info& found) {
   // Killed and removed at once; one that had ended before still has its own code.
   if (found.status == container_status::removing && found.exit_code == 128 + SIGKILL && !x->stop_asked)
     return lose(x, removed_outside);
+  if (has_ended && waits_for_word_of_memory(*x, found))
+    return check_later(x, pause_while_running);
   if (has_ended)
     return finish(x, found);
   if (found.status == container_status::created)
@@ -416,6 +421,16 @@ void driver_core::judge(const attempt_ref& x, const container_info& found) {
     --x->doubts;
     check_later(x, pause_while_running);
   }
+}
+
+/// Killed, and nobody has said by whom.
+bool driver_core::waits_for_word_of_memory(attempt& x, const container_info& found) {
+  if (found.exit_code != 128 + SIGKILL || x.memory == 0 || x.stop_asked || x.out_of_memory || found.oom_killed)
+    return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (!x.seen_killed)
+    x.seen_killed = now;
+  return now - *x.seen_killed < patience_with_memory;
 }
 
 void driver_core::absent(const attempt_ref& x) {
@@ -473,6 +488,7 @@ void driver_core::finish(const attempt_ref& x, const container_info& found) {
   drop_timers(*x);
   ended_attempt facts;
   facts.stop_asked = x->stop_asked;
+  facts.out_of_memory = x->out_of_memory || found.oom_killed;
   facts.memory = x->memory;
   facts.init = config_.init;
   facts.program = x->program;

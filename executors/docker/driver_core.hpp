@@ -123,6 +123,7 @@ private:
   void check_later(const attempt_ref& x, std::chrono::milliseconds pause);
   void checked(const attempt_ref& x, const outcome<container_info>& how);
   void judge(const attempt_ref& x, const container_info& found);
+  [[nodiscard]] static bool waits_for_word_of_memory(attempt& x, const container_info& found);
   void absent(const attempt_ref& x);
   void finish(const attempt_ref& x, const container_info& found);
   void finish_log(const attempt_ref& x, std::function<void()> then_say);

@@ -35,9 +35,9 @@ std::string as_of_signal(std::int64_t code) {
 
 std::string message_of(const container_info& container, const ended_attempt& facts) {
   const auto of_memory = (facts.memory > 0 ? spec::bytes_text(facts.memory) + " of " : std::string{}) + "memory";
-  if (container.oom_killed && container.exit_code == 0)
+  if (facts.out_of_memory && container.exit_code == 0)
     return "a process of it was killed because it used more than its " + of_memory;
-  if (container.oom_killed)
+  if (facts.out_of_memory)
     return "killed: it used more than its " + of_memory + "; ask for more in resources.memory";
   if (container.exit_code == 0)
     return {};
@@ -76,9 +76,9 @@ exit_result read_exit_of(const container_info& container, const ended_attempt& f
   exit_result out;
   out.code = static_cast<std::int32_t>(container.exit_code);
   // Where one was sent for certain.
-  if (is_of_signal(out.code) && (facts.stop_asked || container.oom_killed))
+  if (is_of_signal(out.code) && (facts.stop_asked || facts.out_of_memory))
     out.signal = out.code - 128;
-  out.out_of_memory = container.oom_killed && out.code != 0;
+  out.out_of_memory = facts.out_of_memory && out.code != 0;
   out.message = message_of(container, facts);
   out.started = to_time(container.started);
   out.ended = std::max(out.started, to_time(container.finished));

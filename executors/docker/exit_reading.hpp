@@ -11,9 +11,10 @@ namespace muster::docker {
 /// What is known of an attempt when its container has ended.
 struct ended_attempt {
   bool stop_asked = false;
-  std::int64_t memory = 0; ///< Its limit in bytes; 0: none.
-  bool init = false;       ///< A small init was process 1: it answers 127 for a command that is not there.
-  std::string program;     ///< As the spec names it.
+  bool out_of_memory = false; ///< Some process of it was killed for memory, as the container or an event says.
+  std::int64_t memory = 0;    ///< Its limit in bytes; 0: none.
+  bool init = false;          ///< A small init was process 1: it answers 127 for a command that is not there.
+  std::string program;        ///< As the spec names it.
   std::string image;
   std::optional<nano_timestamp> daemon_lost; ///< When the daemon was away last.
 };

@@ -417,6 +417,10 @@ void fake_engine::finish(const std::string& container, int exit_code, bool oom) 
   server_->change([&](model& now) { now.finish(now.get(container), exit_code, oom); });
 }
 
+void fake_engine::tell_of_memory(const std::string& container, bool in_state) {
+  server_->change([&](model& now) { now.tell_of_memory(now.get(container), in_state); });
+}
+
 void fake_engine::write_log(const std::string& container, const std::string& line, bool to_stderr, std::int64_t time) {
   server_->change([&](model& now) { now.write(now.get(container), line, to_stderr, time); });
 }

@@ -91,6 +91,9 @@ public:
   void script(const std::string& name, const engine_script& what);
   /// Ends a running container, by name or id.
   void finish(const std::string& container, int exit_code, bool oom = false);
+  /// Tells of a process of a container that was killed for memory, which may have ended since: by an event, and, as
+  /// later Engines do, in what `inspect` says from now on.
+  void tell_of_memory(const std::string& container, bool in_state);
   /// A line of a container's log, at a time in ns since the epoch (0: now; always later than the line before it).
   void write_log(const std::string& container, const std::string& line, bool to_stderr = false, std::int64_t time = 0);
   /// What GET archive of this container and path gives: a tar.

@@ -85,6 +85,11 @@ void model::finish(container& which, int exit_code, bool oom) {
     remove(which.facts.id);
 }
 
+void model::tell_of_memory(container& which, bool in_state) {
+  which.oom = which.oom || in_state;
+  event(which, "oom");
+}
+
 void model::remove(const std::string& id) {
   const auto found = containers.find(id);
   if (found == containers.end())

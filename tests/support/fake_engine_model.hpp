@@ -73,6 +73,7 @@ public:
   /// Throws where there is none: a mistake of the test.
   container& get(const std::string& name_or_id);
   void finish(container& which, int exit_code, bool oom);
+  void tell_of_memory(container& which, bool in_state);
   void remove(const std::string& id);
   void write(container& which, const std::string& line, bool to_stderr, std::int64_t time);
   /// All that run are ended, without events, as by a daemon that starts.

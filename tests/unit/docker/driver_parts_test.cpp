@@ -99,8 +99,8 @@ TEST_CASE("an exit is read from what inspect says") {
 
 TEST_CASE("a process that was killed for memory ends the task only with the task's code") {
   container_info info;
-  info.oom_killed = true;
   ended_attempt facts;
+  facts.out_of_memory = true;
   facts.memory = std::int64_t{64} << 20U;
   CHECK_FALSE(read_exit_of(info, facts).out_of_memory);
   info.exit_code = 137;
