@@ -48,6 +48,9 @@ std::string message_of(const container_info& container, const ended_attempt& fac
            ") when the Docker daemon went away; with `live-restore` containers outlive its restart";
   if (!container.error.empty())
     return one_line(container.error, 300);
+  if (container.exit_code == 128 + SIGKILL && facts.memory > 0)
+    return as_of_signal(container.exit_code) + "; if it needed more than its " + of_memory +
+           ", ask for more in resources.memory";
   if (container.exit_code == 127 && facts.init)
     return "exit code 127: the command '" + facts.program + "' is not in the image '" + facts.image +
            "', or it ended with 127 itself";

@@ -162,9 +162,11 @@ TEST_CASE("limits are enforced, and an end for want of memory is told as one") {
   if (!docker)
     return;
   real_bench b(*docker, [](docker_pool_config& config) { config.pids_limit = 20; });
-  auto greedy = b.spec("x=a; while true; do x=$x$x; done");
+  auto greedy = b.spec("until test -f {{output}}/go; do sleep 0.05; done; x=a; while true; do x=$x$x; done");
   greedy.resource.memory = std::int64_t{32} << 20U;
-  const auto seen = b.heard->wait_end(b.running(greedy));
+  const auto id = b.running(greedy); // Until then no daemon with cgroups of version 1 notices.
+  std::ofstream(greedy.folder / "output" / "go") << "now";
+  const auto seen = b.heard->wait_end(id);
   REQUIRE(seen.exited.has_value());
   CHECK(seen.exited->out_of_memory);
   CHECK(seen.exited->code == 137);

@@ -115,6 +115,9 @@ TEST_CASE("an end with the daemon is told as one") {
   info.finished = nano_timestamp(100s);
   ended_attempt facts;
   CHECK(read_exit_of(info, facts).message == "exit code 137 (as of signal 9)");
+  facts.memory = std::int64_t{64} << 20U;
+  CHECK(read_exit_of(info, facts).message == "exit code 137 (as of signal 9); if it needed more than its 64Mi of "
+                                             "memory, ask for more in resources.memory");
   facts.daemon_lost = nano_timestamp(99s);
   CHECK_THAT(read_exit_of(info, facts).message, ContainsSubstring("live-restore"));
   facts.daemon_lost = nano_timestamp(200s);
