@@ -165,6 +165,8 @@ void held_starts::end(held_start x) {
 
 std::vector<attempt_id> held_starts::arrived() {
   auto out = std::exchange(without_, {});
+  if (held_.empty())
+    return out;
   std::array<epoll_event, 64> events{};
   int count = 0;
   do {

@@ -27,10 +27,6 @@ namespace muster::process {
 
 namespace {
 
-/// What a terminal, a service manager or a broken socket may send, and a warden must survive.
-constexpr std::array ignored_by_warden{SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGTSTP,
-                                       SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGALRM};
-
 /// What `sched_setattr` takes, in its first version.
 struct scheduling {
   std::uint32_t size = sizeof(scheduling);
@@ -67,12 +63,6 @@ struct child_report {
   wire::note at;
 };
 
-MUSTER_IN_CHILD void set_default(int signal) {
-  struct sigaction action {};
-  action.sa_handler = SIG_DFL;
-  ::sigaction(signal, &action, nullptr);
-}
-
 [[noreturn]] MUSTER_IN_CHILD void run_child(const child_plan& plan, volatile child_report& report) {
   for (std::size_t i = 0; i < plan.join_count; ++i)
     if (::write(plan.join[i], "0", 1) != 1) {
@@ -93,8 +83,6 @@ MUSTER_IN_CHILD void set_default(int signal) {
     ::dup2(plan.hold.line, 4);
     ::dup2(plan.hold.holder, 5);
   }
-  for (const int signal : ignored_by_warden)
-    set_default(signal);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -135,10 +123,9 @@ void settle_signals() {
   const std::array<unsigned long, 16> all_default{};
   for (int signal = 1; signal < NSIG; ++signal)
     ::syscall(SYS_rt_sigaction, signal, all_default.data(), nullptr, std::size_t{8});
-  struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;
-  for (const int signal : ignored_by_warden)
-    ::sigaction(signal, &ignore, nullptr);
+  sigset_t all;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
 void take_short_slice() {

@@ -16,7 +16,8 @@ struct spawn_outcome {
   wire::note failed_at{}; ///< `exec_failed`, `chdir_failed`, or `none`: no process could be made.
 };
 
-/// Sets every disposition to its default, and the ones that a warden must not die of to "ignore".
+/// Sets every disposition to its default, and blocks every signal: a warden dies of none that can be kept off, and what
+/// `spawn` starts has nothing to set back but the mask.
 void settle_signals();
 
 /// Lets this process in as soon as it wakes, in place of one that has a core for longer: what a warden does takes

@@ -33,7 +33,8 @@ public:
   void run() {
     while (!finished()) {
       wait();
-      read_client();
+      if (client_speaks_)
+        read_client();
       if (driver_waits_)
         take_driver();
       drain_signals();
@@ -59,6 +60,7 @@ private:
       files.push_back({fd, POLLIN, 0});
     ::poll(files.data(), files.size(), timeout());
     driver_waits_ = files[1].revents != 0;
+    client_speaks_ = client_ && files[2].revents != 0;
   }
 
   [[nodiscard]] int timeout() const {
@@ -238,14 +240,14 @@ private:
   std::string unsent_;
   bool greeted_ = false;
   bool driver_waits_ = false;
+  bool client_speaks_ = false;
   std::int64_t alone_until_us_;
 };
 
 unique_fd watch_children() {
-  sigset_t children;
+  sigset_t children; // Blocked, as all are.
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
-  ::sigprocmask(SIG_SETMASK, &children, nullptr);
   return unique_fd{::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK)};
 }
 
