@@ -17,8 +17,12 @@ struct opened_store {
   timestamp recorded_until;
 };
 
-result<opened_store> open_store(const store::state_directory& directory, store::writer_lock lock) {
-  auto writer = store::writer::open(directory, std::move(lock));
+result<opened_store> open_store(const store::state_directory& directory, store::writer_lock lock,
+                                std::future<result<std::string>> empty) {
+  auto bytes = empty.valid() ? empty.get() : std::string{};
+  if (!bytes)
+    return bytes.failure();
+  auto writer = store::writer::open(directory, std::move(lock), {}, *std::move(bytes));
   if (!writer)
     return writer.failure();
   auto reader = store::reader::open(directory);
@@ -42,8 +46,9 @@ result<std::unique_ptr<runtime>> runtime::start(runtime_config config) {
   // To make a store takes about as long as to launch a warden or ask a daemon, so both go on at once. One that is there
   // may be refused, and drivers touch nothing before that is known.
   if (!directory.has_store())
-    making = std::async(std::launch::async, open_store, std::cref(directory), *std::move(lock));
-  else if (opened.emplace(open_store(directory, *std::move(lock))); !*opened)
+    making = std::async(std::launch::async, open_store, std::cref(directory), *std::move(lock),
+                        std::move(config.empty_store));
+  else if (opened.emplace(open_store(directory, *std::move(lock), {})); !*opened)
     return opened->failure();
   auto pools = pool_set::probe(std::move(config.pools), config.default_pool, config.any_pool_name);
   if (making.valid())

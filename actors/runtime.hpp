@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct runtime_limits {
 /// How a runtime on this machine is set up.
 struct runtime_config : runtime_limits {
   std::filesystem::path state_directory;
+  /// What `store::make_empty_store` gives, for a directory that has no store, if somebody sees to that already.
+  std::future<result<std::string>> empty_store{};
   /// Where workflows run. Drivers are made by the caller.
   std::vector<pool_setup> pools;
   std::string default_pool; ///< Of workflows that name none; empty for the first one.

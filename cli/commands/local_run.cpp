@@ -14,6 +14,7 @@
 #include "cli/terminal/text.hpp"
 #include "muster/picture/outline.hpp"
 #include "muster/picture/stored.hpp"
+#include "muster/store/empty_store.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -34,9 +35,11 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 result<std::unique_ptr<runtime>> start_runtime(const local_options& options, chosen_pool pool,
-                                               const store::state_directory& directory) {
+                                               const store::state_directory& directory,
+                                               std::future<result<std::string>> empty_store) {
   runtime_config config;
   config.state_directory = directory.root();
+  config.empty_store = std::move(empty_store);
   pool_setup only;
   only.name = pool.name;
   only.policy = pool.policy;
@@ -384,7 +387,15 @@ int refuse_pool(const error& problem) {
                                                                                : report(problem);
 }
 
-int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin) {
+std::future<result<std::string>> make_store_if_missing(const context& ctx) {
+  const auto directory = find_state_directory(ctx);
+  if (!directory || directory->has_store())
+    return {};
+  return std::async(std::launch::async, store::make_empty_store);
+}
+
+int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin,
+                std::future<result<std::string>> empty_store) {
   const auto directory = find_state_directory(ctx);
   if (!directory)
     return report(directory.failure());
@@ -395,7 +406,7 @@ int run_locally(const context& ctx, const local_options& options, chosen_pool po
     return report(inbox.failure());
   if (!pool.why.empty() && !options.quiet)
     std::cerr << "muster: " << pool.why << std::endl;
-  auto engine = start_runtime(options, std::move(pool), *directory);
+  auto engine = start_runtime(options, std::move(pool), *directory, std::move(empty_store));
   if (!engine)
     return report_not_started(engine.failure(), *directory);
   auto reader = store::reader::open(*directory);

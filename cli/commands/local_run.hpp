@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,9 +52,14 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
 /// Gives a workflow to a runtime: submits or resumes it.
 using take_up = std::function<result<accepted_workflow>(runtime&)>;
 
+/// Has what a new store begins with made meanwhile, if the state directory has none. Nothing is there before
+/// `run_locally`.
+[[nodiscard]] std::future<result<std::string>> make_store_if_missing(const context& ctx);
+
 /// Starts a runtime over `pool`, gives it a workflow, shows the workflow until it ends, and says how it went. The
 /// first SIGINT, SIGTERM or SIGHUP cancels it, the second kills it. Returns the exit code.
-int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin);
+int run_locally(const context& ctx, const local_options& options, chosen_pool pool, const take_up& begin,
+                std::future<result<std::string>> empty_store = {});
 
 /// Says on stderr why there is no pool; returns the exit code: a wrong name or option is wrong usage.
 int refuse_pool(const error& problem);

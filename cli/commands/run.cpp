@@ -60,6 +60,7 @@ int run(const context& ctx, const CLI::App& command, run_options options) {
   const auto known = read_configuration(options.local);
   if (!known)
     return exit_error;
+  auto empty_store = make_store_if_missing(ctx); // That takes about as long as to read the spec.
   auto spec = load(options.input);
   print_diagnostics(spec.outcome);
   if (!spec.outcome.ok())
@@ -68,11 +69,12 @@ int run(const context& ctx, const CLI::App& command, run_options options) {
   if (!pool)
     return refuse_pool(pool.failure());
   options.local.pool = pool->name;
-  return run_locally(ctx, options.local, std::move(*pool), [&](runtime& engine) {
+  const auto begin = [&](runtime& engine) {
     submission_info info{std::move(spec.text), std::string{to_string(options.input.profile)}, options_as_json(options)};
     info.priority = parse_priority(options.priority).value_or(gang_priority::normal);
     return engine.submit(*spec.outcome.workflow, std::move(info));
-  });
+  };
+  return run_locally(ctx, options.local, std::move(*pool), begin, std::move(empty_store));
 }
 
 int resume(const context& ctx, const std::string& id, const CLI::App& command, local_options options) {

@@ -18,11 +18,10 @@ error failed(const char* what, const std::filesystem::path& path, int problem) {
 }
 
 /// Makes a file that nobody has open yet, and that is on disk when this returns.
-result<void> write_new_file(const std::filesystem::path& path, std::string_view text) {
+result<void> write_new_file(const std::filesystem::path& path, std::string_view text, mode_t mode) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return failed("remove", path, errno);
-  const int file =
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR); // NOLINT
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode); // NOLINT
   if (file < 0)
     return failed("make", path, errno);
   errno = ENOSPC; // A write that was cut short says nothing else.
@@ -35,9 +34,9 @@ result<void> write_new_file(const std::filesystem::path& path, std::string_view 
 
 } // namespace
 
-result<void> replace_file_durably(const std::filesystem::path& path, std::string_view text) {
+result<void> replace_file_durably(const std::filesystem::path& path, std::string_view text, mode_t mode) {
   const std::filesystem::path temporary = path.string() + ".new";
-  if (auto written = write_new_file(temporary, text); !written) {
+  if (auto written = write_new_file(temporary, text, mode); !written) {
     ::unlink(temporary.c_str());
     return written;
   }

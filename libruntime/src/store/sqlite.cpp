@@ -91,6 +91,15 @@ result<connection> connection::open(const std::filesystem::path& file, mode how)
   return db;
 }
 
+result<connection> connection::open_in_memory() {
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, nullptr);
+  connection db{raw};
+  if (code != SQLITE_OK)
+    return db.failed("opening a database in memory");
+  return db;
+}
+
 result<void> connection::run(const char* sql, std::string_view what) {
   if (sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
     return failed(what);

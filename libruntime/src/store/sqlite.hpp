@@ -92,6 +92,8 @@ public:
   connection() = default;
 
   [[nodiscard]] static result<connection> open(const std::filesystem::path& file, mode how);
+  /// A database that no other connection sees.
+  [[nodiscard]] static result<connection> open_in_memory();
 
   /// Runs statements without parameters or rows.
   [[nodiscard]] result<void> run(const char* sql, std::string_view what);

@@ -1,6 +1,7 @@
 #include "muster/store/writer.hpp"
 
 #include "cache_table.hpp"
+#include "empty_store_file.hpp"
 #include "remover.hpp"
 #include "reserve.hpp"
 #include "row_cache.hpp"
@@ -17,9 +18,6 @@
 namespace muster::store {
 
 namespace {
-
-/// Of an empty file, before its first table: they cannot change later, and setting them again would need room.
-constexpr const char* new_settings = "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL";
 
 // The log is moved into the database every 16 MiB, and its file is cut back after a large submission.
 constexpr const char* settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4096; "
@@ -97,12 +95,6 @@ private:
 };
 
 result<void> writer::impl::prepare() {
-  const auto pages = db_.number("PRAGMA page_count", "setting up the store");
-  if (!pages)
-    return pages.failure();
-  if (*pages == 0)
-    if (auto done = db_.run(new_settings, "setting up the store"); !done)
-      return done;
   if (auto done = db_.run(settings, "setting up the store"); !done)
     return done;
   if (auto done = migrate(db_, migrations()); !done)
@@ -406,7 +398,10 @@ result<writer> writer::open(const state_directory& directory, std::function<time
   return lock ? open(directory, std::move(*lock), std::move(now)) : lock.failure();
 }
 
-result<writer> writer::open(const state_directory& directory, writer_lock lock, std::function<timestamp()> now) {
+result<writer> writer::open(const state_directory& directory, writer_lock lock, std::function<timestamp()> now,
+                            std::string empty) {
+  if (auto done = put_empty_store(directory.database(), std::move(empty)); !done)
+    return done.failure();
   auto db = sqlite::connection::open(directory.database(), sqlite::mode::write);
   if (!db)
     return db.failure();

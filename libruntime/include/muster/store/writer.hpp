@@ -35,9 +35,10 @@ public:
   /// Fails with `store_locked`, `store_corrupt` (damaged, or not Muster's), `store_version` (of a newer Muster),
   /// `store_full` or `io_error`. Events that come without a time get that of `now`; of the system without it.
   [[nodiscard]] static result<writer> open(const state_directory& directory, std::function<timestamp()> now = {});
-  /// The same for who holds the lock of the directory already.
+  /// The same for who holds the lock of the directory already. A missing store becomes `empty`, what `make_empty_store`
+  /// gave; it is made here if that is empty.
   [[nodiscard]] static result<writer> open(const state_directory& directory, writer_lock lock,
-                                           std::function<timestamp()> now = {});
+                                           std::function<timestamp()> now = {}, std::string empty = {});
 
   writer(writer&&) noexcept;
   writer& operator=(writer&&) noexcept;
