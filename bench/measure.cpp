@@ -136,8 +136,10 @@ public:
   scratch_root(const scratch_root&) = delete;
   scratch_root& operator=(const scratch_root&) = delete;
 
+  /// By names that no other run has: ext4 chooses the place for a folder by its name, and is slow for minutes where a
+  /// run before has removed many files.
   std::string fresh() {
-    auto path = path_ + '/' + std::to_string(next_++);
+    auto path = path_ + '/' + path_.substr(path_.size() - 6) + '-' + std::to_string(next_++);
     std::filesystem::create_directory(path);
     return path;
   }

@@ -28,6 +28,15 @@ constexpr const char* settings = "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCR
 constexpr std::size_t format_versions = 18;
 constexpr char with_log = 2;
 
+/// Where a database lies that may be a link, and need not be there.
+fs::path behind_links(fs::path file) {
+  constexpr int most = 40; // As the kernel follows.
+  std::error_code problem;
+  for (int n = 0; n < most && fs::is_symlink(fs::symlink_status(file, problem)); ++n)
+    file = file.parent_path() / fs::read_symlink(file, problem);
+  return file;
+}
+
 bool is_missing(const fs::path& file) {
   std::error_code problem;
   const auto what = fs::status(file, problem);
@@ -58,10 +67,9 @@ result<std::string> make_empty_store() {
 }
 
 result<void> put_empty_store(const fs::path& database, std::string bytes) {
-  std::error_code problem;
-  const auto file = fs::weakly_canonical(database, problem); // It may lie elsewhere, behind a link.
-  if (problem || !is_missing(file))
-    return {}; // Opening it will tell.
+  const auto file = behind_links(database);
+  if (!is_missing(file))
+    return {}; // Opening it tells what it is.
   if (bytes.empty()) {
     auto made = make_empty_store();
     if (!made)
