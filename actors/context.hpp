@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/presence.hpp"
 #include "actors/protocol/type_ids.hpp"
 #include "muster/plan/plan.hpp"
 #include "muster/spec/tokens.hpp"
@@ -59,6 +60,7 @@ struct workflow_context {
   cache_actor cache{};                                   ///< Null if nothing is taken from earlier runs.
   std::shared_ptr<meters> counted{};                     ///< Null if nobody counts.
   workflow_terms terms{};
+  presence::token present{}; ///< While an actor of the workflow is there.
 };
 
 using context_ptr = std::shared_ptr<const workflow_context>;

@@ -42,7 +42,7 @@ context_ptr make_context(const registry_services& services, const accepted& who,
   return std::make_shared<const workflow_context>(
       workflow_context{who.key, who.id, std::move(layout), std::move(policy), services.directory, services.journal,
                        std::move(where.actor), services.clock, services.on_failure, std::move(attempts_from),
-                       services.cache, services.counted, std::move(where.terms)});
+                       services.cache, services.counted, std::move(where.terms), services.actors_of_workflows.give()});
 }
 
 workflow_terms terms_of(const store::submission& x) {

@@ -27,6 +27,7 @@ struct registry_services {
   std::shared_ptr<meters> counted{};
   /// The rules of a pool, by its name; null for none.
   std::function<std::shared_ptr<const config::pool_policy>(const std::string&)> rules{};
+  presence actors_of_workflows{};
 };
 
 /// State of the REGISTRY: live workflows.

@@ -109,9 +109,9 @@ runtime::impl::impl(runtime_config config, store::state_directory directory, sto
     const auto found = pools_->find(name);
     return found ? pools_->policy_of(**found).now : nullptr;
   };
-  registry_ =
-      system_.spawn(registry, std::make_shared<registry_services>(registry_services{
-                                  directory_, journal_, pool_of, clock_, policy, on_failure, cache_, counted_, rules}));
+  registry_ = system_.spawn(registry, std::make_shared<registry_services>(
+                                          registry_services{directory_, journal_, pool_of, clock_, policy, on_failure,
+                                                            cache_, counted_, rules, actors_of_workflows_}));
   watch_mailboxes();
   subscribe([this](const std::vector<event>& batch) { ended_.note(batch); });
   prober_ = system_.spawn<caf::detached>(prober, config.probe_again, [this] { return look_after_pools(); });
@@ -167,8 +167,11 @@ runtime::impl::~impl() {
   // Everything that was recorded so far is made durable; an error here was told before. What a full store cannot take
   // is found out again by a later runtime: drivers keep how attempts ended until that is recorded.
   constexpr std::chrono::milliseconds for_a_full_store{1'000};
+  constexpr std::chrono::milliseconds for_actors{10'000};
   static_cast<void>(muster::ask<sequence>(system_, health_->is_full() ? for_a_full_store : answer_limit_, journal_,
                                           commit_atom::value, event_list{}));
+  // What those ask for who hear of that, such as the removal of attempts, goes to the drivers before the end does.
+  static_cast<void>(actors_of_workflows_.wait_until_empty(health_->is_full() ? for_a_full_store : for_actors));
   pools_->end();
   end(clock_);
   end(journal_);

@@ -153,6 +153,7 @@ private:
   std::atomic<bool> admitting_{true};
   std::shared_ptr<store_health> health_;
   std::shared_ptr<meters> counted_ = std::make_shared<meters>();
+  presence actors_of_workflows_;
   std::mutex pools_mutex_;                 ///< For changes of pools and policies; each waits for the store.
   std::future<result<void>> pools_change_; ///< The last one, if it was not answered in time.
   std::mutex mutex_;

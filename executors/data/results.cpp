@@ -92,7 +92,7 @@ void read_result(const fs::path& file, std::size_t most, exit_result& to) {
     take_result(std::move(text), most, to);
 }
 
-bool has_result(const fs::path& file) {
+bool has_result(const std::string& file) {
   struct stat facts {};
   return ::lstat(file.c_str(), &facts) == 0;
 }

@@ -19,7 +19,7 @@ void take_result(std::string text, std::size_t most, exit_result& to);
 void read_result(const std::filesystem::path& file, std::size_t most, exit_result& to);
 
 /// True if there is something for `read_result` to look at; one look at the disk.
-[[nodiscard]] bool has_result(const std::filesystem::path& file);
+[[nodiscard]] bool has_result(const std::string& file);
 
 /// Writes the results that an attempt is to see: `folder`/<name>.json each. Nothing at all happens if there are none.
 /// Fails with `data_error`: a name that is no plain file name, or a file that cannot be written.

@@ -506,7 +506,7 @@ void driver_core::finish(const attempt_ref& x, const container_info& found) {
     if (!it)
       return;
     const bool publishes = !it->outputs.empty() && !it->stop_asked;
-    if (!publishes && !data::has_result(result_file(it->folder)))
+    if (!publishes && !data::has_result(result_file(it->folder).string()))
       return say();
     slow_([this, id = it->id, folder = it->folder, outputs = it->outputs, publishes, most = it->max_result, outcome,
            say] {

@@ -50,12 +50,12 @@ void add_gpus(environment_map& out, const std::vector<std::uint32_t>& leased, co
 
 } // namespace
 
-std::filesystem::path result_file(const std::filesystem::path& attempt_folder) {
-  return attempt_folder / "result.json";
+std::string result_file(const std::string& attempt_folder) {
+  return attempt_folder + "/result.json";
 }
 
-std::filesystem::path results_folder(const std::filesystem::path& attempt_folder) {
-  return attempt_folder / "results";
+std::string results_folder(const std::string& attempt_folder) {
+  return attempt_folder + "/results";
 }
 
 environment_map inherited_environment() {
@@ -102,8 +102,8 @@ environment_map environment_of(const attempt_spec& spec, const environment_map& 
   out["MUSTER_LEAD"] = spec.task.lead || spec.peers.size() < 2 ? "1" : "0";
   out["MUSTER_INPUT"] = folder + "/input";
   out["MUSTER_OUTPUT"] = folder + "/output";
-  out["MUSTER_RESULT"] = result_file(spec.folder).string();
-  out["MUSTER_RESULTS"] = results_folder(spec.folder).string();
+  out["MUSTER_RESULT"] = result_file(folder);
+  out["MUSTER_RESULTS"] = results_folder(folder);
   if (spec.peers.size() > 1)
     out["MUSTER_PEERS"] = folder + "/peers.json";
   return out;

@@ -4,7 +4,6 @@
 #include "executors/process/warden/protocol.hpp"
 #include "muster/spec/tokens.hpp"
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,8 +20,8 @@ using environment_map = std::map<std::string, std::string>;
 [[nodiscard]] environment_map inherited_environment();
 
 /// Where an attempt writes its result, and where it finds those of others.
-[[nodiscard]] std::filesystem::path result_file(const std::filesystem::path& attempt_folder);
-[[nodiscard]] std::filesystem::path results_folder(const std::filesystem::path& attempt_folder);
+[[nodiscard]] std::string result_file(const std::string& attempt_folder);
+[[nodiscard]] std::string results_folder(const std::string& attempt_folder);
 
 /// The values of the tokens of an attempt: output, input:N, input:<task>, host:<task>, workflow_id, and its own.
 [[nodiscard]] spec::token_values tokens_of(const attempt_spec& spec);

@@ -126,7 +126,7 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
     return made.failure();
   if (const auto written = write_peers(spec); !written)
     return written.failure();
-  if (const auto written = data::write_results(spec, results_folder(spec.folder)); !written)
+  if (const auto written = data::write_results(spec, results_folder(spec.folder.string())); !written)
     return written.failure();
   if (!spec.task.outputs.empty())
     if (const auto kept = data::keep_outputs(spec, located_outputs(spec)); !kept)

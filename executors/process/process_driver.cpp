@@ -49,7 +49,7 @@ struct attempt {
   bool has_inputs = false;  ///< Links in `input`.
   bool has_more = false;    ///< Injected files, peers or larger inputs lie in its folder.
   std::optional<folder_pool::marks> folder_before;
-  std::filesystem::path folder;
+  std::string folder;
   std::string start_frame; ///< Until the start is confirmed.
   std::string program;
   std::int64_t memory = 0; ///< Its limit in bytes, if that is enforced.
@@ -320,7 +320,7 @@ private:
     std::vector<wire::query_item> about;
     about.reserve(ids.size());
     for (const auto id : ids)
-      about.push_back({id, attempts_.at(id).folder.string()});
+      about.push_back({id, attempts_.at(id).folder});
     queries_.ask(about, link_.unsent(), std::move(answered));
   }
 
@@ -329,7 +329,7 @@ private:
     std::vector<attempt_id> ids;
     for (const auto& spec : *specs) {
       auto& x = attempts_[spec.id];
-      x.folder = spec.folder;
+      x.folder = spec.folder.string();
       x.has_more = true;
       x.outputs = data::kept_outputs(spec.folder, located_outputs(spec));
       x.max_result = spec.max_result_bytes;
@@ -378,7 +378,7 @@ private:
     if (!is_new)
       return;
     auto& x = at->second;
-    x.folder = spec->folder;
+    x.folder = spec->folder.string();
     x.then_start = spec->then_start;
     x.is_member = !spec->then_start && spec->peers.size() > 1;
     x.after = spec->then_start ? spec->after : std::nullopt;
@@ -420,7 +420,7 @@ private:
   }
 
   void forget_unstarted(attempt_id id, const attempt& x) {
-    if (::access((x.folder.string() + ".log").c_str(), F_OK) != 0) // Else it is that of an attempt that ran.
+    if (::access((x.folder + ".log").c_str(), F_OK) != 0) // Else it is that of an attempt that ran.
       remove_folder(x.folder);
     attempts_.erase(id);
   }
@@ -504,13 +504,13 @@ private:
     if (at == attempts_.end() || at->second.at != attempt::phase::ended || !at->second.was_started)
       return;
     const auto& before = at->second.folder_before;
-    if (before && folder_pool::is_untouched(at->second.folder.string() + "/output", before->output))
+    if (before && folder_pool::is_untouched(at->second.folder + "/output", before->output))
       return;
     const auto shown = data::show_output(at->second.folder);
     if (shown)
       return;
     // Nobody can be told now, but whoever reads it must not take it for empty.
-    auto link = at->second.folder;
+    std::filesystem::path link{at->second.folder};
     unpublished_[link.replace_extension(".output").string()] = shown.failure().message;
   }
 
@@ -549,10 +549,10 @@ private:
   /// Only the log and what is in the output stay.
   void tidy(const attempt& x) {
     if (!x.has_more && x.has_inputs)
-      remove_folder(x.folder / "input");
-    if (!x.has_more && spares_.give(x.folder.string(), x.folder_before))
+      remove_folder(x.folder + "/input");
+    if (!x.has_more && spares_.give(x.folder, x.folder_before))
       return;
-    worker_.add([folder = x.folder, keep_work = config_.keep_work] {
+    const auto clear = [folder = std::filesystem::path{x.folder}, keep_work = config_.keep_work] {
       if (!keep_work || data::is_empty_folder(folder / "work"))
         remove_folder(folder / "work");
       for (const auto* name :
@@ -561,7 +561,8 @@ private:
       if (data::is_empty_folder(folder / "output"))
         remove_folder(folder / "output");
       ::rmdir(folder.c_str()); // If nothing is left.
-    });
+    };
+    worker_.add(clear, at_end::do_it);
   }
 
   static void remove_folder(const std::filesystem::path& folder) {

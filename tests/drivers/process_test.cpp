@@ -224,6 +224,20 @@ TEST_CASE("the folder of an attempt that left nothing in it serves the next one"
   CHECK_FALSE(fs::exists(last.folder));
 }
 
+TEST_CASE("what was to be removed is removed although the driver goes") {
+  process_bench b;
+  std::vector<attempt_spec> all;
+  for (std::uint32_t n = 0; n < 40; ++n)
+    all.push_back(b.shell("mkdir a; echo left > a/note", n));
+  for (const auto& x : all)
+    b.run(x);
+  for (const auto& x : all)
+    b->remove(x.id);
+  b.driver_.reset();
+  for (const auto& x : all)
+    CHECK_FALSE(fs::exists(x.folder));
+}
+
 TEST_CASE("the warden ends when nobody needs it") {
   process_bench b;
   b.run("true");
