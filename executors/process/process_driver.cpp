@@ -49,6 +49,7 @@ struct attempt {
   bool has_inputs = false;  ///< Links in `input`.
   bool has_more = false;    ///< Injected files, peers or larger inputs lie in its folder.
   std::optional<folder_pool::marks> folder_before;
+  bool has_folder = true; ///< Else nothing was left in it, and it serves another.
   std::string folder;
   std::string start_frame; ///< Until the start is confirmed.
   std::string program;
@@ -501,7 +502,8 @@ private:
   /// In this thread: a later `prepare` must find the link.
   void handle_publish(attempt_id id) {
     const auto at = attempts_.find(id);
-    if (at == attempts_.end() || at->second.at != attempt::phase::ended || !at->second.was_started)
+    if (at == attempts_.end() || at->second.at != attempt::phase::ended || !at->second.was_started ||
+        !at->second.has_folder)
       return;
     const auto& before = at->second.folder_before;
     if (before && folder_pool::is_untouched(at->second.folder + "/output", before->output))
@@ -539,7 +541,7 @@ private:
     } else if (x.at != attempt::phase::ended) {
       return;
     }
-    if (x.at == attempt::phase::ended)
+    if (x.at == attempt::phase::ended && x.has_folder)
       tidy(x);
     if (x.was_started)
       wire::write_forget(link_.unsent(), id);
@@ -643,6 +645,8 @@ private:
     out.message = never_ran ? stopped_before : message_of(said, x.program, x.memory);
     out.started = to_timestamp(said.started_us);
     out.ended = to_timestamp(said.ended_us);
+    if (hand_folder_on(x))
+      return finish(said.id, x, std::move(out));
     const bool has_result = data::has_result(result_file(x.folder));
     const bool publishes = !x.outputs.empty() && !x.stop_asked;
     if (!has_result && !publishes)
@@ -659,6 +663,15 @@ private:
           finish(id, it->second, out);
       });
     });
+  }
+
+  /// What left nothing in its folder has no result and no output, and the folder can serve another attempt before it is
+  /// durable how this one ended: that comes dozens of short tasks later.
+  bool hand_folder_on(attempt& x) {
+    if (x.has_more || x.has_inputs)
+      return false;
+    x.has_folder = !spares_.give(x.folder, x.folder_before);
+    return !x.has_folder;
   }
 
   void finish(attempt_id id, attempt& x, exit_result outcome) {

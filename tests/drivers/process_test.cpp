@@ -193,35 +193,66 @@ TEST_CASE("who reads an output that could not be published is told") {
   CHECK_THAT(seen.prepared->failure().message, ContainsSubstring("could not be published"));
 }
 
+namespace {
+
+ino_t number_of(const fs::path& file) {
+  struct stat facts {};
+  REQUIRE(::stat(file.c_str(), &facts) == 0);
+  return facts.st_ino;
+}
+
+} // namespace
+
 TEST_CASE("the folder of an attempt that left nothing in it serves the next one") {
   process_bench b;
   const auto first = b.shell("true", 1);
   b.run(first);
-  const auto changed = b.shell("chmod 500 .", 2);
-  b.run(changed);
-  struct stat before {};
-  REQUIRE(::stat((first.folder / "work").c_str(), &before) == 0);
-  b->remove(changed.id);
-  b->remove(first.id);
-  const auto next = b.shell("touch here; echo 1 > $MUSTER_OUTPUT/a; pwd", 3);
+  const auto work = number_of(first.folder / "work");
+  const auto next = b.shell("touch here; echo 1 > $MUSTER_OUTPUT/a; pwd", 2);
   CHECK(b.run(next).exited->code == 0);
-  struct stat after {};
-  REQUIRE(::stat((next.folder / "work").c_str(), &after) == 0);
-  CHECK(before.st_ino == after.st_ino);
+  CHECK(number_of(next.folder / "work") == work);
   CHECK(b.log_of(next) == fs::canonical(next.folder / "work").string() + "\n");
-  CHECK(read_text(next.folder / "output/a") == "1\n");
   CHECK_FALSE(fs::exists(first.folder));
+  // The end of the first is durable only now.
+  b->publish(first.id);
+  b->remove(first.id);
+  const auto changed = b.shell("chmod 500 .", 3);
+  b.run(changed);
+  CHECK(read_text(next.folder / "output/a") == "1\n");
+  CHECK(fs::exists(next.folder / "work/here"));
+  // Who left something keeps its folder, until that is removed.
+  const auto other = b.shell("true", 4);
+  b.run(other);
+  CHECK(number_of(changed.folder / "work") != number_of(other.folder / "work"));
+  b->remove(changed.id);
   CHECK(eventually([&] { return !fs::exists(changed.folder); }));
   // What is left over when the driver ends goes with it; logs and outputs stay.
-  const auto last = b.shell("true", 4);
-  b.run(last);
-  b->remove(last.id);
   b->remove(next.id);
-  b.run(b.shell("true", 5));
   b.driver_.reset();
-  CHECK(fs::exists(last.folder.string() + ".log"));
+  CHECK(fs::exists(other.folder.string() + ".log"));
   CHECK(fs::exists(next.folder / "output/a"));
-  CHECK_FALSE(fs::exists(last.folder));
+  CHECK_FALSE(fs::exists(other.folder));
+}
+
+TEST_CASE("who is adopted when its folder serves another has ended as it did") {
+  process_bench b;
+  const auto first = b.shell("exit 7", 1);
+  b.run(first);
+  const auto next = b.shell("echo 1 > $MUSTER_OUTPUT/a", 2);
+  b.run(next);
+  REQUIRE_FALSE(fs::exists(first.folder));
+  b.driver_.reset(); // Before it was durable how they ended.
+  process_bench after{b.state};
+  const auto found = after->adopt({first, next});
+  REQUIRE(found.ok());
+  CHECK(*found == std::vector<adoption>{adoption::exited, adoption::exited});
+  CHECK(after.heard.wait_end(first.id).exited->code == 7);
+  CHECK(after.heard.wait_end(next.id).exited->code == 0);
+  after->publish(first.id);
+  after->publish(next.id);
+  after->remove(first.id);
+  after.driver_.reset();
+  CHECK(read_text(next.folder / "output/a") == "1\n");
 }
 
 TEST_CASE("what was to be removed is removed although the driver goes") {
