@@ -356,6 +356,7 @@ private:
     run({});
   }
 
+  /// Behind what they were told before, such as to remove: in CAF 0.17 an exit message waits for its turn.
   void end() {
     for (const auto& member : state_.tasks)
       if (member)

@@ -58,9 +58,9 @@ private:
       files.push_back({fd, POLLIN, 0});
     for (const int fd : state_.survivor_files())
       files.push_back({fd, POLLIN, 0});
-    ::poll(files.data(), files.size(), timeout());
+    const bool is_known = ::poll(files.data(), files.size(), timeout()) >= 0;
     driver_waits_ = files[1].revents != 0;
-    client_speaks_ = client_ && files[2].revents != 0;
+    client_speaks_ = client_ && (!is_known || files[2].revents != 0);
   }
 
   [[nodiscard]] int timeout() const {

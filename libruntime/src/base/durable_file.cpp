@@ -40,8 +40,11 @@ result<void> replace_file_durably(const std::filesystem::path& path, std::string
     ::unlink(temporary.c_str());
     return written;
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return failed("write", path, errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int problem = errno;
+    ::unlink(temporary.c_str());
+    return failed("write", path, problem);
+  }
   const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
   const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); // NOLINT
   if (folder >= 0) {

@@ -37,23 +37,24 @@ fs::path behind_links(fs::path file) {
   return file;
 }
 
-bool is_missing(const fs::path& file) {
-  std::error_code problem;
-  const auto what = fs::status(file, problem);
-  return what.type() == fs::file_type::not_found || (fs::is_regular_file(what) && fs::file_size(file, problem) == 0);
-}
-
 struct freer {
   void operator()(unsigned char* x) const noexcept { sqlite3_free(x); }
 };
 
 } // namespace
 
+result<void> set_up_if_empty(sqlite::connection& db) {
+  const auto pages = db.number("PRAGMA page_count", "setting up the store");
+  if (!pages)
+    return pages.failure();
+  return *pages == 0 ? db.run(settings, "setting up the store") : result<void>{};
+}
+
 result<std::string> make_empty_store() {
   auto db = sqlite::connection::open_in_memory();
   if (!db)
     return db.failure();
-  if (auto done = db->run(settings, "making a store"); !done)
+  if (auto done = set_up_if_empty(*db); !done)
     return done.failure();
   if (auto done = migrate(*db, migrations()); !done)
     return done.failure();
@@ -68,8 +69,9 @@ result<std::string> make_empty_store() {
 
 result<void> put_empty_store(const fs::path& database, std::string bytes) {
   const auto file = behind_links(database);
-  if (!is_missing(file))
-    return {}; // Opening it tells what it is.
+  std::error_code unknown;
+  if (fs::status(file, unknown).type() != fs::file_type::not_found)
+    return {}; // Opening it tells what it is. One that is empty keeps its owner and mode.
   if (bytes.empty()) {
     auto made = make_empty_store();
     if (!made)
@@ -80,7 +82,10 @@ result<void> put_empty_store(const fs::path& database, std::string bytes) {
   for (const auto* beside : {"-journal", "-wal", "-shm"})
     if (const auto left = file.string() + beside; ::unlink(left.c_str()) != 0 && errno != ENOENT)
       return {ec::io_error, "cannot remove " + left + ": " + std::generic_category().message(errno)};
-  return replace_file_durably(file, bytes, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
+  auto put = replace_file_durably(file, bytes, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
+  if (!put && put.failure().code == ec::store_full)
+    return {ec::store_full, put.failure().message + "; free some space and try again"};
+  return put;
 }
 
 } // namespace muster::store

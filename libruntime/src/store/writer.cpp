@@ -95,6 +95,8 @@ private:
 };
 
 result<void> writer::impl::prepare() {
+  if (auto done = set_up_if_empty(db_); !done)
+    return done;
   if (auto done = db_.run(settings, "setting up the store"); !done)
     return done;
   if (auto done = migrate(db_, migrations()); !done)

@@ -78,6 +78,21 @@ TEST_CASE("others may read a new database as far as the umask lets them") {
         (fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read));
 }
 
+TEST_CASE("an empty file in the place of a database stays whose it was") {
+  const temporary_state dir;
+  must(dir.directory().create());
+  std::ofstream{dir.directory().database()};
+  fs::permissions(dir.directory().database(), fs::perms::owner_read | fs::perms::owner_write);
+  struct stat before {};
+  struct stat after {};
+  REQUIRE(::stat(dir.directory().database().c_str(), &before) == 0);
+  must(writer::open(dir.directory()));
+  REQUIRE(::stat(dir.directory().database().c_str(), &after) == 0);
+  CHECK(before.st_mode == after.st_mode);
+  CHECK(before.st_ino == after.st_ino);
+  CHECK(workflows_in(dir.directory()) == 0);
+}
+
 TEST_CASE("the log of a database that is gone is no part of a new one") {
   const temporary_state dir;
   leave_log_alone(dir.directory());
