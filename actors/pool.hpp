@@ -58,7 +58,6 @@ struct pool_state {
     assignment where;                   ///< While it has places and waits for a network.
     epoch lease;                        ///< 0 until it is told of a place.
     attempt_id last;                    ///< See `placement_request`.
-    std::optional<gang_key> heir_of;    ///< Whose place it was promised.
     std::string leaves;                 ///< Why it was asked to make way; empty if it was not.
     caf::actor_clock::time_point since; ///< When it had its places; zero before.
     caf::actor_clock::time_point asked; ///< When it asked for them; before this head began, if it waited then.

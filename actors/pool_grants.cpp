@@ -48,7 +48,6 @@ void promise_ahead(pool_pointer self, gang_key key) {
     choose_network(state, *next, state.clients[*next], where);
     if (!give_addresses(state, state.clients[*next], where))
       return;
-    state.clients[*next].heir_of = last;
     say_placed(self, *next, where, state.clients[last].last);
     last = *next;
   }
@@ -87,9 +86,6 @@ void lease_to(pool_pointer self, gang_key key, const assignment& where) {
   state.config.counted->queue_wait.add(client.since - client.asked);
   say_placed(self, key, where, {});
   promise_ahead(self, key);
-  // Whoever promised it a place that it need not wait for has nobody behind it now.
-  if (const auto before = std::exchange(client.heir_of, std::nullopt); before && state.clients.count(*before) != 0)
-    promise_ahead(self, *before);
   leave_if_vacated(self, key, where);
 }
 
@@ -166,8 +162,11 @@ void grant_waiting(pool_pointer self) {
   for (;;) {
     const auto grants = state.queue.poll(at_once);
     bool are_free_again = false;
-    for (const auto& x : grants)
+    for (const auto& x : grants) {
       are_free_again = !take_granted(self, x.key, x.where) || are_free_again;
+      if (x.giver)
+        promise_ahead(self, *x.giver);
+    }
     if (grants.size() < at_once && !are_free_again)
       break;
   }

@@ -30,7 +30,7 @@ result<gang_request> request_now(const pool_state& state, gang_key key) {
 void turn_away(pool_pointer self, const std::set<gang_key>& stranded_before) {
   auto& state = self->state;
   for (const auto key : state.queue.stranded()) {
-    if (stranded_before.count(key) > 0 || state.clients.at(key).heir_of)
+    if (stranded_before.count(key) > 0 || state.queue.is_promised(key))
       continue;
     const auto now = request_now(state, key);
     if (!now)

@@ -77,6 +77,7 @@ struct executor_double_state {
     std::optional<attempt_id> after;
   };
   std::unordered_map<attempt_id, attempt> attempts;
+  report_list untold;
   shared_ptr_state shared;
 };
 
@@ -94,7 +95,18 @@ attempt_report report_of(attempt_id id, report_kind kind, ec problem = ec::none,
 }
 
 void tell(executor_double_pointer self, const attempt_report& x) {
-  self->send(self->state.attempts[x.id].watcher, report_atom::value, x);
+  auto& state = self->state;
+  const auto held = state.shared->holds_news_for;
+  if (held.count() == 0)
+    return self->send(state.attempts[x.id].watcher, report_atom::value, x);
+  if (state.untold.empty())
+    self->delayed_send(self, held, report_atom::value, report_list{});
+  state.untold.push_back(x);
+}
+
+void tell_all(executor_double_pointer self) {
+  for (const auto& x : std::exchange(self->state.untold, {}))
+    self->send(self->state.attempts[x.id].watcher, report_atom::value, x);
 }
 
 void start(executor_double_pointer self, attempt_id id) {
@@ -190,6 +202,8 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
       [=, &state](publish_atom, attempt_id id) { note(self, "publish", id); },
       [=, &state](remove_atom, attempt_id id) { note(self, "remove", id); },
       [=, &state](report_atom, const report_list& due) {
+        if (due.empty())
+          return tell_all(self);
         for (const auto& x : due)
           if (state.attempts[x.id].live)
             end(self, x);
@@ -256,6 +270,7 @@ actor_fixture::~actor_fixture() {
 }
 
 void actor_fixture::spawn_all() {
+  shared_->holds_news_for = holds_news_for;
   journal_ = system_->spawn(journal_double, shared_);
   executor_ = system_->spawn(executor_double, shared_, behaviour);
   clock_ = system_->spawn(muster::clock);

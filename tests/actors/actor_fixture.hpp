@@ -52,6 +52,8 @@ public:
   std::function<script(const std::string& task, std::uint32_t attempt)> behaviour;
   /// What the pool's one node has.
   capabilities offered{"scripted", "", false, {4, std::int64_t{64} << 30, std::int64_t{64} << 30, {}}};
+  /// The executor tells what happened so much later, with all else that it has to tell by then.
+  std::chrono::milliseconds holds_news_for{0};
   group_policy policy;
   workflow_terms terms; ///< Of the workflow.
   std::string address;  ///< Of the pool's node; then it is not the head's own machine.
@@ -131,6 +133,7 @@ public:
     std::size_t live = 0;
     std::size_t most_live = 0;
     std::size_t started_after = 0;
+    std::chrono::milliseconds holds_news_for{0};
     std::deque<caf::typed_response_promise<cache_answer_ptr>> asked;
     std::vector<cache_end> told;
     std::vector<stop_purpose> stop_notes;

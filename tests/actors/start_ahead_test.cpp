@@ -66,6 +66,23 @@ TEST_CASE("short tasks start when another ends, and no more run at a time than m
   }
 }
 
+TEST_CASE("no more run at a time than may where several ends are told at once and heard of in any order") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    INFO("seed " << seed);
+    actor_fixture f{seed};
+    f.offered.starts_after = true;
+    f.holds_news_for = 8ms;
+    f.behaviour = [](const std::string& task, std::uint32_t) {
+      return script{ec::none, ec::none, false, 0, std::chrono::milliseconds{1 + number_of(task) % 3}};
+    };
+    f.begin(make_workflow(many(300)));
+    REQUIRE(run_in_small_steps(f));
+    CHECK(f.ended() == status::completed);
+    CHECK(f.started_after() > 200);
+    CHECK(f.most_live() == 4);
+  }
+}
+
 TEST_CASE("a task that is ready behind another still waits, says for what, and may be canceled") {
   actor_fixture f;
   f.offered.starts_after = true;

@@ -346,6 +346,7 @@ TEST_CASE("whatever order the actors run in and however attempts end, every work
       return x;
     };
     f.offered.starts_after = seed % 2 == 0;
+    f.holds_news_for = std::chrono::milliseconds{seed % 4 < 2 ? 0 : 8};
     f.begin(random_workflow(random));
     if (random() % 4 == 0) {
       f.advance(std::chrono::milliseconds{random() % (longest * 7 / 10)});

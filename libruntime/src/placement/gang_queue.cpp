@@ -126,12 +126,12 @@ bool gang_queue::has_victims() const noexcept {
 std::optional<gang_key> gang_queue::promise(gang_key of) {
   auto& s = *state_;
   const auto at = s.entries.find(of);
-  if (at == s.entries.end() || nodes().size() != 1 || s.lines.crowds() != 1 || s.heir_of(of) != nullptr)
+  if (at == s.entries.end() || nodes().size() != 1 || s.lines.crowds() != 1 || s.promises.heir_of(of))
     return std::nullopt;
   const auto& e = at->second;
   auto& line = s.lines[e.line];
   const bool has_one = e.stage == gang_stage::holds;
-  const bool promised_one = e.stage == gang_stage::waits && e.arrival <= line.promised_until;
+  const bool promised_one = e.stage == gang_stage::waits && s.promises.giver_of(of);
   if ((!has_one && !promised_one) || line.who.who.size() != 1 || line.gpus() != 0)
     return std::nullopt;
   // Their order in the line is that of their arrivals.
@@ -148,7 +148,7 @@ std::optional<gang_key> gang_queue::promise(gang_key of) {
       break;
     }
   line.promised_until = next->first;
-  s.heirs[of] = *next;
+  s.promises.add(of, next->second);
   return next->second;
 }
 
@@ -157,26 +157,27 @@ std::optional<grant> gang_queue::hand_over(gang_key key) {
   const auto at = s.entries.find(key);
   if (at == s.entries.end())
     return std::nullopt;
-  const auto* promised = at->second.stage == gang_stage::holds ? s.heir_of(key) : nullptr;
-  if (promised == nullptr) {
-    s.withdraw(key);
-    return std::nullopt;
-  }
-  const auto heir = *promised;
+  const auto heir = at->second.has_places() ? s.promises.heir_of(key) : std::nullopt;
   auto where = at->second.where;
   s.withdraw(key);
-  auto& e = s.entries[heir];
+  if (!heir)
+    return std::nullopt;
+  auto& e = s.entries[*heir];
   s.nodes.take(s.lines[e.line].who.who, where);
-  s.stop_waiting(e);
-  s.hold(heir, e, where);
-  return grant{heir, std::move(where)};
+  s.stop_waiting(*heir, e);
+  s.hold(*heir, e, where);
+  return grant{*heir, std::move(where), std::nullopt};
 }
 
 std::pair<std::size_t, gang_key> gang_queue::heirs_of(gang_key key) const {
   std::pair<std::size_t, gang_key> out{0, key};
-  for (const auto* heir = state_->heir_of(key); heir != nullptr; heir = state_->heir_of(*heir))
+  for (auto heir = state_->promises.heir_of(key); heir; heir = state_->promises.heir_of(*heir))
     out = {out.first + 1, *heir};
   return out;
+}
+
+bool gang_queue::is_promised(gang_key key) const {
+  return state_->promises.giver_of(key).has_value();
 }
 
 void gang_queue::join(node_state node) {

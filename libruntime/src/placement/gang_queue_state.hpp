@@ -6,6 +6,7 @@
 #include "placement/fair_share.hpp"
 #include "placement/gain_log.hpp"
 #include "placement/gpu_quotas.hpp"
+#include "placement/place_promises.hpp"
 #include "placement/queue_lines.hpp"
 
 #include <map>
@@ -59,15 +60,14 @@ struct gang_queue::state {
   [[nodiscard]] std::vector<gang_key> stranded();
   [[nodiscard]] bool waits(const arrived& x) const;
   void wait(gang_key key, queue_entry& e);
-  void stop_waiting(queue_entry& e);
+  void stop_waiting(gang_key key, queue_entry& e);
   void clean_line(std::uint32_t number);
-  void hold(gang_key key, queue_entry& e, assignment where);
+  std::optional<gang_key> hold(gang_key key, queue_entry& e, assignment where);
   void let_go(gang_key key, queue_entry& e);
   bool withdraw(gang_key key);
   void node_changed(std::uint32_t node);
   void forget_gone(std::uint32_t node);
   void count_capacity();
-  [[nodiscard]] const gang_key* heir_of(gang_key key) const;
 
   // Another policy
   [[nodiscard]] std::vector<ruled_out_gang> take_over(state& before, const asks_anew& asks);
@@ -133,9 +133,9 @@ struct gang_queue::state {
   candidates order;
   queue_time now;
   std::unordered_map<gang_key, queue_entry> entries;
-  std::vector<std::vector<gang_key>> holders;       ///< By node.
-  std::set<std::pair<queue_time, gang_key>> low;    ///< Of LOW priority, hold places and are not ending; oldest first.
-  std::unordered_map<gang_key, arrived> heirs;      ///< Who was promised the places of whom.
+  std::vector<std::vector<gang_key>> holders;    ///< By node.
+  std::set<std::pair<queue_time, gang_key>> low; ///< Of LOW priority, hold places and are not ending; oldest first.
+  place_promises promises;
   std::map<gang_key, kept_places> kept;             ///< By winner.
   std::unordered_map<gang_key, gang_key> winner_of; ///< By victim.
   gain_log gains;

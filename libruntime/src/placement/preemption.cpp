@@ -30,7 +30,7 @@ std::vector<preemption> gang_queue::state::preempt(std::size_t limit) {
     auto victims = gangs_to_preempt_for(line, firm, tried);
     if (!victims.empty()) {
       auto& e = entries[winner];
-      stop_waiting(e);
+      stop_waiting(winner, e);
       keep_places(winner, e, victims);
       order.granted();
       found.push_back({winner, std::move(victims)});
@@ -209,9 +209,9 @@ bool gang_queue::state::may_wait_on(const kept_places& x) const {
 
 /// Nothing is kept for a winner any more: it waits as before.
 void gang_queue::state::wait_again(gang_key winner) {
-  drop_kept(winner);
-  --waiting;
-  wait(winner, entries[winner]);
+  auto& e = entries[winner];
+  stop_waiting(winner, e);
+  wait(winner, e);
 }
 
 /// Grants those whose places were kept and are free now, or who have others meanwhile. Should the places not be free,
@@ -234,12 +234,11 @@ void gang_queue::state::grant_kept(std::vector<grant>& grants, std::size_t limit
         wait_again(winner);
       continue;
     }
-    drop_kept(winner);
-    --waiting;
+    stop_waiting(winner, e);
     for (std::size_t i = 0; i < chosen->size(); ++i)
       nodes.free().change((*chosen)[i], negative(need_of(line.who.who[i])));
-    hold(winner, e, nodes.settle(line.who, *chosen));
-    grants.push_back({winner, e.where});
+    const auto giver = hold(winner, e, nodes.settle(line.who, *chosen));
+    grants.push_back({winner, e.where, giver});
   }
 }
 

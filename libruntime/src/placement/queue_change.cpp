@@ -37,28 +37,26 @@ std::vector<ruled_out_gang> gang_queue::state::take_over(state& before, const as
   nodes = std::move(before.nodes);
   nodes.set_topology(policy.topology_keys);
   holders = std::move(before.holders);
-  heirs = before.heirs;
+  promises = before.promises;
   count_capacity();
   take_over_shares(before);
   take_over_holders(before, asks);
 
   std::vector<std::pair<std::uint64_t, gang_key>> waited;
-  std::set<gang_key> promised;
   for (const auto& [key, e] : before.entries)
     if (!e.has_places())
       waited.emplace_back(e.arrival, key);
-  for (const auto& [of, heir] : heirs)
-    promised.insert(heir.second);
   std::sort(waited.begin(), waited.end());
   std::vector<ruled_out_gang> out;
   for (const auto& [arrival, key] : waited) {
     const auto& was = before.entries.at(key);
     auto anew = asks(key);
     auto why = anew ? std::nullopt : std::make_optional(anew.failure().message);
-    if (anew && promised.count(key) == 0)
+    const bool is_promised = promises.giver_of(key).has_value();
+    if (anew && !is_promised)
       why = ruled_out(nodes.prepare(anew->who, anew->terms.strategy, anew->terms.group_size), anew->terms);
-    if (why && promised.count(key) == 0) {
-      heirs.erase(key);
+    if (why && !is_promised) {
+      promises.leave(key);
       out.push_back({key, *std::move(why)});
       continue;
     }

@@ -83,10 +83,12 @@ void gang_queue::state::wait(gang_key key, queue_entry& e) {
   ++waiting;
 }
 
-/// A waiting gang leaves its line; what it is then is the caller's to say.
-void gang_queue::state::stop_waiting(queue_entry& e) {
-  e.stage = gang_stage::reserved; // Until `clean_line` has seen that it does not wait.
+/// A gang that has no places waits no more, nor is anything kept for it; what it is then is the caller's to say.
+void gang_queue::state::stop_waiting(gang_key key, queue_entry& e) {
   --waiting;
+  if (e.stage == gang_stage::reserved)
+    return drop_kept(key);
+  e.stage = gang_stage::reserved; // Until `clean_line` has seen that it does not wait.
   ++lines[e.line].gone;
   clean_line(e.line);
 }
@@ -109,8 +111,8 @@ void gang_queue::state::clean_line(std::uint32_t number) {
   lines.set_front(number, old_front, line.waiting.empty() ? now : entries[line.waiting.front().second].since);
 }
 
-/// Writes down who holds what; the nodes know already.
-void gang_queue::state::hold(gang_key key, queue_entry& e, assignment where) {
+/// Writes down who holds what; the nodes know already. Answers who had promised it a place that it does not need now.
+std::optional<gang_key> gang_queue::state::hold(gang_key key, queue_entry& e, assignment where) {
   auto& line = lines[e.line];
   e.stage = gang_stage::holds;
   e.since = now;
@@ -123,6 +125,7 @@ void gang_queue::state::hold(gang_key key, queue_entry& e, assignment where) {
   if (line.terms.priority == gang_priority::low)
     low.emplace(e.since, key);
   ++changes;
+  return promises.settle(key);
 }
 
 /// The inverse of `hold`, and the nodes learn it.
@@ -134,7 +137,6 @@ void gang_queue::state::let_go(gang_key key, queue_entry& e) {
   count_capacity();
   shares.add(lines.user_of(line), negative(line.who.root.sum), now);
   low.erase({e.since, key});
-  heirs.erase(key);
   each_node(e.where, [&](std::uint32_t n) {
     // Whoever ends soon came late, as a rule.
     auto& here = holders[n];
@@ -152,15 +154,11 @@ bool gang_queue::state::withdraw(gang_key key) {
     return false;
   auto& e = at->second;
   const auto line = e.line;
-  if (e.has_places()) {
+  if (e.has_places())
     let_go(key, e);
-  } else if (e.stage == gang_stage::waits) {
-    heirs.erase(key);
-    stop_waiting(e);
-  } else {
-    drop_kept(key);
-    --waiting;
-  }
+  else
+    stop_waiting(key, e);
+  promises.leave(key);
   victim_gone(key);
   entries.erase(at);
   lines.leave(line);
@@ -207,11 +205,6 @@ void gang_queue::state::count_capacity() {
     if (x.condition != node_condition::gone)
       all = plus(all, {static_cast<std::int64_t>(x.gpus.size()), x.total.cpu, 0, 0});
   shares.set_capacity(all);
-}
-
-const gang_key* gang_queue::state::heir_of(gang_key key) const {
-  const auto at = heirs.find(key);
-  return at != heirs.end() && waits(at->second) ? &at->second.second : nullptr;
 }
 
 } // namespace muster

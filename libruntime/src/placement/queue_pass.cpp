@@ -37,9 +37,9 @@ void gang_queue::state::let_all_try(std::vector<grant>& grants, std::size_t limi
       continue;
     const auto key = lines[*number].waiting.front().second;
     auto& e = entries[key];
-    stop_waiting(e);
-    hold(key, e, std::move(*where));
-    grants.push_back({key, e.where});
+    stop_waiting(key, e);
+    const auto giver = hold(key, e, std::move(*where));
+    grants.push_back({key, e.where, giver});
     order.granted();
   }
   lift_restriction();

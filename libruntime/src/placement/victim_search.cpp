@@ -106,7 +106,7 @@ victim_search::gangs victim_search::permitted(const gangs& in_order, guarantee_u
   const auto unreachable = out_of_reach();
   for (const auto key : in_order) {
     const auto& line = queue_.lines[queue_.entries[key].line];
-    if (queue_.heirs.count(key) != 0 || unreachable.count(key) != 0)
+    if (queue_.promises.heir_of(key) || unreachable.count(key) != 0)
       continue;
     if (line.quota != winner_.quota) {
       auto& gone = taken[line.quota];

@@ -1,26 +1,14 @@
+#include "cpu_gangs.hpp"
 #include "support/catch.hpp"
-
-#include "muster/placement/gang_queue.hpp"
 
 #include <algorithm>
 #include <random>
 #include <set>
 
 using namespace muster;
+using namespace muster::test;
 
 namespace {
-
-resource_request ask(std::int64_t cpu) {
-  resource_request x;
-  x.cpu = cpu;
-  x.memory = 1;
-  x.storage = 1;
-  return x;
-}
-
-gang_queue queue_of(std::int64_t cpu, queue_policy policy = {}) {
-  return gang_queue{{make_node("local", {cpu, std::int64_t{1} << 40U, std::int64_t{1} << 40U}, {})}, policy};
-}
 
 queue_policy at_most(std::optional<std::uint32_t> parallel, std::uint32_t passes) {
   queue_policy x;
@@ -28,21 +16,6 @@ queue_policy at_most(std::optional<std::uint32_t> parallel, std::uint32_t passes
   x.max_passes = passes;
   return x;
 }
-
-enum class answer { placed, waits, refused };
-
-answer submit(gang_queue& q, gang_key key, const gang& who) {
-  return static_cast<answer>(q.submit(key, who).index());
-}
-
-std::vector<gang_key> granted(gang_queue& q) {
-  std::vector<gang_key> keys;
-  for (const auto& g : q.poll())
-    keys.push_back(g.key);
-  return keys;
-}
-
-using keys = std::vector<gang_key>;
 
 } // namespace
 
@@ -130,92 +103,6 @@ TEST_CASE("a gang that was booked with gaps in its record still has a place") {
   CHECK((*booked)[1].gpus == std::vector<std::uint32_t>{0});
   CHECK((*booked)[2].gpus == std::vector<std::uint32_t>{2});
   CHECK(q.nodes()[0].free_gpus.empty());
-}
-
-TEST_CASE("a place can be promised to the oldest that waits for one like it") {
-  auto q = queue_of(2);
-  for (gang_key k = 1; k <= 6; ++k)
-    static_cast<void>(submit(q, k, {ask(1)}));
-  CHECK_FALSE(q.promise(3)); // It has none itself.
-  CHECK(q.promise(1) == gang_key{3});
-  CHECK_FALSE(q.promise(1)); // Once.
-  CHECK(q.promise(3) == gang_key{4});
-  CHECK(q.promise(2) == gang_key{5});
-  CHECK(q.heirs_of(1) == std::make_pair(std::size_t{2}, gang_key{4}));
-  CHECK(q.heirs_of(2) == std::make_pair(std::size_t{1}, gang_key{5}));
-  CHECK(q.waiting() == 4);
-  CHECK(q.why_waiting(3) == "waiting for 1 CPU: 0 of 2 free on node local");
-
-  SECTION("and is handed over") {
-    const auto next = q.hand_over(2);
-    REQUIRE(next);
-    CHECK(next->key == 5);
-    CHECK(q.members_placed() == 2);
-    CHECK(granted(q).empty());
-    CHECK(q.promise(5) == gang_key{6});
-  }
-  SECTION("or another is there before") {
-    CHECK(q.hand_over(2)->key == 5);
-    CHECK_FALSE(q.hand_over(5));
-    CHECK(granted(q) == keys{3});
-    CHECK(q.heirs_of(3) == std::make_pair(std::size_t{1}, gang_key{4}));
-    CHECK_FALSE(q.hand_over(1)); // Who was promised that one has a place.
-    CHECK(granted(q) == keys{4});
-  }
-  SECTION("or who was promised it goes away, and those behind it wait as before") {
-    CHECK_FALSE(q.hand_over(3));
-    CHECK(q.heirs_of(1).first == 0);
-    CHECK(q.promise(1) == gang_key{6});
-    CHECK(q.hand_over(1)->key == 6);
-    CHECK_FALSE(q.hand_over(6));
-    CHECK(granted(q) == keys{4});
-  }
-  SECTION("or it asks again, as another") {
-    CHECK(q.withdraw(3));
-    CHECK(submit(q, 3, {ask(1)}) == answer::waits);
-    CHECK_FALSE(q.hand_over(1));
-    CHECK(granted(q) == keys{4});
-  }
-}
-
-TEST_CASE("no place is promised past whoever is older, nor far ahead") {
-  queue_policy policy;
-  policy.max_passes = 3;
-  auto q = queue_of(2, policy);
-  static_cast<void>(submit(q, 1, {ask(1)}));
-  static_cast<void>(submit(q, 2, {ask(1)}));
-  SECTION("an older one needs more") {
-    static_cast<void>(submit(q, 3, {ask(2)}));
-    static_cast<void>(submit(q, 4, {ask(1)}));
-    CHECK_FALSE(q.promise(1));
-  }
-  SECTION("a younger one needs more") {
-    static_cast<void>(submit(q, 3, {ask(1)}));
-    static_cast<void>(submit(q, 4, {ask(2)}));
-    static_cast<void>(submit(q, 5, {ask(1)}));
-    CHECK(q.promise(1) == gang_key{3});
-    CHECK_FALSE(q.promise(2));
-  }
-  SECTION("the oldest would be passed too often") {
-    for (gang_key k = 3; k < 10; ++k)
-      static_cast<void>(submit(q, k, {ask(1)}));
-    CHECK(q.promise(1) == gang_key{3});
-    CHECK(q.promise(2) == gang_key{4});
-    CHECK(q.promise(4) == gang_key{5});
-    CHECK_FALSE(q.promise(5));
-    CHECK(q.hand_over(1)->key == 3);
-    CHECK(q.promise(5) == gang_key{6});
-  }
-  SECTION("gangs and GPUs") {
-    auto gpu = ask(1);
-    gpu.gpu = 1;
-    gang_queue g{{make_node("local", {2, 1000, 1000}, {0})}, policy};
-    static_cast<void>(submit(g, 1, {gpu}));
-    static_cast<void>(submit(g, 2, {gpu}));
-    CHECK_FALSE(g.promise(1));
-    static_cast<void>(submit(q, 3, {ask(1), ask(1)}));
-    CHECK_FALSE(q.promise(1));
-  }
 }
 
 TEST_CASE("a hundred thousand gangs of one wait and are served") {

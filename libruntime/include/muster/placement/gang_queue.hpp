@@ -21,6 +21,7 @@ namespace muster {
 struct grant {
   gang_key key = 0;
   assignment where;
+  std::optional<gang_key> giver; ///< Whose place it was promised and does not need now: it may be promised anew.
 };
 
 /// A gang that can never have a place here.
@@ -103,7 +104,8 @@ public:
   /// yet: which one, if it may be. It may when both are of one task, have equal requests without GPUs, and `of` holds a
   /// place or was promised one; when the only node there is leaves no choice of places; and when nobody else was
   /// promised the same, and all who wait are of one user and priority. The gang still waits, and `poll` may grant it
-  /// another place before. At most `max_passes` gangs are promised places before the oldest of them has one.
+  /// another place before; if it leaves instead, whoever was promised its place has the promise that it had. At most
+  /// `max_passes` gangs are promised places before the oldest of them has one.
   [[nodiscard]] std::optional<gang_key> promise(gang_key of);
 
   /// Gives up a gang's places as `withdraw` does; if they were promised, to the gang that is told. `poll` afterwards.
@@ -111,6 +113,8 @@ public:
 
   /// How many gangs wait that were promised the place of this one, or of one of them; and the last of them, else `key`.
   [[nodiscard]] std::pair<std::size_t, gang_key> heirs_of(gang_key key) const;
+  /// Whether it waits and was promised a place.
+  [[nodiscard]] bool is_promised(gang_key key) const;
 
   // Nodes. `poll` afterwards.
 
