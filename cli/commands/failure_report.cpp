@@ -114,7 +114,8 @@ client::outcome<found_failures> find_failed(client::api& head, const std::string
   return found_failures{std::move(decisive), borne.count()};
 }
 
-void print_last_lines(client::api& head, log_part what, std::ostream& out) {
+/// Nothing of an attempt that never ran, unless it wrote something: nobody need look for that. Whether there is a log.
+bool print_last_lines(client::api& head, log_part what, bool has_run, std::ostream& out) {
   what.last_lines = lines_shown;
   log_pieces log(head, std::move(what));
   line_cutter lines;
@@ -127,8 +128,9 @@ void print_last_lines(client::api& head, log_part what, std::ostream& out) {
   lines.finish(pass);
   if (!got)
     out << "    (its log cannot be read: " << printable(got.why().detail) << ")\n";
-  else if (!any)
+  else if (!any && has_run)
     out << "    | (it wrote nothing)\n";
+  return any || has_run;
 }
 
 void print_task(client::api& head, const failure_report& what, const json& task, std::ostream& out) {
@@ -149,8 +151,9 @@ void print_task(client::api& head, const failure_report& what, const json& task,
   out << '\n';
   if (!attempt.is_object())
     return;
-  print_last_lines(head, {what.id, name, number, {}, {}, {}}, out);
-  out << "    more: " << what.command("logs " + what.id + " -t " + shell_word(printable(name))) << '\n';
+  const bool has_run = !attempt.value("times", json::object()).value("running", json(nullptr)).is_null();
+  if (print_last_lines(head, {what.id, name, number, {}, {}, {}}, has_run, out))
+    out << "    more: " << what.command("logs " + what.id + " -t " + shell_word(printable(name))) << '\n';
 }
 
 void print_others(const std::map<std::string, std::uint64_t>& others, std::ostream& out) {

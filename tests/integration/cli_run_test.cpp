@@ -87,6 +87,16 @@ TEST_CASE("a failed run says what failed, with its exit code, its last lines and
   CHECK_THAT(said.err, ContainsSubstring("more: muster logs single-1 -t only\n"));
 }
 
+TEST_CASE("of a task that could not begin a failed run names the reason, and no log") {
+  const muster_program muster;
+  const auto spec = one_task("true") + "    inputs:\n    - url: file:///no/such\n";
+  const auto said = muster({"run", muster.file("a.yaml", spec)});
+  CHECK(said.exit_code == 3);
+  CHECK_THAT(said.err, ContainsSubstring("only FAILED_START_ERROR: input 0: cannot find the input /no/such"));
+  CHECK_THAT(said.err, !ContainsSubstring("wrote nothing") && !ContainsSubstring("muster logs"));
+  CHECK_THAT(said.err, ContainsSubstring("see muster show single-1"));
+}
+
 TEST_CASE("the commands that a failed run names can be given to a shell as they are") {
   const muster_program muster;
   const auto state = (muster.folder() / "it's $HOME").string();

@@ -183,7 +183,7 @@ void engine::take_gang_end(node_id id, gang_end how) {
     if (!text.empty())
       at(id).result = std::make_shared<held_result>(std::make_shared<const std::string>(text + "}"));
   }
-  auto reason = is_failed(how.status) ? gang_name(id) + " is " + std::string{to_string(how.status)} : std::string{};
+  auto reason = is_failed(how.status) ? path_of(id) + " is " + std::string{to_string(how.status)} : std::string{};
   end(id, how.status, std::move(reason));
 }
 

@@ -49,6 +49,10 @@ TEST_CASE("a failed step takes along what needs it, at once, with the reason") {
   CHECK(world.reasons["b"] == "upstream a is FAILED");
   CHECK(world.reasons["c"] == "upstream b is FAILED_UPSTREAM");
   CHECK(world.machine.status() == status::failed);
+  const auto seen = world.machine.view();
+  const auto a = std::find_if(seen.begin(), seen.end(), [](const auto& x) { return x.path == "a"; });
+  REQUIRE(a != seen.end());
+  CHECK(a->reason == "a is FAILED"); // Not its group, which nobody has named.
 }
 
 TEST_CASE("after orders without data, by how the other ended") {
