@@ -153,8 +153,8 @@ void driver_core::ask(const std::vector<attempt_id>& ids, warden_queries::handle
   queries_.ask(about, link_.unsent(), std::move(answered));
 }
 
-void driver_core::adopt(std::shared_ptr<const std::vector<attempt_spec>> attempts,
-                        std::function<void(adoptions)> done) {
+void driver_core::adopt(const std::shared_ptr<const std::vector<attempt_spec>>& attempts,
+                        const std::function<void(adoptions)>& done) {
   std::vector<attempt_id> ids;
   for (const auto& spec : *attempts) {
     auto& x = attempts_[spec.id];

@@ -38,7 +38,8 @@ public:
   void remove(attempt_id id);
 
   using adoptions = result<std::vector<adoption>>;
-  void adopt(std::shared_ptr<const std::vector<attempt_spec>> attempts, std::function<void(adoptions)> done);
+  void adopt(const std::shared_ptr<const std::vector<attempt_spec>>& attempts,
+             const std::function<void(adoptions)>& done);
 
   /// What was known stays known; copies that are under way keep what they began with. Also before there is a thread.
   void learn_gpus(const visible_gpus& found);
