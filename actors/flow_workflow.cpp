@@ -250,7 +250,7 @@ private:
   }
 
   /// Records steps that were not run: in the rows that they have, or in new ones.
-  void record(std::vector<flow::note> notes) {
+  void record(const std::vector<flow::note>& notes) {
     event_list facts;
     std::vector<chunk_row> rows;
     std::vector<const flow::note*> fresh;

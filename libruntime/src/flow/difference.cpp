@@ -124,7 +124,9 @@ private:
     for (const auto& key : keys) {
       const auto a = before.find(key);
       const auto b = after.find(key);
-      const auto inner = is_wrapper(key) ? field : field.empty() ? key : field + '.' + key;
+      auto inner = field;
+      if (!is_wrapper(key))
+        inner.append(field.empty() ? "" : ".").append(key);
       if ((a == before.end() || b == after.end()) && (is_wrapper(key) || is_of_named(a == before.end() ? *b : *a)))
         compare_with_nothing(step, inner, unfolded(key, a == before.end() ? *b : *a), a == before.end());
       else if (a == before.end())

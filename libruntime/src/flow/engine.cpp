@@ -38,11 +38,11 @@ engine::engine(spec::scope_ptr definition) : definition_(std::move(definition)),
 }
 
 void engine::recall(std::vector<std::pair<std::string, recorded_gang>> recorded) {
-  for (auto& [name, gang] : recorded) {
-    to_recall_ += has_begun(gang) ? 1 : 0;
-    ++recorded_paths_[name];
-    const bool counts = can_be_met(gang);
-    if (recorded_.emplace(std::move(name), std::move(gang)).second && counts)
+  for (auto& x : recorded) {
+    to_recall_ += has_begun(x.second) ? 1 : 0;
+    ++recorded_paths_[x.first];
+    const bool counts = can_be_met(x.second);
+    if (recorded_.insert(std::move(x)).second && counts)
       ++to_meet_;
   }
 }

@@ -46,11 +46,12 @@ result<template_value> part_of(const template_value& x, std::string_view path, s
 /// Tasks that may have left output in a step that is no gang of its own, by their folders.
 void add_parts(const spec::step& x, const std::string& path, const std::string& folder,
                std::vector<std::pair<std::string, std::string>>& out) {
-  const auto add_scope = [&out](const spec::scope& scope, const std::string& scope_path,
-                                const std::string& scope_folder) {
+  const auto add_scope = [&](const spec::scope& scope, const std::string& label) {
+    const auto around = label.empty() ? path : joined(path, label);
+    const auto inside = folder + "/" + (label.empty() ? label : label + "/");
     for (const auto& step : scope.steps)
       if (!step.foreach && !step.repeat)
-        add_parts(step, joined(scope_path, step.name), scope_folder + step.name, out);
+        add_parts(step, joined(around, step.name), inside + step.name, out);
   };
   if (const auto* gang = std::get_if<spec::group>(&x.body)) {
     const bool plain = gang->tasks.size() == 1 && gang->tasks.front().name == x.name;
@@ -61,16 +62,16 @@ void add_parts(const spec::step& x, const std::string& path, const std::string& 
       else
         out.emplace_back(folder + "/" + task.name, joined(around, task.name));
   } else if (const auto* inner = std::get_if<spec::scope_ptr>(&x.body)) {
-    add_scope(**inner, path, folder + "/");
+    add_scope(**inner, {});
   } else if (const auto* branches = std::get_if<spec::branches_body>(&x.body)) {
     for (const auto& [name, branch] : branches->branches)
-      add_scope(*branch, joined(path, name), folder + "/" + name + "/");
+      add_scope(*branch, name);
   } else {
     const auto& choice = std::get<spec::switch_body>(x.body);
     for (const auto& [name, branch] : choice.cases)
-      add_scope(*branch, joined(path, name), folder + "/" + name + "/");
+      add_scope(*branch, name);
     if (choice.otherwise)
-      add_scope(*choice.otherwise, joined(path, "default"), folder + "/default/");
+      add_scope(*choice.otherwise, "default");
   }
 }
 

@@ -68,6 +68,7 @@ std::vector<dependency> dependencies_of(const spec::step& x, const scope_layout&
     if (const auto p = position(name))
       found.try_emplace(*p, dependency{*p, spec::after_on::success, false});
   std::vector<dependency> out;
+  out.reserve(found.size());
   for (const auto& [p, d] : found)
     out.push_back(d);
   return out;

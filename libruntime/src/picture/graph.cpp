@@ -63,7 +63,7 @@ public:
   /// Returns a node in it.
   std::string write(const outline_scope& x, std::size_t depth) {
     if (x.steps.empty()) {
-      const auto id = "s" + std::to_string(count_++);
+      auto id = "s" + std::to_string(count_++);
       line(depth, id + (mermaid_ ? "[\" \"]" : " [shape=point];"));
       return id;
     }
