@@ -131,8 +131,11 @@ public:
       drop_stop_note();
       hold_nothing(); // Before a restart it may have.
     }
-    if (state_.hands_on && !x.restore)
-      request.last = {state_.context->key, x.members.front(), state_.machine->attempt(0)};
+    // Whoever waits for this attempt since it was placed before would not know that it waits for another place now.
+    const auto number = state_.machine->attempt(0);
+    const bool is_first = std::exchange(state_.placed_before, number) != number;
+    if (state_.hands_on && is_first && !x.restore)
+      request.last = {state_.context->key, x.members.front(), number};
     if (x.restore)
       for (const auto t : x.members)
         request.held.push_back(state_.places[position(t)]);

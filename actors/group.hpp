@@ -56,10 +56,11 @@ struct group_state {
   std::vector<held_prepare> held_prepares;
   /// Nobody is told to end before it is durable what for: a later runtime would take that for a failure.
   std::vector<effect::stop> held_stops;
-  service_change_ptr stop_note; ///< To be written down.
-  std::uint32_t open_notes = 0; ///< Are being written down.
-  bool has_stop_note = false;   ///< Something was, and may have come true.
-  bool hands_on = false;        ///< Its place may be another's as soon as its attempt has run and ended.
+  service_change_ptr stop_note;               ///< To be written down.
+  std::uint32_t open_notes = 0;               ///< Are being written down.
+  bool has_stop_note = false;                 ///< Something was, and may have come true.
+  bool hands_on = false;                      ///< Its place may be another's as soon as its attempt has run and ended.
+  std::optional<std::uint32_t> placed_before; ///< The attempt for which places were asked last.
   bool finished = false;
   bool said_running = false;
   /// Where members could not be prepared since one last ran; and for how many leases, with whether this one is of them.

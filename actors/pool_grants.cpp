@@ -13,6 +13,11 @@ namespace muster {
 
 namespace {
 
+/// Others may be promised its place.
+bool can_hand_on(const pool_state::client& x) {
+  return x.last.workflow.value != 0;
+}
+
 /// Tells the group of `key` that these places are its own, or will be when the attempt `after` has ended.
 void say_placed(pool_pointer self, gang_key key, const assignment& where, attempt_id after) {
   auto& state = self->state;
@@ -24,7 +29,7 @@ void say_placed(pool_pointer self, gang_key key, const assignment& where, attemp
   given.number = client.lease;
   for (std::size_t i = 0; i < where.size(); ++i) {
     const auto& node = *state.nodes.at(state.queue.nodes()[where[i].node].name).what;
-    given.places.push_back({node.name, node.executor, client.addresses[i], where[i].gpus, after});
+    given.places.push_back({node.name, node.executor, client.addresses[i], where[i].gpus, after, can_hand_on(client)});
     given.record_first = given.record_first || !node.is_local;
   }
   tell(self, client, placed_atom::value, std::move(given));
@@ -41,7 +46,7 @@ void promise_ahead(pool_pointer self, gang_key key) {
   auto [promised, last] = state.queue.heirs_of(key);
   if (promised > depth / 2) // Rather several at once than one by one.
     return;
-  for (; promised < depth && state.clients[last].last.workflow.value != 0; ++promised) {
+  for (; promised < depth && can_hand_on(state.clients[last]); ++promised) {
     const auto next = state.queue.promise(last);
     if (!next)
       return;

@@ -53,6 +53,7 @@ task_actor::behavior_type task(task_actor::stateful_pointer<task_state> self, co
         spec->gpus = place.gpus;
         if (!place.is_free())
           spec->after = place.after;
+        spec->hands_on = place.hands_on;
         self->send(state.executor, prepare_atom::value,
                    attempt_spec_ptr{std::make_shared<attempt_spec>(std::move(*spec))}, task_actor{self});
       },

@@ -93,6 +93,8 @@ struct attempt_spec {
   /// is called. An attempt that is not known, was not started, was stopped or is lost never counts as ended: who
   /// cancels both should not see the second one start.
   std::optional<attempt_id> after{};
+  /// Attempts that come `after` this one may start when it has ended; else they wait for `start`.
+  bool hands_on = false;
   std::string workflow_id; ///< `<name>-<n>`
   std::string group;
   spec::task task;

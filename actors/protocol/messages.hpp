@@ -138,13 +138,15 @@ struct placed_member {
   std::vector<std::uint32_t> gpus;
   /// The place is that of another attempt still: free when that one has ended. Of workflow 0: it is free.
   attempt_id after{};
+  /// It may be another's as soon as the attempt has run and has ended: somebody may have been promised it by then.
+  bool hands_on = false;
 
   [[nodiscard]] bool is_free() const noexcept { return after.workflow.value == 0; }
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, placed_member& x) {
-  return f(caf::meta::type_name("placed_member"), x.node, x.executor, x.address, x.gpus, x.after);
+  return f(caf::meta::type_name("placed_member"), x.node, x.executor, x.address, x.gpus, x.after, x.hands_on);
 }
 
 /// The right of one gang to its places, in the order of the members that were asked for.

@@ -434,8 +434,7 @@ void driver_core::handle_started(const wire::started_message& said) {
     return;
   if (said.code == 0)
     return confirm_start(said.id, at->second);
-  at->second.at = attempt::phase::ended;
-  at->second.was_started = false;
+  forget_unstarted(said.id, at->second);
   said_something_ = true;
   listener_->on_started(said.id, error{static_cast<ec>(said.code), said.text});
 }

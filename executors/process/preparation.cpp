@@ -149,7 +149,7 @@ result<prepared_attempt> prepare_attempt(const attempt_spec& spec, const prepara
   if (context.most_processes)
     request.limits =
         attempt_limits{spec.resource.memory.value_or(0), spec.resource.cpu.value_or(0), *context.most_processes};
-  request.keeps_place = !spec.task.outputs.empty();
+  request.keeps_place = !spec.hands_on || !spec.task.outputs.empty();
   prepared_attempt out;
   wire::write(out.start_frame, request);
   if (out.start_frame.size() > wire::max_frame - wire::following_start_extra)

@@ -82,7 +82,8 @@ json spec_to_json(const attempt_spec& x, const path& root) {
            {"gpus", x.gpus},
            {"tokens", x.tokens},
            {"environment", x.environment},
-           {"max_result", x.max_result_bytes}};
+           {"max_result", x.max_result_bytes},
+           {"hands_on", x.hands_on}};
   if (x.after)
     out["after"] = id_to_json(*x.after);
   auto& inputs = out["inputs"] = json::array();
@@ -108,6 +109,7 @@ attempt_spec spec_from_json(const json& in, const path& root) {
   x.then_start = in.at("then_start").get<bool>();
   if (const auto after = in.find("after"); after != in.end())
     x.after = id_from_json(*after);
+  x.hands_on = in.value("hands_on", false);
   x.workflow_id = in.at("workflow").get<std::string>();
   x.group = in.at("group").get<std::string>();
   x.task = taken(spec::decode_task(in.at("task").get_ref<const std::string&>()));

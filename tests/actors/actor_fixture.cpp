@@ -73,10 +73,11 @@ struct executor_double_state {
     std::string name;
     bool live = false;
     bool prepared = false; ///< And not started.
-    bool over = false;     ///< It ran and has ended, and was not stopped.
-    std::optional<attempt_id> after;
+    bool over = false;     ///< It ran and has ended, and was not stopped: whoever comes after it may start.
+    bool hands_on = false;
   };
   std::unordered_map<attempt_id, attempt> attempts;
+  std::unordered_map<attempt_id, attempt_id> follower_of; ///< As the start queue of a warden has them.
   report_list untold;
   shared_ptr_state shared;
 };
@@ -138,16 +139,16 @@ void note(executor_double_pointer self, const std::string& what, attempt_id id) 
 void end(executor_double_pointer self, const attempt_report& how) {
   auto& x = self->state.attempts[how.id];
   x.live = false;
-  x.over = how.kind == report_kind::exited && how.exit.code != 143;
+  x.over = how.kind == report_kind::exited && how.exit.code != 143 && x.hands_on;
   --self->state.shared->live;
   tell(self, how);
   if (!x.over)
     return;
-  for (auto& [id, other] : self->state.attempts)
-    if (other.prepared && other.after && *other.after == how.id) {
-      note(self, "start", id);
-      return start(self, id);
-    }
+  const auto next = self->state.follower_of.find(how.id);
+  if (next == self->state.follower_of.end() || !self->state.attempts[next->second].prepared)
+    return;
+  note(self, "start", next->second);
+  start(self, next->second);
 }
 
 executor_actor::behavior_type executor_double(executor_double_pointer self, shared_ptr_state shared,
@@ -159,11 +160,12 @@ executor_actor::behavior_type executor_double(executor_double_pointer self, shar
       [=, &state](prepare_atom, const attempt_spec_ptr& spec, const task_actor& watcher) {
         auto what = behaviour ? behaviour(spec->task.name, spec->id.number) : script{};
         const bool good = what.prepare_problem == ec::none;
-        state.attempts[spec->id] = {what, watcher, spec->task.name, false, good, false, spec->after};
+        state.attempts[spec->id] = {what, watcher, spec->task.name, false, good, false, spec->hands_on};
         note(self, "prepare", spec->id);
         if (what.prepare_problem != ec::none) {
           tell(self, report_of(spec->id, report_kind::prepare_failed, what.prepare_problem));
         } else if (spec->after && !state.attempts[*spec->after].over) {
+          state.follower_of[*spec->after] = spec->id;
           ++state.shared->started_after;
         } else if (spec->then_start) {
           note(self, "start", spec->id);

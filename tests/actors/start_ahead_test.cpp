@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <random>
 
 // Tasks that wait for a place are got ready behind those that have one, where those are short.
 
@@ -81,6 +82,28 @@ TEST_CASE("no more run at a time than may where several ends are told at once an
     CHECK(f.started_after() > 200);
     CHECK(f.most_live() == 4);
   }
+}
+
+TEST_CASE("no more run at a time than may where some could not be prepared when others waited for them already") {
+  std::size_t most_ahead = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    INFO("seed " << seed);
+    actor_fixture f{seed};
+    f.offered.starts_after = true;
+    f.policy.backoff.first = 5ms;
+    std::mt19937_64 random{seed};
+    f.behaviour = [&random](const std::string&, std::uint32_t) {
+      script x;
+      x.prepare_problem = random() % 10 == 0 ? ec::unavailable : ec::none;
+      x.runs_for = std::chrono::milliseconds{random() % 60 == 0 ? 60 : 1 + random() % 3};
+      return x;
+    };
+    f.begin(make_workflow(many(300)));
+    REQUIRE(run_in_small_steps(f));
+    most_ahead = std::max(most_ahead, f.started_after());
+    CHECK(f.most_live() <= 4);
+  }
+  CHECK(most_ahead > 50);
 }
 
 TEST_CASE("a task that is ready behind another still waits, says for what, and may be canceled") {

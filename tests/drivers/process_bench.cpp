@@ -42,6 +42,7 @@ process_bench::~process_bench() = default;
 attempt_spec process_bench::shell(const std::string& script, std::uint32_t task) const {
   auto out = make_spec(state, task);
   out.task.command = {"/bin/sh", "-c", script};
+  out.hands_on = true;
   return out;
 }
 

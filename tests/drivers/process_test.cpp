@@ -150,6 +150,24 @@ TEST_CASE("an attempt whose record exists is never started again") {
   CHECK(read_text(x.folder / "output/a") == "kept");
 }
 
+TEST_CASE("nothing is kept of an attempt that could not be started") {
+  process_bench b;
+  const auto x = b.shell("echo once");
+  b.prepare(x);
+  const auto log = x.folder.string() + ".log";
+  write_text(log, "of another time\n");
+  b->start(x.id);
+  const auto seen = b.heard.wait_started(x.id);
+  REQUIRE(seen.started);
+  CHECK(seen.started->failure().code == ec::conflict);
+  fs::remove_all(x.folder);
+  fs::remove(log);
+  b->prepare(x); // As one that is new.
+  b->start(x.id);
+  CHECK(b.heard.wait_end(x.id).exited->code == 0);
+  CHECK(b.log_of(x) == "once\n");
+}
+
 TEST_CASE("a completed attempt's output becomes the task's") {
   process_bench b;
   const auto first = b.shell("echo 1 > $MUSTER_OUTPUT/value; mkdir sub; touch sub/junk");

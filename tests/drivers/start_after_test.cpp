@@ -2,11 +2,14 @@
 
 #include "executors/process/warden/procfs.hpp"
 #include "executors/process/warden/start_queue.hpp"
+#include "executors/process/warden/warden_state.hpp"
 
 #include "support/catch.hpp"
 
 #include <csignal>
 #include <fstream>
+
+#include <unistd.h>
 
 // Attempts that start when another has ended: real processes, and the warden's list of those that wait.
 
@@ -108,6 +111,48 @@ TEST_CASE("an attempt that waits is stopped before its start, and those behind i
   CHECK(b.heard.of(third.id).calls.empty()); // Nobody ended that it waits for.
   b->start(third.id);
   CHECK(b.heard.wait_end(third.id).exited->code == 0);
+}
+
+TEST_CASE("nobody starts after one that does not hand its place on") {
+  process_bench b;
+  auto first = b.shell(until(b.state / "go"));
+  first.hands_on = false;
+  b.start(first);
+  const auto next = following(b, "true", 1, 0);
+  b->prepare(next);
+  write_text(b.state / "go", "");
+  CHECK(b.heard.wait_end(first.id).exited->code == 0);
+  b.run(b.shell("true", 99));
+  CHECK(b.heard.of(next.id).calls.empty());
+  b->start(next.id);
+  CHECK(b.heard.wait_end(next.id).exited->code == 0);
+}
+
+TEST_CASE("who is stopped in the moment in which another hands its place on does not start") {
+  const scratch folder;
+  auto records = process::record_file::open((folder.path() / "records").string());
+  REQUIRE(records);
+  process::warden_state state{folder.path().string(), *std::move(records), {}, STDIN_FILENO};
+  process::warden_news news;
+  const auto of = [&](std::uint32_t task, std::int32_t refuse_code) {
+    process::wire::start_request x;
+    x.id = {workflow_key{1}, task_index{task}, 0};
+    x.folder = (folder.path() / std::to_string(task)).string();
+    x.program = "/bin/sleep";
+    x.arguments.add("sleep");
+    x.arguments.add("1000");
+    x.refuse_code = refuse_code;
+    fs::create_directories(x.folder + "/work");
+    return x;
+  };
+  const auto first = of(0, 127); // It ends where it is started.
+  const auto next = of(1, 0);
+  state.start_after({first.id, next}, news);
+  state.start(first, news);
+  state.stop({next.id, 0}, news);
+  state.advance(news);
+  CHECK(state.idle());
+  CHECK_FALSE(fs::exists(next.folder + ".log"));
 }
 
 TEST_CASE("nobody starts after one that was stopped") {
@@ -218,17 +263,17 @@ TEST_CASE("starts that wait are told apart, taken once, and forgotten together")
   q.add(start(2, 9)); // Told again: the first counts.
   q.add(start(3, 2));
   CHECK(q.has(id(2)));
-  CHECK(q.has_follower(id(1)));
-  CHECK_FALSE(q.has_follower(id(9)));
+  CHECK(q.follower_of(id(1)) == id(2));
+  CHECK_FALSE(q.follower_of(id(9)));
   SECTION("by the end of the other") {
     CHECK(q.take_follower(id(1))->id == id(2));
     CHECK_FALSE(q.take_follower(id(1)));
     CHECK_FALSE(q.take(id(2)));
-    CHECK(q.has_follower(id(2)));
+    CHECK(q.follower_of(id(2)) == id(3));
   }
   SECTION("by name") {
     CHECK(q.take(id(2))->id == id(2));
-    CHECK_FALSE(q.has_follower(id(1)));
+    CHECK_FALSE(q.follower_of(id(1)));
     CHECK(q.take_follower(id(2))->id == id(3));
   }
   SECTION("all of them") {

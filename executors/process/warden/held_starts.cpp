@@ -163,6 +163,10 @@ void held_starts::end(held_start x) {
   dropped_[x.pid] = std::move(x.cgroup);
 }
 
+bool held_starts::expects_more() const {
+  return std::any_of(held_.begin(), held_.end(), [](const auto& x) { return x.second.pid != 0 && !x.second.is_here; });
+}
+
 std::vector<attempt_id> held_starts::arrived() {
   auto out = std::exchange(without_, {});
   if (held_.empty())

@@ -70,6 +70,8 @@ public:
   [[nodiscard]] int file() const { return news_.get(); }
   /// Those that wait since the last call, or whose process has ended before it came so far.
   [[nodiscard]] std::vector<attempt_id> arrived();
+  /// Some have a process which has not said yet that it waits.
+  [[nodiscard]] bool expects_more() const;
 
   /// The process, a child of the caller, was one of these, living or dropped.
   [[nodiscard]] bool owns(pid_t pid) const { return pids_.count(pid) != 0; }

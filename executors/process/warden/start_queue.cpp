@@ -12,8 +12,9 @@ void start_queue::add(wire::following_start&& x) {
   waits_for_[id] = x.after;
 }
 
-bool start_queue::has_follower(attempt_id id) const {
-  return follower_of_.count(id) != 0;
+std::optional<attempt_id> start_queue::follower_of(attempt_id id) const {
+  const auto at = follower_of_.find(id);
+  return at == follower_of_.end() ? std::nullopt : std::make_optional(at->second);
 }
 
 std::optional<wire::start_request> start_queue::take(attempt_id id) {
@@ -30,8 +31,8 @@ std::optional<wire::start_request> start_queue::take(attempt_id id) {
 }
 
 std::optional<wire::start_request> start_queue::take_follower(attempt_id id) {
-  const auto at = follower_of_.find(id);
-  return at == follower_of_.end() ? std::nullopt : take(at->second);
+  const auto follower = follower_of(id);
+  return follower ? take(*follower) : std::nullopt;
 }
 
 void start_queue::clear() {

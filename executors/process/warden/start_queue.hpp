@@ -13,11 +13,11 @@ public:
   /// Takes one in, unless one of this attempt is here.
   void add(wire::following_start&& x);
   [[nodiscard]] bool has(attempt_id id) const { return waiting_.count(id) != 0; }
-  /// Somebody waits for the end of `id`.
-  [[nodiscard]] bool has_follower(attempt_id id) const;
+  /// Who waits for the end of `id`; the one that came last, if several do.
+  [[nodiscard]] std::optional<attempt_id> follower_of(attempt_id id) const;
   /// The start of `id`, which waits no longer; nothing if it did not.
   std::optional<wire::start_request> take(attempt_id id);
-  /// The start that waits for the end of `id`; the one that came last, if several do.
+  /// The start of who waits for the end of `id`.
   std::optional<wire::start_request> take_follower(attempt_id id);
   void clear();
 

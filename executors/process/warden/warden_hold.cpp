@@ -16,9 +16,11 @@ namespace muster::process {
 void warden_state::hold(wire::start_request what, warden_news& out) {
   const auto id = what.id;
   const auto answer = [&](const result<void>& made) {
-    if (!made)
-      wire::write(out.frames,
-                  wire::held_message{id, static_cast<std::uint8_t>(made.failure().code), made.failure().message});
+    if (made)
+      return;
+    wire::write(out.frames,
+                wire::held_message{id, static_cast<std::uint8_t>(made.failure().code), made.failure().message});
+    out.can_wait = false;
   };
   if (attempts_.count(id) != 0)
     return answer({ec::conflict, "attempt " + to_string(id) + " was started before"});
@@ -37,9 +39,13 @@ void warden_state::hold(wire::start_request what, warden_news& out) {
     remove_cgroup(*std::move(cgroup));
 }
 
+/// The others of their gang wait for the last of them.
 void warden_state::say_held(warden_news& out) {
-  for (const auto id : held_.arrived())
+  const auto arrived = held_.arrived();
+  for (const auto id : arrived)
     wire::write(out.frames, wire::held_message{id, 0, {}});
+  if (!arrived.empty() && !held_.expects_more())
+    out.can_wait = false;
 }
 
 void warden_state::release(attempt_id id, warden_news& out) {

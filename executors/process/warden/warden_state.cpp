@@ -262,14 +262,15 @@ void warden_state::advance(warden_news& out) {
   kill_due(now);
   end_orphans(now);
   finish_swept(out);
-  start_ready(out);
+  start_followers(out);
 }
 
-/// Those whose places are free now. One that cannot run may make way for the next.
-void warden_state::start_ready(warden_news& out) {
-  while (!ready_.empty())
-    for (const auto& x : std::exchange(ready_, {}))
-      start(x, out);
+/// Those whose places are free now, unless they were stopped since. One that cannot run may make way for the next.
+void warden_state::start_followers(warden_news& out) {
+  while (!handing_on_.empty())
+    for (const auto id : std::exchange(handing_on_, {}))
+      if (const auto next = waiting_.take_follower(id))
+        start(*next, out);
 }
 
 void warden_state::reap() {
@@ -456,11 +457,11 @@ void warden_state::finish(tracked& x, warden_news& out) {
     static_cast<void>(guard_log(x.folder + ".log", options_.logs));
   x.folder = {};
   say_ended(x, out);
-  auto next = lost || !x.hands_on ? std::nullopt : waiting_.take_follower(r.id);
+  const auto next = lost || !x.hands_on ? std::nullopt : waiting_.follower_of(r.id);
   // While another is in stock for the place, nothing is lost if the driver hears of this one later, with others.
-  out.can_wait = out.can_wait && next && waiting_.has_follower(next->id);
+  out.can_wait = out.can_wait && next && waiting_.follower_of(*next);
   if (next)
-    ready_.push_back(*std::move(next));
+    handing_on_.push_back(r.id);
 }
 
 void warden_state::guard_logs() {

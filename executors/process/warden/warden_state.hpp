@@ -114,7 +114,7 @@ private:
   adoption look_up(const wire::query_item& item);
   void say_started(const tracked& x, warden_news& out) const;
   void say_ended(const tracked& x, warden_news& out) const;
-  void start_ready(warden_news& out);
+  void start_followers(warden_news& out);
   [[nodiscard]] result<attempt_cgroup> make_cgroup(const wire::start_request& what);
   /// Its process is there, and its record filled in.
   void begin_to_run(tracked& x, warden_news& out);
@@ -148,7 +148,7 @@ private:
   start_queue waiting_;
   held_starts held_;
   std::vector<const tracked*> to_let_go_;       ///< Marked as started in this batch; into `attempts_`.
-  std::vector<wire::start_request> ready_;      ///< What they waited for has ended.
+  std::vector<attempt_id> handing_on_;          ///< They have ended, and others wait for that.
   std::unordered_map<pid_t, attempt_id> mains_; ///< Unreaped main processes that are children.
   std::vector<tracked*> alive_;                 ///< Running or sweeping; into `attempts_`, which does not move them.
   std::map<pid_t, orphan> orphans_;             ///< Unreaped children that are no main process.

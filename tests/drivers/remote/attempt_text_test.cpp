@@ -14,6 +14,7 @@ attempt_spec full_spec() {
   x.lease = {99};
   x.then_start = true;
   x.after = attempt_id{{7}, {1}, 0};
+  x.hands_on = true;
   x.workflow_id = "train-7";
   x.group = "pair";
   x.task.name = "client";
@@ -53,6 +54,7 @@ TEST_CASE("an attempt comes out on another machine as it went in, but for where 
   CHECK(got->then_start);
   REQUIRE(got->after);
   CHECK(*got->after == *sent.after);
+  CHECK(got->hands_on);
   CHECK(got->workflow_id == sent.workflow_id);
   CHECK(got->group == sent.group);
   CHECK(got->task.name == "client");
