@@ -21,7 +21,8 @@ workflow_actor::behavior_type run_witness(workflow_actor::stateful_pointer<run_w
                                           workflow_actor workflow, cache_actor cache, cache_end known) {
   return {
       [self, workflow](running_atom, group_index g) { self->send(workflow, running_atom::value, g); },
-      [self, workflow, cache, known](finished_atom, group_index g, const group_outcome& how) {
+      [self, workflow = std::move(workflow), cache = std::move(cache),
+       known = std::move(known)](finished_atom, group_index g, const group_outcome& how) {
         if (!known.key.empty()) {
           auto end = std::make_shared<cache_end>(known);
           end->who.number = how.last_attempt;

@@ -135,10 +135,10 @@ result<bool> retention::believes_clock(store::reader& from) {
   store::event_query query;
   query.after = {last->value == 0 ? 0 : last->value - 1};
   query.limit = 1;
-  const auto page = from.events(query);
-  if (!page)
-    return page.failure();
-  const auto at = page->events.empty() ? now() : page->events.back().fact.time;
+  const auto newest = from.events(query);
+  if (!newest)
+    return newest.failure();
+  const auto at = newest->events.empty() ? now() : newest->events.back().fact.time;
   const bool good = clock_.believes(now(), std::chrono::steady_clock::now(), at);
   if (!good && !said_that_doubted_)
     log::warn(component, "the clock leapt, or the last event is long ago: nothing is removed for its age for an hour");
@@ -154,12 +154,12 @@ result<void> retention::measure(store::reader& from, retention_report& into) {
     for (std::size_t i = 0; i < list->size(); ++i) {
       if (stopping())
         return {};
-      store::workflow_measured x{(*list)[i].key, size_of(config_.directory.workflow((*list)[i].id))};
+      const store::workflow_measured x{(*list)[i].key, size_of(config_.directory.workflow((*list)[i].id))};
       ++into.measured;
       // The last one is waited for: what comes before it is durable then, too.
       if (i + 1 < list->size())
-        engine_.note(std::move(x));
-      else if (auto done = engine_.record(std::move(x)); !done)
+        engine_.note(x);
+      else if (auto done = engine_.record(x); !done)
         return done.failure();
     }
     if (list->size() < page)

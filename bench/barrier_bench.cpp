@@ -137,6 +137,7 @@ std::vector<double> read_times(const std::function<std::string(std::size_t)>& fi
 /// Starts a program without waiting for it.
 void spawn(std::vector<std::string> words) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& word : words)
     argv.push_back(word.data());
   argv.push_back(nullptr);

@@ -368,7 +368,7 @@ result<timestamp> check_authority(const fs::path& folder, timestamp now) {
   if (!key)
     return key.failure();
   const auto in = " (" + folder.string() + ")";
-  const auto ends = end_of(x->get());
+  auto ends = end_of(x->get());
   if (!ends)
     return ends;
   if (*ends <= now)

@@ -74,8 +74,11 @@ void set_up(transfer& x) {
   set(CURLOPT_WRITEDATA, static_cast<void*>(&x));
   set(CURLOPT_PRIVATE, static_cast<void*>(&x));
   curl_slist* list = nullptr;
-  for (const auto& [name, value] : x.request.headers)
-    list = curl().slist_append(list, (name + ": " + value).c_str());
+  for (const auto& [name, value] : x.request.headers) {
+    auto line = name;
+    line.append(": ").append(value);
+    list = curl().slist_append(list, line.c_str());
+  }
   list = curl().slist_append(list, "Expect:");
   x.headers.reset(list);
   set(CURLOPT_HTTPHEADER, list);

@@ -39,7 +39,8 @@ struct state {
 };
 
 state& shared() {
-  static auto* x = new state; // Never freed: threads of libraries may log after the statics are gone.
+  static auto* x =
+      std::make_unique<state>().release(); // Never freed: threads of libraries may log after the statics are gone.
   return *x;
 }
 
@@ -163,7 +164,7 @@ result<void> set_levels(levels x) {
     if (std::find(components().begin(), components().end(), name) == components().end()) {
       std::string all;
       for (const auto known : components())
-        all += (all.empty() ? "" : ", ") + std::string{known};
+        all.append(all.empty() ? "" : ", ").append(known);
       return {ec::invalid_argument, "there is no component '" + name + "'; there are " + all};
     }
   auto least = x.general;

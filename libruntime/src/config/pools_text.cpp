@@ -112,9 +112,9 @@ setting_changes changes_between(const std::map<std::string, pool_settings>& befo
       continue;
     }
     for (const auto& key : different_keys(texts_of(x), texts_of(found->second)))
-      out.need_restart.push_back(path + '.' + key);
+      out.need_restart.emplace_back(path).append(".").append(key);
     for (const auto& key : changed_keys(x.policy, found->second.policy))
-      out.taken.push_back(path + ".policy." + key);
+      out.taken.emplace_back(path).append(".policy.").append(key);
   }
   for (const auto& [name, x] : after)
     if (before.count(name) == 0)
