@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <unistd.h>
 
 int main(int argc, char** argv) {
@@ -19,13 +20,13 @@ int main(int argc, char** argv) {
     execv(argv[2], argv + 2);
     return 1;
   }
-  std::FILE* file = std::fopen(argv[1], "w");
-  if (file == nullptr)
+  const int file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0)
     return 1;
   const char* address = std::getenv("MUSTER_ADDRESS");
-  std::fprintf(file, "%lld %s\n", static_cast<long long>(began.tv_sec) * 1'000'000'000 + began.tv_nsec,
-               address == nullptr ? "-" : address);
-  if (std::fclose(file) != 0)
+  dprintf(file, "%lld %s\n", static_cast<long long>(began.tv_sec) * 1'000'000'000 + began.tv_nsec,
+          address == nullptr ? "-" : address);
+  if (close(file) != 0)
     return 1;
   const long stay = argc > 2 ? std::atol(argv[2]) : 0;
   const timespec pause{stay / 1000, stay % 1000 * 1'000'000};

@@ -59,6 +59,7 @@ double requests_per_second(std::uint16_t port, int clients, std::chrono::millise
   std::atomic<std::uint64_t> answered{0};
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(clients));
   const auto began = clock_type::now();
   for (int i = 0; i < clients; ++i)
     threads.emplace_back([&] {
@@ -83,9 +84,9 @@ public:
     here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof here;
     // NOLINTBEGIN(cppcoreguidelines-pro-type-reinterpret-cast)
-    ::bind(listener_, reinterpret_cast<const sockaddr*>(&here), size);
-    ::listen(listener_, 128);
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&here), &size);
+    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&here), size) != 0 || ::listen(listener_, 128) != 0 ||
+        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&here), &size) != 0)
+      std::abort();
     // NOLINTEND(cppcoreguidelines-pro-type-reinterpret-cast)
     port = ntohs(here.sin_port);
     watch(listener_);

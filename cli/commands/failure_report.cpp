@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <numeric>
@@ -114,23 +115,45 @@ client::outcome<found_failures> find_failed(client::api& head, const std::string
   return found_failures{std::move(decisive), borne.count()};
 }
 
+/// The line as people can read it; of one that is very long, what it begins with.
+std::string shown_line(std::string_view line) {
+  constexpr std::size_t longest = 500;
+  if (line.size() <= longest)
+    return printable(line);
+  auto end = longest;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U) // Within a character of UTF-8.
+    --end;
+  return printable(line.substr(0, end)) + " ...";
+}
+
+/// The last lines of a log; fewer where they are so long that they are not had at once.
+client::outcome<std::vector<std::string>> last_lines(client::api& head, log_part what) {
+  for (auto wanted = lines_shown;; wanted = std::max<std::uint64_t>(1, wanted / 3)) {
+    what.last_lines = wanted;
+    log_pieces log(head, what);
+    line_cutter cutter;
+    std::vector<std::string> out;
+    const auto take = [&](std::string_view line) { out.push_back(shown_line(line)); };
+    const auto got = log.next([&](std::string_view piece) { cutter.feed(piece, take); });
+    cutter.finish(take);
+    if (!got)
+      return got.why();
+    if (*got < log_pieces::piece || wanted == 1)
+      return out;
+  }
+}
+
 /// Nothing of an attempt that never ran, unless it wrote something: nobody need look for that. Whether there is a log.
-bool print_last_lines(client::api& head, log_part what, bool has_run, std::ostream& out) {
-  what.last_lines = lines_shown;
-  log_pieces log(head, std::move(what));
-  line_cutter lines;
-  bool any = false;
-  const auto pass = [&](std::string_view line) {
-    out << "    | " << printable(line) << '\n';
-    any = true;
-  };
-  const auto got = log.next([&](std::string_view piece) { lines.feed(piece, pass); });
-  lines.finish(pass);
-  if (!got)
-    out << "    (its log cannot be read: " << printable(got.why().detail) << ")\n";
-  else if (!any && has_run)
+bool print_last_lines(client::api& head, const log_part& what, bool has_run, std::ostream& out) {
+  const auto lines = last_lines(head, what);
+  if (!lines)
+    out << "    (its log cannot be read: " << printable(lines.why().detail) << ")\n";
+  else if (lines->empty() && has_run)
     out << "    | (it wrote nothing)\n";
-  return any || has_run;
+  else
+    for (const auto& x : *lines)
+      out << "    | " << x << '\n';
+  return has_run || (lines && !lines->empty());
 }
 
 void print_task(client::api& head, const failure_report& what, const json& task, std::ostream& out) {

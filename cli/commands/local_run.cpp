@@ -216,10 +216,12 @@ private:
     const int code = report(problem);
     if (problem.code != ec::never_fits)
       return code;
-    // Only CPUs and memory can be oversubscribed.
+    // CPUs, memory and storage can be oversubscribed.
     if (problem.message.find(" NVIDIA ") != std::string::npos || problem.message.find("above 0") != std::string::npos)
       return code; // The message says what is missing.
-    if (problem.message.find(" network of ") != std::string::npos)
+    if (problem.message.find(" may run in parallel") != std::string::npos)
+      std::cerr << "muster: --max-parallel says how many\n";
+    else if (problem.message.find(" network of ") != std::string::npos)
       std::cerr << "muster: the range is set by `network` of the pool in the configuration file\n";
     else if (problem.message.find(" GPU") != std::string::npos)
       std::cerr << "muster: GPUs that NVML does not find are declared by --gpus, such as --gpus 2 or --gpus 0,3\n";
@@ -339,6 +341,7 @@ nlohmann::json to_json(const local_options& options) {
           {"oversubscribe", options.oversubscribe},
           {"gpus", options.gpus ? nlohmann::json(*options.gpus) : nlohmann::json{}},
           {"max_retries", options.max_retries},
+          {"timeout", options.timeout},
           {"keep", options.keep},
           {"no_cache", options.no_cache},
           {"enforce_limits", options.enforce_limits}};
@@ -370,6 +373,7 @@ void take_stored(const nlohmann::json& stored, const CLI::App& command, local_op
       found != stored.end() && found->is_array() && command.count("--gpus") == 0)
     options.gpus = std::move(gpus);
   take("max_retries", "--max-retries", options.max_retries);
+  take("timeout", "--timeout", options.timeout);
   take("keep", "--keep", options.keep);
   take("no_cache", "--no-cache", options.no_cache);
   take("enforce_limits", "--enforce-limits", options.enforce_limits);

@@ -134,7 +134,7 @@ void add_resume(CLI::App& app, context& ctx) {
   add_state_dir(*command, ctx);
   command->footer(
       "Tasks that went on meanwhile are taken over, not started again. Options that are not given are those of\n"
-      "the run that was interrupted.\n\n"
+      "the run that was interrupted; its --timeout counts anew.\n\n"
       "Example:\n  muster resume last");
   command->callback([&ctx, command, options] {
     ctx.reader_may_go = true;

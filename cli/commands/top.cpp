@@ -64,8 +64,8 @@ private:
     table rows({"WORKFLOW", "STATUS", "TASKS", "DONE", "RUNNING", "FAILED", "FOR", "USER", "REASON"}, look_, out);
     out << '\n';
     std::vector<json> found;
-    const auto listed = each_item(head_, client::path_of({"workflows"}), {{"unfinished", "true"}}, room + 1,
-                                  [&](const json& x) { found.push_back(x); });
+    auto listed = each_item(head_, client::path_of({"workflows"}), {{"unfinished", "true"}}, room + 1,
+                            [&](const json& x) { found.push_back(x); });
     if (!listed)
       return listed;
     const bool more = found.size() > room;

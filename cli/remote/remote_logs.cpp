@@ -5,11 +5,10 @@
 namespace muster::cli {
 
 client::outcome<std::uint64_t> log_pieces::next(const std::function<void(std::string_view)>& use) {
-  constexpr auto piece = "262144";
   client::request wanted;
   wanted.path = client::path_of({"workflows", what_.workflow, "tasks", what_.task, "logs"});
   wanted.accept = "text/plain";
-  wanted.query = {{"attempt", std::to_string(what_.attempt)}, {"limit", piece}};
+  wanted.query = {{"attempt", std::to_string(what_.attempt)}, {"limit", std::to_string(piece)}};
   if (what_.last_lines)
     wanted.query.emplace_back("tail", std::to_string(*what_.last_lines));
   else
@@ -86,7 +85,7 @@ bool remote_logs::read_rest(place at) {
 client::outcome<std::uint64_t> remote_logs::read(place at) {
   auto& x = at->second;
   const auto pass = [&](std::string_view line) { sink_({at->first.first, x.number, line}); };
-  const auto got = x.log.next([&](std::string_view piece) { x.lines.feed(piece, pass); });
+  auto got = x.log.next([&](std::string_view piece) { x.lines.feed(piece, pass); });
   if (!got && !got.why().unreachable() && got.why().status != 404)
     failure_ = got.why();
   return got;

@@ -26,6 +26,9 @@ struct log_part {
 /// One log, read in pieces: where the way to the head is lost between two of them, nothing is lost of it.
 class log_pieces {
 public:
+  /// The most bytes of a piece.
+  static constexpr std::uint64_t piece = 262'144;
+
   log_pieces(client::api& head, log_part what) : head_(&head), what_(std::move(what)) {}
 
   /// Passes on the next piece. Returns how far it has come by that; 0 where there is no more at present.

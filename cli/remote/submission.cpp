@@ -68,8 +68,13 @@ std::string quoted_name(const std::string& x) {
 std::string form_of(const std::string& boundary, const std::vector<std::pair<std::string, std::string>>& parts) {
   std::string out;
   for (const auto& [name, body] : parts)
-    out +=
-        "--" + boundary + "\r\nContent-Disposition: form-data; name=" + quoted_name(name) + "\r\n\r\n" + body + "\r\n";
+    out.append("--")
+        .append(boundary)
+        .append("\r\nContent-Disposition: form-data; name=")
+        .append(quoted_name(name))
+        .append("\r\n\r\n")
+        .append(body)
+        .append("\r\n");
   return out + "--" + boundary + "--\r\n";
 }
 

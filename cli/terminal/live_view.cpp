@@ -205,6 +205,7 @@ private:
     const std::size_t most_rows = std::min<std::size_t>(size.rows > 8 ? size.rows / 2 : 0, 20);
     auto families = many();
     std::vector<active_task> shared;
+    shared.reserve(families.size());
     for (const auto& [family, x] : families)
       shared.push_back(row_of(family, x));
     std::vector<const active_task*> rows;

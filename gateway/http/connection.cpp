@@ -84,7 +84,8 @@ void connection::want_input(std::size_t room) {
     return wire_->read(small_.data(), room);
   }
   if (large_ == nullptr)
-    large_.reset(new char[large_read]); // Not set to zero, as make_unique would.
+    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): not set to zero, as make_unique would.
+    large_.reset(new char[large_read]);
   wire_->read(large_.get(), large_read);
 }
 

@@ -181,10 +181,10 @@ public:
     return limits_;
   }
 
-  void set_limits(webhook_limits x) {
-    x.attempts = std::max<std::uint32_t>(x.attempts, 1);
+  void set_limits(const webhook_limits& x) {
     const std::lock_guard lock{mutex_};
     limits_ = x;
+    limits_.attempts = std::max<std::uint32_t>(x.attempts, 1);
   }
 
   bool test(post_request x, std::function<void(const post_outcome&)> done) {

@@ -87,6 +87,34 @@ TEST_CASE("a failed run says what failed, with its exit code, its last lines and
   CHECK_THAT(said.err, ContainsSubstring("more: muster logs single-1 -t only\n"));
 }
 
+TEST_CASE("a failed run shows the end of a log also where lines are very long") {
+  const muster_program muster;
+  const auto said = muster({"run", "-q",
+                            muster.file("a.yaml", one_task("head -c 400000 /dev/zero | tr '\\0' x\n"
+                                                           "printf '\\nthe reason\\n'; exit 7"))});
+  CHECK(said.exit_code == 3);
+  CHECK_THAT(said.err, ContainsSubstring("    | the reason\n"));
+  CHECK(said.err.size() < 4000);
+  const auto one =
+      muster({"run", "-q", muster.file("b.yaml", one_task("head -c 400000 /dev/zero | tr '\\0' y\nexit 7"))});
+  CHECK_THAT(one.err, ContainsSubstring("    | " + std::string(500, 'y') + " ...\n"));
+}
+
+TEST_CASE("run says what to do about a group that is larger than --max-parallel") {
+  const muster_program muster;
+  const auto said = muster({"run", "--max-parallel", "1", muster.file("a.yaml", R"(workflow:
+  name: pair
+  groups:
+  - name: g
+    tasks:
+    - {name: a, lead: true, image: x, command: ["true"]}
+    - {name: b, image: x, command: ["true"]}
+)")});
+  CHECK(said.exit_code == 1);
+  CHECK_THAT(said.err, ContainsSubstring("at most 1 may run in parallel") && ContainsSubstring("--max-parallel says"));
+  CHECK_THAT(said.err, !ContainsSubstring("--oversubscribe"));
+}
+
 TEST_CASE("of a task that could not begin a failed run names the reason, and no log") {
   const muster_program muster;
   const auto spec = one_task("true") + "    inputs:\n    - url: file:///no/such\n";
@@ -341,6 +369,17 @@ TEST_CASE("resume finishes what kill -9 interrupted, and refuses what is finishe
   const auto unknown = muster({"resume", "singel-1"});
   CHECK(unknown.exit_code == 4);
   CHECK_THAT(unknown.err, ContainsSubstring("single-1"));
+}
+
+TEST_CASE("resume keeps the --timeout of the run, counted anew") {
+  const muster_program muster;
+  subprocess first(muster.with({"run", "--timeout", "3s", muster.file("a.yaml", one_task("echo up; sleep 1000"))}));
+  REQUIRE(first.wait_for("only | up"));
+  first.signal(SIGKILL);
+  first.finish();
+  const auto said = muster({"resume", "last"});
+  CHECK(said.exit_code == 8);
+  CHECK_THAT(said.out + said.err, ContainsSubstring("it ran longer than --timeout 3s"));
 }
 
 TEST_CASE("a state directory that cannot be used is a clear error") {

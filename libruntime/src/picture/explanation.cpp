@@ -270,7 +270,9 @@ private:
     for (auto around = task; !around.empty();) {
       const auto dot = around.rfind('.');
       around = dot == std::string::npos ? std::string{} : around.substr(0, dot);
-      const auto told = tell_failures(around.empty() ? name : around + '.' + name, depth, seen, into);
+      auto step = around;
+      step.append(around.empty() ? "" : ".").append(name);
+      const auto told = tell_failures(step, depth, seen, into);
       if (!told)
         return told.failure();
       if (*told)

@@ -67,6 +67,7 @@ std::vector<outline_edge> edges_of(const spec::step& x, const std::map<std::stri
   for (const auto& name : x.needs)
     add(name, {0, spec::after_on::success, true, false});
   std::vector<outline_edge> out;
+  out.reserve(found.size());
   for (const auto& [at, edge] : found)
     out.push_back(edge);
   return out;

@@ -113,6 +113,7 @@ public:
   /// Reports what the file has and nobody asked for.
   void check_names(const std::vector<parameter>& all) {
     std::vector<std::string_view> known;
+    known.reserve(all.size());
     for (const auto& x : all)
       known.push_back(x.name);
     std::unordered_set<std::string_view> names{known.begin(), known.end()};

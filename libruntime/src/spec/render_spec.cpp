@@ -273,11 +273,14 @@ rendered_spec render_spec(std::string_view text, const load_options& options, re
       names.push_back(x.first.as_string());
   const auto rendered = render_around_tokens(body->text, std::move(variables), options.profile);
   if (!rendered.ok) {
+    const bool is_comment = rendered.problem.message == "Missing end of comment tag";
     const auto line = rendered.problem.line > 0 ? rendered.problem.line - 1 : 0;
     const auto column = rendered.problem.column > 0 ? rendered.problem.column - 1 : 0;
     report.error({static_cast<std::uint32_t>(body->line + line), static_cast<std::uint32_t>(column)}, std::string{},
                  "the template does not render: " + rendered.problem.message,
-                 near_name(printed_name(line_of(body->text, line), column), names));
+                 is_comment ? "a comment of the template begins with `{#`; where that is of a shell, write "
+                              "{% raw %}${#x}{% endraw %}"
+                            : near_name(printed_name(line_of(body->text, line), column), names));
     return out;
   }
   out.text = std::string(body->line, '\n') + rendered.text;

@@ -45,13 +45,13 @@ json task_as_it_is(const task& x) {
   return task_to_json(x);
 }
 
-void refuse_url(const std::string& url, const std::string& field, std::vector<diagnostic>& out) {
+void refuse_url(const std::string& url, const std::string& field, const char* hint, std::vector<diagnostic>& out) {
   if (is_file_url(url))
     return;
   diagnostic x;
   x.field = field;
   x.message = "this build reads and writes file:// URLs only, found '" + url + "'";
-  x.hint = "copy the data to this host and name it by file:///absolute/path";
+  x.hint = hint;
   out.push_back(std::move(x));
 }
 
@@ -76,11 +76,11 @@ std::vector<diagnostic> unsupported_urls(const workflow& x) {
     const auto start = "task '" + t.name + "' ";
     for (std::size_t i = 0; i < t.inputs.size(); ++i)
       if (const auto* const url = std::get_if<url_input>(&t.inputs[i].from))
-        refuse_url(url->url, start + "inputs[" + std::to_string(i) + "].url", out);
+        refuse_url(url->url, start + "inputs[" + std::to_string(i) + "].url",
+                   "copy the data to this host and name it by file:///absolute/path", out);
     for (std::size_t i = 0; i < t.outputs.size(); ++i)
-      refuse_url(t.outputs[i].url, start + "outputs[" + std::to_string(i) + "].url", out);
-    for (std::size_t i = 0; i < t.checkpoints.size(); ++i)
-      refuse_url(t.checkpoints[i].url, start + "checkpoint[" + std::to_string(i) + "].url", out);
+      refuse_url(t.outputs[i].url, start + "outputs[" + std::to_string(i) + "].url",
+                 "have it written to this host, to file:///absolute/path, and copied from there", out);
   };
   for (const auto& g : x.groups)
     std::for_each(g.tasks.begin(), g.tasks.end(), check);

@@ -122,7 +122,7 @@ struct service_tables::apply_one {
     for (const auto& [id, time] : x.used) {
       t.use_.bind(1, id);
       t.use_.bind(2, to_micros(time));
-      const auto changed = t.run(t.use_, "noting the use of a token");
+      auto changed = t.run(t.use_, "noting the use of a token");
       if (!changed)
         return changed;
       count += *changed;
@@ -263,7 +263,7 @@ struct service_tables::apply_one {
     for (const auto& name : x.names) {
       t.node_seen_.bind(1, name);
       t.node_seen_.bind(2, to_micros(x.time));
-      const auto changed = t.run(t.node_seen_, "noting that a node is there");
+      auto changed = t.run(t.node_seen_, "noting that a node is there");
       if (!changed)
         return changed;
       count += *changed;

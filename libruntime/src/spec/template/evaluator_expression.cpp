@@ -66,7 +66,7 @@ value evaluator::evaluate_name(const expression& x) {
 }
 
 value evaluator::evaluate_attribute(const expression& x) {
-  const value object = evaluate(*x.operands[0]);
+  value object = evaluate(*x.operands[0]);
   rt_.at = x.at;
   if (!rt_.lone)
     return get_attribute(rt_, object, x.name);
@@ -104,7 +104,7 @@ value evaluator::evaluate_dict(const expression& x) {
 }
 
 value evaluator::evaluate_item(const expression& x) {
-  const value object = evaluate(*x.operands[0]);
+  value object = evaluate(*x.operands[0]);
   const expression& key = *x.operands[1];
   if (key.kind != expression_kind::slice) {
     const value k = evaluate(key);
