@@ -14,22 +14,29 @@ using cached_group_pointer = group_actor::stateful_pointer<cached_group_state>;
 
 struct run_witness_state {
   static inline const char* name = "run witness";
+
+  workflow_actor workflow;
+  cache_actor cache;
+  cache_end known;
 };
 
 /// Stands between a GROUP and its WORKFLOW: tells the CACHE how it ended.
 workflow_actor::behavior_type run_witness(workflow_actor::stateful_pointer<run_witness_state> self,
                                           workflow_actor workflow, cache_actor cache, cache_end known) {
+  auto& state = self->state;
+  state.workflow = std::move(workflow);
+  state.cache = std::move(cache);
+  state.known = std::move(known);
   return {
-      [self, workflow](running_atom, group_index g) { self->send(workflow, running_atom::value, g); },
-      [self, workflow = std::move(workflow), cache = std::move(cache),
-       known = std::move(known)](finished_atom, group_index g, const group_outcome& how) {
-        if (!known.key.empty()) {
-          auto end = std::make_shared<cache_end>(known);
+      [self, &state](running_atom, group_index g) { self->send(state.workflow, running_atom::value, g); },
+      [self, &state](finished_atom, group_index g, const group_outcome& how) {
+        if (!state.known.key.empty()) {
+          auto end = std::make_shared<cache_end>(std::move(state.known));
           end->who.number = how.last_attempt;
           end->completed = how.status == status::completed;
-          self->send(cache, finished_atom::value, cache_end_ptr{std::move(end)});
+          self->send(state.cache, finished_atom::value, cache_end_ptr{std::move(end)});
         }
-        self->send(workflow, finished_atom::value, g, how);
+        self->send(state.workflow, finished_atom::value, g, how);
         self->quit();
       },
       [](cancel_atom, const std::string&, bool) { return sequence{}; },

@@ -27,12 +27,16 @@ struct action_options {
   head_choice head;
 };
 
-/// Does the same to all ids; the first failure decides the exit code.
+/// Does the same to all ids; the first failure decides the exit code. `instead`: what to do where there is no head.
 template <class Action>
-int for_each_id(const context& ctx, const action_options& options, Action action) {
+int for_each_id(const context& ctx, const action_options& options, Action action, const char* instead = nullptr) {
   auto head = require_head(ctx, options.head);
-  if (!head)
-    return report_no_head(head.failure());
+  if (!head) {
+    const int code = report_no_head(head.failure());
+    if (instead != nullptr)
+      std::cerr << "muster: " << instead << '\n';
+    return code;
+  }
   int code = exit_completed;
   for (const auto& name : options.ids) {
     const auto id = workflow_id(**head, name);
@@ -104,8 +108,10 @@ void add_cancel(CLI::App& app, context& ctx) {
   command->footer("Example:\n  muster cancel fan-3 --message 'wrong data'");
   command->callback([&ctx, options] {
     ctx.action = [&ctx, options] {
-      return for_each_id(ctx, *options,
-                         [&](client::api& head, const std::string& id) { return cancel(head, id, *options); });
+      return for_each_id(
+          ctx, *options, [&](client::api& head, const std::string& id) { return cancel(head, id, *options); },
+          "what a `muster run` runs is canceled there: by Ctrl-C, or a SIGTERM to it; if that was interrupted, once "
+          "`muster resume` has taken it up");
     };
   });
 }

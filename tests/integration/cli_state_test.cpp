@@ -336,3 +336,11 @@ TEST_CASE("the option --state-dir goes before the environment, on either side of
   CHECK(muster({"ls", "-o", "name", "--state-dir", elsewhere}).out == "single-1\n");
   CHECK(muster({"--state-dir", elsewhere, "ls", "-o", "name"}).out == "single-1\n");
 }
+
+TEST_CASE("cancel without a head says how a run is canceled") {
+  const muster_program muster;
+  const auto said = muster({"cancel", "last"});
+  CHECK(said.exit_code == 7);
+  CHECK_THAT(said.err, ContainsSubstring("no head is at work here"));
+  CHECK_THAT(said.err, ContainsSubstring("a SIGTERM to it") && ContainsSubstring("`muster resume`"));
+}

@@ -160,13 +160,15 @@ levels current_levels() {
 }
 
 result<void> set_levels(levels x) {
-  for (const auto& [name, ignored] : x.components)
-    if (std::find(components().begin(), components().end(), name) == components().end()) {
-      std::string all;
-      for (const auto known : components())
-        all.append(all.empty() ? "" : ", ").append(known);
-      return {ec::invalid_argument, "there is no component '" + name + "'; there are " + all};
-    }
+  const auto unknown = std::find_if(x.components.begin(), x.components.end(), [](const auto& one) {
+    return std::find(components().begin(), components().end(), one.first) == components().end();
+  });
+  if (unknown != x.components.end()) {
+    std::string all;
+    for (const auto known : components())
+      all.append(all.empty() ? "" : ", ").append(known);
+    return {ec::invalid_argument, "there is no component '" + unknown->first + "'; there are " + all};
+  }
   auto least = x.general;
   for (const auto& [ignored, one] : x.components)
     least = std::min(least, one);

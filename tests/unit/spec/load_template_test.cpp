@@ -70,6 +70,7 @@ TEST_CASE("a token or a variable that is misspelt is known again") {
   CHECK(hint("{{inptu:0}}") == "did you mean 'input'?");
   CHECK(hint("{{ouput}}") == "did you mean 'output'?");
   CHECK(hint("x {{ 1 }} {{ round }}") == "did you mean 'rounds'?");
+  CHECK_THAT(hint("echo ${#x} {{ rounds }}"), ContainsSubstring("write {% raw %}${#x}{% endraw %}"));
   CHECK(hint("{{ zebra }}").empty());
   CHECK(hint("{{ }}").empty());
   CHECK(hint("{{ rounds + }}").empty());
