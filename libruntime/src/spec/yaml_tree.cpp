@@ -59,10 +59,20 @@ public:
     if (parser_.context != nullptr)
       out.message += std::string{" "} + parser_.context;
     out.place = to_mark(parser_.problem_mark);
+    if (parser_.error == YAML_SCANNER_ERROR && is_tab(out.place))
+      out.message = "a tab stands where YAML takes spaces only, indent with spaces";
     return out;
   }
 
 private:
+  [[nodiscard]] bool is_tab(mark at) const {
+    std::size_t begin = 0;
+    for (std::uint32_t line = 0; line < at.line && begin != std::string_view::npos; ++line)
+      if ((begin = text_.find('\n', begin)) != std::string_view::npos)
+        ++begin;
+    return begin < text_.size() && at.column < text_.size() - begin && text_[begin + at.column] == '\t';
+  }
+
   [[nodiscard]] mark place_of(std::size_t offset) const {
     const auto before = text_.substr(0, offset);
     const auto newline = before.rfind('\n');

@@ -180,6 +180,15 @@ TEST_CASE("a character that no spec may have is shown where it is") {
   CHECK(place_in("workflow:\n" + std::string(100'000, '#') + "\n#\x02\n") == place{3, 2});
 }
 
+TEST_CASE("a tab that indents is named") {
+  for (const auto* text : {"workflow:\n\tname: x\n", "workflow:\n  name: x\n  tasks:\n  - name: é\n\t  image: u\n"}) {
+    const auto loaded = load(text);
+    REQUIRE(loaded.errors.size() == 1);
+    CHECK(loaded.errors[0].message == "a tab stands where YAML takes spaces only, indent with spaces");
+  }
+  CHECK(load("workflow:\n  name: %\t\n").errors.at(0).message.find("tab") == std::string::npos);
+}
+
 TEST_CASE("nobody can ask for less than nothing") {
   for (const auto* field : {"gpu: -1", "cpu: -1", "memory: -1Gi", "storage: -5"})
     for (const auto rules : {profile::muster, profile::osmo}) {
