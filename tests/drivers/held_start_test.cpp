@@ -1,9 +1,9 @@
 #include "process_bench.hpp"
+#include "warden_alone.hpp"
 
 #include "executors/process/warden/held_starts.hpp"
 #include "executors/process/warden/holder.hpp"
 #include "executors/process/warden/procfs.hpp"
-#include "executors/process/warden/warden_state.hpp"
 
 #include "support/catch.hpp"
 #include "support/skip_test.hpp"
@@ -60,18 +60,6 @@ void make_member(attempt_spec& x) {
   x.peers = {{x.task.name, "127.0.0.1"}, {"other", "127.0.0.2"}};
 }
 
-/// A start of `sleep` for a warden's state in `folder`.
-process::wire::start_request sleeper(const fs::path& folder, std::uint32_t task) {
-  process::wire::start_request x;
-  x.id = {workflow_key{1}, task_index{task}, 0};
-  x.folder = (folder / std::to_string(task)).string();
-  x.program = "/bin/sleep";
-  x.arguments.add("sleep");
-  x.arguments.add("1000");
-  fs::create_directories(x.folder + "/work");
-  return x;
-}
-
 /// A member that leaves a line in its work folder each time it runs, and runs `script`.
 attempt_spec member(const process_bench& b, const std::string& script = "true", std::uint32_t task = 0) {
   auto x = b.shell("/bin/echo ran >> ran; " + script, task);
@@ -121,18 +109,15 @@ void check_held(const attempt_spec& x) {
 } // namespace
 
 TEST_CASE("that the last of those that get ready is there is told at once") {
-  const scratch folder;
-  auto records = process::record_file::open((folder.path() / "records").string());
-  REQUIRE(records);
-  process::warden_state state{folder.path().string(), *std::move(records), {}, STDIN_FILENO};
-  process::warden_news news;
+  warden_alone warden;
+  auto& news = warden.news;
   for (std::uint32_t task = 0; task < 4; ++task)
-    state.hold(sleeper(folder.path(), task), news);
+    warden.state.hold(warden.sleeper(task), news);
   const auto until = std::chrono::steady_clock::now() + 30s;
   while (news.can_wait && std::chrono::steady_clock::now() < until) {
-    pollfd ready{state.held_file(), POLLIN, 0};
+    pollfd ready{warden.state.held_file(), POLLIN, 0};
     ::poll(&ready, 1, 1000);
-    state.advance(news);
+    warden.state.advance(news);
   }
   CHECK_FALSE(news.can_wait);
   process::wire::frame_reader said;
@@ -142,7 +127,7 @@ TEST_CASE("that the last of those that get ready is there is told at once") {
   while (const auto frame = said.next())
     held += frame->what == process::wire::kind::held ? 1U : 0U;
   CHECK(held == 4);
-  state.drop_waiting();
+  warden.state.drop_waiting();
 }
 
 TEST_CASE("a member of a gang is there before it may start, and runs when it may") {

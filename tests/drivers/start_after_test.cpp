@@ -1,15 +1,13 @@
 #include "process_bench.hpp"
+#include "warden_alone.hpp"
 
 #include "executors/process/warden/procfs.hpp"
 #include "executors/process/warden/start_queue.hpp"
-#include "executors/process/warden/warden_state.hpp"
 
 #include "support/catch.hpp"
 
 #include <csignal>
 #include <fstream>
-
-#include <unistd.h>
 
 // Attempts that start when another has ended: real processes, and the warden's list of those that wait.
 
@@ -129,29 +127,15 @@ TEST_CASE("nobody starts after one that does not hand its place on") {
 }
 
 TEST_CASE("who is stopped in the moment in which another hands its place on does not start") {
-  const scratch folder;
-  auto records = process::record_file::open((folder.path() / "records").string());
-  REQUIRE(records);
-  process::warden_state state{folder.path().string(), *std::move(records), {}, STDIN_FILENO};
-  process::warden_news news;
-  const auto of = [&](std::uint32_t task, std::int32_t refuse_code) {
-    process::wire::start_request x;
-    x.id = {workflow_key{1}, task_index{task}, 0};
-    x.folder = (folder.path() / std::to_string(task)).string();
-    x.program = "/bin/sleep";
-    x.arguments.add("sleep");
-    x.arguments.add("1000");
-    x.refuse_code = refuse_code;
-    fs::create_directories(x.folder + "/work");
-    return x;
-  };
-  const auto first = of(0, 127); // It ends where it is started.
-  const auto next = of(1, 0);
-  state.start_after({first.id, next}, news);
-  state.start(first, news);
-  state.stop({next.id, 0}, news);
-  state.advance(news);
-  CHECK(state.idle());
+  warden_alone warden;
+  auto first = warden.sleeper(0);
+  first.refuse_code = 127; // It ends where it is started.
+  const auto next = warden.sleeper(1);
+  warden.state.start_after({first.id, next}, warden.news);
+  warden.state.start(first, warden.news);
+  warden.state.stop({next.id, 0}, warden.news);
+  warden.state.advance(warden.news);
+  CHECK(warden.state.idle());
   CHECK_FALSE(fs::exists(next.folder + ".log"));
 }
 

@@ -39,8 +39,8 @@ struct state {
 };
 
 state& shared() {
-  static auto* x =
-      std::make_unique<state>().release(); // Never freed: threads of libraries may log after the statics are gone.
+  // Never freed: threads of libraries may log after the statics are gone.
+  static auto* x = std::make_unique<state>().release();
   return *x;
 }
 

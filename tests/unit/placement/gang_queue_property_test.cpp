@@ -1,18 +1,19 @@
+#include "seeds.hpp"
 #include "support/catch.hpp"
 
 #include "muster/placement/gang_queue.hpp"
 #include "muster/placement/prepared_gang.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
 
-// What must hold whatever comes. MUSTER_TEST_SEED=n runs that seed alone, MUSTER_TEST_SEEDS=n as many.
+// What must hold whatever comes.
 
 using namespace muster;
+using namespace muster::test;
 
 namespace {
 
@@ -387,20 +388,11 @@ std::string run(std::uint64_t seed, int steps) {
   return world.trace();
 }
 
-std::uint64_t number_of(const char* name, std::uint64_t otherwise) {
-  const auto* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 } // namespace
 
 TEST_CASE("whatever comes, nothing is leased twice, quotas hold, and everybody has a turn") {
-  const auto only = number_of("MUSTER_TEST_SEED", 0);
-  const auto first = only != 0 ? only : 1;
-  const auto count = only != 0 ? 1 : number_of("MUSTER_TEST_SEEDS", 60);
-  for (auto seed = first; seed < first + count; ++seed) {
-    INFO("MUSTER_TEST_SEED=" << seed);
+  for_seeds(60, [](std::uint64_t seed) {
     const auto trace = run(seed, 250);
     CHECK(trace == run(seed, 250));
-  }
+  });
 }

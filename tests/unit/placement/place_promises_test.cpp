@@ -1,12 +1,10 @@
 #include "cpu_gangs.hpp"
+#include "seeds.hpp"
 #include "support/catch.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <deque>
 #include <map>
 #include <random>
-#include <string>
 
 // Places that are promised before they are free.
 
@@ -340,22 +338,13 @@ private:
   std::int64_t seconds_ = 0;
 };
 
-std::uint64_t number_of(const char* name, std::uint64_t otherwise) {
-  const auto* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 } // namespace
 
 TEST_CASE("whoever starts early and whatever is heard of first, no more run than there is room for, and all run") {
-  const auto only = number_of("MUSTER_TEST_SEED", 0);
-  const auto first = only != 0 ? only : 1;
-  const auto count = only != 0 ? 1 : number_of("MUSTER_TEST_SEEDS", 500);
-  for (auto seed = first; seed < first + count; ++seed) {
-    INFO("MUSTER_TEST_SEED=" << seed);
+  for_seeds(500, [](std::uint64_t seed) {
     promising_world world{seed};
     for (int i = 0; i < 300; ++i)
       world.step();
     world.finish();
-  }
+  });
 }
