@@ -1,6 +1,12 @@
 #define CATCH_CONFIG_RUNNER
 #include "support/catch.hpp"
 
+// CAF 0.17.6 loses a connection that is in its handshake when its system ends: docs/decisions/actors-caf.md. The name
+// is that of a hook of LeakSanitizer.
+extern "C" const char* __lsan_default_suppressions() { // NOLINT(bugprone-reserved-identifier)
+  return "leak:caf::io::network::default_multiplexer::new_scribe\n";
+}
+
 int main(int argc, char* argv[]) {
   Catch::Session session;
   if (const int failed = session.applyCommandLine(argc, argv); failed != 0)
