@@ -44,7 +44,7 @@ void driver_core::begin(const attempt_ref& x) {
 }
 
 void driver_core::gather(const attempt_ref& x) {
-  if (const auto permitted = check_permissions(x->spec->task, config_.permissions); !permitted)
+  if (const auto permitted = check_permissions(*x->spec, config_.permissions); !permitted)
     return fail_prepare(x, permitted.failure());
   if (const auto reachable = check_address(*x->spec, config_.node_address, daemon_.space); !reachable)
     return fail_prepare(x, reachable.failure());
@@ -67,7 +67,7 @@ void driver_core::want_image(const attempt_ref& x) {
     if (const auto it = w.lock(); it && it->at == phase::preparing)
       say_progress(it->id, text);
   };
-  x->image_ticket = images_.ensure(x->spec->task.image, taker, on_progress);
+  x->image_ticket = images_.ensure(x->image, taker, on_progress);
 }
 
 /// A task alone is in the daemon's own network, unless it has an address: that costs the daemon less than one of ours.
@@ -129,7 +129,7 @@ void driver_core::make_files(const attempt_ref& x) {
 
 void driver_core::create(const attempt_ref& x) {
   container_plan plan;
-  plan.image = images::read_name(x->spec->task.image)->familiar();
+  plan.image = images::read_name(x->image)->familiar();
   plan.network = x->network;
   plan.fixed_address = x->fixed_address;
   plan.mounts = x->files.mounts;
@@ -175,7 +175,7 @@ void driver_core::create_failed(const attempt_ref& x, const engine_error& why) {
   if (is_gone && ++x->made_again <= most_made_again) {
     x->parts_missing = 1;
     if (why.about == object::image) {
-      images_.forget(x->spec->task.image);
+      images_.forget(x->image);
       return want_image(x);
     }
     networks_.forget(x->network);

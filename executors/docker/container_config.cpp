@@ -168,6 +168,11 @@ std::map<std::string, std::string> container_environment(const attempt_spec& spe
   return out;
 }
 
+std::string image_of(const attempt_spec& spec) {
+  const auto& image = spec.task.image;
+  return image.find("{{") == std::string::npos ? image : spec::substitute(image, container_tokens(spec));
+}
+
 result<std::vector<bind_mount>> volume_mounts_of(const spec::task& task, const spec::token_values& tokens) {
   std::vector<bind_mount> out;
   for (const auto& written : task.volume_mounts) {
@@ -175,28 +180,35 @@ result<std::vector<bind_mount>> volume_mounts_of(const spec::task& task, const s
     const auto colon = text.find(':');
     const auto source = text.substr(0, colon);
     const auto target = colon == std::string::npos ? source : text.substr(colon + 1);
-    if (source.empty() || source.front() != '/' || target.empty() || target.front() != '/' || holds_zero(text))
+    const std::filesystem::path path = source;
+    const bool is_plain = path.is_absolute() && std::find(path.begin(), path.end(), "..") == path.end();
+    if (!is_plain || target.empty() || target.front() != '/' || holds_zero(text))
       return error{ec::invalid_argument, "the volume mount '" + text + "' of task '" + task.name +
-                                             "' cannot be made: expected absolute paths, `source` or `source:target`"};
+                                             "' cannot be made: expected absolute paths without '..', `source` or "
+                                             "`source:target`"};
     out.push_back({source, target, false});
   }
   return out;
 }
 
-result<void> check_permissions(const spec::task& task, const host_permissions& permits) {
+result<void> check_permissions(const attempt_spec& spec, const host_permissions& permits) {
   const auto refuse = [&](const std::string& what) {
     return error{ec::invalid_argument,
-                 "task '" + task.name + "' asks for " + what + ", which this pool does not permit"};
+                 "task '" + spec.task.name + "' asks for " + what + ", which this pool does not permit"};
   };
-  if (task.privileged && !permits.privileged)
+  if (spec.task.privileged && !permits.privileged)
     return refuse("`privileged`");
-  if (task.host_network && !permits.host_network)
+  if (spec.task.host_network && !permits.host_network)
     return refuse("`hostNetwork`");
-  for (const auto& mount : task.volume_mounts) {
-    const std::filesystem::path source = mount.substr(0, mount.find(':'));
-    if (std::none_of(permits.mounts.begin(), permits.mounts.end(), [&](const auto& x) { return is_within(source, x); }))
-      return refuse("the volume mount " + source.string());
-  }
+  if (spec.task.volume_mounts.empty())
+    return {};
+  const auto mounts = volume_mounts_of(spec.task, container_tokens(spec));
+  if (!mounts)
+    return mounts.failure();
+  for (const auto& mount : *mounts)
+    if (std::none_of(permits.mounts.begin(), permits.mounts.end(),
+                     [&](const auto& x) { return is_within(mount.source, x); }))
+      return refuse("the volume mount " + mount.source);
   return {};
 }
 
@@ -206,7 +218,7 @@ std::string user_of(const std::string& configured) {
 
 result<std::string> make_container_config(const attempt_spec& spec, const docker_pool_config& config,
                                           const container_plan& plan, const daemon_facts& daemon) {
-  if (const auto permitted = check_permissions(spec.task, config.permissions); !permitted)
+  if (const auto permitted = check_permissions(spec, config.permissions); !permitted)
     return permitted.failure();
   const auto tokens = container_tokens(spec);
   auto entrypoint = words_of(spec.task.command, tokens, spec.task.name);

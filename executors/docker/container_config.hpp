@@ -56,10 +56,15 @@ struct container_plan {
                                                                        const container_plan& plan,
                                                                        const daemon_facts& daemon);
 
-/// Fails with `invalid_argument` if the task asks for what the pool does not permit. Does not look at where links lead.
-[[nodiscard]] result<void> check_permissions(const spec::task& task, const host_permissions& permits);
+/// The image that the task names, tokens replaced.
+[[nodiscard]] std::string image_of(const attempt_spec& spec);
 
-/// The mounts that `volumeMounts` of a task are: `source` or `source:target`. Fails with `invalid_argument`.
+/// Fails with `invalid_argument` if the task, tokens replaced, asks for what the pool does not permit. Does not look at
+/// where links lead.
+[[nodiscard]] result<void> check_permissions(const attempt_spec& spec, const host_permissions& permits);
+
+/// The mounts that `volumeMounts` of a task are: `source` or `source:target`, absolute and without `..`: a pool permits
+/// what is below its paths before tokens are replaced. Fails with `invalid_argument`.
 [[nodiscard]] result<std::vector<bind_mount>> volume_mounts_of(const spec::task& task,
                                                                const spec::token_values& tokens);
 

@@ -120,7 +120,7 @@ attempt_ref driver_core::make_attempt(const attempt_spec& spec) {
   x->memory = spec.resource.memory.value_or(0);
   x->max_result = spec.max_result_bytes;
   x->program = spec.task.command.empty() ? std::string{} : spec.task.command.front();
-  x->image = spec.task.image;
+  x->image = image_of(spec);
   x->then_start = spec.then_start;
   return x;
 }

@@ -229,6 +229,33 @@ TEST_CASE("what the pool does not permit is refused in words") {
   CHECK_FALSE(config.contains("NetworkingConfig"));
 }
 
+TEST_CASE("what tokens become is what the pool must permit") {
+  auto spec = simple();
+  auto permits = pool();
+  permits.permissions.mounts = {"/data"};
+  const auto why = [&](const char* mount, const char* item) {
+    spec.task.volume_mounts = {mount};
+    spec.tokens["item"] = item;
+    const auto permitted = check_permissions(spec, permits.permissions);
+    CHECK(make_container_config(spec, permits, plan(), {}).ok() == permitted.ok());
+    return permitted ? std::string{} : permitted.failure().message;
+  };
+  CHECK(why("/data/{{item}}:/x", "set").empty());
+  CHECK(why("{{item}}:/x", "/data/set").empty());
+  CHECK_THAT(why("{{item}}:/x", "/etc"), ContainsSubstring("the volume mount /etc, which this pool does not permit"));
+  CHECK_THAT(why("/data/{{item}}:/x", "../etc"), ContainsSubstring("without '..'"));
+  CHECK_THAT(why("/data/{{item}}", "a:b"), ContainsSubstring("expected absolute paths"));
+}
+
+TEST_CASE("tokens in the name of an image are replaced") {
+  auto spec = simple();
+  spec.task.image = "lab/{{item}}:{{parameter:tag}}";
+  spec.tokens = {{"item", "sim"}, {"parameter:tag", "1.2"}};
+  CHECK(image_of(spec) == "lab/sim:1.2");
+  spec.task.image = "lab/sim";
+  CHECK(image_of(spec) == "lab/sim");
+}
+
 TEST_CASE("volume mounts have absolute paths") {
   spec::task task;
   task.volume_mounts = {"/a", "/b:/c"};
@@ -237,7 +264,7 @@ TEST_CASE("volume mounts have absolute paths") {
   REQUIRE(mounts->size() == 2);
   CHECK((*mounts)[0].target == "/a");
   CHECK((*mounts)[1].target == "/c");
-  for (const auto* wrong : {"relative", "/a:b", "", "/a:"}) {
+  for (const auto* wrong : {"relative", "/a:b", "", "/a:", "/a/../b:/c"}) {
     task.volume_mounts = {wrong};
     CHECK_FALSE(volume_mounts_of(task, {}).ok());
   }
