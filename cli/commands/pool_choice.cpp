@@ -6,8 +6,10 @@
 #include "executors/docker/docker_driver.hpp"
 #include "executors/null/null_driver.hpp"
 #include "executors/process/process_driver.hpp"
+#include "muster/spec/gangs.hpp"
 #include "muster/store/head_id.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -94,11 +96,11 @@ result<chosen_pool> check_options(result<chosen_pool> chosen, const local_option
   return chosen;
 }
 
-/// Images that tasks name, each once.
+/// Images that tasks name, each once. One with a token in it is known when its step begins.
 std::vector<std::string> images_of(const spec::workflow& workflow) {
   std::set<std::string> images;
-  for (const auto& g : workflow.groups)
-    for (const auto& t : g.tasks)
+  for (const auto* g : spec::gangs_of(workflow))
+    for (const auto& t : g->tasks)
       if (!t.image.empty() && t.image != "none")
         images.insert(t.image);
   return {images.begin(), images.end()};
@@ -118,11 +120,13 @@ result<chosen_pool> choose_pool(const local_options& options, const config::conf
                                 const spec::workflow& workflow) {
   if (!options.pool.empty())
     return choose_pool(options, known);
-  const auto images = images_of(workflow);
+  auto images = images_of(workflow);
   if (!options.docker_host.empty())
     return check_options(named_pool("docker", options, known), options);
   if (images.empty())
     return processes_because(options, "the spec names no images");
+  const auto has_token = [](const std::string& image) { return image.find("{{") != std::string::npos; };
+  images.erase(std::remove_if(images.begin(), images.end(), has_token), images.end());
   auto config = docker_of(docker_settings(known), options);
   const auto found = check_docker(config, images);
   if (!found.usable)

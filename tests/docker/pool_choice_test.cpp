@@ -48,6 +48,26 @@ TEST_CASE("a spec that names images runs in containers where a daemon answers, a
   CHECK_THAT(none.err, ContainsSubstring("running as processes: the spec names no images"));
 }
 
+TEST_CASE("steps that name images run in containers too, at whatever depth and whenever the name is known") {
+  const auto docker = shared_docker();
+  if (!docker)
+    return;
+  const muster_program muster;
+  const auto said = run_with(muster, *docker, {"--pull", "never", muster.file("a.yaml", R"(
+workflow:
+  name: here
+  steps:
+  - name: outer
+    workflow:
+      steps:
+      - {name: inner, foreach: ["alpine:3.18"], image: "{{item}}", command: ['true']}
+)")});
+  INFO(said.out << said.err);
+  CHECK(said.exit_code == 0);
+  CHECK_THAT(said.out, ContainsSubstring(in_container));
+  CHECK_THAT(said.err, ContainsSubstring("muster: running on docker"));
+}
+
 TEST_CASE("with --pull never an image that is not there decides for processes") {
   const auto docker = shared_docker();
   if (!docker)

@@ -77,6 +77,12 @@ private:
                      "a body is `image` with `command`, `tasks`, `workflow`, `branches` or `switch`");
       return {};
     }
+    for (const auto* name : {"steps", "groups"})
+      if (found.empty() && find(entries_, name) != nullptr) {
+        report().error(x.place, path, "a step has no `" + std::string{name} + "` of its own",
+                       "a nested workflow stands below `workflow`: {" + std::string{name} + ": [...]}");
+        return {};
+      }
     if (found.empty())
       return kind == entry_kind::group ? "tasks" : "image";
     if (kind == entry_kind::task && found[0] == "tasks")

@@ -53,6 +53,8 @@ TEST_CASE("a step has exactly one body, in the right list") {
   check({"  steps: [{name: a, image: i, command: [c], workflow: {tasks: []}}]\n", "workflow.steps[0]",
          "one body, found `workflow`, `image`"});
   check({"  steps: [{name: a}]\n", "workflow.steps[0]", "`image` is missing"});
+  check({"  steps: [{name: a, steps: [{name: b, image: i, command: [c]}]}]\n", "workflow.steps[0]",
+         "a nested workflow stands below `workflow`: {steps: [...]}"});
   check({"  steps: [5]\n", "workflow.steps[0]", "expected a mapping, found the integer 5"});
   check({"  steps: []\n", "workflow.steps", "at least one step"});
   check({"  parameters: {}\n", "workflow", "expected `tasks`, `groups` or `steps`, found none"});
