@@ -5,8 +5,8 @@
 #include "actors/node.hpp"
 #include "actors/wall_clock.hpp"
 #include "muster/base/log.hpp"
+#include "muster/base/nearest.hpp"
 #include "muster/config/policy_patch.hpp"
-#include "muster/spec/names.hpp"
 #include "muster/store/reader.hpp"
 
 #include <caf/all.hpp>
@@ -417,10 +417,9 @@ result<pool_set::entry_ptr> pool_set::find(const std::string& name) const {
   std::vector<std::string> known;
   for (const auto& x : pools)
     known.push_back(x->name);
-  const auto near = spec::nearest(wanted, known);
-  return error{ec::invalid_argument, "there is no pool " + wanted +
-                                         (near.empty() ? "" : "; did you mean " + std::string{near} + "?") +
-                                         "; pools: " + names_of(pools)};
+  const auto hint = did_you_mean(wanted, known);
+  return error{ec::invalid_argument,
+               "there is no pool " + wanted + (hint.empty() ? "" : "; " + hint) + "; pools: " + names_of(pools)};
 }
 
 // -- rules

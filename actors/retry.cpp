@@ -1,9 +1,9 @@
 #include "actors/retry.hpp"
 
 #include "actors/stored_rows.hpp"
+#include "muster/base/nearest.hpp"
 #include "muster/flow/difference.hpp"
 #include "muster/flow/retry.hpp"
-#include "muster/spec/names.hpp"
 #include "muster/state/retry.hpp"
 
 #include <algorithm>
@@ -29,11 +29,9 @@ std::vector<std::string> known_names(const plan& layout) {
 }
 
 error no_step(const plan& layout, const std::string& id, const std::string& from) {
-  const auto known = known_names(layout); // What is nearest lies in here.
-  const auto near = spec::nearest(from, known);
-  return {ec::not_found, "there is no step " + from + " in " + id +
-                             (near.empty() ? "; `muster show " + id + "` has their names"
-                                           : "; did you mean " + std::string{near} + "?")};
+  const auto hint = did_you_mean(from, known_names(layout));
+  return {ec::not_found, "there is no step " + from + " in " + id + "; " +
+                             (hint.empty() ? "`muster show " + id + "` has their names" : hint)};
 }
 
 result<std::vector<group_index>> choose_of_plan(const plan& layout, const workflow_rows& rows, const std::string& id,

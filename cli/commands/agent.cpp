@@ -4,7 +4,7 @@
 #include "cli/commands/errors.hpp"
 #include "cli/commands/gpus.hpp"
 #include "cli/commands/listing.hpp"
-#include "muster/spec/names.hpp"
+#include "cli/suggest.hpp"
 #include "muster/spec/quantity.hpp"
 
 #include <CLI/CLI.hpp>
@@ -86,9 +86,7 @@ void add_drivers(CLI::App& command, std::vector<std::string>& into) {
         static const std::vector<std::string> known{"process", "docker"};
         if (std::find(known.begin(), known.end(), text) != known.end())
           return std::string{};
-        const auto near = spec::nearest(text, known);
-        return "'" + text.substr(0, 80) + "' is neither process nor docker" +
-               (near.empty() ? "" : "; did you mean " + std::string{near} + "?");
+        return "'" + text.substr(0, 80) + "' is neither process nor docker" + did_you_mean(text, known);
       });
 }
 

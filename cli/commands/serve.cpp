@@ -3,7 +3,6 @@
 #include "cli/commands/listing.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/serve/head.hpp"
-#include "cli/suggest.hpp"
 #include "muster/config/file.hpp"
 
 #include <CLI/CLI.hpp>

@@ -3,7 +3,6 @@
 #include "cli/commands/listing.hpp"
 #include "cli/commands/spec_input.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/suggest.hpp"
 #include "cli/terminal/text.hpp"
 #include "muster/plan/plan.hpp"
 #include "muster/spec/flow.hpp"

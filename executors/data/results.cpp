@@ -61,7 +61,7 @@ void take_result(std::string text, std::size_t most, exit_result& to) {
   if (text.empty())
     return;
   if (const auto read = spec::value_from_json(text, most); !read)
-    to.result_problem = problem("is no JSON: " + read.failure().message);
+    to.result_problem = problem("is " + read.failure().message);
   else
     to.result = std::move(text);
 }

@@ -1,6 +1,6 @@
 #include "gateway/api/body.hpp"
 
-#include "muster/spec/names.hpp"
+#include "muster/base/nearest.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -95,9 +95,9 @@ result<void> check_members(const json& x, const std::vector<std::string_view>& k
   for (const auto& [name, value] : x.items())
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       constexpr std::size_t longest = 80;
-      const auto near = name.size() > longest ? std::string_view{} : spec::nearest(name, known);
+      const auto hint = did_you_mean(name, known);
       return {ec::invalid_argument, std::string{where} + ": there is no member '" + name.substr(0, longest) + "'" +
-                                        (near.empty() ? "" : "; did you mean '" + std::string{near} + "'?")};
+                                        (hint.empty() ? "" : "; " + hint)};
     }
   return {};
 }

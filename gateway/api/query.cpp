@@ -1,8 +1,8 @@
 #include "gateway/api/query.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/base/sha256.hpp"
 #include "muster/base/utf8.hpp"
-#include "muster/spec/names.hpp"
 
 #include <algorithm>
 #include <array>
@@ -32,10 +32,8 @@ error refuse(std::string_view name, const std::string& why) {
 }
 
 std::string hint(std::string_view text, const std::vector<std::string>& known) {
-  if (text.size() > longest_shown)
-    return {};
-  const auto near = spec::nearest(text, known);
-  return near.empty() ? std::string{} : "; did you mean '" + std::string{near} + "'?";
+  const auto question = did_you_mean(text, known);
+  return question.empty() ? question : "; " + question;
 }
 
 std::vector<std::string> status_names() {

@@ -180,7 +180,7 @@ TEST_CASE("a pool that is made is there at once, and after restarts, until it is
   CHECK_FALSE(head.has_mailbox("pool west"));
   refused_as(head.r->pool("west"), ec::not_found);
   CHECK_THAT(refused_as(head.submit("west"), ec::invalid_argument),
-             ContainsSubstring("there is no pool west; did you mean east?; pools: local, farm, east"));
+             ContainsSubstring("there is no pool west; did you mean 'east'?; pools: local, farm, east"));
   refused_as(head.r->retry(accepted.id, {}), ec::invalid_argument);
   refused_as(head.r->remove_pool("west"), ec::not_found);
 

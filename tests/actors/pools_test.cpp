@@ -132,7 +132,7 @@ TEST_CASE("a pool that is not there is refused with those that are") {
     const auto refused = submit(*r, wants_cpus(1), "larg");
     REQUIRE_FALSE(refused);
     CHECK(refused.failure().code == ec::invalid_argument);
-    CHECK_THAT(refused.failure().message, ContainsSubstring("did you mean large?"));
+    CHECK_THAT(refused.failure().message, ContainsSubstring("did you mean 'large'?"));
     CHECK_THAT(refused.failure().message, ContainsSubstring("small, large"));
   }
   how.any_name = true;

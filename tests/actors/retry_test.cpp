@@ -215,7 +215,7 @@ TEST_CASE("the runtime retries a workflow under its id, as often as is asked") {
   const auto unknown = r->retry(who->id, {"lad"});
   REQUIRE_FALSE(unknown);
   CHECK(unknown.failure().code == ec::not_found);
-  CHECK_THAT(unknown.failure().message, ContainsSubstring("did you mean lead?"));
+  CHECK_THAT(unknown.failure().message, ContainsSubstring("did you mean 'lead'?"));
 
   REQUIRE(r->retry(who->id, {}));
   CHECK(r->wait(who->key, deadline()) == status::failed);

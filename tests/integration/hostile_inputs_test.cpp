@@ -70,7 +70,7 @@ TEST_CASE("a state directory that cannot be made or written to is a clear error"
     const auto said = muster({"run", "--state-dir", path, spec});
     INFO(said.err);
     CHECK(said.exit_code == 1);
-    CHECK_THAT(said.err, ContainsSubstring("state directory") && ContainsSubstring(path.substr(0, 9)));
+    CHECK_THAT(said.err, ContainsSubstring("the state directory " + path + " cannot be made: "));
   }
 }
 

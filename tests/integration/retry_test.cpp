@@ -95,7 +95,7 @@ TEST_CASE("retry runs the one element of a nested map that failed, and what hang
   CHECK_THAT(nothing.err, ContainsSubstring("nothing to retry") && ContainsSubstring("--from"));
   const auto unknown = muster({"retry", "nest-1", "--from", "outr"});
   CHECK(unknown.exit_code == 4);
-  CHECK_THAT(unknown.err, ContainsSubstring("did you mean outer?"));
+  CHECK_THAT(unknown.err, ContainsSubstring("did you mean 'outer'?"));
   CHECK(muster({"retry", "nest-11"}).exit_code == 4);
   CHECK(muster({"retry", "nest-1", "--from", "end", "--only-failed"}).exit_code == 2);
 

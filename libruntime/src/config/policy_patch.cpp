@@ -2,7 +2,7 @@
 
 #include "config/decode.hpp"
 #include "config/decode_json.hpp"
-#include "muster/spec/names.hpp"
+#include "muster/base/nearest.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -46,9 +46,9 @@ error unknown_key(const std::string& x) {
   for (const auto& known : keys())
     names.emplace_back(known.first);
   constexpr std::size_t shown = 80;
-  const auto near = spec::nearest(x, names);
-  return {ec::invalid_argument, "policy." + x.substr(0, shown) + ": a policy has no such key" +
-                                    (near.empty() ? "" : "; did you mean " + std::string{near} + "?")};
+  const auto hint = did_you_mean(x, names);
+  return {ec::invalid_argument,
+          "policy." + x.substr(0, shown) + ": a policy has no such key" + (hint.empty() ? "" : "; " + hint)};
 }
 
 json parsed(std::string_view text) {

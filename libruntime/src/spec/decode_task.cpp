@@ -1,6 +1,7 @@
 #include "spec/decode.hpp"
 #include "spec/flow_decode.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/base/regex.hpp"
 #include "muster/spec/duration.hpp"
 #include "muster/spec/exit_words.hpp"
@@ -71,8 +72,8 @@ void check_target(const value_reader& in, value_at x, const field_path& path, co
 /// A hint for the first unknown key that resembles one of these.
 std::string hint_at(const std::vector<map_entry>& entries, const names& known) {
   for (const auto& entry : entries)
-    if (const auto near = nearest(key_text(entry.key), known); !near.empty())
-      return "did you mean '" + std::string{near} + "'?";
+    if (auto hint = did_you_mean(key_text(entry.key), known); !hint.empty())
+      return hint;
   return {};
 }
 
@@ -365,9 +366,8 @@ void decode_exit_actions(const value_reader& in, value_at x, const field_path& p
     const auto where = path.field(name);
     const auto action = parse_exit_action(name);
     if (!action) {
-      const auto near = nearest(name, known);
       in.report().error(entry.key_place, where, "expected COMPLETE, FAIL or RESCHEDULE, found '" + name + "'",
-                        near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
+                        did_you_mean(name, known));
       continue;
     }
     exit_rule rule;

@@ -1,6 +1,7 @@
 #include "spec/decode.hpp"
 #include "spec/flow_decode.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/spec/duration.hpp"
 #include "muster/spec/labels.hpp"
 #include "muster/spec/names.hpp"
@@ -233,11 +234,8 @@ void report_unknown_key(const value_reader& in, const map_entry& x, const field_
     in.report().error(x.key_place, path, "a key must be a string, found " + std::string{yaml::describe(x.key.type)});
     return;
   }
-  const auto near = nearest(x.key.text, known);
-  std::string hint;
-  if (!near.empty()) {
-    hint = "did you mean '" + std::string{near} + "'?";
-  } else {
+  auto hint = did_you_mean(x.key.text, known);
+  if (hint.empty()) {
     hint = "known keys: ";
     for (const auto name : known)
       hint += (name == known.front() ? "" : ", ") + std::string{name};

@@ -1,5 +1,6 @@
 #include "spec/flow_notes.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/spec/names.hpp"
 
 #include <algorithm>
@@ -196,8 +197,7 @@ private:
     if (known.size() > most_compared)
       return {};
     std::sort(known.begin(), known.end());
-    const auto near = nearest(name, known);
-    return near.empty() ? std::string{} : "did you mean '" + std::string{near} + "'?";
+    return did_you_mean(name, known);
   }
 
   // -- other steps

@@ -1,7 +1,7 @@
 #include "spec/flow_decode.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/spec/duration.hpp"
-#include "muster/spec/names.hpp"
 #include "muster/state/status.hpp"
 
 #include <algorithm>
@@ -23,11 +23,6 @@ bool has_key(const std::vector<map_entry>& entries, std::string_view name) {
 /// `on`, which YAML 1.1 reads as true.
 bool is_on(const yaml::scalar& key) {
   return key.type == yaml::scalar_type::boolean ? key.boolean : key.type == yaml::scalar_type::text && key.text == "on";
-}
-
-std::string one_of(std::string_view text, const names& known) {
-  const auto near = nearest(text, known);
-  return near.empty() ? std::string{} : "did you mean '" + std::string{near} + "'?";
 }
 
 /// A path such as `step.key`, as in `{{result:path}}`.
@@ -168,7 +163,7 @@ void decode_reduce(const flow_reader& from, value_at x, const field_path& path, 
     if (!find(word))
       from.report().error(x.place, path,
                           "expected collect, sum, min, max, mean or best, found '" + word.substr(0, 80) + "'",
-                          one_of(word, words));
+                          did_you_mean(word, words));
     else if (out.with == reduction::best)
       from.report().error(x.place, path, "`best` needs to know by what", "write reduce: {best: {by: accuracy}}");
     return;
@@ -214,7 +209,7 @@ bool decode_after_on(const flow_reader& from, value_at x, const field_path& path
   if (found == words.end()) {
     from.report().error(x.place, path,
                         "expected success, success_or_skipped, failure or always, found '" + word.substr(0, 80) + "'",
-                        one_of(word, words));
+                        did_you_mean(word, words));
     return false;
   }
   out = static_cast<after_on>(found - words.begin() + 1);
@@ -335,7 +330,7 @@ void decode_retry_reason(const flow_reader& from, value_at x, const field_path& 
   from.report().error(x.place, path,
                       "expected exit codes such as 2-5 or the name of a status such as FAILED_EVICTED, found '" +
                           text.substr(0, 80) + "'",
-                      one_of(text, names{all.begin(), all.end()}));
+                      did_you_mean(text, names{all.begin(), all.end()}));
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "spec/flow_decode.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/spec/expression.hpp"
 #include "muster/spec/names.hpp"
 #include "spec/local_files.hpp"
@@ -121,9 +122,8 @@ public:
       const auto& name = entry.first.as_string();
       if (names.count(name) > 0)
         continue;
-      const auto near = known.size() > 1000 ? std::string_view{} : nearest(name, known);
       report_.error(source() + ": there is no parameter '" + name.substr(0, 80) + "'",
-                    near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
+                    known.size() > 1000 ? "" : did_you_mean(name, known));
     }
   }
 
@@ -241,10 +241,9 @@ void decode_type(const flow_reader& from, value_at x, const field_path& path, pa
       return;
     }
   }
-  const auto near = nearest(word, known);
   from.report().error(x.place, path,
                       "expected string, integer, number, boolean, list, map or any, found '" + word.substr(0, 80) + "'",
-                      near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
+                      did_you_mean(word, known));
 }
 
 /// Reads one entry; returns whether it has a value.

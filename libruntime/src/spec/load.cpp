@@ -1,7 +1,7 @@
 #include "muster/spec/load.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/base/utf8.hpp"
-#include "muster/spec/names.hpp"
 #include "spec/decode.hpp"
 #include "spec/flow_decode.hpp"
 #include "spec/line_map.hpp"
@@ -109,9 +109,8 @@ void warn_of_unused_values(std::string_view text, const load_options& options, c
       const auto name = std::string_view{entry}.substr(0, entry.find_first_of(".=["));
       if (name.empty() || has_word(text, name))
         continue;
-      const auto near = nearest(name, known);
       report.warning(option + std::string{": nothing in the spec is called '"} + std::string{name.substr(0, 80)} + "'",
-                     near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
+                     did_you_mean(name, known));
     }
 }
 

@@ -1,6 +1,6 @@
 #include "spec/render_spec.hpp"
 
-#include "muster/spec/names.hpp"
+#include "muster/base/nearest.hpp"
 #include "muster/spec/template.hpp"
 #include "spec/decode_values.hpp"
 #include "spec/python_number.hpp"
@@ -223,8 +223,7 @@ std::string_view printed_name(std::string_view line, std::size_t column) {
 std::string near_name(std::string_view name, const std::vector<std::string>& variables) {
   std::vector<std::string_view> known{"input", "output", "host", "uuid", "workflow_id", "item"};
   known.insert(known.end(), variables.begin(), variables.end());
-  const auto near = nearest(name, known);
-  return name.empty() || near.empty() || near == name ? "" : "did you mean '" + std::string{near} + "'?";
+  return nearest(name, known) == name ? "" : did_you_mean(name, known);
 }
 
 /// A line of `text`, counted from 0.
@@ -245,10 +244,9 @@ rendered_spec render_spec(std::string_view text, const load_options& options, re
   for (const auto& x : sections) {
     const yaml::mark place{static_cast<std::uint32_t>(x.line), 0};
     if (std::find(top_level_keys.begin(), top_level_keys.end(), x.key) == top_level_keys.end()) {
-      const auto near = nearest(x.key, top_level_keys);
+      const auto hint = did_you_mean(x.key, top_level_keys);
       report.error(place, std::string{x.key}, "unknown top-level key '" + std::string{x.key} + "'",
-                   near.empty() ? "known keys: workflow, default-values, version"
-                                : "did you mean '" + std::string{near} + "'?");
+                   hint.empty() ? "known keys: workflow, default-values, version" : hint);
     } else if (std::find(seen.begin(), seen.end(), x.key) != seen.end()) {
       report.error(place, std::string{x.key}, "the top-level key '" + std::string{x.key} + "' is there twice");
     }

@@ -1,5 +1,6 @@
 #include "spec/decode.hpp"
 
+#include "muster/base/nearest.hpp"
 #include "muster/base/utf8.hpp"
 #include "muster/spec/names.hpp"
 #include "muster/spec/quantity.hpp"
@@ -112,7 +113,6 @@ private:
 
   void check_references() {
     std::unordered_map<std::string_view, std::size_t> group_of;
-    std::vector<std::string_view> known;
     for (std::size_t g = 0; g < groups_.size(); ++g)
       for (const auto& t : groups_[g]->tasks)
         group_of[t.name] = g;
@@ -142,7 +142,50 @@ private:
     report_.error(place, field,
                   same ? "task '" + from->task + "' is of the same group, an input comes from an earlier group"
                        : "task '" + from->task + "' is declared later, an input comes from an earlier group",
-                  same ? "" : "move it above this one");
+                  same ? "" : order_hint(reader, found->second, group_of));
+  }
+
+  /// What to do about an input from a group that is declared later: no order helps where the two wait for each other.
+  [[nodiscard]] std::string order_hint(std::size_t reader, std::size_t source,
+                                       const std::unordered_map<std::string_view, std::size_t>& group_of) {
+    const auto circle = way(source, reader, group_of);
+    if (circle.empty())
+      return "move it above this one";
+    std::string out = "they wait for each other: " + shown_name(reader);
+    constexpr std::size_t most_shown = 8;
+    for (std::size_t i = 0; i < std::min(circle.size(), most_shown); ++i)
+      out += " needs " + shown_name(circle[i]) + (i + 1 == circle.size() ? "" : ", which");
+    return out + (circle.size() > most_shown ? " ..." : "") + "; take one of these inputs out";
+  }
+
+  [[nodiscard]] std::string shown_name(std::size_t g) const {
+    return places_.groups[g].from_task ? groups_[g]->tasks[0].name : groups_[g]->name;
+  }
+
+  /// The groups from `first` to `last`, each reading from the next; empty if there is no way, or none that is found
+  /// soon: a million inputs may be wrong.
+  [[nodiscard]] std::vector<std::size_t> way(std::size_t first, std::size_t last,
+                                             const std::unordered_map<std::string_view, std::size_t>& group_of) {
+    std::unordered_map<std::size_t, std::size_t> reader_of{{first, first}};
+    std::vector<std::size_t> next{first};
+    for (std::size_t i = 0; i < next.size() && next[i] != last; ++i)
+      for (const auto& t : groups_[next[i]]->tasks)
+        for (const auto& x : t.inputs) {
+          if (steps_of_ways_ == 0)
+            return {};
+          --steps_of_ways_;
+          const auto* const from = std::get_if<task_input>(&x.from);
+          const auto found = from == nullptr || !from->workflow.empty() ? group_of.end() : group_of.find(from->task);
+          if (found != group_of.end() && reader_of.emplace(found->second, next[i]).second)
+            next.push_back(found->second);
+        }
+    if (reader_of.count(last) == 0)
+      return {};
+    std::vector<std::size_t> out{last};
+    while (out.back() != first)
+      out.push_back(reader_of.at(out.back()));
+    std::reverse(out.begin(), out.end());
+    return out;
   }
 
   [[nodiscard]] static std::string suggestion(const std::string& name,
@@ -155,8 +198,7 @@ private:
     for (const auto& entry : group_of)
       known.push_back(entry.first);
     std::sort(known.begin(), known.end());
-    const auto near = nearest(name, known);
-    return near.empty() ? std::string{} : "did you mean '" + std::string{near} + "'?";
+    return did_you_mean(name, known);
   }
 
   void check_resources() {
@@ -170,11 +212,10 @@ private:
         check_cache_size(task, at, task_field(g, t) + ".cacheSize");
         if (x_.resources.count(task.resource) > 0)
           continue;
-        const auto near = nearest(task.resource, known);
         report_.error(at.resource, task_field(g, t) + ".resource",
                       task.resource == "default" ? "the task names no resource and `resources` has no `default`"
                                                  : "there is no resource '" + task.resource + "' in `resources`",
-                      near.empty() ? "" : "did you mean '" + std::string{near} + "'?");
+                      did_you_mean(task.resource, known));
       }
   }
 
@@ -265,6 +306,7 @@ private:
   reporter& report_;
   std::vector<const group*> groups_;
   std::unordered_map<std::string, yaml::mark> names_;
+  std::size_t steps_of_ways_ = 1'000'000; ///< That may still be taken.
 };
 
 } // namespace

@@ -197,9 +197,9 @@ result<template_value> value_from_json(std::string_view text, std::size_t max_by
   value_builder builder;
   try {
     if (!json::sax_parse(text, &builder))
-      return {ec::invalid_argument, "not JSON: " + builder.problem()};
+      return {ec::invalid_argument, "no JSON: " + builder.problem()};
   } catch (const std::exception& problem) {
-    return {ec::invalid_argument, std::string{"not JSON: "} + problem.what()};
+    return {ec::invalid_argument, std::string{"no JSON: "} + problem.what()};
   }
   return builder.take();
 }

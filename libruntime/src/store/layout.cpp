@@ -92,17 +92,16 @@ result<void> check_length(const fs::path& root) {
                                     root.string()};
 }
 
+/// Makes `folder` unless it is there; an error begins with its name.
 result<void> make(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0)
     return {};
   const int problem = errno;
   struct stat found {};
-  if (::stat(folder.c_str(), &found) != 0)
-    return {ec::io_error, "the state directory " + folder.string() + " cannot be made: " + reason_of(problem)};
-  if (!S_ISDIR(found.st_mode))
-    return {ec::io_error,
-            "the state directory cannot be made: " + folder.string() + " is there, but is not a directory"};
-  return {};
+  const bool there = ::stat(folder.c_str(), &found) == 0;
+  if (there && S_ISDIR(found.st_mode))
+    return {};
+  return {ec::io_error, folder.string() + ": " + reason_of(there ? ENOTDIR : problem)};
 }
 
 } // namespace
@@ -138,12 +137,13 @@ result<void> state_directory::create() const {
     so_far /= part;
     if (part.empty() || part == "/")
       continue;
-    if (auto done = make(so_far); !done)
-      return done;
+    if (const auto done = make(so_far); !done)
+      return {ec::io_error, "the state directory " + root_.string() + " cannot be made: " + done.failure().message +
+                                "; choose another one (--state-dir, MUSTER_STATE_DIR)"};
   }
   if (::access(root_.c_str(), W_OK | X_OK) != 0)
     return {ec::io_error, "the state directory " + root_.string() + " cannot be written to: " + reason_of(errno) +
-                              "; choose another one with MUSTER_STATE_DIR"};
+                              "; choose another one (--state-dir, MUSTER_STATE_DIR)"};
   return {};
 }
 

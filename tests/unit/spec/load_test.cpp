@@ -141,6 +141,23 @@ TEST_CASE("all errors of a file come together, each with its place") {
                                      "    hint: put it in brackets: [echo]\n"));
 }
 
+TEST_CASE("an input of a later task says whether another order helps") {
+  const auto hint_of = [](const std::string& tasks) {
+    const auto loaded = load("workflow:\n  name: wf\n  tasks:\n" + tasks);
+    REQUIRE(loaded.errors.size() == 1);
+    CHECK_THAT(loaded.errors[0].message, ContainsSubstring("declared later"));
+    return loaded.errors[0].hint;
+  };
+  const auto task = [](const std::string& name, const std::string& inputs) {
+    return "  - {name: " + name + ", image: i, command: [c], inputs: [" + inputs + "]}\n";
+  };
+  CHECK(hint_of(task("a", "{task: b}") + task("b", "")) == "move it above this one");
+  CHECK(hint_of(task("a", "{task: b}") + task("b", "{task: a}")) ==
+        "they wait for each other: a needs b, which needs a; take one of these inputs out");
+  CHECK(hint_of(task("a", "") + task("b", "{task: a}, {task: d}") + task("c", "{task: b}") + task("d", "{task: c}")) ==
+        "they wait for each other: b needs d, which needs c, which needs b; take one of these inputs out");
+}
+
 TEST_CASE("what is absent because it is misspelt is said once, where it stands") {
   const auto absent = load("workflow:\n  nmae: wf\n  taks:\n  - {name: a, image: i, command: [c]}\n", {});
   CHECK(fields_of(absent) == std::vector<std::string>{"workflow.nmae", "workflow.taks"});

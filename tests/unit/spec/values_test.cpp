@@ -169,11 +169,3 @@ TEST_CASE("file URLs give absolute paths") {
   CHECK(is_file_url("FILE:///a"));
   CHECK_FALSE(is_file_url("s3://b"));
 }
-
-TEST_CASE("the nearest name is suggested, if any is near") {
-  const std::vector<std::string_view> known = {"command", "args", "environment", "hostNetwork"};
-  CHECK(nearest("comand", known) == "command");
-  CHECK(nearest("commnad", known) == "command");
-  CHECK(nearest("host_network", known) == "hostNetwork");
-  CHECK(nearest("zzzzzz", known).empty());
-}

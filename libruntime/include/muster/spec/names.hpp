@@ -25,28 +25,6 @@ struct task_reference {
 /// Reads `task` or `workflow-id:task`; nothing when it is neither.
 [[nodiscard]] std::optional<task_reference> parse_task_reference(std::string_view text);
 
-/// The one of `known` that `text` was most likely meant to be, or empty when none is near.
-template <class List>
-[[nodiscard]] std::string_view nearest(std::string_view text, const List& known);
-
-/// How many insertions, deletions, replacements and swaps of neighbours make `a` of `b`, letters of either case being
-/// one; at most `bound` + 1.
-[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t bound);
-
-template <class List>
-std::string_view nearest(std::string_view text, const List& known) {
-  std::string_view best;
-  auto best_distance = text.size() / 3 + 2;
-  for (const std::string_view x : known) {
-    const auto distance = edit_distance(text, x, best_distance);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = x;
-    }
-  }
-  return best;
-}
-
 /// The name that a task has in the spec, and so among its gang, of its full name in a workflow: `train` of
 /// `mid.1.train` and of `train.3`, `worker` of `gang.2.worker`.
 [[nodiscard]] std::string_view local_name(std::string_view full_name) noexcept;
