@@ -104,6 +104,26 @@ TEST_CASE("no place is promised past whoever is older, nor far ahead") {
   }
 }
 
+TEST_CASE("nobody makes way whose place is promised: it goes to the one that was told") {
+  const auto on = [](gang_priority x) {
+    gang_terms terms;
+    terms.priority = x;
+    return terms;
+  };
+  for (const gang_key giver : {1, 2}) {
+    INFO("the place of " << giver << " is promised");
+    auto q = queue_of(2);
+    for (const gang_key k : {1, 2, 3})
+      static_cast<void>(q.submit(k, {ask(1)}, on(gang_priority::low)));
+    REQUIRE(q.promise(giver) == gang_key{3});
+    static_cast<void>(q.submit(4, {ask(1)}, on(gang_priority::high)));
+    const auto ends = q.preempt();
+    REQUIRE(ends.size() == 1);
+    CHECK(ends[0].winner == 4);
+    CHECK(ends[0].victims == keys{3 - giver});
+  }
+}
+
 TEST_CASE("a place goes to who was promised it also where others make way for that one") {
   auto q = queue_of(2);
   const auto on = [](gang_priority x) {
